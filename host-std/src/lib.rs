@@ -1,0 +1,4 @@
+//! The std host of Core Runtime.
+
+pub mod config;
+pub mod sqlite;

@@ -1,0 +1,392 @@
+//! The event bus: publish writes a record into the log once and marks who gets it; every plugin is
+//! one cursor over the log with many filters.
+//!
+//! Delivery is in one total order. A plugin that falls behind loses its oldest events (each one
+//! counted, and told with the next event) or, when its [`Overflow`] says so, makes publishers
+//! wait. Filters are filed under the hash of their literal prefix, so that publishing looks only
+//! at filters that begin like the topic.
+
+mod api;
+mod errors;
+mod tap;
+
+pub use api::EventBus;
+pub use api::PUBLISH_TIMEOUT;
+pub use errors::{PublishError, SubscribeError};
+pub use tap::{Record, Tap, TapSlot, Tapped};
+
+use crate::fixed::Empty;
+use crate::id::{Cause, PluginId};
+use crate::kernel::{Core, wake};
+use crate::lifecycle::Plugins;
+use crate::log::{Header, Log, PluginSet, Position};
+use crate::pool::Chain;
+use crate::subject;
+use crate::table::{Link, Slot, Table, Usage};
+use crate::text::{Name, NameError, Text};
+use crate::timer::On;
+
+/// What happens when a subscriber's unread events are in the way of a new one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
+pub enum Overflow {
+    /// Its oldest event is dropped, counted, and the subscriber is told how many it missed.
+    #[default]
+    DropOldest,
+    /// Publishers wait, each until its deadline; a publisher never waits for itself, and the
+    /// kernel's own events wait for nobody.
+    Block,
+}
+
+/// A subscription: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct FilterSlot {
+    text: Text,
+    hash: u32,
+    depth: u8,
+    owner: u8,
+    link: Link,
+}
+
+impl Empty for FilterSlot {
+    const EMPTY: Self = FilterSlot {
+        text: Text::Empty,
+        hash: 0,
+        depth: 0,
+        owner: 0,
+        link: Link::NONE,
+    };
+}
+
+impl Slot for FilterSlot {
+    fn link(&self) -> Link {
+        self.link
+    }
+    fn set_link(&mut self, link: Link) {
+        self.link = link;
+    }
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+/// The log with its filters and readers.
+pub(crate) struct Bus {
+    pub(crate) log: Log,
+    pub(crate) filters: Table<FilterSlot>,
+    pub(crate) taps: &'static mut [TapSlot],
+    pub(crate) published: usize,
+    pub(crate) refused: usize,
+}
+
+impl Bus {
+    pub(crate) fn new(
+        log: &'static mut [u8],
+        plugins: usize,
+        filters: Table<FilterSlot>,
+        taps: &'static mut [TapSlot],
+    ) -> Self {
+        Bus {
+            log: Log::new(log, plugins),
+            filters,
+            taps,
+            published: 0,
+            refused: 0,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> (Usage, Usage) {
+        (self.log.usage(), self.filters.usage())
+    }
+}
+
+/// An event on its way in.
+pub(crate) struct Draft<'a> {
+    pub(crate) source: PluginId,
+    pub(crate) cause: Cause,
+    pub(crate) topic: &'a str,
+    /// The payload's pieces, together one JSON text.
+    pub(crate) payload: &'a [&'a [u8]],
+    /// A state value that follows them, and what follows it.
+    pub(crate) value: Option<(Chain, &'a [u8])>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a str, payload: &'a [&'a [u8]]) -> Self {
+        Draft {
+            source,
+            cause,
+            topic,
+            payload,
+            value: None,
+        }
+    }
+
+    fn payload_len(&self) -> usize {
+        let value = self
+            .value
+            .map_or(0, |(value, tail)| (value.len as usize).saturating_add(tail.len()));
+        self.payload
+            .iter()
+            .fold(value, |n, piece| n.saturating_add(piece.len()))
+    }
+}
+
+impl Core {
+    /// Writes the event and marks its receivers; `Ok` is how many. With `force`, subscribers that
+    /// make publishers wait lose their oldest events instead.
+    pub(crate) fn publish(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
+        if !self.is_live(draft.source) {
+            return Err(PublishError::Unloaded);
+        }
+        let time = self.now();
+        let outcome = self.route(draft, time, force);
+        if outcome.is_err() {
+            self.bus.refused = self.bus.refused.wrapping_add(1);
+        }
+        outcome
+    }
+
+    fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
+        let (bus, plugins, names, pool, wakes) = self.routing();
+        let mut receivers = PluginSet::default();
+        let filters = &bus.filters;
+        subject::walk(draft.topic, |depth, hash| {
+            let mut at = filters.first(hash);
+            while let Some((index, slot)) = at.and_then(|i| Some((i, filters.get(i)?))) {
+                let owner = slot.owner as usize;
+                if slot.hash == hash
+                    && slot.depth == depth
+                    && !receivers.contains(owner)
+                    && plugins.at(owner).is_some_and(|plugin| plugin.receiving())
+                    && subject::matches(slot.text.as_str(names), draft.topic)
+                {
+                    receivers.insert(owner);
+                }
+                at = filters.next(index);
+            }
+        })
+        .map_err(PublishError::Topic)?;
+
+        let len = draft.payload_len();
+        let size = bus.log.size(draft.topic.len(), len);
+        let capacity = bus.log.usage().capacity;
+        if size > capacity {
+            return Err(PublishError::TooLarge {
+                len,
+                max: capacity.saturating_sub(size.saturating_sub(len)),
+            });
+        }
+        if !bus.log.fits(size) {
+            if !force && plugins.blockers() > 0 {
+                may_evict(&bus.log, plugins, size, draft.source)?;
+            }
+            while !bus.log.fits(size) {
+                drop_oldest(&mut bus.log, plugins);
+            }
+        }
+
+        let header = Header {
+            payload: len,
+            topic: draft.topic.len(),
+            source: draft.source,
+            time,
+            cause: draft.cause,
+        };
+        let at = bus.log.append(&header, &receivers);
+        bus.log.push(draft.topic.as_bytes());
+        for piece in draft.payload {
+            bus.log.push(piece);
+        }
+        if let Some((value, tail)) = draft.value {
+            for piece in pool.pieces(value) {
+                bus.log.push(piece);
+            }
+            bus.log.push(tail);
+        }
+        bus.published = bus.published.wrapping_add(1);
+        let mut count = 0usize;
+        for index in receivers.iter() {
+            if let Some(plugin) = plugins.at_mut(index) {
+                plugin.mark(at);
+                wake(wakes, plugin.take_waker());
+                count = count.wrapping_add(1);
+            }
+        }
+        for tap in bus.taps.iter_mut() {
+            wake(wakes, tap.take_waker());
+        }
+        Ok((at.seq, count))
+    }
+
+    /// Publishes an event of the kernel itself; nothing makes it wait.
+    pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
+        let mut text = heapless::String::<{ subject::MAX_SUBJECT }>::new();
+        if topic.iter().all(|part| text.push_str(part).is_ok()) {
+            // The only refusal left is a log smaller than the event; the bus counts it.
+            let _ = self.publish(
+                &Draft {
+                    topic: &text,
+                    ..draft
+                },
+                true,
+            );
+        }
+    }
+
+    /// Adds a filter to a plugin's subscriptions.
+    pub(crate) fn subscribe(&mut self, who: PluginId, filter: Name<'_>) -> Result<(), SubscribeError> {
+        subject::check_filter(filter.as_str()).map_err(SubscribeError::Filter)?;
+        if self.plugins.get(who).is_none() {
+            return Err(SubscribeError::Unloaded);
+        }
+        let prefix = subject::prefix_of(filter.as_str());
+        if self.find_filter(who, filter.as_str()).is_some() {
+            return Ok(());
+        }
+        if self.bus.filters.is_full() {
+            return Err(SubscribeError::Full {
+                capacity: self.bus.filters.usage().capacity,
+            });
+        }
+        let text = self.names.keep(filter).map_err(|error| match error {
+            NameError::TooLong { max } => SubscribeError::TooLong { max },
+            NameError::Full { capacity } => SubscribeError::NamesFull { capacity },
+        })?;
+        let slot = FilterSlot {
+            text,
+            hash: prefix.hash,
+            depth: prefix.depth,
+            owner: who.index,
+            link: Link::NONE,
+        };
+        if let Err(slot) = self.bus.filters.insert(slot) {
+            self.names.release(slot.text);
+        }
+        Ok(())
+    }
+
+    /// Removes one filter; false when the plugin has no such one.
+    pub(crate) fn unsubscribe(&mut self, who: PluginId, filter: &str) -> bool {
+        if self.plugins.get(who).is_none() {
+            return false;
+        }
+        match self.find_filter(who, filter) {
+            Some(index) => self.remove_filter(index),
+            None => false,
+        }
+    }
+
+    /// Removes all filters of a plugin.
+    pub(crate) fn reclaim_filters(&mut self, who: PluginId) {
+        for index in 0..self.bus.filters.extent() {
+            let owned = |slot: &FilterSlot| slot.owner == who.index && !matches!(slot.text, Text::Empty);
+            if self.bus.filters.get(index).is_some_and(owned) {
+                self.remove_filter(index);
+            }
+        }
+    }
+
+    /// The `index`-th filter slot, when it is in use: its owner's slot and its text.
+    pub(crate) fn filter_at(&self, index: usize) -> Option<(usize, &str)> {
+        let slot = self.bus.filters.get(index)?;
+        if matches!(slot.text, Text::Empty) {
+            return None;
+        }
+        Some((slot.owner as usize, slot.text.as_str(&self.names)))
+    }
+
+    fn find_filter(&self, who: PluginId, filter: &str) -> Option<usize> {
+        let hash = subject::prefix_of(filter).hash;
+        let names = &self.names;
+        self.bus.filters.find(hash, |slot| {
+            slot.owner == who.index && slot.text.as_bytes(names) == filter.as_bytes()
+        })
+    }
+
+    fn remove_filter(&mut self, index: usize) -> bool {
+        match self.bus.filters.remove(index, FilterSlot::EMPTY) {
+            Some(slot) => {
+                self.names.release(slot.text);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Moves the plugin's cursor to its next event; `None` when it has none.
+    ///
+    /// Looks at a bounded number of records: `Some(Err(()))` says that there is more to skip, and
+    /// the caller leaves the lock before it asks again.
+    pub(crate) fn next_event(&mut self, index: usize) -> Option<Result<Position, ()>> {
+        const STRIDE: usize = 128;
+        let plugin = self.plugins.at_mut(index)?;
+        if plugin.pending() == 0 {
+            return None;
+        }
+        let log = &self.bus.log;
+        let mut at = plugin.cursor();
+        if !log.holds(at) {
+            at = log.oldest();
+        }
+        for _ in 0..STRIDE {
+            if !log.holds(at) {
+                return None;
+            }
+            if log.is_receiver(at, index) {
+                plugin.set_cursor(at);
+                return Some(Ok(at));
+            }
+            at = log.after(at, &log.header(at));
+        }
+        plugin.set_cursor(at);
+        Some(Err(()))
+    }
+
+    /// Takes the event at the plugin's cursor off its queue.
+    pub(crate) fn consume_event(&mut self, index: usize, at: Position) {
+        let after = self.bus.log.after(at, &self.bus.log.header(at));
+        let Some(plugin) = self.plugins.at_mut(index) else {
+            return;
+        };
+        plugin.consumed(after);
+        if plugin.overflow() == Overflow::Block {
+            self.wake_waiting(On::Space);
+        }
+    }
+}
+
+/// Refuses when making room for `size` bytes would drop an event of a subscriber that makes
+/// publishers wait. Nothing is changed.
+fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Result<(), PublishError> {
+    let mut at = log.oldest();
+    let usage = log.usage();
+    let mut free = usage.capacity.saturating_sub(usage.used);
+    while free < size && log.holds(at) {
+        for index in log.receivers(at).iter() {
+            if let Some(plugin) = plugins.at(index)
+                && plugin.overflow() == Overflow::Block
+                && index != source.index()
+                && plugin.awaits(at)
+            {
+                return Err(PublishError::Full {
+                    subscriber: plugin.id(index),
+                });
+            }
+        }
+        let header = log.header(at);
+        free = free.saturating_add(log.size(header.topic, header.payload));
+        at = log.after(at, &header);
+    }
+    Ok(())
+}
+
+fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
+    let at = log.oldest();
+    for index in log.receivers(at).iter() {
+        if let Some(plugin) = plugins.at_mut(index) {
+            plugin.missed(at);
+        }
+    }
+    log.evict();
+}

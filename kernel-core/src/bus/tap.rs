@@ -1,0 +1,219 @@
+//! Reading the log itself: for inspectors, `watch` and the host's own log.
+//!
+//! A tap is no receiver: it is not counted, makes nobody wait, and sees the recent past. What it
+//! was too slow for is a gap between sequence numbers, told exactly.
+
+use core::task::{Context, Poll, Waker};
+
+use crate::fixed::Empty;
+use crate::id::{Cause, PluginId};
+use crate::kernel::{Core, Kernel, keep_waker};
+use crate::log::{PluginSet, Position};
+
+/// A reader of the log: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct TapSlot {
+    taken: bool,
+    waker: Option<Waker>,
+}
+
+impl Empty for TapSlot {
+    const EMPTY: Self = TapSlot {
+        taken: false,
+        waker: None,
+    };
+}
+
+impl TapSlot {
+    pub(crate) fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
+    }
+
+    pub(crate) fn taken(&self) -> bool {
+        self.taken
+    }
+}
+
+/// A record of the log, copied out.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'b> {
+    /// Its place in the total order; the first event of a runtime is 1.
+    pub seq: u64,
+    /// When it was published, in microseconds on the platform's clock.
+    pub time: u64,
+    /// Who published it.
+    pub source: PluginId,
+    /// What led to it.
+    pub cause: Cause,
+    /// Who gets it.
+    pub receivers: PluginSet,
+    /// The topic, UTF-8.
+    pub topic: &'b [u8],
+    /// The payload, JSON.
+    pub payload: &'b [u8],
+}
+
+/// What a tap found.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Tapped<'b> {
+    /// The next record.
+    Record(Record<'b>),
+    /// This many records, from this sequence number on, were gone before the tap came to them.
+    Lost {
+        /// The first one missing.
+        from: u64,
+        /// How many are missing.
+        count: u64,
+    },
+    /// The next record does not fit into the caller's buffer and was skipped.
+    TooLarge {
+        /// Its sequence number.
+        seq: u64,
+        /// The bytes of its topic and payload.
+        len: usize,
+    },
+}
+
+/// A cursor over the log; the place it takes in `taps` is given back when dropped.
+pub struct Tap {
+    kernel: Kernel,
+    slot: usize,
+    at: Position,
+}
+
+impl Tap {
+    /// A tap that begins with record `since`, or with the next one to be published; `None` when
+    /// the capacity `taps` is used up.
+    pub fn open(kernel: Kernel, since: Option<u64>) -> Option<Tap> {
+        kernel
+            .with(|core| {
+                let at = match since {
+                    Some(seq) if seq < core.bus.log.next_seq() => Position {
+                        seq,
+                        ..Position::default()
+                    },
+                    _ => core.bus.log.end(),
+                };
+                let (slot, tap) = core.bus.taps.iter_mut().enumerate().find(|(_, tap)| !tap.taken)?;
+                tap.taken = true;
+                Some(Tap { kernel, slot, at })
+            })
+            .map(|mut tap| {
+                if since.is_some() {
+                    tap.seek();
+                }
+                tap
+            })
+    }
+
+    /// The sequence number of the record the tap reads next.
+    pub fn position(&self) -> u64 {
+        self.at.seq
+    }
+
+    /// The next record, copied into `buf`, or what is missing in its place.
+    ///
+    /// # Cancellation
+    /// Nothing is consumed unless it returns `Ready`.
+    pub fn poll_next<'b>(&mut self, cx: &mut Context<'_>, buf: &'b mut [u8]) -> Poll<Tapped<'b>> {
+        let slot = self.slot;
+        let mut at = self.at;
+        let found = self.kernel.with(|core| {
+            let found = read(core, &mut at, buf);
+            if found.is_none()
+                && let Some(tap) = core.bus.taps.get_mut(slot)
+            {
+                keep_waker(&mut tap.waker, cx.waker());
+            }
+            found
+        });
+        self.at = at;
+        found.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The next record if there is one now.
+    pub fn try_next<'b>(&mut self, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
+        let mut at = self.at;
+        let found = self.kernel.with(|core| read(core, &mut at, buf));
+        self.at = at;
+        found
+    }
+
+    /// Finds the place of record `at.seq`, a bounded number of steps under each lock.
+    fn seek(&mut self) {
+        const STRIDE: usize = 256;
+        let wanted = self.at.seq;
+        let mut at: Option<Position> = None;
+        loop {
+            let done = self.kernel.with(|core| {
+                let log = &core.bus.log;
+                let mut here = at.filter(|here| log.holds(*here)).unwrap_or(log.oldest());
+                for _ in 0..STRIDE {
+                    if here.seq >= wanted || !log.holds(here) {
+                        at = Some(here);
+                        return Some(());
+                    }
+                    here = log.after(here, &log.header(here));
+                }
+                at = Some(here);
+                None
+            });
+            if done.is_some() || at.is_none() {
+                break;
+            }
+        }
+        if let Some(here) = at {
+            // Keep the wanted number where older records are gone, so that the gap is told.
+            self.at = if here.seq > wanted {
+                Position { seq: wanted, ..here }
+            } else {
+                here
+            };
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        let slot = self.slot;
+        self.kernel.with(|core| {
+            if let Some(tap) = core.bus.taps.get_mut(slot) {
+                *tap = TapSlot::EMPTY;
+            }
+        });
+    }
+}
+
+fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
+    let log = &core.bus.log;
+    let oldest = log.oldest();
+    if at.seq < oldest.seq {
+        let from = core::mem::replace(at, oldest).seq;
+        return Some(Tapped::Lost {
+            from,
+            count: oldest.seq.wrapping_sub(from),
+        });
+    }
+    if !log.holds(*at) {
+        return None;
+    }
+    let here = *at;
+    let header = log.header(here);
+    *at = log.after(here, &header);
+    match log.copy(here, &header, buf) {
+        Some((topic, payload)) => Some(Tapped::Record(Record {
+            seq: here.seq,
+            time: header.time,
+            source: header.source,
+            cause: header.cause,
+            receivers: log.receivers(here),
+            topic,
+            payload,
+        })),
+        None => Some(Tapped::TooLarge {
+            seq: here.seq,
+            len: header.topic.wrapping_add(header.payload),
+        }),
+    }
+}

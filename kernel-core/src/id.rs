@@ -1,0 +1,75 @@
+//! Identities: who acts, which call, which event caused what.
+
+/// One life of one plugin: the slot it occupies and which of the slot's lives this is.
+///
+/// A plugin that is unloaded, fails or crashes gets a new life when it comes back; whatever still
+/// holds the old identity is refused by the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PluginId {
+    pub(crate) index: u8,
+    pub(crate) life: u8,
+}
+
+impl PluginId {
+    /// The kernel itself, as the source of its own events.
+    pub const KERNEL: PluginId = PluginId { index: 255, life: 0 };
+    /// Whoever operates the runtime: its embedder, or a client of the link.
+    pub const OPERATOR: PluginId = PluginId { index: 254, life: 0 };
+
+    /// The number of the plugin's slot; stable while the plugin is installed.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// True for a plugin, false for the kernel and the operator.
+    pub const fn is_plugin(self) -> bool {
+        self.index < 128
+    }
+
+    /// The identity as it travels on the link.
+    pub const fn to_bits(self) -> u16 {
+        (self.index as u16) << 8 | self.life as u16
+    }
+
+    /// The identity that [`PluginId::to_bits`] made.
+    pub const fn from_bits(bits: u16) -> Self {
+        PluginId {
+            index: (bits >> 8) as u8,
+            life: bits as u8,
+        }
+    }
+}
+
+/// A call: its slot and the slot's generation, so that a late reply to a reused slot is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CallId {
+    pub(crate) index: u16,
+    pub(crate) generation: u16,
+}
+
+impl CallId {
+    /// The identity as it travels on the link and is kept in the log.
+    pub const fn to_bits(self) -> u32 {
+        (self.index as u32) << 16 | self.generation as u32
+    }
+
+    /// The identity that [`CallId::to_bits`] made.
+    pub const fn from_bits(bits: u32) -> Self {
+        CallId {
+            index: (bits >> 16) as u16,
+            generation: bits as u16,
+        }
+    }
+}
+
+/// What a plugin was doing when it published an event or made a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cause {
+    /// Nothing known: a timer, a lifecycle hook, or somebody outside.
+    #[default]
+    None,
+    /// It was handling the event with this sequence number.
+    Event(u64),
+    /// It was answering this call.
+    Call(CallId),
+}

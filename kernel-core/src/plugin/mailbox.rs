@@ -1,0 +1,424 @@
+//! The mailbox: lifecycle steps, ticks, events and calls, one at a time.
+//!
+//! Lifecycle steps come first. Events and calls come in the order in which they came in: a call is
+//! handled after the events that were published before it.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use serde::Serialize;
+
+use super::{Context, PluginState};
+use crate::calls::What;
+use crate::error::Error;
+use crate::id::{CallId, Cause, PluginId};
+use crate::json::{Json, Writer, to_json};
+use crate::kernel::{Core, Kernel};
+use crate::lifecycle::Hook;
+
+/// An event as its receiver sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'b> {
+    /// Its place in the total order of the bus.
+    pub seq: u64,
+    /// When it was published, in microseconds on the platform's clock.
+    pub time: u64,
+    /// Who published it.
+    pub source: PluginId,
+    /// What led to it.
+    pub cause: Cause,
+    /// How many events this plugin lost directly before this one, because it was too slow.
+    pub lost: usize,
+    topic: &'b [u8],
+    payload: &'b [u8],
+}
+
+impl<'b> Event<'b> {
+    /// The topic.
+    pub fn topic(&self) -> &'b str {
+        core::str::from_utf8(self.topic).unwrap_or("")
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> Json<'b> {
+        Json::trusted(self.payload)
+    }
+}
+
+/// A call as the one who answers it sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'b> {
+    /// Its identity.
+    pub id: CallId,
+    /// Who calls.
+    pub caller: PluginId,
+    service: &'b [u8],
+    args: &'b [u8],
+}
+
+impl<'b> Request<'b> {
+    /// The service's name.
+    pub fn service(&self) -> &'b str {
+        core::str::from_utf8(self.service).unwrap_or("")
+    }
+
+    /// The arguments.
+    pub fn args(&self) -> Json<'b> {
+        Json::trusted(self.args)
+    }
+}
+
+/// Where the reply to a call goes.
+pub struct Reply<'b> {
+    kernel: Kernel,
+    who: PluginId,
+    id: CallId,
+    scratch: &'b mut [u8],
+}
+
+/// The proof that a call was answered.
+#[derive(Debug)]
+pub struct Replied(());
+
+impl<'b> Reply<'b> {
+    /// Answers with JSON text.
+    ///
+    /// # Errors
+    /// None: a caller that is gone does not matter, and a reply that does not fit into the call's
+    /// buffer reaches the caller as the error `reply_too_large`.
+    pub fn raw(self, reply: Json<'_>) -> Result<Replied, Error> {
+        self.kernel.with(|core| {
+            core.reply(self.id, Some(self.who), Ok(&[reply.as_bytes()]));
+        });
+        Ok(Replied(()))
+    }
+
+    /// Answers with a value.
+    ///
+    /// # Errors
+    /// `encode` when the value is not JSON or does not fit into the plugin's buffer.
+    pub fn json<T: Serialize + ?Sized>(mut self, reply: &T) -> Result<Replied, Error> {
+        let scratch = core::mem::take(&mut self.scratch);
+        let json = to_json(reply, scratch)?;
+        self.raw(json)
+    }
+
+    /// Answers with a string, such as `format_args!("Hello, {name}!")`.
+    ///
+    /// # Errors
+    /// `encode` when the text does not fit into the plugin's buffer.
+    pub fn text(mut self, reply: impl core::fmt::Display) -> Result<Replied, Error> {
+        let mut writer = Writer::new(core::mem::take(&mut self.scratch));
+        writer.string_display(reply);
+        let json = writer.finish().ok_or(crate::json::EncodeError::TooSmall)?;
+        self.raw(json)
+    }
+
+    /// Answers with an error.
+    pub fn error(self, error: &Error) -> Replied {
+        self.kernel.with(|core| {
+            core.reply(self.id, Some(self.who), Err(error));
+        });
+        Replied(())
+    }
+
+    /// The call's identity, for a plugin that answers later by [`Mailbox::reply`]. Until then the
+    /// call runs on, at most until its deadline.
+    pub fn later(self) -> CallId {
+        self.id
+    }
+}
+
+/// What a plugin's task is to do next.
+pub enum Message<'b> {
+    /// Load: register services and subscriptions.
+    Load,
+    /// Start.
+    Start,
+    /// Handle an event.
+    Event(Event<'b>),
+    /// Answer a call.
+    Call(Request<'b>, Reply<'b>),
+    /// An interval went by.
+    Tick,
+    /// Stop.
+    Stop,
+    /// Say goodbye; after it comes `Ended`.
+    Unload,
+    /// This life is over: unloaded, or failed by a deadline. Nothing more comes.
+    Ended,
+}
+
+/// A plugin's mailbox in one life: for plugins that write their own loop in place of
+/// [`drive`](super::drive), because they wait for more than messages.
+///
+/// Taking the next message says that the one before was handled well; see [`Mailbox::fail`] for
+/// the other case.
+pub struct Mailbox {
+    cx: Context,
+}
+
+enum Step {
+    Hook(Hook),
+    Event {
+        seq: u64,
+        time: u64,
+        source: PluginId,
+        cause: Cause,
+        lost: usize,
+        topic: usize,
+        len: usize,
+    },
+    Call {
+        id: CallId,
+        caller: PluginId,
+        service: usize,
+        len: usize,
+    },
+    Ended,
+}
+
+impl Mailbox {
+    /// The mailbox of the plugin installed in slot `index`, in its present life.
+    pub(crate) fn open(kernel: Kernel, index: usize, serial: bool) -> Mailbox {
+        let id = kernel.with(|core| {
+            let slot = core.plugins.at_mut(index)?;
+            slot.serial = serial;
+            Some(slot.id(index))
+        });
+        Mailbox {
+            cx: Context {
+                kernel,
+                id: id.unwrap_or(PluginId { index: 127, life: 0 }),
+            },
+        }
+    }
+
+    /// The plugin's way to the kernel.
+    pub fn context(&self) -> Context {
+        self.cx
+    }
+
+    /// Waits for the next message and copies it into `buf`, which must have room for the largest
+    /// event or call the plugin gets, and its reply. An event that has no room there is lost, and
+    /// counted.
+    ///
+    /// # Cancellation
+    /// No message is lost; the one before counts as handled.
+    pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Message<'b> {
+        let id = self.cx.id;
+        let kernel = self.cx.kernel;
+        let step = poll_fn(|task| {
+            loop {
+                let step = kernel.with(|core| match core.next_step(id, buf) {
+                    Ok(Some(step)) => Some(Poll::Ready(step)),
+                    Ok(None) => {
+                        if let Some(slot) = core.plugins.get_mut(id) {
+                            slot.keep_waker(task.waker());
+                        }
+                        Some(Poll::Pending)
+                    }
+                    Err(()) => None,
+                });
+                if let Some(step) = step {
+                    return step;
+                }
+            }
+        })
+        .await;
+        match step {
+            Step::Hook(Hook::Load) => Message::Load,
+            Step::Hook(Hook::Start) => Message::Start,
+            Step::Hook(Hook::Stop) => Message::Stop,
+            Step::Hook(Hook::Unload) => Message::Unload,
+            Step::Hook(_) => Message::Tick,
+            Step::Ended => Message::Ended,
+            Step::Event {
+                seq,
+                time,
+                source,
+                cause,
+                lost,
+                topic,
+                len,
+            } => {
+                let bytes = buf.get(..len).unwrap_or(&[]);
+                let (topic, payload) = bytes.split_at_checked(topic).unwrap_or((&[], &[]));
+                Message::Event(Event {
+                    seq,
+                    time,
+                    source,
+                    cause,
+                    lost,
+                    topic,
+                    payload,
+                })
+            }
+            Step::Call {
+                id: call,
+                caller,
+                service,
+                len,
+            } => {
+                let (bytes, scratch) = buf.split_at_mut_checked(len).unwrap_or((&mut [], &mut []));
+                let (service, args) = bytes.split_at_checked(service).unwrap_or((&[], &[]));
+                let request = Request {
+                    id: call,
+                    caller,
+                    service,
+                    args,
+                };
+                Message::Call(
+                    request,
+                    Reply {
+                        kernel,
+                        who: id,
+                        id: call,
+                        scratch,
+                    },
+                )
+            }
+        }
+    }
+
+    /// Says that the last message was not handled: a lifecycle step leaves the plugin FAILED and
+    /// this life over; an event or a tick is counted as an error.
+    pub fn fail(&mut self, error: &Error) {
+        let id = self.cx.id;
+        self.cx.kernel.with(|core| {
+            let hook = core.plugins.get(id).map(|slot| slot.hook);
+            match hook {
+                Some(Hook::Load | Hook::Start | Hook::Stop | Hook::Unload) => {
+                    core.fail(id, error.code(), error.message());
+                }
+                _ => core.note_error(id, error.code(), error.message()),
+            }
+        });
+    }
+
+    /// Answers a call that was kept by [`Reply::later`]; false when nobody waits for it any more.
+    pub fn reply(&self, call: CallId, answer: Result<Json<'_>, &Error>) -> bool {
+        let who = Some(self.cx.id);
+        let answered = self.cx.kernel.with(|core| {
+            Some(match answer {
+                Ok(json) => core.reply(call, who, Ok(&[json.as_bytes()])),
+                Err(error) => core.reply(call, who, Err(error)),
+            })
+        });
+        answered.unwrap_or(false)
+    }
+}
+
+impl Core {
+    /// Ends the hook before and begins the next one, its message copied into `buf`. `Ok(None)`:
+    /// nothing to do; `Err`: there may be more, ask again.
+    fn next_step(&mut self, id: PluginId, buf: &mut [u8]) -> Result<Option<Step>, ()> {
+        self.end_hook(id);
+        let index = id.index();
+        let Some(slot) = self.plugins.get(id) else {
+            return Ok(Some(Step::Ended));
+        };
+        use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
+        let hook = match (slot.state, slot.goal) {
+            (Unloaded | Failed, Loaded | Started) if slot.restart_at.is_none() => Hook::Load,
+            (Loaded | Stopped, Started) => Hook::Start,
+            (Started, Stopped | Unloaded) => Hook::Stop,
+            (Loaded | Stopped, Unloaded) => Hook::Unload,
+            (Started, _) => return self.next_message(id, buf),
+            _ => return Ok(None),
+        };
+        self.begin_hook(index, hook, Cause::None);
+        Ok(Some(Step::Hook(hook)))
+    }
+
+    fn next_message(&mut self, id: PluginId, buf: &mut [u8]) -> Result<Option<Step>, ()> {
+        let index = id.index();
+        if let Some(slot) = self.plugins.get(id)
+            && slot.interval > 0
+        {
+            let now = self.now();
+            if let Some(slot) = self.plugins.get_mut(id)
+                && slot.tick_due() <= now
+            {
+                // The next one counts from when this one was due, or from now when that is past.
+                let next = slot.next_tick.saturating_add(slot.interval);
+                slot.next_tick = if next > now {
+                    next
+                } else {
+                    now.saturating_add(slot.interval)
+                };
+                let next = slot.next_tick;
+                self.arm(next);
+                self.begin_hook(index, Hook::Tick, Cause::None);
+                return Ok(Some(Step::Hook(Hook::Tick)));
+            }
+        }
+        let call = self.peek_call(Some(id));
+        let event = match self.next_event(index) {
+            Some(Err(())) => return Err(()),
+            Some(Ok(at)) => Some(at),
+            None => None,
+        };
+        let arrival = call
+            .and_then(|call| self.calls.get(call))
+            .map_or(u64::MAX, |slot| slot.arrival);
+        match (event, call) {
+            (Some(at), _) if at.seq < arrival => {
+                let header = self.bus.log.header(at);
+                let fits = self.bus.log.copy(at, &header, buf).is_some();
+                let lost = match self.plugins.at_mut(index) {
+                    Some(slot) if fits => slot.take_lost(),
+                    Some(slot) => {
+                        slot.missed(at);
+                        slot.set_cursor(self.bus.log.after(at, &header));
+                        return Err(());
+                    }
+                    None => 0,
+                };
+                self.consume_event(index, at);
+                self.begin_hook(index, Hook::Event, Cause::Event(at.seq));
+                Ok(Some(Step::Event {
+                    seq: at.seq,
+                    time: header.time,
+                    source: header.source,
+                    cause: header.cause,
+                    lost,
+                    topic: header.topic,
+                    len: header.topic.wrapping_add(header.payload),
+                }))
+            }
+            (_, Some(call)) => self.deliver_call(id, call, buf).map(Some).ok_or(()),
+            _ => Ok(None),
+        }
+    }
+
+    fn deliver_call(&mut self, id: PluginId, call: CallId, buf: &mut [u8]) -> Option<Step> {
+        self.take_call(call);
+        let slot = self.calls.get(call)?;
+        let caller = slot.caller?;
+        let Some(What::Service(service)) = slot.what else {
+            return None;
+        };
+        let name = self.service_name(service as usize).as_bytes();
+        let args = self.calls.content(call);
+        let len = name.len().wrapping_add(args.len());
+        let Some((to_name, to_args)) = buf
+            .get_mut(..len)
+            .and_then(|to| to.split_at_mut_checked(name.len()))
+        else {
+            let error = Error::new("too_large", "the arguments do not fit into the plugin's buffer");
+            self.reply(call, Some(id), Err(&error));
+            return None;
+        };
+        to_name.copy_from_slice(name);
+        to_args.copy_from_slice(args);
+        let service = name.len();
+        self.begin_hook(id.index(), Hook::Call, Cause::Call(call));
+        Some(Step::Call {
+            id: call,
+            caller,
+            service,
+            len,
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! A storage in memory, of fixed capacity: for tests, and for chips without flash.
+
+use heapless::{String, Vec};
+
+use super::{MAX_NAMESPACE, Names, Ops, Storage, StorageError};
+use crate::json::Json;
+
+/// Up to `ROWS` values of up to `VALUE` bytes, with keys of up to `KEY` bytes; lost with the power.
+///
+/// ```
+/// use kernel_core::storage::MemoryStorage;
+/// let storage = MemoryStorage::<16, 32, 128>::new();
+/// assert_eq!(storage.len(), 0);
+/// ```
+#[derive(Debug, Default)]
+pub struct MemoryStorage<const ROWS: usize, const KEY: usize, const VALUE: usize> {
+    rows: Vec<Row<KEY, VALUE>, ROWS>,
+}
+
+#[derive(Clone, Debug)]
+struct Row<const KEY: usize, const VALUE: usize> {
+    namespace: String<MAX_NAMESPACE, u8>,
+    key: String<KEY>,
+    value: Vec<u8, VALUE>,
+}
+
+impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS, KEY, VALUE> {
+    /// An empty storage.
+    pub const fn new() -> Self {
+        MemoryStorage { rows: Vec::new() }
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn find(&self, namespace: &str, key: &str) -> Option<usize> {
+        self.rows
+            .iter()
+            .position(|row| row.namespace == namespace && row.key == key)
+    }
+
+    fn row(namespace: &str, key: &str, value: Json<'_>) -> Result<Row<KEY, VALUE>, StorageError> {
+        let mut row = Row {
+            namespace: String::new(),
+            key: String::new(),
+            value: Vec::new(),
+        };
+        row.namespace
+            .push_str(namespace)
+            .map_err(|_| StorageError::Name)?;
+        row.key
+            .push_str(key)
+            .map_err(|_| StorageError::full("the key is longer than this storage keeps"))?;
+        row.value
+            .extend_from_slice(value.as_bytes())
+            .map_err(|_| StorageError::full("the value is longer than this storage keeps"))?;
+        Ok(row)
+    }
+
+    fn put(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError> {
+        let new = Self::row(namespace, key, value)?;
+        match self
+            .find(namespace, key)
+            .and_then(|index| self.rows.get_mut(index))
+        {
+            Some(row) => *row = new,
+            None => self
+                .rows
+                .push(new)
+                .map_err(|_| StorageError::full("all rows of this storage are taken: delete some"))?,
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, namespace: &str, key: &str) -> bool {
+        match self.find(namespace, key) {
+            Some(index) => {
+                self.rows.swap_remove(index);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The smallest name after `after` that `pick` gives.
+    fn after<'a>(
+        &'a self,
+        after: &str,
+        pick: impl Fn(&'a Row<KEY, VALUE>) -> Option<&'a str>,
+    ) -> Option<&'a str> {
+        self.rows
+            .iter()
+            .filter_map(pick)
+            .filter(|name| *name > after)
+            .min()
+    }
+
+    fn fill<'a>(
+        &'a self,
+        mut after: &'a str,
+        page: &mut Names<'_>,
+        pick: impl Fn(&'a Row<KEY, VALUE>) -> Option<&'a str>,
+    ) {
+        while let Some(name) = self.after(after, &pick) {
+            if !page.push(name) {
+                break;
+            }
+            after = name;
+        }
+    }
+}
+
+impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for MemoryStorage<ROWS, KEY, VALUE> {
+    async fn get(
+        &mut self,
+        namespace: &str,
+        key: &str,
+        to: &mut [u8],
+    ) -> Result<Option<usize>, StorageError> {
+        let Some(row) = self.find(namespace, key).and_then(|index| self.rows.get(index)) else {
+            return Ok(None);
+        };
+        let (len, max) = (row.value.len(), to.len());
+        to.get_mut(..len)
+            .ok_or(StorageError::Buffer { len, max })?
+            .copy_from_slice(&row.value);
+        Ok(Some(len))
+    }
+
+    async fn set(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError> {
+        self.put(namespace, key, value)
+    }
+
+    async fn delete(&mut self, namespace: &str, key: &str) -> Result<bool, StorageError> {
+        Ok(self.remove(namespace, key))
+    }
+
+    async fn list_keys(
+        &mut self,
+        namespace: &str,
+        after: &str,
+        page: &mut Names<'_>,
+    ) -> Result<(), StorageError> {
+        self.fill(after, page, |row| {
+            (row.namespace == namespace).then_some(row.key.as_str())
+        });
+        Ok(())
+    }
+
+    async fn namespaces(&mut self, after: &str, page: &mut Names<'_>) -> Result<(), StorageError> {
+        self.fill(after, page, |row| Some(row.namespace.as_str()));
+        Ok(())
+    }
+
+    async fn clear_namespace(&mut self, namespace: &str) -> Result<u32, StorageError> {
+        let before = self.rows.len();
+        self.rows.retain(|row| row.namespace != namespace);
+        Ok(before.saturating_sub(self.rows.len()) as u32)
+    }
+
+    async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError> {
+        // Counted before anything is changed: an upper bound of the rows it needs.
+        let mut room = ROWS.saturating_sub(self.rows.len());
+        for (key, value) in ops {
+            match value {
+                Some(value) => {
+                    Self::row(namespace, key, value)?;
+                    if self.find(namespace, key).is_none() {
+                        let full = || StorageError::full("the batch needs more rows than are free");
+                        room = room.checked_sub(1).ok_or_else(full)?;
+                    }
+                }
+                None => room = room.saturating_add(self.find(namespace, key).is_some() as usize),
+            }
+        }
+        for (key, value) in ops {
+            match value {
+                Some(value) => self.put(namespace, key, value)?,
+                None => {
+                    self.remove(namespace, key);
+                }
+            }
+        }
+        Ok(())
+    }
+}

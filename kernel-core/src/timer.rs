@@ -1,0 +1,252 @@
+//! Deadlines: one table of waiting tasks, and one alarm for whoever keeps the time.
+//!
+//! The kernel has no timer of its own. Every deadline is data in the slot it belongs to; the
+//! platform runs [`Kernel::run_timers`], which sleeps until the earliest one and lets the kernel
+//! do what is due. A deadline that is met costs nothing: the alarm only ever moves when an earlier
+//! deadline comes up.
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use embassy_futures::select::select;
+
+use crate::fixed::Empty;
+use crate::kernel::{Core, Kernel, keep_waker};
+use crate::time::{Instant, micros};
+
+/// What a task waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum On {
+    /// A moment only.
+    Time,
+    /// Room on the bus.
+    Space,
+    /// A change in the lifecycle of some plugin.
+    Lifecycle,
+}
+
+/// A waiting task: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct WaitSlot {
+    on: Option<On>,
+    deadline: u64,
+    waker: Option<Waker>,
+}
+
+impl Empty for WaitSlot {
+    const EMPTY: Self = WaitSlot {
+        on: None,
+        deadline: 0,
+        waker: None,
+    };
+}
+
+pub(crate) struct Timers {
+    waits: &'static mut [WaitSlot],
+    alarm: u64,
+    keeper: Option<Waker>,
+}
+
+impl Timers {
+    pub(crate) fn new(waits: &'static mut [WaitSlot]) -> Self {
+        Timers {
+            waits,
+            alarm: u64::MAX,
+            keeper: None,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> (usize, usize) {
+        (
+            self.waits.iter().filter(|wait| wait.on.is_some()).count(),
+            self.waits.len(),
+        )
+    }
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The deadline passed.
+    Timeout,
+    /// The `waits` capacity is used up; its size.
+    Full {
+        /// The size of the `waits` capacity.
+        capacity: usize,
+    },
+}
+
+impl core::fmt::Display for WaitError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            WaitError::Timeout => f.write_str("the deadline passed"),
+            WaitError::Full { capacity } => write!(
+                f,
+                "{capacity} tasks are waiting already: raise the capacity `waits`, or wait for fewer things at once"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for WaitError {}
+
+impl Core {
+    /// Notes a deadline; wakes the timekeeper when it is earlier than what it sleeps for.
+    pub(crate) fn arm(&mut self, deadline: u64) {
+        if deadline < self.timers.alarm {
+            self.timers.alarm = deadline;
+            let keeper = self.timers.keeper.take();
+            self.wake(keeper);
+        }
+    }
+
+    /// Wakes every task that waits for `on`.
+    pub(crate) fn wake_waiting(&mut self, on: On) {
+        for index in 0..self.timers.waits.len() {
+            if let Some(wait) = self.timers.waits.get_mut(index)
+                && wait.on == Some(on)
+            {
+                let waker = wait.waker.take();
+                self.wake(waker);
+            }
+        }
+    }
+
+    /// Does what is due and gives the next deadline.
+    fn expire(&mut self) -> u64 {
+        let now = self.now();
+        self.timers.alarm = u64::MAX;
+        let mut next = self.expire_calls(now);
+        next = next.min(self.expire_plugins(now));
+        next = next.min(self.expire_state(now));
+        for index in 0..self.timers.waits.len() {
+            let Some(wait) = self.timers.waits.get_mut(index) else {
+                break;
+            };
+            if wait.on.is_none() {
+                continue;
+            }
+            if wait.deadline <= now {
+                let waker = wait.waker.take();
+                self.wake(waker);
+            } else {
+                next = next.min(wait.deadline);
+            }
+        }
+        self.timers.alarm = self.timers.alarm.min(next);
+        self.timers.alarm
+    }
+}
+
+impl Kernel {
+    /// Does everything that is due by now (late calls, hooks and waits, restarts, expired state)
+    /// and gives the moment it wants to be called again. [`Kernel::run_timers`] does this in time.
+    pub fn expire(self) -> Instant {
+        Instant::from_micros(self.with(|core| Some(core.expire())).unwrap_or(u64::MAX))
+    }
+
+    /// The kernel's timekeeper: runs for ever, sleeping by `sleep_until` (for instance
+    /// `|at| embassy_time::Timer::at(..)`). Exactly one of it must run.
+    ///
+    /// # Cancellation
+    /// While it does not run, no deadline is kept; start it again and what is due is done then.
+    pub async fn run_timers<F: Future<Output = ()>>(self, mut sleep_until: impl FnMut(Instant) -> F) {
+        loop {
+            let next = self.expire();
+            let earlier = poll_fn(|cx| {
+                self.with(|core| {
+                    keep_waker(&mut core.timers.keeper, cx.waker());
+                    Some(core.timers.alarm < next.as_micros())
+                })
+                .filter(|earlier| *earlier)
+                .map_or(Poll::Pending, |_| Poll::Ready(()))
+            });
+            select(pin!(sleep_until(next)), earlier).await;
+        }
+    }
+
+    /// The platform's time.
+    pub fn now(self) -> Instant {
+        Instant::from_micros(self.with(|core| Some(core.now())).unwrap_or(0))
+    }
+
+    /// Waits for `span`.
+    ///
+    /// # Errors
+    /// [`WaitError::Full`] when the capacity `waits` is used up.
+    ///
+    /// # Cancellation
+    /// Dropping it gives its place back; nothing else happened.
+    pub async fn sleep(self, span: Duration) -> Result<(), WaitError> {
+        let until = self.now().after(span);
+        match self.wait(On::Time, until.as_micros(), |_| None::<()>).await {
+            Err(WaitError::Timeout) | Ok(()) => Ok(()),
+            Err(full) => Err(full),
+        }
+    }
+
+    /// Waits until `check` gives a value, looking again whenever `on` happens, at most until
+    /// `deadline` (microseconds on the clock).
+    pub(crate) async fn wait<R>(
+        self,
+        on: On,
+        deadline: u64,
+        mut check: impl FnMut(&mut Core) -> Option<R>,
+    ) -> Result<R, WaitError> {
+        let mut place = Place {
+            kernel: self,
+            index: None,
+        };
+        poll_fn(|cx| {
+            self.with(|core| {
+                if let Some(value) = check(core) {
+                    return Poll::Ready(Ok(value));
+                }
+                if core.now() >= deadline {
+                    return Poll::Ready(Err(WaitError::Timeout));
+                }
+                let waits = &mut core.timers.waits;
+                let free = || waits.iter().position(|wait| wait.on.is_none());
+                let Some(index) = place.index.or_else(free) else {
+                    return Poll::Ready(Err(WaitError::Full {
+                        capacity: waits.len(),
+                    }));
+                };
+                place.index = Some(index);
+                if let Some(wait) = waits.get_mut(index) {
+                    wait.on = Some(on);
+                    wait.deadline = deadline;
+                    keep_waker(&mut wait.waker, cx.waker());
+                }
+                core.arm(deadline);
+                Poll::Pending
+            })
+        })
+        .await
+    }
+
+    /// The deadline `span` from now, in microseconds on the clock.
+    pub(crate) fn deadline(self, span: Duration) -> u64 {
+        self.now().as_micros().saturating_add(micros(span))
+    }
+}
+
+/// A place in the table of waits, given back when dropped.
+struct Place {
+    kernel: Kernel,
+    index: Option<usize>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(index) = self.index else { return };
+        self.kernel.with(|core| {
+            if let Some(wait) = core.timers.waits.get_mut(index) {
+                *wait = WaitSlot::EMPTY;
+            }
+        });
+    }
+}
