@@ -20,7 +20,7 @@ use crate::kernel::{Core, keep_waker};
 use crate::log::PluginSet;
 use crate::registry::CallError;
 use crate::storage::Op;
-use crate::table::{Link, Usage};
+use crate::table::{Link, Usage, linkable};
 
 /// Where a call is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -63,7 +63,7 @@ pub struct CallSlot {
     generation: u16,
     pub(crate) caller: Option<PluginId>,
     pub(crate) callee: Option<PluginId>,
-    parent: Option<CallId>,
+    pub(crate) parent: Option<CallId>,
     deadline: u64,
     pub(crate) started: u64,
     /// The event log's next sequence number when the call came in: its place in the callee's queue.
@@ -114,6 +114,7 @@ pub(crate) struct NewCall {
 
 impl Calls {
     pub(crate) fn new(slots: &'static mut [CallSlot], bytes: &'static mut [u8], size: usize) -> Self {
+        let slots = linkable(slots);
         let usage = Usage {
             capacity: slots.len(),
             ..Usage::default()
@@ -134,11 +135,6 @@ impl Calls {
 
     pub(crate) fn usage(&self) -> Usage {
         self.usage
-    }
-
-    /// The bytes of a slot's buffer.
-    pub(crate) fn size(&self) -> usize {
-        self.size
     }
 
     /// The slot of this very call.

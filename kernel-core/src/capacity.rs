@@ -105,6 +105,9 @@ impl Capacities {
     /// Blocks of state values.
     #[doc(hidden)]
     pub const fn state_blocks(&self) -> usize {
-        self.state_bytes / self.state_block
+        match self.state_bytes.checked_div(self.state_block) {
+            Some(blocks) => blocks,
+            None => 0,
+        }
     }
 }

@@ -42,6 +42,7 @@ impl PluginId {
 
 /// A call: its slot and the slot's generation, so that a late reply to a reused slot is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallId {
     pub(crate) index: u16,
     pub(crate) generation: u16,
@@ -64,6 +65,7 @@ impl CallId {
 
 /// What a plugin was doing when it published an event or made a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cause {
     /// Nothing known: a timer, a lifecycle hook, or somebody outside.
     #[default]

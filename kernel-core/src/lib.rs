@@ -53,7 +53,7 @@
 //!   chip that leaves it out keeps the code and saves the formatting machinery.
 //! - `link`: the [`link`] protocol for inspectors, command lines and remote plugins.
 
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
@@ -66,11 +66,6 @@
     )
 )]
 
-#[cfg(test)]
-extern crate std;
-#[cfg(test)]
-use std::prelude::rust_2024::*;
-
 pub mod bus;
 mod calls;
 mod capacity;
@@ -80,6 +75,8 @@ mod id;
 pub mod json;
 mod kernel;
 mod lifecycle;
+#[cfg(feature = "link")]
+pub mod link;
 mod log;
 mod plugin;
 mod pool;

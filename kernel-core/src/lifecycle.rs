@@ -74,6 +74,11 @@ pub(crate) enum Hook {
 }
 
 impl Hook {
+    /// True for a hook that leads from one state to another.
+    pub(crate) const fn is_step(self) -> bool {
+        matches!(self, Hook::Load | Hook::Start | Hook::Stop | Hook::Unload)
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Hook::Idle => "idle",
@@ -90,6 +95,7 @@ impl Hook {
 
 /// Counters of one plugin since it was installed. They are as wide as the machine's word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct PluginCounters {
     /// Events delivered to it.
     pub events: usize,
@@ -160,6 +166,8 @@ pub struct PluginSlot {
     pub(crate) open_calls: u16,
     pub(crate) interval: u64,
     pub(crate) next_tick: u64,
+    /// The message before was a tick: one that waits comes before the next tick.
+    pub(crate) ticked: bool,
     pub(crate) restart_at: Option<u64>,
     failures: u8,
     window_start: u64,
@@ -188,6 +196,7 @@ impl Empty for PluginSlot {
         open_calls: 0,
         interval: 0,
         next_tick: 0,
+        ticked: false,
         restart_at: None,
         failures: 0,
         window_start: 0,
@@ -295,6 +304,7 @@ impl PluginSlot {
     /// Its unread events will never be read.
     fn discard_unread(&mut self, end: Position) {
         self.cursor = end;
+        self.lost = 0;
         let unread = core::mem::take(&mut self.counters.lag);
         self.counters.dropped = self.counters.dropped.wrapping_add(unread);
     }
@@ -526,6 +536,7 @@ impl Core {
         self.arm(due);
         if hook == Hook::Stop {
             self.refuse_queued(index);
+            self.wake_publishers(index);
         }
     }
 
@@ -581,6 +592,7 @@ impl Core {
         let policy = slot.metadata().restart;
         slot.counters.errors = slot.counters.errors.wrapping_add(1);
         slot.goal_due = None;
+        slot.restart_at = None;
         let wanted = slot.goal == PluginState::Started && !matches!(slot.meta, Meta::Remote { .. });
         if !wanted {
             slot.goal = PluginState::Failed;
@@ -620,15 +632,12 @@ impl Core {
         slot.interval = 0;
         slot.discard_unread(end);
         let waker = slot.take_waker();
-        let blocks = slot.overflow() == Overflow::Block;
         self.wake(waker);
         self.reclaim_filters(id);
         self.reclaim_services(id);
         self.reclaim_calls(id);
         self.reclaim_state(id);
-        if blocks {
-            self.wake_waiting(On::Space);
-        }
+        self.wake_publishers(id.index());
     }
 
     /// Sets a goal; `due` is when it must be reached.
@@ -640,11 +649,12 @@ impl Core {
         slot.restart_at = None;
         slot.failures = 0;
         let waker = slot.take_waker();
-        if slot.state == PluginState::Failed && goal != PluginState::Loaded && goal != PluginState::Started {
+        let up = matches!(goal, PluginState::Loaded | PluginState::Started);
+        if slot.state == PluginState::Failed && slot.hook == Hook::Idle && !up {
             // Nothing of it runs any more: there is nothing to stop or unload.
             slot.goal = PluginState::Unloaded;
             self.enter(index, PluginState::Unloaded);
-        } else if slot.state != goal || slot.hook != Hook::Idle {
+        } else if slot.state != goal || slot.hook.is_step() {
             slot.goal_due = Some(due);
             self.arm(due);
         }
@@ -678,6 +688,13 @@ impl Core {
             .unwrap_or(0);
         let payload = payload.get(..len).unwrap_or(&[]);
         self.announce_of(index, "runtime.plugin.", payload);
+    }
+
+    /// Says that a remote plugin is about to be taken out.
+    #[cfg(feature = "link")]
+    pub(crate) fn leave(&mut self, index: usize) {
+        self.wake_waiting(On::Lifecycle);
+        self.announce_of(index, "runtime.plugin.", b"{\"state\":\"GONE\"}");
     }
 
     /// Publishes an event of the kernel about a plugin; the plugin's name ends the topic.

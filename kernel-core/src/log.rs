@@ -18,6 +18,7 @@ const HEADER: usize = 20;
 
 /// A set of plugins, by slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct PluginSet([u32; MAX_PLUGINS / 32]);
 
 impl PluginSet {

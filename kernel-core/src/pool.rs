@@ -1,6 +1,6 @@
 //! State values: byte strings in chains of equal blocks, so that nothing fragments or moves.
 
-use crate::table::{Link, Usage};
+use crate::table::{Link, Usage, linkable};
 
 /// A byte string in the pool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ impl Pool {
     pub(crate) fn new(bytes: &'static mut [u8], links: &'static mut [Link], size: usize) -> Self {
         Pool {
             bytes,
-            links,
+            links: linkable(links),
             size: size.max(1),
             free: Link::NONE,
             fresh: 0,

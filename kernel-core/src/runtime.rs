@@ -36,6 +36,7 @@ pub struct Shutdown {
 
 /// How the runtime is, in one look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct Health {
     /// Plugins that are installed.
     pub plugins: usize,
@@ -58,6 +59,7 @@ impl Health {
 
 /// The use and the high-water mark of every capacity, and what was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct Metrics {
     /// Microseconds since the clock's zero.
     pub now: u64,
@@ -195,7 +197,7 @@ impl CoreRuntime {
         });
         let closed = self
             .kernel
-            .wait(On::Lifecycle, due, |core| (!core.storage_open).then_some(()))
+            .wait_reserved(On::Lifecycle, due, |core| (!core.storage_open).then_some(()))
             .await;
         Shutdown {
             late,

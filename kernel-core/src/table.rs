@@ -26,8 +26,15 @@ impl Link {
     }
 }
 
+/// As much of `slots` as links can reach: the first 65,535.
+pub(crate) fn linkable<T>(slots: &'static mut [T]) -> &'static mut [T] {
+    let len = slots.len().min(u16::MAX as usize);
+    slots.split_at_mut(len).0
+}
+
 /// How full a capacity is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub struct Usage {
     /// How much is in use now.
     pub used: usize,
@@ -67,7 +74,7 @@ pub(crate) struct Table<T: 'static> {
 impl<T: Slot> Table<T> {
     pub(crate) fn new(slots: &'static mut [T], heads: &'static mut [Link]) -> Self {
         Table {
-            slots,
+            slots: linkable(slots),
             heads,
             free: Link::NONE,
             fresh: 0,

@@ -1,6 +1,6 @@
 //! Names: `'static` where the caller has one, else copied into a slab of equal blocks.
 
-use crate::table::{Link, Usage};
+use crate::table::{Link, Usage, linkable};
 
 /// A name handed to the kernel: kept by reference when it is `'static`, else copied.
 ///
@@ -121,7 +121,7 @@ impl Names {
     pub(crate) fn new(bytes: &'static mut [u8], links: &'static mut [Link], size: usize) -> Self {
         Names {
             bytes,
-            links,
+            links: linkable(links),
             size: size.min(255),
             free: Link::NONE,
             fresh: 0,

@@ -45,6 +45,8 @@ impl Empty for WaitSlot {
 
 pub(crate) struct Timers {
     waits: &'static mut [WaitSlot],
+    /// One place more, so that starting up and shutting down never lack one.
+    reserved: WaitSlot,
     alarm: u64,
     keeper: Option<Waker>,
 }
@@ -53,9 +55,27 @@ impl Timers {
     pub(crate) fn new(waits: &'static mut [WaitSlot]) -> Self {
         Timers {
             waits,
+            reserved: WaitSlot::EMPTY,
             alarm: u64::MAX,
             keeper: None,
         }
+    }
+
+    /// A place; the one after the last of `waits` is the reserved one.
+    fn place(&mut self, index: usize) -> Option<&mut WaitSlot> {
+        if index == self.waits.len() {
+            return Some(&mut self.reserved);
+        }
+        self.waits.get_mut(index)
+    }
+
+    /// A free place; the reserved one only where it is `reserved` for.
+    fn free(&self, reserved: bool) -> Option<usize> {
+        let spare = reserved && self.reserved.on.is_none();
+        self.waits
+            .iter()
+            .position(|wait| wait.on.is_none())
+            .or(spare.then_some(self.waits.len()))
     }
 
     pub(crate) fn usage(&self) -> (usize, usize) {
@@ -77,6 +97,16 @@ pub enum WaitError {
         /// The size of the `waits` capacity.
         capacity: usize,
     },
+}
+
+impl WaitError {
+    /// The stable code, for programs and for the link.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            WaitError::Timeout => "timeout",
+            WaitError::Full { .. } => "full",
+        }
+    }
 }
 
 impl core::fmt::Display for WaitError {
@@ -105,8 +135,8 @@ impl Core {
 
     /// Wakes every task that waits for `on`.
     pub(crate) fn wake_waiting(&mut self, on: On) {
-        for index in 0..self.timers.waits.len() {
-            if let Some(wait) = self.timers.waits.get_mut(index)
+        for index in 0..=self.timers.waits.len() {
+            if let Some(wait) = self.timers.place(index)
                 && wait.on == Some(on)
             {
                 let waker = wait.waker.take();
@@ -122,8 +152,8 @@ impl Core {
         let mut next = self.expire_calls(now);
         next = next.min(self.expire_plugins(now));
         next = next.min(self.expire_state(now));
-        for index in 0..self.timers.waits.len() {
-            let Some(wait) = self.timers.waits.get_mut(index) else {
+        for index in 0..=self.timers.waits.len() {
+            let Some(wait) = self.timers.place(index) else {
                 break;
             };
             if wait.on.is_none() {
@@ -194,6 +224,26 @@ impl Kernel {
         self,
         on: On,
         deadline: u64,
+        check: impl FnMut(&mut Core) -> Option<R>,
+    ) -> Result<R, WaitError> {
+        self.wait_in(on, deadline, false, check).await
+    }
+
+    /// [`Kernel::wait`] for starting up and shutting down, which have a place reserved.
+    pub(crate) async fn wait_reserved<R>(
+        self,
+        on: On,
+        deadline: u64,
+        check: impl FnMut(&mut Core) -> Option<R>,
+    ) -> Result<R, WaitError> {
+        self.wait_in(on, deadline, true, check).await
+    }
+
+    async fn wait_in<R>(
+        self,
+        on: On,
+        deadline: u64,
+        reserved: bool,
         mut check: impl FnMut(&mut Core) -> Option<R>,
     ) -> Result<R, WaitError> {
         let mut place = Place {
@@ -208,15 +258,14 @@ impl Kernel {
                 if core.now() >= deadline {
                     return Poll::Ready(Err(WaitError::Timeout));
                 }
-                let waits = &mut core.timers.waits;
-                let free = || waits.iter().position(|wait| wait.on.is_none());
-                let Some(index) = place.index.or_else(free) else {
+                let timers = &mut core.timers;
+                let Some(index) = place.index.or_else(|| timers.free(reserved)) else {
                     return Poll::Ready(Err(WaitError::Full {
-                        capacity: waits.len(),
+                        capacity: timers.waits.len(),
                     }));
                 };
                 place.index = Some(index);
-                if let Some(wait) = waits.get_mut(index) {
+                if let Some(wait) = timers.place(index) {
                     wait.on = Some(on);
                     wait.deadline = deadline;
                     keep_waker(&mut wait.waker, cx.waker());
@@ -244,7 +293,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let Some(index) = self.index else { return };
         self.kernel.with(|core| {
-            if let Some(wait) = core.timers.waits.get_mut(index) {
+            if let Some(wait) = core.timers.place(index) {
                 *wait = WaitSlot::EMPTY;
             }
         });

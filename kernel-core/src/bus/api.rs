@@ -47,17 +47,13 @@ impl EventBus {
         payload: Json<'_>,
         limit: Duration,
     ) -> Result<usize, PublishError> {
-        let full = match self.try_publish(topic, payload) {
-            Err(PublishError::Full { subscriber }) => subscriber,
-            done => return done,
-        };
-        let mut subscriber = full;
+        let mut subscriber = PluginId::KERNEL;
         let outcome = self
             .kernel
             .wait(On::Space, self.kernel.deadline(limit), |core| {
                 let cause = core.plugins.cause_of(self.who);
                 let payload: &[&[u8]] = &[payload.as_bytes()];
-                match core.publish(&Draft::new(self.who, cause, topic, payload), false) {
+                match core.try_route(&Draft::new(self.who, cause, topic, payload), false) {
                     Err(PublishError::Full { subscriber: slow }) => {
                         subscriber = slow;
                         None
@@ -66,11 +62,15 @@ impl EventBus {
                 }
             })
             .await;
-        match outcome {
+        let outcome = match outcome {
             Ok(done) => done.map(|(_, receivers)| receivers),
             Err(WaitError::Full { capacity }) => Err(PublishError::Waits { capacity }),
             Err(WaitError::Timeout) => Err(PublishError::Timeout { subscriber }),
+        };
+        if outcome.is_err() {
+            self.kernel.with(|core| core.count_refused());
         }
+        outcome
     }
 
     /// Publishes without ever waiting: for interrupts and other threads.

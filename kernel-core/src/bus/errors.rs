@@ -118,6 +118,18 @@ pub enum SubscribeError {
     Unavailable,
 }
 
+impl SubscribeError {
+    /// The stable code, for programs and for the link.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            SubscribeError::Filter(_) | SubscribeError::TooLong { .. } => "invalid_filter",
+            SubscribeError::Full { .. } | SubscribeError::NamesFull { .. } => "full",
+            SubscribeError::Unloaded => "unloaded",
+            SubscribeError::Unavailable => "unavailable",
+        }
+    }
+}
+
 impl Unavailable for SubscribeError {
     fn unavailable() -> Self {
         SubscribeError::Unavailable

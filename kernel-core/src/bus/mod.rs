@@ -136,15 +136,25 @@ impl Core {
     /// Writes the event and marks its receivers; `Ok` is how many. With `force`, subscribers that
     /// make publishers wait lose their oldest events instead.
     pub(crate) fn publish(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
+        let outcome = self.try_route(draft, force);
+        if outcome.is_err() {
+            self.count_refused();
+        }
+        outcome
+    }
+
+    /// [`Core::publish`] for a publisher that tries again: a refusal is not counted.
+    pub(crate) fn try_route(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
         if !self.is_live(draft.source) {
             return Err(PublishError::Unloaded);
         }
         let time = self.now();
-        let outcome = self.route(draft, time, force);
-        if outcome.is_err() {
-            self.bus.refused = self.bus.refused.wrapping_add(1);
-        }
-        outcome
+        self.route(draft, time, force)
+    }
+
+    /// An event was refused for good.
+    pub(crate) fn count_refused(&mut self) {
+        self.bus.refused = self.bus.refused.wrapping_add(1);
     }
 
     fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
@@ -260,10 +270,14 @@ impl Core {
             owner: who.index,
             link: Link::NONE,
         };
-        if let Err(slot) = self.bus.filters.insert(slot) {
-            self.names.release(slot.text);
+        let capacity = self.bus.filters.usage().capacity;
+        match self.bus.filters.insert(slot) {
+            Ok(_) => Ok(()),
+            Err(slot) => {
+                self.names.release(slot.text);
+                Err(SubscribeError::Full { capacity })
+            }
         }
-        Ok(())
     }
 
     /// Removes one filter; false when the plugin has no such one.
@@ -350,7 +364,27 @@ impl Core {
             return;
         };
         plugin.consumed(after);
-        if plugin.overflow() == Overflow::Block {
+        self.wake_publishers(index);
+    }
+
+    /// Passes over the event at the plugin's cursor: it counts as lost.
+    pub(crate) fn skip_event(&mut self, index: usize, at: Position) {
+        let after = self.bus.log.after(at, &self.bus.log.header(at));
+        let Some(plugin) = self.plugins.at_mut(index) else {
+            return;
+        };
+        plugin.missed(at);
+        plugin.set_cursor(after);
+        self.wake_publishers(index);
+    }
+
+    /// The plugin has fewer unread events: whoever waits for that looks again.
+    pub(crate) fn wake_publishers(&mut self, index: usize) {
+        if self
+            .plugins
+            .at(index)
+            .is_some_and(|plugin| plugin.overflow() == Overflow::Block)
+        {
             self.wake_waiting(On::Space);
         }
     }

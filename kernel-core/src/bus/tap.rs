@@ -9,6 +9,7 @@ use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, Kernel, keep_waker};
 use crate::log::{PluginSet, Position};
+use crate::text::CopyOut;
 
 /// A reader of the log: opaque memory of a kernel.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Record<'b> {
     pub time: u64,
     /// Who published it.
     pub source: PluginId,
+    /// The name of who published it; empty when that plugin is no longer installed.
+    pub source_name: &'b str,
     /// What led to it.
     pub cause: Cause,
     /// Who gets it.
@@ -89,8 +92,9 @@ impl Tap {
         kernel
             .with(|core| {
                 let at = match since {
+                    // There is no record 0 to miss.
                     Some(seq) if seq < core.bus.log.next_seq() => Position {
-                        seq,
+                        seq: seq.max(1),
                         ..Position::default()
                     },
                     _ => core.bus.log.end(),
@@ -112,7 +116,7 @@ impl Tap {
         self.at.seq
     }
 
-    /// The next record, copied into `buf`, or what is missing in its place.
+    /// The next record, copied into `buf` with the name of its source, or what is missing in its place.
     ///
     /// # Cancellation
     /// Nothing is consumed unless it returns `Ready`.
@@ -201,19 +205,21 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
     let here = *at;
     let header = log.header(here);
     *at = log.after(here, &header);
-    match log.copy(here, &header, buf) {
-        Some((topic, payload)) => Some(Tapped::Record(Record {
-            seq: here.seq,
-            time: header.time,
-            source: header.source,
-            cause: header.cause,
-            receivers: log.receivers(here),
-            topic,
-            payload,
-        })),
-        None => Some(Tapped::TooLarge {
-            seq: here.seq,
-            len: header.topic.wrapping_add(header.payload),
-        }),
+    let len = header.topic.wrapping_add(header.payload);
+    match buf.split_at_mut_checked(len) {
+        Some((bytes, rest)) => {
+            let (topic, payload) = log.copy(here, &header, bytes)?;
+            Some(Tapped::Record(Record {
+                seq: here.seq,
+                time: header.time,
+                source: header.source,
+                source_name: CopyOut::new(rest).text(core.name_of(header.source)),
+                cause: header.cause,
+                receivers: log.receivers(here),
+                topic,
+                payload,
+            }))
+        }
+        None => Some(Tapped::TooLarge { seq: here.seq, len }),
     }
 }

@@ -201,11 +201,11 @@ macro_rules! into_error {
 
 into_error! {
     PublishError => |error| error.code(),
-    SubscribeError => |_| "subscribe",
-    RegisterError => |_| "register",
+    SubscribeError => |error| error.code(),
+    RegisterError => |error| error.code(),
     crate::state::StateError => |error| error.code(),
     StorageError => |error| error.code(),
-    WaitError => |_| "wait",
+    WaitError => |error| error.code(),
     crate::json::JsonError => |_| "not_json",
     crate::json::EncodeError => |_| "encode",
     crate::json::DecodeError => |_| "invalid_argument",

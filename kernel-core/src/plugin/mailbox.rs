@@ -4,7 +4,7 @@
 //! handled after the events that were published before it.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context as TaskContext, Poll};
 
 use serde::Serialize;
 
@@ -158,7 +158,8 @@ pub struct Mailbox {
     cx: Context,
 }
 
-enum Step {
+/// A message as numbers; its bytes are in the reader's buffer, one part behind the other.
+pub(crate) enum Step {
     Hook(Hook),
     Event {
         seq: u64,
@@ -208,24 +209,7 @@ impl Mailbox {
     pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Message<'b> {
         let id = self.cx.id;
         let kernel = self.cx.kernel;
-        let step = poll_fn(|task| {
-            loop {
-                let step = kernel.with(|core| match core.next_step(id, buf) {
-                    Ok(Some(step)) => Some(Poll::Ready(step)),
-                    Ok(None) => {
-                        if let Some(slot) = core.plugins.get_mut(id) {
-                            slot.keep_waker(task.waker());
-                        }
-                        Some(Poll::Pending)
-                    }
-                    Err(()) => None,
-                });
-                if let Some(step) = step {
-                    return step;
-                }
-            }
-        })
-        .await;
+        let step = poll_fn(|task| self.poll_step(task, buf)).await;
         match step {
             Step::Hook(Hook::Load) => Message::Load,
             Step::Hook(Hook::Start) => Message::Start,
@@ -277,6 +261,26 @@ impl Mailbox {
                         scratch,
                     },
                 )
+            }
+        }
+    }
+
+    /// The next message as numbers, its bytes in `buf`.
+    pub(crate) fn poll_step(&mut self, task: &mut TaskContext<'_>, buf: &mut [u8]) -> Poll<Step> {
+        let id = self.cx.id;
+        loop {
+            let step = self.cx.kernel.with(|core| match core.next_step(id, buf) {
+                Ok(Some(step)) => Some(Poll::Ready(step)),
+                Ok(None) => {
+                    if let Some(slot) = core.plugins.get_mut(id) {
+                        slot.keep_waker(task.waker());
+                    }
+                    Some(Poll::Pending)
+                }
+                Err(()) => None,
+            });
+            if let Some(step) = step {
+                return step;
             }
         }
     }
@@ -337,9 +341,12 @@ impl Core {
             && slot.interval > 0
         {
             let now = self.now();
+            let queued = self.peek_call(Some(id)).is_some();
             if let Some(slot) = self.plugins.get_mut(id)
                 && slot.tick_due() <= now
+                && !(core::mem::take(&mut slot.ticked) && (queued || slot.pending() > 0))
             {
+                slot.ticked = true;
                 // The next one counts from when this one was due, or from now when that is past.
                 let next = slot.next_tick.saturating_add(slot.interval);
                 slot.next_tick = if next > now {
@@ -368,9 +375,8 @@ impl Core {
                 let fits = self.bus.log.copy(at, &header, buf).is_some();
                 let lost = match self.plugins.at_mut(index) {
                     Some(slot) if fits => slot.take_lost(),
-                    Some(slot) => {
-                        slot.missed(at);
-                        slot.set_cursor(self.bus.log.after(at, &header));
+                    Some(_) => {
+                        self.skip_event(index, at);
                         return Err(());
                     }
                     None => 0,

@@ -331,8 +331,18 @@ impl PluginManager {
 
     /// Sets the goal and waits until the plugin is there.
     pub(crate) async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, ManageError> {
-        let due = self
-            .kernel
+        let due = self.aim(index, goal);
+        let reached = |core: &mut Core| core.reached(index, goal);
+        match self.kernel.wait(On::Lifecycle, due, reached).await {
+            Ok(result) => result,
+            Err(WaitError::Full { capacity }) => Err(ManageError::Waits { capacity }),
+            Err(WaitError::Timeout) => Err(ManageError::Timeout),
+        }
+    }
+
+    /// Sets the goal; gives the time until which to wait for it.
+    fn aim(&self, index: usize, goal: PluginState) -> u64 {
+        self.kernel
             .with(|core| {
                 let limit = core
                     .plugins
@@ -344,38 +354,9 @@ impl PluginManager {
                     .saturating_add(limit.saturating_mul(2))
                     .saturating_add(250_000);
                 core.set_goal(index, goal, due);
-                Some(due)
+                Some(due.saturating_add(250_000))
             })
-            .unwrap_or(0);
-        self.reached(index, goal, due.saturating_add(250_000)).await
-    }
-
-    async fn reached(&self, index: usize, goal: PluginState, due: u64) -> Result<PluginState, ManageError> {
-        let outcome = self
-            .kernel
-            .wait(On::Lifecycle, due, |core| {
-                let slot = core.plugins.at(index)?;
-                match slot.state {
-                    state if state == goal && slot.hook == Hook::Idle => Some(Ok(state)),
-                    state if state == goal && !matches!(slot.hook, Hook::Start | Hook::Stop) => {
-                        Some(Ok(state))
-                    }
-                    PluginState::Failed
-                        if slot.hook == Hook::Idle
-                            && (slot.restart_at.is_some() || slot.goal == PluginState::Failed) =>
-                    {
-                        let (code, message) = core.plugins.error(index);
-                        Some(Err(ManageError::Failed(Error::new(code, message))))
-                    }
-                    _ => None,
-                }
-            })
-            .await;
-        match outcome {
-            Ok(result) => result,
-            Err(WaitError::Full { capacity }) => Err(ManageError::Waits { capacity }),
-            Err(WaitError::Timeout) => Err(ManageError::Timeout),
-        }
+            .unwrap_or(0)
     }
 
     /// Starts all installed plugins, providers first; `failed` gets those that did not start. One
@@ -389,22 +370,29 @@ impl PluginManager {
                     .plugins
                     .indices()
                     .filter(|index| core.plugins.at(*index).is_some() && !tried.contains(*index));
-                left.find(|index| core.unmet_dependency(*index).is_none())
+                left.find(|index| core.dependencies_started(*index))
             });
             let Some(index) = next else { break };
             tried.insert(index);
-            if self.lead(index, PluginState::Started).await.is_err() {
-                failed.insert(index);
+            let due = self.aim(index, PluginState::Started);
+            let reached = |core: &mut Core| core.reached(index, PluginState::Started);
+            match self.kernel.wait_reserved(On::Lifecycle, due, reached).await {
+                Ok(Ok(_)) => {}
+                _ => failed.insert(index),
             }
         }
-        self.kernel.with(|core| {
-            for index in core.plugins.indices() {
-                if core.plugins.at(index).is_some() && !tried.contains(index) {
+        let slots = self
+            .kernel
+            .with(|core| Some(core.plugins.usage().capacity))
+            .unwrap_or(0);
+        for index in (0..slots).filter(|index| !tried.contains(*index)) {
+            self.kernel.with(|core| {
+                if core.plugins.at(index).is_some() {
                     failed.insert(index);
                     core.refuse_start(index);
                 }
-            }
-        });
+            });
+        }
         failed
     }
 
@@ -451,21 +439,22 @@ impl PluginManager {
             };
             let all_down = |core: &mut Core| level.iter().all(|index| down(core, index)).then_some(());
             // Whatever ended the wait, what is not down by now is late.
-            let _ = self.kernel.wait(On::Lifecycle, limit, all_down).await;
+            let _ = self.kernel.wait_reserved(On::Lifecycle, limit, all_down).await;
             self.kernel.with(|core| {
                 for index in level.iter() {
-                    let state = core.plugins.at(index).map(|slot| (slot.state, slot.id(index)));
-                    if let Some((state, id)) = state
-                        && state != PluginState::Unloaded
-                    {
+                    let Some(slot) = core.plugins.at(index) else {
+                        continue;
+                    };
+                    let id = slot.id(index);
+                    if slot.state == PluginState::Failed || !down(core, index) {
                         late.insert(index);
-                        if state != PluginState::Failed {
-                            core.fail(
-                                id,
-                                "stop_timeout",
-                                "it did not stop before the deadline of the shutdown",
-                            );
-                        }
+                    }
+                    if !down(core, index) {
+                        core.fail(
+                            id,
+                            "stop_timeout",
+                            "it did not stop before the deadline of the shutdown",
+                        );
                     }
                 }
             });
@@ -511,6 +500,34 @@ impl Core {
         let mut name = String::new();
         push_cut(&mut name, self.plugin_name(index));
         name
+    }
+
+    /// How the plugin got to `goal`, or that it failed on the way; `None` while neither is so.
+    fn reached(&self, index: usize, goal: PluginState) -> Option<Result<PluginState, ManageError>> {
+        let slot = self.plugins.at(index)?;
+        match slot.state {
+            state if state == goal && !slot.hook.is_step() => Some(Ok(state)),
+            PluginState::Failed
+                if slot.hook == Hook::Idle
+                    && (slot.restart_at.is_some() || slot.goal == PluginState::Failed) =>
+            {
+                let (code, message) = self.plugins.error(index);
+                Some(Err(ManageError::Failed(Error::new(code, message))))
+            }
+            _ => None,
+        }
+    }
+
+    /// True when all plugins that this one depends on are started.
+    fn dependencies_started(&self, index: usize) -> bool {
+        let started = |name: &&str| {
+            self.find_plugin(name)
+                .and_then(|provider| self.plugins.at(provider))
+                .is_some_and(|slot| slot.state == PluginState::Started)
+        };
+        self.plugins
+            .at(index)
+            .is_some_and(|slot| slot.metadata().dependencies.iter().all(started))
     }
 
     /// Why the plugin's dependencies do not allow it to start; `None` when they do.

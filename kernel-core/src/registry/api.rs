@@ -239,6 +239,17 @@ impl PendingCall {
             .map(|outcome| outcome.map(|len| len.unwrap_or(0)))
     }
 
+    /// [`PendingCall::poll_reply`] with "not there" told apart.
+    #[cfg(feature = "link")]
+    pub(crate) fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<Option<usize>, CallError>> {
+        let id = self.id;
+        self.kernel.with(|core| core.poll_call(id, cx.waker(), buf))
+    }
+
     /// [`PendingCall::poll_reply`] for requests that may be answered with "not there".
     pub(crate) async fn answer(self, buf: &mut [u8]) -> Result<Option<usize>, CallError> {
         let id = self.id;

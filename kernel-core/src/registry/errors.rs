@@ -40,6 +40,19 @@ pub enum RegisterError {
     Unavailable,
 }
 
+impl RegisterError {
+    /// The stable code, for programs and for the link.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            RegisterError::Name(_) | RegisterError::TooLong { .. } => "invalid_name",
+            RegisterError::Duplicate { .. } => "duplicate",
+            RegisterError::Full { .. } | RegisterError::NamesFull { .. } => "full",
+            RegisterError::Unloaded => "unloaded",
+            RegisterError::Unavailable => "unavailable",
+        }
+    }
+}
+
 impl Unavailable for RegisterError {
     fn unavailable() -> Self {
         RegisterError::Unavailable

@@ -106,6 +106,8 @@ impl Core {
         expected: Option<u64>,
     ) -> Result<u64, StateError> {
         self.may_write(who, write.key.as_str())?;
+        // What is over gives its room back first.
+        self.expire_state(self.now());
         let found = self.find_entry(write.key.as_str());
         if let Some(expected) = expected {
             let version = self.version(found);
@@ -132,6 +134,9 @@ impl Core {
         who: PluginId,
         writes: &[(Name<'_>, Json<'_>)],
     ) -> Result<(), StateError> {
+        // One moment for all of it: no entry expires between the checks and the writes.
+        let now = self.now();
+        self.expire_state(now);
         let mut room = self.state.pool.free_blocks();
         let usage = self.state.table.usage();
         let mut entries = usage.capacity.saturating_sub(usage.used);
@@ -144,7 +149,7 @@ impl Core {
             self.may_write(who, key.as_str())?;
             self.check_value(*value, room)?;
             room = room.saturating_sub(self.state.pool.blocks(value.len()));
-            if self.find_entry(key.as_str()).is_none() {
+            if self.find_entry_at(key.as_str(), now).is_none() {
                 let full = StateError::Full {
                     capacity: usage.capacity,
                 };
@@ -157,7 +162,7 @@ impl Core {
             }
         }
         for (key, value) in writes {
-            let found = self.find_entry(key.as_str());
+            let found = self.find_entry_at(key.as_str(), now);
             self.store(
                 who,
                 &Write {
@@ -197,6 +202,7 @@ impl Core {
     /// Drops every entry that `who` may clear: a plugin its own, the operator all but the kernel's.
     pub(crate) fn clear_state(&mut self, who: PluginId) -> usize {
         let mut count = 0usize;
+        self.expire_state(self.now());
         for index in 0..self.state.table.extent() {
             let Some(owner) = self.state.table.get(index).and_then(|slot| slot.owner) else {
                 continue;
@@ -210,6 +216,7 @@ impl Core {
     }
 
     pub(crate) fn reclaim_state(&mut self, who: PluginId) {
+        self.expire_state(self.now());
         for index in 0..self.state.table.extent() {
             if self
                 .state
@@ -238,6 +245,10 @@ impl Core {
 
     /// The entry with this key; one that is past its time is gone first.
     pub(crate) fn find_entry(&mut self, key: &str) -> Option<usize> {
+        self.find_entry_at(key, self.now())
+    }
+
+    fn find_entry_at(&mut self, key: &str, now: u64) -> Option<usize> {
         let names = &self.names;
         let hash = subject::hash(key.as_bytes());
         let is = |slot: &EntrySlot| slot.owner.is_some() && slot.key.as_bytes(names) == key.as_bytes();
@@ -247,7 +258,7 @@ impl Core {
             .table
             .get(index)?
             .expires
-            .is_some_and(|at| at <= self.now())
+            .is_some_and(|at| at <= now)
         {
             self.drop_entry(index, Gone::Expired);
             return None;

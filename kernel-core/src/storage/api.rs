@@ -189,7 +189,14 @@ impl Namespace<'_> {
             .answer(buf)
             .await?
             .unwrap_or(0);
-        Ok(Page::new(buf.get(..len).unwrap_or(&[])))
+        let page = Page::new(buf.get(..len).unwrap_or(&[]));
+        // An empty page with more behind it would be asked for again for ever.
+        if len == 0 || (limit > 0 && page.more() && page.clone().next().is_none()) {
+            return Err(StorageError::failed(
+                "the next name has no room: give a larger buffer, or raise `call_bytes`",
+            ));
+        }
+        Ok(page)
     }
 
     pub(crate) fn begin(

@@ -31,12 +31,15 @@ pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) 
     };
     while let Some(request) = next(kernel, input).await {
         if request.is_read() {
-            let answer = read(storage, &request, output).await;
-            answer_with(
-                kernel,
-                request.id,
-                answer.map(|len| len.and_then(|len| output.get(..len))),
-            );
+            let answer = match read(storage, &request, output).await {
+                Ok(Some(len)) => match output.get(..len) {
+                    Some(bytes) => Ok(Some(bytes)),
+                    None => Err(StorageError::failed("the storage answered with more than there is room for")),
+                },
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            answer_with(kernel, request.id, answer);
             continue;
         }
         group(kernel, storage, request.id, input).await;
@@ -94,15 +97,17 @@ async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input
             }
         }
         Err(error) => {
-            let calls = done
+            let mut calls = done
                 .iter()
                 .map(|(call, _)| *call)
                 .chain(failed.map(|(call, _)| call));
-            if done.len() <= 1 && calls.clone().count() == 1 {
-                return answer_with(kernel, first, Err(error));
-            }
-            for call in calls {
-                alone(kernel, storage, call, input).await;
+            if calls.clone().count() > 1 {
+                for call in calls {
+                    alone(kernel, storage, call, input).await;
+                }
+            } else if let Some(call) = calls.next() {
+                // It was alone already.
+                answer_with(kernel, call, Err(error));
             }
         }
     }
@@ -197,21 +202,34 @@ fn answer_with(kernel: Kernel, id: CallId, answer: Result<Option<&[u8]>, Storage
 
 /// The next request, taken off the queue and copied into `buf`; `None` when the storage closes.
 async fn next(kernel: Kernel, buf: &mut [u8]) -> Option<Request<'_>> {
-    let id = poll_fn(|cx| {
-        kernel.with(|core| match core.peek_call(None) {
-            Some(id) => {
+    let taken = poll_fn(|cx| {
+        kernel.with(|core| {
+            while let Some(id) = core.peek_call(None) {
                 core.take_call(id);
-                Poll::Ready(Some(id))
+                // One that has no room in the buffer was answered; the next may have.
+                if let Some(request) = copy_request(core, id, buf) {
+                    let (namespace, key) = (request.namespace.len(), request.key.len());
+                    return Poll::Ready(Some((id, request.op, namespace, key, request.value.len())));
+                }
             }
-            None if core.storage_closing => Poll::Ready(None),
-            None => {
-                keep_waker(&mut core.calls.storage_waker, cx.waker());
-                Poll::Pending
+            if core.storage_closing {
+                return Poll::Ready(None);
             }
+            keep_waker(&mut core.calls.storage_waker, cx.waker());
+            Poll::Pending
         })
     })
-    .await?;
-    kernel.with(|core| copy_request(core, id, buf))
+    .await;
+    let (id, op, namespace, key, value) = taken?;
+    let (namespace, rest) = buf.split_at_checked(namespace)?;
+    let (key, rest) = rest.split_at_checked(key)?;
+    Some(Request {
+        id,
+        op,
+        namespace: core::str::from_utf8(namespace).ok()?,
+        key: core::str::from_utf8(key).ok()?,
+        value: rest.get(..value)?,
+    })
 }
 
 /// Copies a request out of its call, which was taken; `None` when its caller dropped it, or when
@@ -245,7 +263,7 @@ impl Core {
         if !self.is_live(who) {
             return Err(StorageError::Unloaded);
         }
-        if !self.storage_open {
+        if !self.storage_open || self.storage_closing {
             return Err(StorageError::Unavailable);
         }
         let allowed = match self.plugins.get(who) {

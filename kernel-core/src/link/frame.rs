@@ -1,0 +1,251 @@
+//! Frames: a message in postcard, its CRC-16, COBS, and a zero byte at the end.
+//!
+//! COBS (Cheshire and Baker, "Consistent Overhead Byte Stuffing", 1999) leaves no zero inside a
+//! frame, so that a receiver that lost bytes finds the next frame. The CRC (CRC-16/IBM-SDLC, the
+//! one of HDLC) tells a damaged frame from a message. A frame begins after any zero, so that a
+//! sender may send one first to end whatever was on the line before.
+
+use crc::{CRC_16_IBM_SDLC, Crc};
+use serde::{Deserialize, Serialize};
+
+const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_IBM_SDLC);
+const CRC_BYTES: usize = 2;
+
+/// The byte between frames.
+pub const END: u8 = 0;
+
+/// How many bytes of a frame's buffer are not the message's: CRC, COBS and the end.
+pub const fn overhead(frame: usize) -> usize {
+    CRC_BYTES + 2 + frame / 254
+}
+
+/// Why a frame was not made or not understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The message, or the frame, does not fit into the buffer.
+    TooLarge,
+    /// The bytes are not a frame.
+    NotAFrame,
+    /// The frame was damaged on the way.
+    Damaged,
+    /// The message is of no kind that this side knows.
+    Unknown,
+}
+
+impl core::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl core::error::Error for FrameError {}
+
+impl FrameError {
+    /// What was wrong.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FrameError::TooLarge => "the message is larger than the buffer",
+            FrameError::NotAFrame => "the bytes are not a frame",
+            FrameError::Damaged => "the frame was damaged on the way",
+            FrameError::Unknown => "the message is of no kind that this side knows",
+        }
+    }
+}
+
+/// Writes the message and its CRC into `to`; gives their length.
+pub(crate) fn encode<T: Serialize>(message: &T, to: &mut [u8]) -> Result<usize, FrameError> {
+    let len = postcard::to_slice(message, to)
+        .map_err(|_| FrameError::TooLarge)?
+        .len();
+    let (body, rest) = to.split_at_mut_checked(len).ok_or(FrameError::TooLarge)?;
+    let crc = CRC.checksum(body).to_le_bytes();
+    rest.get_mut(..CRC_BYTES)
+        .ok_or(FrameError::TooLarge)?
+        .copy_from_slice(&crc);
+    Ok(len.wrapping_add(CRC_BYTES))
+}
+
+/// Stuffs an encoded message into `to`, with the end; gives the frame's length.
+pub(crate) fn stuff(encoded: &[u8], to: &mut [u8]) -> Result<usize, FrameError> {
+    let len = cobs::try_encode(encoded, to).map_err(|_| FrameError::TooLarge)?;
+    *to.get_mut(len).ok_or(FrameError::TooLarge)? = END;
+    Ok(len.wrapping_add(1))
+}
+
+/// Reads the message out of a frame without its end, in place.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(frame: &'a mut [u8]) -> Result<T, FrameError> {
+    let len = cobs::decode_in_place(frame).map_err(|_| FrameError::NotAFrame)?;
+    let encoded = frame.get(..len).ok_or(FrameError::NotAFrame)?;
+    let body = len.checked_sub(CRC_BYTES).ok_or(FrameError::NotAFrame)?;
+    let (body, crc) = encoded.split_at_checked(body).ok_or(FrameError::NotAFrame)?;
+    if CRC.checksum(body).to_le_bytes() != crc {
+        return Err(FrameError::Damaged);
+    }
+    postcard::from_bytes(body).map_err(|_| FrameError::Unknown)
+}
+
+/// Collects bytes into frames.
+pub(crate) struct Inbox<'b> {
+    buf: &'b mut [u8],
+    /// Bytes in the buffer.
+    len: usize,
+    /// Bytes of it that were looked at for an end.
+    seen: usize,
+    /// Bytes at its beginning that were given out.
+    used: usize,
+    /// The frame was too long: bytes up to the next end are thrown away.
+    skipping: bool,
+}
+
+impl<'b> Inbox<'b> {
+    pub(crate) fn new(buf: &'b mut [u8]) -> Self {
+        Inbox {
+            buf,
+            len: 0,
+            seen: 0,
+            used: 0,
+            skipping: false,
+        }
+    }
+
+    /// Where the next bytes go; say by [`Inbox::filled`] how many came.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.buf.copy_within(self.used.min(self.len)..self.len, 0);
+        self.len = self.len.saturating_sub(self.used);
+        self.seen = self.seen.saturating_sub(self.used);
+        self.used = 0;
+        self.buf.get_mut(self.len..).unwrap_or(&mut [])
+    }
+
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.len = self.len.saturating_add(count).min(self.buf.len());
+    }
+
+    /// True when [`Inbox::next_frame`] gives something.
+    pub(crate) fn has_frame(&mut self) -> bool {
+        loop {
+            let fresh = self.buf.get(self.seen..self.len).unwrap_or(&[]);
+            let Some(end) = fresh.iter().position(|byte| *byte == END) else {
+                self.seen = self.len;
+                if self.used == 0 && self.len == self.buf.len() {
+                    // Full without an end.
+                    self.len = 0;
+                    self.seen = 0;
+                    self.skipping = true;
+                }
+                return false;
+            };
+            if end > 0 || self.seen > self.used || self.skipping {
+                return true;
+            }
+            self.seen = self.seen.saturating_add(1);
+            self.used = self.seen;
+        }
+    }
+
+    /// The next frame, without its end; an error once for each one that was too long.
+    pub(crate) fn next_frame(&mut self) -> Option<Result<&mut [u8], FrameError>> {
+        if !self.has_frame() {
+            return None;
+        }
+        let fresh = self.buf.get(self.seen..self.len)?;
+        let end = self
+            .seen
+            .saturating_add(fresh.iter().position(|byte| *byte == END)?);
+        let start = core::mem::replace(&mut self.used, end.saturating_add(1));
+        self.seen = self.used;
+        if core::mem::take(&mut self.skipping) {
+            return Some(Err(FrameError::TooLarge));
+        }
+        self.buf.get_mut(start..end).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(stream: &[u8], chunk: usize, buf: usize) -> Vec<Result<Vec<u8>, FrameError>> {
+        let mut memory = vec![0; buf];
+        let mut inbox = Inbox::new(&mut memory);
+        let mut found = Vec::new();
+        for mut piece in stream.chunks(chunk) {
+            while !piece.is_empty() {
+                let room = inbox.room();
+                let n = room.len().min(piece.len());
+                room[..n].copy_from_slice(&piece[..n]);
+                inbox.filled(n);
+                piece = &piece[n..];
+                while let Some(frame) = inbox.next_frame() {
+                    found.push(frame.map(|frame| frame.to_vec()));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn frames_come_whole_however_the_bytes_arrive() {
+        let stream = b"\0\0abc\0de\0\0f\0";
+        for chunk in 1..stream.len() {
+            let found = frames(stream, chunk, 8);
+            assert_eq!(
+                found,
+                [Ok(b"abc".to_vec()), Ok(b"de".to_vec()), Ok(b"f".to_vec())],
+                "chunk {chunk}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_frame_too_long_is_told_once_and_the_next_one_comes() {
+        for chunk in 1..40 {
+            let found = frames(b"0123456789012345678901234\0ok\0", chunk, 8);
+            assert_eq!(
+                found,
+                [Err(FrameError::TooLarge), Ok(b"ok".to_vec())],
+                "chunk {chunk}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_damaged_byte_is_seen() {
+        let mut body = [0; 64];
+        let len = encode(&(7u32, "hello", [1u8, 0, 255]), &mut body).unwrap();
+        let mut frame = [0; 80];
+        let size = stuff(&body[..len], &mut frame).unwrap();
+        let mut copy = frame;
+        assert_eq!(
+            decode::<(u32, &str, [u8; 3])>(&mut copy[..size - 1]),
+            Ok((7, "hello", [1, 0, 255]))
+        );
+        for at in 0..size - 1 {
+            for flip in 1..=255u8 {
+                let mut copy = frame;
+                copy[at] ^= flip;
+                assert!(
+                    decode::<(u32, &str, [u8; 3])>(&mut copy[..size - 1]).is_err(),
+                    "byte {at} flip {flip}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_around_the_edges_of_cobs_survive() {
+        for len in 0..600usize {
+            for fill in [0u8, 1, 255] {
+                let data = vec![fill; len];
+                let mut body = vec![0; len + 8];
+                let size = encode(&super::super::raw::Raw(&data), &mut body).unwrap();
+                let mut frame = vec![0; size + overhead(size) + 8];
+                let size = stuff(&body[..size], &mut frame).unwrap();
+                assert!(!frame[..size - 1].contains(&END));
+                let back: super::super::raw::Raw<'_> = decode(&mut frame[..size - 1]).unwrap();
+                assert_eq!(back.0, &data[..], "len {len} fill {fill}");
+            }
+        }
+    }
+}

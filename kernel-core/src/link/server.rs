@@ -1,0 +1,184 @@
+//! The runtime's side of the link: one session on one byte stream, in one task.
+//!
+//! Three loops share the session: one reads and dispatches requests, one sends what comes by
+//! itself (answers of calls, events, a remote plugin's messages), one writes. A client that does
+//! not read makes only its own session wait.
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+use embedded_io_async::{Read, Write};
+
+use super::frame::{self, Inbox, overhead};
+use super::outbox::Outbox;
+use super::protocol::{Action, Failure, Reply, ToClient};
+use super::session::{Job, Session};
+use crate::kernel::Kernel;
+
+/// Who the runtime is, and whom it lets in.
+#[derive(Clone, Copy)]
+pub struct Identity<'a> {
+    /// The runtime's name and version, for people.
+    pub name: &'a str,
+    /// What a client must know; `None` where the line itself says who may use it.
+    pub token: Option<&'a str>,
+    /// The unix time of the clock's zero, in microseconds, where the platform knows it.
+    pub epoch: Option<u64>,
+}
+
+impl core::fmt::Debug for Identity<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Identity")
+            .field("name", &self.name)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End<E> {
+    /// The client closed the stream.
+    Closed,
+    /// The stream failed.
+    Failed(E),
+    /// `memory` is too small for a session.
+    NoMemory,
+}
+
+/// Serves one client until it goes away.
+///
+/// `memory` is divided into five buffers of the same size; the longest message is a little shorter
+/// than one of them. To carry every event and call, give it five times the larger of the longest
+/// event and the capacity `call_bytes`, with some 200 bytes for each of the five on top.
+///
+/// # Cancellation
+/// As if the client had gone away: its calls are cancelled, its plugin is taken out.
+pub async fn serve<R: Read, W: Write<Error = R::Error>>(
+    kernel: Kernel,
+    identity: &Identity<'_>,
+    mut read: R,
+    mut write: W,
+    memory: &mut [u8],
+) -> End<R::Error> {
+    let part = memory.len() / 5;
+    let mut parts = memory.chunks_exact_mut(part.max(1));
+    let (Some(inbox), Some(work), Some(scratch), Some(back), Some(mut front)) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return End::NoMemory;
+    };
+    if part < 64 {
+        return End::NoMemory;
+    }
+    let max_message = part.saturating_sub(overhead(part));
+    let session = Session::new(kernel, identity, max_message, Outbox::new(scratch, back), work);
+    let session = &session;
+
+    let mut reading = pin!(async {
+        let mut inbox = Inbox::new(inbox);
+        loop {
+            while let Some(frame) = inbox.next_frame() {
+                let message = match frame {
+                    Ok(frame) => frame::decode(frame),
+                    Err(error) => Err(error),
+                };
+                session.until_ready().await;
+                match message {
+                    Ok(message) => session.dispatch(message).await,
+                    Err(error) => {
+                        let failure = Failure {
+                            code: "bad_frame",
+                            message: error.as_str(),
+                        };
+                        session.send(&ToClient::Refused(failure));
+                    }
+                }
+            }
+            match read.read(inbox.room()).await {
+                Ok(0) => return End::Closed,
+                Ok(count) => inbox.filled(count),
+                Err(error) => return End::Failed(error),
+            }
+        }
+    });
+    let mut writing = pin!(async {
+        loop {
+            poll_fn(|_| {
+                if session.out.borrow().has_frames() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+            let len = session.out.borrow_mut().swap(&mut front);
+            session.touch();
+            if let Err(error) = write.write_all(front.get(..len).unwrap_or(&[])).await {
+                return End::Failed(error);
+            }
+            if let Err(error) = write.flush().await {
+                return End::Failed(error);
+            }
+        }
+    });
+    let mut managing = pin!(session.manage());
+
+    let end = poll_fn(|cx| {
+        // Bounded, so that a busy session does not keep its thread; what is left wakes it again.
+        for _ in 0..32 {
+            if let Poll::Ready(end) = reading.as_mut().poll(cx) {
+                return Poll::Ready(end);
+            }
+            let _: Poll<()> = managing.as_mut().poll(cx);
+            let mut moved = false;
+            if session.ready() {
+                moved |= session.poll_flights(cx);
+            }
+            moved |= session.poll_remote(cx);
+            moved |= session.poll_watch(cx);
+            if let Poll::Ready(end) = writing.as_mut().poll(cx) {
+                return Poll::Ready(end);
+            }
+            if !session.take_dirty() && !moved {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    session.reset();
+    end
+}
+
+impl Session<'_> {
+    /// Carries out lifecycle commands, one after the other, while the session goes on.
+    async fn manage(&self) {
+        loop {
+            let Job { id, action, plugin } = poll_fn(|_| match self.job.borrow_mut().take() {
+                Some(job) => Poll::Ready(job),
+                None => Poll::Pending,
+            })
+            .await;
+            let plugins = self.runtime().plugins();
+            let outcome = match action {
+                Action::Load => plugins.load(&plugin).await,
+                Action::Start => plugins.start(&plugin).await,
+                Action::Stop => plugins.stop(&plugin).await,
+                Action::Unload => plugins.unload(&plugin).await,
+                Action::Reload => plugins.reload(&plugin).await,
+            };
+            self.until_ready().await;
+            match outcome {
+                Ok(state) => self.reply(id, Reply::PluginState(state)),
+                Err(error) => self.fail(id, error.code(), &error),
+            }
+        }
+    }
+}
