@@ -253,13 +253,7 @@ impl Core {
         let hash = subject::hash(key.as_bytes());
         let is = |slot: &EntrySlot| slot.owner.is_some() && slot.key.as_bytes(names) == key.as_bytes();
         let index = self.state.table.find(hash, is)?;
-        if self
-            .state
-            .table
-            .get(index)?
-            .expires
-            .is_some_and(|at| at <= now)
-        {
+        if self.state.table.get(index)?.expires.is_some_and(|at| at <= now) {
             self.drop_entry(index, Gone::Expired);
             return None;
         }

@@ -110,7 +110,8 @@ pub struct Page<'b> {
 }
 
 impl<'b> Page<'b> {
-    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+    /// The page in these bytes, as they came over the link; a page that was cut ends early.
+    pub fn new(bytes: &'b [u8]) -> Self {
         match bytes.split_first() {
             Some((more, rest)) => Page {
                 rest,

@@ -34,7 +34,9 @@ pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) 
             let answer = match read(storage, &request, output).await {
                 Ok(Some(len)) => match output.get(..len) {
                     Some(bytes) => Ok(Some(bytes)),
-                    None => Err(StorageError::failed("the storage answered with more than there is room for")),
+                    None => Err(StorageError::failed(
+                        "the storage answered with more than there is room for",
+                    )),
                 },
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),

@@ -1,15 +1,21 @@
 //! A kernel on the heap, a clock that a test turns by hand, and the smallest executor there is.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::cell::Cell as StdCell;
+use std::cell::{Cell as StdCell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use kernel_core::parts::Empty;
-use kernel_core::{Capacities, Cell, Core, CoreRuntime, Kernel, Memory, Parts};
+use kernel_core::{
+    CallId, Capacities, Cell, Core, CoreRuntime, Error, Event, Installed, Json, Kernel, Mailbox, Memory,
+    Message, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState, Replied,
+    Reply, Request, drive,
+};
 
 thread_local! {
     static NOW: StdCell<u64> = const { StdCell::new(1_000_000) };
@@ -56,42 +62,322 @@ pub fn runtime(capacities: &Capacities) -> CoreRuntime {
     CoreRuntime::new(kernel(capacities))
 }
 
-/// Tasks that are polled in turn until nothing moves.
+/// Wakes one task.
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Flag {
+    fn new() -> Arc<Flag> {
+        Arc::new(Flag(AtomicBool::new(true)))
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+type Task = (Arc<Flag>, Pin<Box<dyn Future<Output = ()>>>);
+
+/// Tasks that are polled when they are woken, and only then, so that a wake that is missing shows.
 #[derive(Default)]
-pub struct Tasks(Vec<Pin<Box<dyn Future<Output = ()>>>>);
+pub struct Tasks(Vec<Task>);
 
 impl Tasks {
     /// Adds a task.
     pub fn spawn(&mut self, task: impl Future<Output = ()> + 'static) {
-        self.0.push(Box::pin(task));
+        self.0.push((Flag::new(), Box::pin(task)));
     }
 
-    /// Polls every task, several rounds: what one does wakes another.
+    /// Polls whoever is woken until nobody is.
     pub fn settle(&mut self) {
-        let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..20 {
-            self.0.retain_mut(|task| task.as_mut().poll(&mut cx).is_pending());
+        for _ in 0..10_000 {
+            if !self.0.iter().any(|(flag, _)| flag.is_set()) {
+                return;
+            }
+            self.0.retain_mut(|(flag, task)| {
+                let waker = Waker::from(flag.clone());
+                !flag.take() || task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
+            });
         }
+        panic!("the tasks wake each other for ever");
     }
 
     /// Runs `future` together with the tasks, and the kernel's deadlines, until it is done. The
     /// clock is turned to the next deadline whenever nothing else moves.
     pub fn run<T>(&mut self, kernel: Kernel, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
-        let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..10_000 {
-            for _ in 0..20 {
-                if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+        let flag = Flag::new();
+        let waker = Waker::from(flag.clone());
+        for _ in 0..100_000 {
+            while flag.take() {
+                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                     return value;
                 }
                 self.settle();
             }
-            let next = kernel.expire().as_micros();
-            if next != u64::MAX {
-                NOW.set(now().max(next));
+            self.settle();
+            if flag.is_set() {
+                continue;
             }
+            let next = kernel.expire().as_micros();
+            if flag.is_set() || self.0.iter().any(|(flag, _)| flag.is_set()) {
+                continue;
+            }
+            assert!(next != u64::MAX, "nobody will ever wake the future");
+            NOW.set(now().max(next));
             kernel.expire();
         }
         panic!("the future is never done");
     }
+
+    /// Lets `span` go by, stopping at each of the kernel's deadlines on the way.
+    pub fn pass(&mut self, kernel: Kernel, span: Duration) {
+        let end = now() + span.as_micros() as u64;
+        loop {
+            self.settle();
+            let next = kernel.expire().as_micros();
+            self.settle();
+            if now() >= end {
+                return;
+            }
+            let next = next.min(kernel.expire().as_micros());
+            NOW.set(next.clamp(now() + 1, end));
+        }
+    }
 }
+
+/// Polls once, with a waker that wakes nobody.
+pub fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// JSON of any length.
+pub fn json(text: &str) -> Json<'_> {
+    Json::parse(text).unwrap()
+}
+
+/// Metadata that lives for ever.
+pub fn metadata(metadata: PluginMetadata) -> &'static PluginMetadata {
+    Box::leak(Box::new(metadata))
+}
+
+/// A plugin that a test leads by hand, message by message.
+pub struct ByHand {
+    pub installed: Installed,
+    pub mailbox: Mailbox,
+}
+
+impl ByHand {
+    /// Installs the plugin and brings it to STARTED.
+    pub fn started(runtime: &CoreRuntime, meta: PluginMetadata) -> ByHand {
+        let name = meta.name;
+        let installed = runtime.plugins().install(metadata(meta)).unwrap();
+        let mut plugin = ByHand {
+            installed,
+            mailbox: installed.mailbox(),
+        };
+        plugin.start(runtime, name);
+        plugin
+    }
+
+    /// Takes the steps to STARTED.
+    pub fn start(&mut self, runtime: &CoreRuntime, name: &str) {
+        let manager = runtime.plugins();
+        let mut start = Box::pin(manager.start(name));
+        assert!(poll_once(start.as_mut()).is_none());
+        assert_eq!(self.next(), Some(Seen::Load));
+        assert_eq!(self.next(), Some(Seen::Start));
+        assert_eq!(self.next(), None);
+        assert_eq!(poll_once(start.as_mut()), Some(Ok(PluginState::Started)));
+    }
+
+    pub fn cx(&self) -> kernel_core::Context {
+        self.mailbox.context()
+    }
+
+    /// The next message, if there is one now. A call is left unanswered: reply by its id.
+    pub fn next(&mut self) -> Option<Seen> {
+        let mut buf = vec![0; 4096];
+        poll_once(self.mailbox.next(&mut buf)).map(Seen::from)
+    }
+}
+
+/// A message, copied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    Load,
+    Start,
+    Event {
+        seq: u64,
+        lost: usize,
+        topic: String,
+        payload: String,
+    },
+    Call {
+        id: CallId,
+        caller: PluginId,
+        service: String,
+        args: String,
+    },
+    Tick,
+    Stop,
+    Unload,
+    Ended,
+}
+
+impl Seen {
+    fn event(event: &Event<'_>) -> Seen {
+        Seen::Event {
+            seq: event.seq,
+            lost: event.lost,
+            topic: event.topic().to_owned(),
+            payload: event.payload().as_str().to_owned(),
+        }
+    }
+
+    fn call(call: &Request<'_>) -> Seen {
+        Seen::Call {
+            id: call.id,
+            caller: call.caller,
+            service: call.service().to_owned(),
+            args: call.args().as_str().to_owned(),
+        }
+    }
+}
+
+impl From<Message<'_>> for Seen {
+    fn from(message: Message<'_>) -> Seen {
+        match message {
+            Message::Load => Seen::Load,
+            Message::Start => Seen::Start,
+            Message::Event(event) => Seen::event(&event),
+            Message::Call(call, _) => Seen::call(&call),
+            Message::Tick => Seen::Tick,
+            Message::Stop => Seen::Stop,
+            Message::Unload => Seen::Unload,
+            Message::Ended => Seen::Ended,
+        }
+    }
+}
+
+/// What an actor's hook does: what it returns from `on_call` is the reply's JSON.
+pub type Hook = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
+
+struct Actor<F>(F);
+
+impl<F: Fn(kernel_core::Context, Seen) -> Hook> Plugin for Actor<F> {
+    const METADATA: PluginMetadata = PluginMetadata::new("actor", "1.0.0");
+
+    async fn on_load(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
+        (self.0)(*cx, Seen::Load).await.map(drop)
+    }
+    async fn on_start(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
+        (self.0)(*cx, Seen::Start).await.map(drop)
+    }
+    async fn on_event(&mut self, cx: &kernel_core::Context, event: Event<'_>) -> Result<(), Error> {
+        (self.0)(*cx, Seen::event(&event)).await.map(drop)
+    }
+    async fn on_call(
+        &mut self,
+        cx: &kernel_core::Context,
+        call: Request<'_>,
+        reply: Reply<'_>,
+    ) -> Result<Replied, Error> {
+        let text = (self.0)(*cx, Seen::call(&call)).await?;
+        reply.raw(json(&text))
+    }
+    async fn on_tick(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
+        (self.0)(*cx, Seen::Tick).await.map(drop)
+    }
+    async fn on_stop(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
+        (self.0)(*cx, Seen::Stop).await.map(drop)
+    }
+    async fn on_unload(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
+        (self.0)(*cx, Seen::Unload).await.map(drop)
+    }
+}
+
+/// Installs a plugin whose hooks are all `hooks`, and drives it, life after life.
+pub fn actor<R: Future<Output = Result<String, Error>> + 'static>(
+    runtime: &CoreRuntime,
+    tasks: &mut Tasks,
+    meta: PluginMetadata,
+    hooks: impl Fn(kernel_core::Context, Seen) -> R + 'static,
+) -> Installed {
+    let installed = runtime.plugins().install(metadata(meta)).unwrap();
+    tasks.spawn(async move {
+        let mut buf = [0; 2048];
+        let hooks = |cx, seen| Box::pin(hooks(cx, seen)) as Hook;
+        loop {
+            drive(&mut Actor(&hooks), installed, &mut buf).await;
+        }
+    });
+    installed
+}
+
+/// What the hooks of actors noted, in order.
+#[derive(Clone, Default)]
+pub struct Notes(Rc<RefCell<Vec<String>>>);
+
+impl Notes {
+    pub fn push(&self, note: impl Into<String>) {
+        self.0.borrow_mut().push(note.into());
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut())
+    }
+}
+
+/// The counters of a plugin.
+pub fn counters(runtime: &CoreRuntime, name: &str) -> PluginCounters {
+    info(runtime, name, |info| info.counters)
+}
+
+/// The last error of a plugin: its code and message.
+pub fn last_error(runtime: &CoreRuntime, name: &str) -> (String, String) {
+    info(runtime, name, |info| {
+        (info.error_code.to_owned(), info.error.to_owned())
+    })
+}
+
+fn info<T>(runtime: &CoreRuntime, name: &str, pick: impl Fn(PluginInfo<'_>) -> T) -> T {
+    let (mut cursor, mut buf) = (0, [0; 1024]);
+    while let Some(info) = runtime.plugins().list(&mut cursor, &mut buf) {
+        if info.name == name {
+            return pick(info);
+        }
+    }
+    panic!("no plugin {name}");
+}
+
+/// Room for everything that the behaviour tests do.
+pub const ROOMY: Capacities = Capacities {
+    plugins: 8,
+    filters: 32,
+    services: 16,
+    calls: 8,
+    call_bytes: 512,
+    state_entries: 16,
+    state_bytes: 1024,
+    state_block: 16,
+    log_bytes: 8192,
+    names: 16,
+    name_bytes: 40,
+    waits: 8,
+    taps: 2,
+    error_bytes: 184,
+};

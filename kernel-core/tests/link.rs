@@ -1,0 +1,616 @@
+//! The link, both sides, over a byte stream in memory.
+#![cfg(feature = "link")]
+
+#[path = "support/pipe.rs"]
+mod pipe;
+mod support;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use embedded_io_async::Write as _;
+use kernel_core::link::*;
+use kernel_core::storage::{MemoryStorage, Page};
+use kernel_core::{
+    Capacities, Cause, Context, CoreRuntime, Error, Event as BusEvent, Kernel, Plugin as PluginTrait,
+    PluginMetadata, PluginState, Replied, Reply as CallReply, Request as Call, Service as NewService, drive,
+    json_literal,
+};
+use pipe::{Reader, Writer, pipe};
+use support::{Tasks, runtime};
+
+const IDENTITY: Identity<'static> = Identity {
+    name: "test 1",
+    token: None,
+    epoch: Some(5),
+};
+
+/// A plugin with a service that echoes, one that fails, and one that never answers.
+#[derive(Default)]
+struct Echo;
+
+impl PluginTrait for Echo {
+    const METADATA: PluginMetadata = PluginMetadata::new("echo", "1.2.3");
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        for name in ["echo.back", "echo.fail", "echo.never"] {
+            cx.register(NewService::new(name).describe("for tests"))?;
+        }
+        cx.subscribe("echo.*")?;
+        Ok(())
+    }
+
+    async fn on_event(&mut self, cx: &Context, event: BusEvent<'_>) -> Result<(), Error> {
+        cx.state().set("echo.last", event.payload())?;
+        Ok(())
+    }
+
+    async fn on_call(&mut self, _: &Context, call: Call<'_>, reply: CallReply<'_>) -> Result<Replied, Error> {
+        match call.service() {
+            "echo.back" => reply.raw(call.args()),
+            "echo.fail" => Err(Error::new("no_luck", "it was not to be")),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// A runtime with storage and the echo plugin, started, and its tasks.
+fn start(capacities: &Capacities) -> (CoreRuntime, Tasks) {
+    let runtime = runtime(capacities);
+    let kernel = runtime.kernel();
+    let installed = runtime.plugins().install(&Echo::METADATA).unwrap();
+    let mut tasks = Tasks::default();
+    tasks.spawn(async move {
+        let mut buf = [0; 1024];
+        loop {
+            drive(&mut Echo, installed, &mut buf).await;
+        }
+    });
+    tasks.spawn(async move {
+        let mut storage = MemoryStorage::<16, 32, 64>::new();
+        kernel_core::storage::serve(kernel, &mut storage, &mut [0; 512]).await;
+    });
+    tasks.settle();
+    assert!(tasks.run(kernel, runtime.start()).is_empty());
+    (runtime, tasks)
+}
+
+type TestClient = Client<'static, Reader, Writer>;
+
+/// A session on that kernel; the cell tells when the runtime's side ended it.
+fn connect(
+    tasks: &mut Tasks,
+    kernel: Kernel,
+    identity: Identity<'static>,
+    part: usize,
+) -> (TestClient, Rc<Cell<bool>>) {
+    let (server_read, client_write) = pipe(64);
+    let (client_read, server_write) = pipe(64);
+    let ended = Rc::new(Cell::new(false));
+    let flag = ended.clone();
+    tasks.spawn(async move {
+        let mut memory = vec![0; 5 * part];
+        serve(kernel, &identity, server_read, server_write, &mut memory).await;
+        flag.set(true);
+    });
+    let memory = Box::leak(vec![0; 3 * 2048].into_boxed_slice());
+    (Client::new(client_read, client_write, memory).unwrap(), ended)
+}
+
+/// Opens the session.
+async fn open(client: &mut TestClient) {
+    client.hello("test", 9, "").await.unwrap();
+    match client.next().await.unwrap() {
+        ToClient::Hello {
+            version: VERSION,
+            nonce: 9,
+            name: "test 1",
+            epoch: Some(5),
+            ..
+        } => {}
+        other => panic!("not a hello: {other:?}"),
+    }
+}
+
+/// Asks and checks the one answer.
+macro_rules! ask {
+    ($client:expr, $what:expr, $answer:pat $(if $guard:expr)? $(=> $then:expr)?) => {{
+        $client.request(77, $what).await.unwrap();
+        match $client.next().await.unwrap() {
+            ToClient::Reply { id: 77, what: $answer } $(if $guard)? => { $($then)? }
+            other => panic!("unexpected: {other:?}"),
+        }
+    }};
+}
+
+#[test]
+fn every_request_has_its_answer() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        ask!(client, Request::Ping, Reply::Done);
+        let call = |service, args: &'static [u8]| Request::Call { service, args: Raw(args), timeout_ms: 500, parent: None };
+        ask!(client, call("echo.back", b"[1,2]"), Reply::Json(Raw(b"[1,2]")));
+        ask!(client, call("echo.fail", b"1"), Reply::Failed(Failure { code: "no_luck", message: "it was not to be" }));
+        ask!(client, call("echo.nobody", b"1"), Reply::Failed(Failure { code: "not_found", .. }));
+        ask!(client, call("echo.back", b"[1,"), Reply::Failed(Failure { code: "not_json", .. }));
+        ask!(client, call("echo.never", b"1"), Reply::Failed(Failure { code: "timeout", .. }));
+
+        let publish = |topic, payload: &'static [u8]| Request::Publish { topic, payload: Raw(payload), cause: Cause::None };
+        ask!(client, publish("other.topic", b"1"), Reply::Count(0));
+        ask!(client, publish("echo..x", b"1"), Reply::Failed(Failure { code: "invalid_topic", .. }));
+
+        let set = |key, expected| Request::StateSet { key, value: Raw(b"{\"on\":true}"), ttl_ms: Some(60_000), expected };
+        let version = ask!(client, set("lamp", Some(0)), Reply::Count(version) => version);
+        ask!(client, set("lamp", Some(0)), Reply::Failed(Failure { code: "conflict", .. }));
+        ask!(client, Request::StateGet { key: "lamp" }, Reply::State(State { key: "lamp", owner: "operator", version: now, ttl_ms: Some(_), value: Some(Raw(b"{\"on\":true}")) }) if now == version);
+        ask!(client, Request::StateDelete { key: "lamp", expected: None }, Reply::Done);
+        ask!(client, Request::StateGet { key: "lamp" }, Reply::Absent);
+        ask!(client, set("runtime.x", None), Reply::Failed(Failure { code: "reserved", .. }));
+
+        let (namespace, key) = ("home", "rooms");
+        ask!(client, Request::StorageGet { namespace, key }, Reply::Absent);
+        ask!(client, Request::StorageSet { namespace, key, value: Raw(b"[\"hall\"]") }, Reply::Done);
+        ask!(client, Request::StorageGet { namespace, key }, Reply::Json(Raw(b"[\"hall\"]")));
+        ask!(client, Request::StorageKeys { namespace, after: "", limit: 10 }, Reply::Names(Raw(page)) => {
+            assert_eq!(Page::new(page).collect::<Vec<_>>(), ["rooms"]);
+        });
+        ask!(client, Request::StorageNamespaces { after: "", limit: 10 }, Reply::Names(Raw(page)) => {
+            assert_eq!(Page::new(page).collect::<Vec<_>>(), ["home"]);
+        });
+        ask!(client, Request::StorageDelete { namespace, key: "none" }, Reply::Absent);
+        ask!(client, Request::StorageClear { namespace }, Reply::Count(1));
+
+        ask!(client, Request::Health, Reply::Health(health) => assert_eq!(health.plugins, 1));
+        ask!(client, Request::Metrics, Reply::Metrics(metrics) => assert_eq!(metrics.services.used, 3));
+        let manage = |action| Request::Manage { action, plugin: "echo" };
+        ask!(client, manage(Action::Stop), Reply::Failed(Failure { code: "stop_timeout" | "hook_timeout" | "timeout", .. }) => {});
+        ask!(client, manage(Action::Start), Reply::PluginState(PluginState::Started));
+        ask!(client, manage(Action::Stop), Reply::PluginState(PluginState::Stopped));
+        ask!(client, call("echo.back", b"1"), Reply::Failed(Failure { code: "unavailable", .. }));
+        ask!(client, manage(Action::Unload), Reply::PluginState(PluginState::Unloaded));
+    });
+}
+
+#[test]
+fn lists_come_item_by_item_and_end() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let mut names = Vec::new();
+        for (id, what) in [
+            (1, Request::Plugins),
+            (2, Request::Services),
+            (3, Request::Subscriptions),
+            (4, Request::States { prefix: "runtime." }),
+            (5, Request::Calls),
+        ] {
+            client.request(id, what).await.unwrap();
+            loop {
+                match client.next().await.unwrap() {
+                    ToClient::Reply { id: got, what } if got == id => match what {
+                        Reply::End => break,
+                        Reply::Plugin(plugin) => {
+                            names.push(format!("{} {} {:?}", plugin.name, plugin.version, plugin.state))
+                        }
+                        Reply::Service(service) => {
+                            names.push(format!("{} of {}", service.name, service.owner))
+                        }
+                        Reply::Subscription { plugin, filter } => names.push(format!("{plugin} {filter}")),
+                        Reply::State(state) => names.push(format!(
+                            "{} {}",
+                            state.key,
+                            String::from_utf8_lossy(state.value.unwrap().0)
+                        )),
+                        other => panic!("{other:?}"),
+                    },
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!(
+            names,
+            [
+                "echo 1.2.3 Started",
+                "echo.back of echo",
+                "echo.fail of echo",
+                "echo.never of echo",
+                "echo echo.*",
+                "runtime.status \"running\""
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_watch_sends_what_there_is_credit_for_and_counts_what_it_missed() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    let published = 200u64;
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let first = ask!(client, Request::Watch { filter: "tick.>", since: None, credit: 3 }, Reply::Count(seq) => seq);
+        for n in 0..published {
+            let text = n.to_string();
+            let payload = kernel_core::Json::parse(&text).unwrap();
+            runtime.bus().try_publish(if n % 2 == 0 { "tick.even" } else { "tick.odd" }, payload).unwrap();
+        }
+        let (mut next, mut received, mut lost) = (first, 0, 0);
+        let mut credit = 3;
+        while next < first + published {
+            match client.next().await.unwrap() {
+                ToClient::Event(event) => {
+                    assert_eq!(event.seq, next, "the order is total");
+                    assert_eq!(event.payload.0, (next - first).to_string().as_bytes());
+                    assert_eq!(event.source, "operator");
+                    next += 1;
+                    received += 1;
+                    credit -= 1;
+                    if credit == 0 {
+                        credit = 5;
+                        client.send(&ToRuntime::Credit(5)).await.unwrap();
+                    }
+                }
+                ToClient::Lost { from, count } => {
+                    assert_eq!(from, next);
+                    next += count;
+                    lost += count;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(received + lost, published);
+        assert!(lost > 0 && received > 3, "the log is small: {lost} lost, {received} received");
+        ask!(client, Request::Unwatch, Reply::Done);
+        assert_eq!(runtime.metrics().taps, 0);
+        ask!(client, Request::Watch { filter: "a.>.b", since: None, credit: 1 }, Reply::Failed(Failure { code: "invalid_filter", .. }));
+        // From the past: the last two are still there.
+        let since = Some(first + published - 2);
+        ask!(client, Request::Watch { filter: "tick.odd", since, credit: 1 }, Reply::Count(_));
+        match client.next().await.unwrap() {
+            ToClient::Event(event) => assert_eq!((event.seq, event.topic), (first + published - 1, "tick.odd")),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn garbage_gets_an_answer_and_harms_nobody() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (server_read, mut client_write) = pipe(64);
+    let (client_read, server_write) = pipe(1 << 20);
+    tasks.spawn(async move {
+        let mut memory = vec![0; 5 * 256];
+        serve(kernel, &IDENTITY, server_read, server_write, &mut memory).await;
+    });
+    let before = runtime.metrics();
+    let sent = tasks.run(kernel, async {
+        let mut random = 0x2545_f491_4f6c_dd1du64;
+        let mut sent = 0;
+        for _ in 0..3_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let len = (random % 400) as usize;
+            let bytes: Vec<u8> = (0..len).map(|i| (random >> (i % 57)) as u8).collect();
+            client_write.write_all(&bytes).await.unwrap();
+            sent += len;
+        }
+        sent
+    });
+    let memory = Box::leak(vec![0; 3 * 2048].into_boxed_slice());
+    let mut client = Client::new(client_read, client_write, memory).unwrap();
+    tasks.run(kernel, async {
+        client.hello("test", 5, "").await.unwrap();
+        let mut refused = 0;
+        loop {
+            match client.next().await.unwrap() {
+                ToClient::Refused(_) => refused += 1,
+                ToClient::Hello { nonce: 5, .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(refused > 1_000, "{refused} refusals for {sent} bytes");
+        ask!(client, Request::Ping, Reply::Done);
+    });
+    let after = runtime.metrics();
+    assert_eq!(
+        (before.published, before.services, before.calls.used),
+        (after.published, after.services, after.calls.used)
+    );
+}
+
+#[test]
+fn a_client_without_the_token_or_a_hello_gets_nothing() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let identity = Identity {
+        token: Some("correct horse"),
+        ..IDENTITY
+    };
+    let (mut client, _) = connect(&mut tasks, kernel, identity, 1024);
+    tasks.run(kernel, async {
+        client.request(1, Request::Ping).await.unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Refused(Failure {
+                code: "no_session",
+                ..
+            })
+        ));
+        for token in ["", "correct horsf", "correct horse "] {
+            client.hello("x", 1, token).await.unwrap();
+            assert!(matches!(
+                client.next().await.unwrap(),
+                ToClient::Refused(Failure { code: "denied", .. })
+            ));
+            client.request(1, Request::Ping).await.unwrap();
+            assert!(matches!(
+                client.next().await.unwrap(),
+                ToClient::Refused(Failure {
+                    code: "no_session",
+                    ..
+                })
+            ));
+        }
+        client
+            .send(&ToRuntime::Hello {
+                version: 99,
+                nonce: 1,
+                name: "",
+                token: "correct horse",
+            })
+            .await
+            .unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Refused(Failure { code: "version", .. })
+        ));
+        client.hello("x", 2, "correct horse").await.unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Hello { nonce: 2, .. }
+        ));
+    });
+}
+
+#[test]
+fn a_remote_plugin_is_a_plugin_until_it_disconnects() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, ended) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        client
+            .request(
+                1,
+                Request::Attach {
+                    name: "far",
+                    version: "0.1",
+                    description: "far away",
+                },
+            )
+            .await
+            .unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Reply {
+                id: 1,
+                what: Reply::Done
+            }
+        ));
+        assert!(matches!(client.next().await.unwrap(), ToClient::Step(Step::Load)));
+        ask!(
+            client,
+            Request::Register {
+                service: "far.double",
+                description: "",
+                version: "1",
+                deprecated: false
+            },
+            Reply::Done
+        );
+        ask!(
+            client,
+            Request::Register {
+                service: "echo.back",
+                description: "",
+                version: "1",
+                deprecated: false
+            },
+            Reply::Failed(Failure {
+                code: "duplicate",
+                ..
+            })
+        );
+        ask!(client, Request::Subscribe { filter: "far.>" }, Reply::Done);
+        ask!(
+            client,
+            Request::StorageSet {
+                namespace: "echo",
+                key: "k",
+                value: Raw(b"1")
+            },
+            Reply::Failed(Failure { code: "denied", .. })
+        );
+        ask!(
+            client,
+            Request::StateSet {
+                key: "far.state",
+                value: Raw(b"1"),
+                ttl_ms: None,
+                expected: None
+            },
+            Reply::Count(_)
+        );
+        client.send(&ToRuntime::StepDone { error: None }).await.unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Step(Step::Start)
+        ));
+        client.send(&ToRuntime::StepDone { error: None }).await.unwrap();
+        ask!(
+            client,
+            Request::StorageSet {
+                namespace: "far",
+                key: "k",
+                value: Raw(b"1")
+            },
+            Reply::Done
+        );
+    });
+    assert_eq!(runtime.plugins().state("far"), Some(PluginState::Started));
+
+    // It is called, and gets an event, in the order in which they came.
+    assert_eq!(runtime.bus().try_publish("far.event", json_literal!("7")), Ok(1));
+    let pending = runtime
+        .services()
+        .begin("far.double", json_literal!("21"), None)
+        .unwrap();
+    let late = runtime
+        .services()
+        .begin("far.double", json_literal!("1"), Some(Duration::from_secs(3)))
+        .unwrap();
+    tasks.run(kernel, async {
+        match client.next().await.unwrap() {
+            ToClient::Deliver { event, lost: 0 } => {
+                assert_eq!((event.topic, event.payload.0), ("far.event", &b"7"[..]))
+            }
+            other => panic!("{other:?}"),
+        }
+        let call = match client.next().await.unwrap() {
+            ToClient::Called {
+                call,
+                service: "far.double",
+                args: Raw(b"21"),
+            } => call,
+            other => panic!("{other:?}"),
+        };
+        client.answer(call, Ok(Raw(b"42"))).await.unwrap();
+        let call = match client.next().await.unwrap() {
+            ToClient::Called {
+                call,
+                args: Raw(b"1"),
+                ..
+            } => call,
+            other => panic!("{other:?}"),
+        };
+        // A call back to the echo plugin while answering: it belongs to the call.
+        let back = Request::Call {
+            service: "echo.back",
+            args: Raw(b"5"),
+            timeout_ms: 0,
+            parent: Some(call),
+        };
+        ask!(client, back, Reply::Json(Raw(b"5")));
+    });
+    let mut buf = [0; 16];
+    assert_eq!(tasks.run(kernel, pending.reply(&mut buf)).unwrap().as_str(), "42");
+
+    // It goes away in the middle of the second call.
+    drop(client);
+    tasks.settle();
+    assert!(ended.get(), "the session ended");
+    let gone = tasks.run(kernel, late.reply(&mut buf)).unwrap_err();
+    assert_eq!(gone.code(), "gone");
+    assert_eq!(runtime.plugins().state("far"), None);
+    assert!(!runtime.services().has_service("far.double"));
+    assert!(!runtime.state().exists("far.state"));
+    let metrics = runtime.metrics();
+    assert_eq!(
+        (
+            metrics.filters.used,
+            metrics.names.used,
+            metrics.calls.used,
+            metrics.plugins.used
+        ),
+        (1, 0, 0, 1)
+    );
+}
+
+#[test]
+fn a_remote_plugin_is_stopped_started_and_fails_like_any_other() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.spawn(async move {
+        open(&mut client).await;
+        client
+            .request(
+                1,
+                Request::Attach {
+                    name: "far",
+                    version: "0.1",
+                    description: "",
+                },
+            )
+            .await
+            .unwrap();
+        let mut starts = 0;
+        loop {
+            let (failed, ended) = match client.next().await {
+                Ok(ToClient::Step(Step::Start)) => {
+                    starts += 1;
+                    (starts == 2, false)
+                }
+                Ok(ToClient::Step(Step::Ended)) => (false, true),
+                Ok(ToClient::Step(_)) => (false, false),
+                Ok(_) => continue,
+                Err(_) => return,
+            };
+            if !ended {
+                let error = failed.then_some(Failure {
+                    code: "cold",
+                    message: "the second start",
+                });
+                client.send(&ToRuntime::StepDone { error }).await.unwrap();
+            }
+        }
+    });
+    tasks.settle();
+    let plugins = runtime.plugins();
+    assert_eq!(plugins.state("far"), Some(PluginState::Started));
+    assert_eq!(tasks.run(kernel, plugins.stop("far")), Ok(PluginState::Stopped));
+    let failed = tasks.run(kernel, plugins.start("far")).unwrap_err();
+    assert_eq!(failed.code(), "cold");
+    assert_eq!(plugins.state("far"), Some(PluginState::Failed));
+    assert_eq!(tasks.run(kernel, plugins.start("far")), Ok(PluginState::Started));
+    assert_eq!(tasks.run(kernel, plugins.reload("far")), Ok(PluginState::Started));
+    assert_eq!(
+        tasks.run(kernel, plugins.unload("far")),
+        Ok(PluginState::Unloaded)
+    );
+}
+
+#[test]
+fn dropping_the_client_cancels_its_calls() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, ended) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        for id in 0..5 {
+            let call = Request::Call {
+                service: "echo.never",
+                args: Raw(b"1"),
+                timeout_ms: 0,
+                parent: None,
+            };
+            client.request(id, call).await.unwrap();
+        }
+        client.send(&ToRuntime::Cancel { id: 0 }).await.unwrap();
+        ask!(client, Request::Ping, Reply::Done);
+        assert_eq!(runtime.metrics().calls.used, 4, "one was cancelled");
+    });
+    drop(client);
+    tasks.settle();
+    assert!(ended.get());
+    assert_eq!(runtime.metrics().calls.used, 0);
+}
