@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 
-use crate::kernel::{Cell, Core, Kernel, Parts};
+use crate::kernel::{Cell, Core, Kernel, Operation, Parts};
 use crate::time::Clock;
 
 /// Makes the `static` of a kernel with the given [`Capacities`](crate::Capacities); call `init` on
@@ -112,12 +112,12 @@ impl FixedKernel {
 }
 
 impl Cell for FixedKernel {
-    fn with(&self, f: &mut dyn FnMut(&mut Core)) {
+    fn with(&self, operation: &mut dyn Operation) {
         self.core.lock(|core| {
             if let Ok(mut core) = core.try_borrow_mut()
                 && let Some(core) = core.as_mut()
             {
-                f(core);
+                operation.run(core);
             }
         });
     }

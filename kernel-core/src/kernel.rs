@@ -26,11 +26,34 @@ const WAKES: usize = 4;
 /// with a critical section; a platform with its own mutex implements it over that.
 ///
 /// The kernel never calls `with` inside `with`, and stays inside for a bounded time. An
-/// implementation must run the closure exactly once; if it cannot, the operation answers
-/// "unavailable" instead of its result.
+/// implementation must run the operation exactly once; if it cannot, the caller is answered
+/// "unavailable".
 pub trait Cell: Sync {
-    /// Runs `f` on the kernel's data, alone.
-    fn with(&self, f: &mut dyn FnMut(&mut Core));
+    /// Runs the operation on the kernel's data, alone.
+    fn with(&self, operation: &mut dyn Operation);
+}
+
+/// Something to be done under the lock. (A trait of its own, because the table of a `dyn FnMut`
+/// holds every operation twice, once by value.)
+pub trait Operation {
+    /// Does it.
+    fn run(&mut self, core: &mut Core);
+}
+
+/// An operation with a result: what is still to be done, or what came of it.
+enum Work<F, R> {
+    Todo(F),
+    Done(R, Vec<Waker, WAKES>),
+    Neither,
+}
+
+impl<R, F: FnOnce(&mut Core) -> R> Operation for Work<F, R> {
+    fn run(&mut self, core: &mut Core) {
+        if let Work::Todo(f) = core::mem::replace(self, Work::Neither) {
+            let result = f(core);
+            *self = Work::Done(result, core::mem::take(&mut core.wakes));
+        }
+    }
 }
 
 /// The handle to a kernel: two words, free to copy, the same type for every size and mutex.
@@ -45,19 +68,17 @@ impl Kernel {
 
     /// Runs `f` under the lock, then wakes whom it made ready.
     pub(crate) fn with<R: Unavailable>(self, f: impl FnOnce(&mut Core) -> R) -> R {
-        let mut f = Some(f);
-        let mut result = None;
-        let mut wakes = Vec::new();
-        self.0.with(&mut |core| {
-            if let Some(f) = f.take() {
-                result = Some(f(core));
-                core::mem::swap(&mut core.wakes, &mut wakes);
+        let mut work = Work::Todo(f);
+        self.0.with(&mut work);
+        match work {
+            Work::Done(result, wakes) => {
+                for waker in wakes {
+                    waker.wake();
+                }
+                result
             }
-        });
-        for waker in wakes {
-            waker.wake();
+            _ => R::unavailable(),
         }
-        result.unwrap_or_else(R::unavailable)
     }
 }
 

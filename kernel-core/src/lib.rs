@@ -96,7 +96,7 @@ pub use error::{Error, MAX_CODE, MAX_MESSAGE};
 pub use fixed::FixedKernel;
 pub use id::{CallId, Cause, PluginId};
 pub use json::Json;
-pub use kernel::{Cell, Core, Kernel, Memory, Parts};
+pub use kernel::{Cell, Core, Kernel, Memory, Operation, Parts};
 pub use log::{MAX_PLUGINS, PluginSet};
 pub use plugin::{
     Context, Event, Exit, Installed, Mailbox, ManageError, Message, Plugin, PluginCounters, PluginInfo,

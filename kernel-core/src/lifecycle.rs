@@ -24,6 +24,7 @@ use crate::log::Position;
 use crate::plugin::PluginMetadata;
 use crate::subject;
 use crate::table::{Link, Usage};
+#[cfg(feature = "link")]
 use crate::text::Text;
 use crate::time::micros;
 use crate::timer::On;
@@ -212,6 +213,7 @@ pub(crate) enum Meta {
     Vacant,
     Static(&'static PluginMetadata),
     /// A plugin on the other side of the link.
+    #[cfg(feature = "link")]
     Remote {
         name: Text,
         version: Text,
@@ -443,6 +445,7 @@ impl Plugins {
     }
 
     /// Empties the slot and gives back what described the plugin.
+    #[cfg(feature = "link")]
     pub(crate) fn uninstall(&mut self, index: usize) -> Option<Meta> {
         let slot = self.at_mut(index)?;
         let blocks = slot.overflow() == Overflow::Block;
@@ -489,6 +492,7 @@ impl Core {
     pub(crate) fn plugin_name(&self, index: usize) -> &str {
         match self.plugins.at(index).map(|slot| &slot.meta) {
             Some(Meta::Static(metadata)) => metadata.name,
+            #[cfg(feature = "link")]
             Some(Meta::Remote { name, .. }) => name.as_str(&self.names),
             _ => "",
         }
@@ -593,7 +597,7 @@ impl Core {
         slot.counters.errors = slot.counters.errors.wrapping_add(1);
         slot.goal_due = None;
         slot.restart_at = None;
-        let wanted = slot.goal == PluginState::Started && !matches!(slot.meta, Meta::Remote { .. });
+        let wanted = slot.goal == PluginState::Started && matches!(slot.meta, Meta::Static(_));
         if !wanted {
             slot.goal = PluginState::Failed;
         } else {

@@ -302,6 +302,7 @@ impl Core {
     }
 
     /// The `index`-th filter slot, when it is in use: its owner's slot and its text.
+    #[cfg(feature = "link")]
     pub(crate) fn filter_at(&self, index: usize) -> Option<(usize, &str)> {
         let slot = self.bus.filters.get(index)?;
         if matches!(slot.text, Text::Empty) {

@@ -44,4 +44,4 @@ pub use protocol::{
     Action, Call, Event, Failure, Plugin, Reply, Request, Service, State, Step, ToClient, ToRuntime, VERSION,
 };
 pub use raw::Raw;
-pub use server::{End, Identity, serve};
+pub use server::{End, Identity, refuse, serve};

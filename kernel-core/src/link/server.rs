@@ -157,6 +157,24 @@ pub async fn serve<R: Read, W: Write<Error = R::Error>>(
     end
 }
 
+/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many.
+///
+/// # Errors
+/// When the stream fails.
+///
+/// # Cancellation
+/// The client may get a part of the message.
+pub async fn refuse<W: Write>(mut write: W, why: Failure<'_>) -> Result<(), W::Error> {
+    let (mut message, mut framed) = ([0; 256], [0; 256 + overhead(256)]);
+    let frame = frame::encode(&ToClient::Refused(why), &mut message)
+        .ok()
+        .and_then(|len| message.get(..len))
+        .and_then(|encoded| frame::stuff(encoded, &mut framed).ok())
+        .and_then(|len| framed.get(..len));
+    write.write_all(frame.unwrap_or(&[])).await?;
+    write.flush().await
+}
+
 impl Session<'_> {
     /// Carries out lifecycle commands, one after the other, while the session goes on.
     async fn manage(&self) {

@@ -474,6 +474,7 @@ impl Core {
         let slot = self.plugins.at(index)?;
         let metadata = slot.metadata();
         let (version, description, remote) = match &slot.meta {
+            #[cfg(feature = "link")]
             Meta::Remote {
                 version, description, ..
             } => (version.as_str(&self.names), description.as_str(&self.names), true),

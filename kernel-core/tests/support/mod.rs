@@ -13,7 +13,7 @@ use std::time::Duration;
 use kernel_core::parts::Empty;
 use kernel_core::{
     CallId, Capacities, Cell, Core, CoreRuntime, Error, Event, Installed, Json, Kernel, Mailbox, Memory,
-    Message, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState, Replied,
+    Message, Operation, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState, Replied,
     Reply, Request, drive,
 };
 
@@ -46,8 +46,8 @@ impl Memory for Leak {
 struct Heap(Mutex<Core>);
 
 impl Cell for Heap {
-    fn with(&self, f: &mut dyn FnMut(&mut Core)) {
-        f(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    fn with(&self, operation: &mut dyn Operation) {
+        operation.run(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     }
 }
 

@@ -1,0 +1,198 @@
+//! Call slots against a model: begun, taken, answered, dropped and expired in any order.
+mod support;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use kernel_core::*;
+use proptest::prelude::*;
+use support::{ByHand, Seen, advance, counters, json, now, poll_once, runtime};
+
+const SLOTS: usize = 4;
+const NAMES: [&str; 2] = ["one", "two"];
+const SERVICES: [&str; 2] = ["one.x", "two.x"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Begin { service: usize, millis: u64 },
+    Take { callee: usize },
+    Reply { call: usize, ok: bool },
+    Poll { call: usize },
+    Drop { call: usize },
+    Pass { millis: u64 },
+    Crash { callee: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..2usize, 1..40u64).prop_map(|(service, millis)| Step::Begin { service, millis }),
+        5 => (0..2usize).prop_map(|callee| Step::Take { callee }),
+        5 => (0..40usize, any::<bool>()).prop_map(|(call, ok)| Step::Reply { call, ok }),
+        5 => (0..8usize).prop_map(|call| Step::Poll { call }),
+        2 => (0..8usize).prop_map(|call| Step::Drop { call }),
+        3 => (1..20u64).prop_map(|millis| Step::Pass { millis }),
+        1 => (0..2usize).prop_map(|callee| Step::Crash { callee }),
+    ]
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum Phase {
+    Queued,
+    Running,
+    Done(Result<String, CallError>),
+}
+
+struct Call {
+    handle: PendingCall,
+    number: usize,
+    callee: usize,
+    due: u64,
+    phase: Phase,
+}
+
+fn check(steps: &[Step]) {
+    let runtime = runtime(&Capacities {
+        calls: SLOTS,
+        ..Capacities::DEFAULT
+    });
+    let policy = PluginMetadata {
+        restart: RestartPolicy::NEVER,
+        ..PluginMetadata::new("", "1.0.0")
+    };
+    let mut callees = [0, 1].map(|who| {
+        let callee = ByHand::started(&runtime, PluginMetadata { name: NAMES[who], ..policy });
+        callee.cx().register(Service::new(SERVICES[who])).unwrap();
+        callee
+    });
+    let mut calls: Vec<Call> = Vec::new();
+    let mut queues: [VecDeque<usize>; 2] = Default::default();
+    // Every call that was ever handed to a callee: who may reply to it, again and again.
+    let mut taken: Vec<(CallId, usize, usize)> = Vec::new();
+    let (mut begun, mut timed_out, mut seen) = (0, 0, [0, 0]);
+    for step in steps {
+        match *step {
+            Step::Begin { service, millis } => {
+                let limit = Duration::from_millis(millis);
+                let text = begun.to_string();
+                match runtime.services().begin(SERVICES[service], json(&text), Some(limit)) {
+                    Ok(handle) => {
+                        assert!(calls.len() < SLOTS);
+                        calls.push(Call {
+                            handle,
+                            number: begun,
+                            callee: service,
+                            due: now() + millis * 1000,
+                            phase: Phase::Queued,
+                        });
+                        queues[service].push_back(begun);
+                        begun += 1;
+                    }
+                    Err(error) => {
+                        assert_eq!(error, CallError::Full { capacity: SLOTS });
+                        assert_eq!(calls.len(), SLOTS);
+                    }
+                }
+            }
+            Step::Take { callee } => match (callees[callee].next(), queues[callee].pop_front()) {
+                (None, None) => {}
+                (Some(Seen::Call { id, args, .. }), Some(number)) => {
+                    assert_eq!(args, number.to_string());
+                    let call = calls.iter_mut().find(|call| call.number == number).unwrap();
+                    assert_eq!(call.handle.id(), id);
+                    call.phase = Phase::Running;
+                    taken.push((id, number, callee));
+                    seen[callee] += 1;
+                }
+                other => panic!("{other:?}"),
+            },
+            Step::Reply { call, ok } => {
+                let Some((id, number, callee)) = taken.get(call % taken.len().max(1)).copied() else {
+                    continue;
+                };
+                let text = number.to_string();
+                let error = Error::new("no", &text);
+                let answer = if ok { Ok(json(&text)) } else { Err(&error) };
+                let stranger = 1 - callee;
+                assert!(!callees[stranger].mailbox.reply(id, answer), "not its call");
+                let open = calls
+                    .iter_mut()
+                    .find(|call| call.number == number && call.phase == Phase::Running);
+                let expected = open.is_some();
+                if let Some(call) = open {
+                    call.phase = Phase::Done(if ok { Ok(text.clone()) } else { Err(CallError::Failed(error.clone())) });
+                }
+                assert_eq!(callees[callee].mailbox.reply(id, answer), expected);
+            }
+            Step::Poll { call } => {
+                if calls.is_empty() {
+                    continue;
+                }
+                let at = call % calls.len();
+                let mut buf = [0; 64];
+                let handle = &mut calls[at].handle;
+                let got = poll_once(std::future::poll_fn(|cx| handle.poll_reply(cx, &mut buf)));
+                match (got, calls[at].phase.clone()) {
+                    (Some(got), Phase::Done(expected)) => {
+                        let got = got.map(|len| String::from_utf8_lossy(&buf[..len]).into_owned());
+                        assert_eq!(got, expected);
+                        calls.remove(at);
+                    }
+                    (None, Phase::Queued | Phase::Running) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            Step::Drop { call } => {
+                if !calls.is_empty() {
+                    let call = calls.remove(call % calls.len());
+                    queues[call.callee].retain(|number| *number != call.number);
+                }
+            }
+            Step::Pass { millis } => {
+                advance(Duration::from_millis(millis));
+                runtime.kernel().expire();
+                for call in &mut calls {
+                    if call.due <= now() && !matches!(call.phase, Phase::Done(_)) {
+                        call.phase = Phase::Done(Err(CallError::Timeout));
+                        queues[call.callee].retain(|number| *number != call.number);
+                        timed_out += 1;
+                    }
+                }
+            }
+            Step::Crash { callee } => {
+                callees[callee].installed.crashed("panic", "boom");
+                for call in calls.iter_mut().filter(|call| call.callee == callee) {
+                    if !matches!(call.phase, Phase::Done(_)) {
+                        call.phase = Phase::Done(Err(CallError::Gone));
+                    }
+                }
+                queues[callee].clear();
+                callees[callee].mailbox = callees[callee].installed.mailbox();
+                callees[callee].start(&runtime, NAMES[callee]);
+                callees[callee].cx().register(Service::new(SERVICES[callee])).unwrap();
+            }
+        }
+        let metrics = runtime.metrics();
+        assert_eq!(metrics.calls.used, calls.len());
+        assert_eq!(metrics.timed_out, timed_out);
+        for who in 0..2 {
+            assert_eq!(counters(&runtime, NAMES[who]).calls_in, seen[who]);
+        }
+    }
+    calls.clear();
+    assert_eq!(runtime.metrics().calls.used, 0);
+    let again: Vec<_> = (0..SLOTS)
+        .map(|_| runtime.services().begin(SERVICES[0], json("1"), None).unwrap())
+        .collect();
+    assert_eq!(again.len(), SLOTS, "every slot can be used again");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_to_calls_no_slot_is_lost_and_no_reply_goes_astray(
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        check(&steps);
+    }
+}

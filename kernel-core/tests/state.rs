@@ -1,0 +1,368 @@
+//! The state: each operation, times to live, versions, events, and what is refused.
+mod support;
+
+use std::time::Duration;
+
+use kernel_core::state::{MAX_KEY, StateError};
+use kernel_core::subject::SubjectError;
+use kernel_core::*;
+use support::{ByHand, ROOMY, Seen, Tasks, advance, json, now, poll_once, runtime};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn get(state: StateEngine, key: &str) -> Option<String> {
+    let mut buf = [0; 1024];
+    state
+        .get(key, &mut buf)
+        .unwrap()
+        .map(|value| value.as_str().to_owned())
+}
+
+fn keys(state: StateEngine, prefix: &str) -> Vec<String> {
+    let (mut cursor, mut buf, mut all) = (0, [0; 1024], Vec::new());
+    while let Some(entry) = state.keys(prefix, &mut cursor, &mut buf) {
+        all.push(entry.key.to_owned());
+    }
+    all.sort();
+    all
+}
+
+/// A watcher of all changes.
+fn watcher(runtime: &CoreRuntime) -> ByHand {
+    let watcher = ByHand::started(runtime, PluginMetadata::new("watcher", "1.0.0"));
+    watcher.cx().subscribe("state.changed.>").unwrap();
+    watcher
+}
+
+fn changes(watcher: &mut ByHand) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    while let Some(seen) = watcher.next() {
+        if let Seen::Event { topic, payload, .. } = seen {
+            json(&payload);
+            all.push((topic, payload));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_value_is_set_read_replaced_and_deleted() {
+    let state = runtime(&ROOMY).state();
+    assert_eq!(get(state, "a.b"), None);
+    let first = state.set("a.b", json("[1]")).unwrap();
+    assert_eq!(get(state, "a.b").as_deref(), Some("[1]"));
+    let second = state.set("a.b", json("[1,2]")).unwrap();
+    assert!(second > first);
+    assert!(state.exists("a.b"));
+    let mut buf = [0; 64];
+    let (value, version) = state.get_versioned("a.b", &mut buf).unwrap().unwrap();
+    assert_eq!((value.as_str(), version), ("[1,2]", second));
+    assert_eq!(state.delete("a.b"), Ok(true));
+    assert_eq!(state.delete("a.b"), Ok(false));
+    assert!(!state.exists("a.b"));
+}
+
+#[test]
+fn a_value_larger_than_the_callers_buffer_is_an_error() {
+    let state = runtime(&ROOMY).state();
+    state.set("a", json("12345")).unwrap();
+    assert_eq!(
+        state.get("a", &mut [0; 4]).map(|_| ()),
+        Err(StateError::Buffer { len: 5, max: 4 })
+    );
+}
+
+#[test]
+fn keys_are_listed_by_prefix_with_value_version_owner_and_time_left() {
+    let runtime = runtime(&ROOMY);
+    let state = runtime.state();
+    let plugin = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    state.set("room.a", json("1")).unwrap();
+    let version = plugin
+        .cx()
+        .state()
+        .set_with_ttl("room.b", json("2"), SECOND)
+        .unwrap();
+    state.set("other", json("3")).unwrap();
+    assert_eq!(keys(state, "room."), ["room.a", "room.b"]);
+    assert_eq!(keys(state, ""), ["other", "room.a", "room.b"]);
+    advance(SECOND / 4);
+    let (mut cursor, mut buf) = (0, [0; 64]);
+    let entry = state.keys("room.b", &mut cursor, &mut buf).unwrap();
+    assert_eq!(entry.value.unwrap().as_str(), "2");
+    assert_eq!((entry.version, entry.owner), (version, plugin.cx().id()));
+    assert_eq!(entry.ttl, Some(SECOND * 3 / 4));
+}
+
+#[test]
+fn past_its_time_a_value_is_gone_for_every_operation() {
+    // Without a timekeeper: the operations see it by themselves.
+    let state = runtime(&ROOMY).state();
+    let fresh = || {
+        state.set_with_ttl("k", json("1"), SECOND).unwrap();
+        advance(SECOND - Duration::from_micros(1));
+        assert!(state.exists("k"));
+        advance(Duration::from_micros(1));
+    };
+    fresh();
+    assert_eq!(get(state, "k"), None);
+    fresh();
+    assert!(!state.exists("k"));
+    fresh();
+    assert!(keys(state, "").is_empty());
+    assert_eq!(state.delete("k"), Ok(false));
+    fresh();
+    assert_eq!(state.clear(), 0);
+    fresh();
+    let version = state.compare_and_set("k", json("2"), 0).unwrap();
+    assert_eq!(get(state, "k").as_deref(), Some("2"));
+    state.delete("k").unwrap();
+    fresh();
+    assert_eq!(
+        state.compare_and_set("k", json("2"), version),
+        Err(StateError::Conflict { version: 0 })
+    );
+    fresh();
+    state.update(&[(Name::Static("k"), json("3"))]).unwrap();
+    advance(SECOND * 10);
+    assert_eq!(get(state, "k").as_deref(), Some("3"), "the new value has no end");
+}
+
+#[test]
+fn what_is_over_gives_its_room_to_what_is_new() {
+    let runtime = runtime(&Capacities {
+        state_entries: 2,
+        state_bytes: 32,
+        state_block: 16,
+        names: 0,
+        ..ROOMY
+    });
+    let state = runtime.state();
+    for key in ["a", "b"] {
+        state.set_with_ttl(key, json("\"0123456789\""), SECOND).unwrap();
+    }
+    assert_eq!(state.set("c", json("1")), Err(StateError::BytesFull { capacity: 32 }));
+    advance(SECOND);
+    state.set("c", json("1")).unwrap();
+    state.set_with_ttl("d", json("1"), SECOND).unwrap();
+    advance(SECOND);
+    state.update(&[(Name::Static("e"), json("1"))]).unwrap();
+    assert_eq!(keys(state, ""), ["c", "e"]);
+}
+
+#[test]
+fn setting_without_a_time_to_live_takes_it_away_and_a_new_one_counts_anew() {
+    let state = runtime(&ROOMY).state();
+    state.set_with_ttl("k", json("1"), SECOND).unwrap();
+    advance(SECOND / 2);
+    state.set_with_ttl("k", json("2"), SECOND).unwrap();
+    advance(SECOND * 3 / 4);
+    assert_eq!(get(state, "k").as_deref(), Some("2"));
+    state.set("k", json("3")).unwrap();
+    advance(SECOND * 60);
+    assert_eq!(get(state, "k").as_deref(), Some("3"));
+}
+
+#[test]
+fn compare_and_set_tells_the_version_that_is_there() {
+    let state = runtime(&ROOMY).state();
+    let first = state.compare_and_set("k", json("1"), 0).unwrap();
+    assert_eq!(
+        state.compare_and_set("k", json("2"), 0),
+        Err(StateError::Conflict { version: first })
+    );
+    let second = state.compare_and_set("k", json("2"), first).unwrap();
+    assert!(second > first);
+    assert_eq!(
+        state.compare_and_set("k", json("3"), first),
+        Err(StateError::Conflict { version: second })
+    );
+    assert_eq!(get(state, "k").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_version_is_never_used_again() {
+    let state = runtime(&ROOMY).state();
+    let mut last = 0;
+    for n in 0..20 {
+        let version = match n % 3 {
+            0 => state.set("a", json("1")).unwrap(),
+            1 => state.set_with_ttl("b", json("1"), Duration::ZERO).unwrap(),
+            _ => {
+                state.delete("a").unwrap();
+                state.set("a", json("2")).unwrap()
+            }
+        };
+        assert!(version > last);
+        last = version;
+    }
+}
+
+#[test]
+fn an_update_is_done_whole_or_not_at_all() {
+    let runtime = runtime(&Capacities {
+        state_entries: 3,
+        state_bytes: 64,
+        state_block: 16,
+        names: 1,
+        name_bytes: 8,
+        ..ROOMY
+    });
+    let state = runtime.state();
+    state.set("old", json("1")).unwrap();
+    let before = (runtime.metrics(), get(state, "old"));
+    let fixed = Name::Static;
+    let long = "\"0123456789012345678901234567890123456789012345678901\"";
+    let refused: [(&[(Name<'_>, Json<'_>)], StateError); 6] = [
+        (
+            &[(fixed("old"), json("2")), (fixed("a"), json("1")), (fixed("b"), json("1")), (fixed("c"), json("1"))],
+            // Four blocks there are: one is taken, and the old value stays until the new one is in.
+            StateError::BytesFull { capacity: 64 },
+        ),
+        (
+            &[(fixed("a"), json("1")), (fixed("b"), json("1")), (fixed("c"), json("1"))],
+            StateError::Full { capacity: 3 },
+        ),
+        (
+            &[(fixed("old"), json("2")), (fixed("runtime.x"), json("1"))],
+            StateError::Reserved,
+        ),
+        (
+            &[(fixed("old"), json("2")), (fixed("a"), json(long))],
+            StateError::BytesFull { capacity: 64 },
+        ),
+        (
+            &[(Name::Copied("x"), json("2")), (Name::Copied("y"), json("1"))],
+            StateError::NamesFull { capacity: 1 },
+        ),
+        (
+            &[(fixed("old"), json("2")), (Name::Copied("long.name"), json("1"))],
+            StateError::TooLong { max: 8 },
+        ),
+    ];
+    for (writes, error) in refused {
+        assert_eq!(state.update(writes), Err(error));
+        assert_eq!((runtime.metrics(), get(state, "old")), before, "{error:?}");
+    }
+    state
+        .update(&[(fixed("old"), json("2")), (Name::Copied("new"), json("3"))])
+        .unwrap();
+    assert_eq!(get(state, "old").as_deref(), Some("2"));
+    assert_eq!(get(state, "new").as_deref(), Some("3"));
+}
+
+#[test]
+fn every_change_is_an_event_with_its_value_and_version() {
+    let runtime = runtime(&ROOMY);
+    let mut watcher = watcher(&runtime);
+    let state = runtime.state();
+    let mut tasks = Tasks::default();
+    let a = state.set("a", json("{\"x\": [1]}")).unwrap();
+    state.delete("a").unwrap();
+    state.set_with_ttl("b", json("2"), SECOND).unwrap();
+    tasks.pass(runtime.kernel(), SECOND);
+    state.update(&[(Name::Static("c"), json("3")), (Name::Static("d"), json("4"))]).unwrap();
+    assert_eq!(state.clear(), 2);
+    let topic = |key: &str| format!("state.changed.{key}");
+    let expected = [
+        (topic("a"), format!("{{\"value\":{{\"x\": [1]}},\"version\":{a}}}")),
+        (topic("a"), format!("{{\"deleted\":true,\"version\":{}}}", a + 1)),
+        (topic("b"), format!("{{\"value\":2,\"version\":{}}}", a + 2)),
+        (topic("b"), format!("{{\"expired\":true,\"version\":{}}}", a + 3)),
+        (topic("c"), format!("{{\"value\":3,\"version\":{}}}", a + 4)),
+        (topic("d"), format!("{{\"value\":4,\"version\":{}}}", a + 5)),
+        (topic("c"), format!("{{\"deleted\":true,\"version\":{}}}", a + 6)),
+        (topic("d"), format!("{{\"deleted\":true,\"version\":{}}}", a + 7)),
+    ];
+    assert_eq!(changes(&mut watcher), expected);
+}
+
+#[test]
+fn what_is_refused_is_no_event() {
+    let runtime = runtime(&ROOMY);
+    let mut watcher = watcher(&runtime);
+    let state = runtime.state();
+    state.compare_and_set("a", json("1"), 7).unwrap_err();
+    state.set("runtime.x", json("1")).unwrap_err();
+    state.delete("nothing").unwrap();
+    assert!(changes(&mut watcher).is_empty());
+}
+
+#[test]
+fn a_plugins_values_go_with_its_life_and_the_watcher_is_told() {
+    let runtime = runtime(&ROOMY);
+    let mut watcher = watcher(&runtime);
+    let plugin = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    plugin.cx().state().set("mine", json("1")).unwrap();
+    plugin.cx().state().set("shared", json("1")).unwrap();
+    runtime.state().set("shared", json("2")).unwrap();
+    changes(&mut watcher);
+    plugin.installed.crashed("panic", "boom");
+    assert_eq!(keys(runtime.state(), ""), ["shared"], "it belongs to its last writer");
+    let told = changes(&mut watcher);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, "state.changed.mine");
+    assert!(told[0].1.starts_with("{\"deleted\":true,\"version\":"));
+    assert_eq!(
+        plugin.cx().state().set("mine", json("1")),
+        Err(StateError::Unloaded)
+    );
+}
+
+#[test]
+fn a_plugin_clears_its_own_values_and_the_operator_all_but_the_kernels() {
+    let runtime = runtime(&ROOMY);
+    let plugin = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    assert!(poll_once(runtime.start()).is_some());
+    runtime.state().set("theirs", json("1")).unwrap();
+    plugin.cx().state().set("mine", json("1")).unwrap();
+    assert_eq!(plugin.cx().state().clear(), 1);
+    assert_eq!(keys(runtime.state(), ""), ["runtime.status", "theirs"]);
+    assert_eq!(runtime.state().clear(), 1);
+    assert_eq!(keys(runtime.state(), ""), ["runtime.status"]);
+}
+
+#[test]
+fn reserved_keys_are_read_by_all_and_written_by_nobody() {
+    let runtime = runtime(&ROOMY);
+    let state = runtime.state();
+    assert!(poll_once(runtime.start()).is_some());
+    assert_eq!(get(state, STATUS).as_deref(), Some("\"running\""));
+    assert_eq!(state.set(STATUS, json("1")), Err(StateError::Reserved));
+    assert_eq!(state.set_with_ttl(STATUS, json("1"), SECOND), Err(StateError::Reserved));
+    assert_eq!(state.compare_and_set(STATUS, json("1"), 1), Err(StateError::Reserved));
+    assert_eq!(state.delete(STATUS), Err(StateError::Reserved));
+    assert_eq!(get(state, STATUS).as_deref(), Some("\"running\""));
+    state.set("runtimes", json("1")).unwrap();
+}
+
+#[test]
+fn a_key_is_formed_like_the_end_of_a_topic() {
+    let state = runtime(&Capacities { name_bytes: 255, ..ROOMY }).state();
+    let set = |key: &str| state.set(Name::Copied(key), json("1")).map(drop);
+    let tokens = |n: usize| vec!["t"; n].join(".");
+    assert_eq!(set(&tokens(14)), Ok(()));
+    let many = StateError::Key(SubjectError::TooManyTokens { max: 14 });
+    assert_eq!(set(&tokens(15)), Err(many));
+    assert_eq!(set(&"x".repeat(MAX_KEY)), Ok(()));
+    assert_eq!(set(&"x".repeat(MAX_KEY + 1)), Err(StateError::TooLong { max: MAX_KEY }));
+    for bad in ["", "a..b", "a.", "a b", "*", "a.>"] {
+        assert!(matches!(set(bad), Err(StateError::Key(_))), "{bad:?}");
+        assert!(matches!(state.delete(bad), Err(StateError::Key(_))));
+        assert!(!state.exists(bad));
+    }
+}
+
+#[test]
+fn a_timekeeper_is_asked_for_the_next_expiry() {
+    let runtime = runtime(&ROOMY);
+    runtime.state().set_with_ttl("a", json("1"), SECOND * 2).unwrap();
+    runtime.state().set_with_ttl("b", json("1"), SECOND).unwrap();
+    assert_eq!(runtime.kernel().expire().as_micros(), now() + 1_000_000);
+    advance(SECOND);
+    assert_eq!(runtime.kernel().expire().as_micros(), now() + 1_000_000);
+    assert_eq!(runtime.metrics().state_entries.used, 1);
+    advance(SECOND);
+    assert_eq!(runtime.kernel().expire(), Instant::NEVER);
+    assert_eq!(runtime.metrics().state_bytes.used, 0);
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The one test command: sets up what a fresh machine lacks, then runs everything.
+#
+#   tests/run.sh               all sections
+#   tests/run.sh SECTION...    only these: lint unit host
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+SECTIONS=(lint unit host)
+CHIP=thumbv6m-none-eabi
+NO_STD=(-p kernel-core -p example)
+# Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
+LIMIT=(timeout --kill-after=30 1200)
+
+say() { printf '\n== %s ==\n' "$*"; }
+die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
+
+need_rust() {
+    command -v cargo >/dev/null || die "cargo is not here: install Rust by rustup (https://rustup.rs)"
+    command -v cc >/dev/null || install_package gcc libc6-dev
+    command -v rustup >/dev/null || return 0
+    local component
+    for component in rustfmt clippy; do
+        rustup component list --installed | grep -q "^$component" || rustup component add "$component"
+    done
+    rustup target list --installed | grep -qx "$CHIP" || rustup target add "$CHIP"
+}
+
+install_package() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+        die "$1 is not here: install it, for instance by 'apt-get install --no-install-recommends $*'"
+    apt-get update -q && apt-get install -yq --no-install-recommends "$@"
+}
+
+section_lint() {
+    say "format"
+    cargo fmt --all --check
+    say "clippy"
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    say "documentation"
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
+    say "no_std on $CHIP"
+    cargo build "${NO_STD[@]}" --target "$CHIP" --locked
+    cargo build -p kernel-core --features link --target "$CHIP" --locked
+}
+
+section_unit() {
+    say "kernel and plugins"
+    "${LIMIT[@]}" cargo test "${NO_STD[@]}" --all-features --locked
+}
+
+section_host() {
+    say "host, command line and cross-crate tests"
+    "${LIMIT[@]}" cargo test -p host-std -p tests --all-features --locked
+}
+
+main() {
+    local wanted=("$@") name
+    [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
+    for name in "${wanted[@]}"; do
+        declare -F "section_$name" >/dev/null || die "no section '$name'; there are: ${SECTIONS[*]}"
+    done
+    need_rust
+    local start=$SECONDS
+    for name in "${wanted[@]}"; do
+        local began=$SECONDS
+        "section_$name"
+        say "section $name passed in $((SECONDS - began)) s"
+    done
+    say "all passed in $((SECONDS - start)) s: ${wanted[*]}"
+}
+
+main "$@"
