@@ -40,19 +40,30 @@ pub trait Operation {
     fn run(&mut self, core: &mut Core);
 }
 
-/// An operation with a result: what is still to be done, or what came of it.
-enum Work<F, R> {
-    Todo(F),
-    Done(R, Vec<Waker, WAKES>),
-    Neither,
+/// An operation with a result: what is still to be done, and what came of it.
+struct Work<F, R> {
+    todo: Option<F>,
+    result: Option<R>,
 }
 
 impl<R, F: FnOnce(&mut Core) -> R> Operation for Work<F, R> {
     fn run(&mut self, core: &mut Core) {
-        if let Work::Todo(f) = core::mem::replace(self, Work::Neither) {
-            let result = f(core);
-            *self = Work::Done(result, core::mem::take(&mut core.wakes));
+        if let Some(f) = self.todo.take() {
+            self.result = Some(f(core));
         }
+    }
+}
+
+/// An operation, and whom it made ready.
+struct Waking<'a> {
+    operation: &'a mut dyn Operation,
+    wakes: Vec<Waker, WAKES>,
+}
+
+impl Operation for Waking<'_> {
+    fn run(&mut self, core: &mut Core) {
+        self.operation.run(core);
+        core::mem::swap(&mut core.wakes, &mut self.wakes);
     }
 }
 
@@ -68,16 +79,23 @@ impl Kernel {
 
     /// Runs `f` under the lock, then wakes whom it made ready.
     pub(crate) fn with<R: Unavailable>(self, f: impl FnOnce(&mut Core) -> R) -> R {
-        let mut work = Work::Todo(f);
-        self.0.with(&mut work);
-        match work {
-            Work::Done(result, wakes) => {
-                for waker in wakes {
-                    waker.wake();
-                }
-                result
-            }
-            _ => R::unavailable(),
+        let mut work = Work {
+            todo: Some(f),
+            result: None,
+        };
+        self.run(&mut work);
+        work.result.unwrap_or_else(R::unavailable)
+    }
+
+    /// The part of [`Kernel::with`] that is the same for all operations.
+    fn run(self, operation: &mut dyn Operation) {
+        let mut waking = Waking {
+            operation,
+            wakes: Vec::new(),
+        };
+        self.0.with(&mut waking);
+        for waker in waking.wakes {
+            waker.wake();
         }
     }
 }
