@@ -1,2 +1,5 @@
-//! Binary.
-fn main() {}
+//! The `core-runtime` program.
+
+fn main() -> std::process::ExitCode {
+    host_std::cli::main()
+}

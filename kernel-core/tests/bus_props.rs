@@ -269,11 +269,11 @@ fn check(steps: &[Step], overflow: Overflow) {
         after.log_bytes.used,
         model.log.iter().map(Record::size).sum::<usize>()
     );
-    for plugin in 0..3 {
-        while let Some(event) = model.read(plugin) {
-            assert_eq!(plugins[plugin].next(), Some(event));
+    for (at, plugin) in plugins.iter_mut().enumerate() {
+        while let Some(event) = model.read(at) {
+            assert_eq!(plugin.next(), Some(event));
         }
-        assert_eq!(plugins[plugin].next(), None);
+        assert_eq!(plugin.next(), None);
     }
 }
 

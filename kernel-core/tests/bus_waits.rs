@@ -45,10 +45,7 @@ fn try_publish_answers_full_with_the_name_and_changes_nothing() {
     );
     let after = runtime.metrics();
     assert_eq!(after.refused, before.refused + 1);
-    assert_eq!(
-        Metrics { refused: 0, ..after },
-        Metrics { refused: 0, ..before }
-    );
+    assert_eq!(Metrics { refused: 0, ..after }, Metrics { refused: 0, ..before });
     let mut read = 0;
     while let Some(Seen::Event { lost, .. }) = slow.next() {
         assert_eq!(lost, 0);
@@ -228,8 +225,15 @@ fn dropping_a_publish_that_waits_publishes_nothing() {
 fn where_too_many_wait_already_the_capacity_is_named() {
     let runtime = runtime(&Capacities { waits: 1, ..SMALL });
     let mut slow = ByHand {
-        installed: runtime.plugins().install(support::metadata(blocking("slow"))).unwrap(),
-        mailbox: runtime.plugins().install(support::metadata(blocking("other"))).unwrap().mailbox(),
+        installed: runtime
+            .plugins()
+            .install(support::metadata(blocking("slow")))
+            .unwrap(),
+        mailbox: runtime
+            .plugins()
+            .install(support::metadata(blocking("other")))
+            .unwrap()
+            .mailbox(),
     };
     slow.mailbox = slow.installed.mailbox();
     slow.start(&runtime, "slow");

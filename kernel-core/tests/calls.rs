@@ -34,10 +34,7 @@ fn outcome(call: &mut PendingCall) -> Option<Result<String, CallError>> {
 #[test]
 fn a_call_carries_its_arguments_there_and_the_reply_back() {
     let (runtime, mut server) = server();
-    let mut call = runtime
-        .services()
-        .begin("svc.one", json("[1,2]"), None)
-        .unwrap();
+    let mut call = runtime.services().begin("svc.one", json("[1,2]"), None).unwrap();
     assert_eq!(outcome(&mut call), None);
     let seen = server.next();
     let id = call.id();
@@ -72,21 +69,32 @@ fn an_error_reaches_the_caller_with_code_and_message() {
 fn an_actors_error_reaches_its_caller_and_is_kept() {
     let runtime = runtime(&ROOMY);
     let mut tasks = Tasks::default();
-    actor(&runtime, &mut tasks, PluginMetadata::new("server", "1.0.0"), |cx, seen| async move {
-        match seen {
-            Seen::Load => cx.register(Service::new("svc.one"))?,
-            Seen::Call { .. } => return Err(Error::new("nope", "not today")),
-            _ => {}
-        }
-        Ok("null".into())
-    });
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("server", "1.0.0"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => cx.register(Service::new("svc.one"))?,
+                Seen::Call { .. } => return Err(Error::new("nope", "not today")),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
     assert!(tasks.run(runtime.kernel(), runtime.start()).is_empty());
     let mut buf = [0; 64];
     let services = runtime.services();
     let got = tasks.run(runtime.kernel(), services.call("svc.one", json("1"), &mut buf));
-    assert_eq!(got.unwrap_err(), CallError::Failed(Error::new("nope", "not today")));
+    assert_eq!(
+        got.unwrap_err(),
+        CallError::Failed(Error::new("nope", "not today"))
+    );
     tasks.settle();
-    assert_eq!(support::last_error(&runtime, "server"), ("nope".into(), "not today".into()));
+    assert_eq!(
+        support::last_error(&runtime, "server"),
+        ("nope".into(), "not today".into())
+    );
     assert_eq!(counters(&runtime, "server").errors, 1);
     assert_eq!(runtime.plugins().state("server"), Some(PluginState::Started));
 }
@@ -124,7 +132,10 @@ fn a_call_ends_by_the_runtimes_deadline_or_its_own() {
 #[test]
 fn a_reply_after_the_deadline_is_refused() {
     let (runtime, mut server) = server();
-    let mut call = runtime.services().begin("svc.one", json("1"), Some(SECOND)).unwrap();
+    let mut call = runtime
+        .services()
+        .begin("svc.one", json("1"), Some(SECOND))
+        .unwrap();
     let id = call_of(server.next());
     advance(SECOND);
     runtime.kernel().expire();
@@ -310,7 +321,11 @@ fn unloading_ends_a_call_that_was_kept_for_later() {
     assert!(poll_once(unload.as_mut()).is_none());
     assert_eq!(server.next(), Some(Seen::Stop));
     assert_eq!(server.next(), Some(Seen::Unload));
-    assert_eq!(outcome(&mut kept), None, "until it is unloaded it may still answer");
+    assert_eq!(
+        outcome(&mut kept),
+        None,
+        "until it is unloaded it may still answer"
+    );
     assert_eq!(server.next(), Some(Seen::Ended));
     assert_eq!(outcome(&mut kept), Some(Err(CallError::Gone)));
     assert!(!server.mailbox.reply(id, Ok(json("1"))));
@@ -346,21 +361,26 @@ fn a_caller_waits_for_an_actor_and_wakes_when_it_answers() {
     let mut tasks = Tasks::default();
     let notes = Notes::default();
     let hooks = notes.clone();
-    actor(&runtime, &mut tasks, PluginMetadata::new("server", "1.0.0"), move |cx, seen| {
-        let notes = hooks.clone();
-        async move {
-            match seen {
-                Seen::Load => cx.register(Service::new("svc.slow"))?,
-                Seen::Call { args, .. } => {
-                    notes.push(args);
-                    cx.sleep(SECOND).await?;
-                    return Ok("\"slept\"".into());
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("server", "1.0.0"),
+        move |cx, seen| {
+            let notes = hooks.clone();
+            async move {
+                match seen {
+                    Seen::Load => cx.register(Service::new("svc.slow"))?,
+                    Seen::Call { args, .. } => {
+                        notes.push(args);
+                        cx.sleep(SECOND).await?;
+                        return Ok("\"slept\"".into());
+                    }
+                    _ => {}
                 }
-                _ => {}
+                Ok("null".into())
             }
-            Ok("null".into())
-        }
-    });
+        },
+    );
     assert!(tasks.run(runtime.kernel(), runtime.start()).is_empty());
     let mut buf = [0; 64];
     let services = runtime.services();
@@ -370,6 +390,9 @@ fn a_caller_waits_for_an_actor_and_wakes_when_it_answers() {
     let mut cursor = 0;
     let mut texts = [0; 256];
     let info = services.list_services(&mut cursor, &mut texts).unwrap();
-    assert_eq!((info.name, info.owner, info.calls, info.errors), ("svc.slow", "server", 1, 0));
+    assert_eq!(
+        (info.name, info.owner, info.calls, info.errors),
+        ("svc.slow", "server", 1, 0)
+    );
     assert_eq!((info.busy_micros, info.worst_micros), (1_000_000, 1_000_000));
 }

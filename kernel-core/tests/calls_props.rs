@@ -60,7 +60,13 @@ fn check(steps: &[Step]) {
         ..PluginMetadata::new("", "1.0.0")
     };
     let mut callees = [0, 1].map(|who| {
-        let callee = ByHand::started(&runtime, PluginMetadata { name: NAMES[who], ..policy });
+        let callee = ByHand::started(
+            &runtime,
+            PluginMetadata {
+                name: NAMES[who],
+                ..policy
+            },
+        );
         callee.cx().register(Service::new(SERVICES[who])).unwrap();
         callee
     });
@@ -74,7 +80,10 @@ fn check(steps: &[Step]) {
             Step::Begin { service, millis } => {
                 let limit = Duration::from_millis(millis);
                 let text = begun.to_string();
-                match runtime.services().begin(SERVICES[service], json(&text), Some(limit)) {
+                match runtime
+                    .services()
+                    .begin(SERVICES[service], json(&text), Some(limit))
+                {
                     Ok(handle) => {
                         assert!(calls.len() < SLOTS);
                         calls.push(Call {
@@ -119,7 +128,11 @@ fn check(steps: &[Step]) {
                     .find(|call| call.number == number && call.phase == Phase::Running);
                 let expected = open.is_some();
                 if let Some(call) = open {
-                    call.phase = Phase::Done(if ok { Ok(text.clone()) } else { Err(CallError::Failed(error.clone())) });
+                    call.phase = Phase::Done(if ok {
+                        Ok(text.clone())
+                    } else {
+                        Err(CallError::Failed(error.clone()))
+                    });
                 }
                 assert_eq!(callees[callee].mailbox.reply(id, answer), expected);
             }
@@ -168,7 +181,10 @@ fn check(steps: &[Step]) {
                 queues[callee].clear();
                 callees[callee].mailbox = callees[callee].installed.mailbox();
                 callees[callee].start(&runtime, NAMES[callee]);
-                callees[callee].cx().register(Service::new(SERVICES[callee])).unwrap();
+                callees[callee]
+                    .cx()
+                    .register(Service::new(SERVICES[callee]))
+                    .unwrap();
             }
         }
         let metrics = runtime.metrics();

@@ -1,6 +1,7 @@
 //! Full is an answer: each capacity has its error, and nothing panics, not even with nothing.
 mod support;
 
+use std::future::Future;
 use std::time::Duration;
 
 use kernel_core::bus::Tap;
@@ -56,11 +57,17 @@ fn each_table_that_is_full_says_so_with_its_size() {
         Err(RegisterError::Duplicate { owner }) if owner == "p"
     ));
 
-    let (runtime, _) = one_plugin(Capacities { state_entries: 3, ..ROOMY });
+    let (runtime, _) = one_plugin(Capacities {
+        state_entries: 3,
+        ..ROOMY
+    });
     let full = fill(|n| runtime.state().set(text(n), json("1")));
     assert_eq!(full, (3, StateError::Full { capacity: 3 }));
 
-    let (runtime, _) = one_plugin(Capacities { state_bytes: 48, ..ROOMY });
+    let (runtime, _) = one_plugin(Capacities {
+        state_bytes: 48,
+        ..ROOMY
+    });
     let full = fill(|n| runtime.state().set(text(n), json("1")));
     assert_eq!(full, (3, StateError::BytesFull { capacity: 48 }));
     let large = format!("\"{}\"", "x".repeat(60));
@@ -100,12 +107,18 @@ fn names_made_at_run_time_are_limited_in_number_and_length() {
     assert!(cx.unsubscribe(text(0)) && cx.unsubscribe(text(1)));
     let long = Name::Copied("seven.7");
     assert_eq!(cx.subscribe(long), Err(SubscribeError::TooLong { max: 6 }));
-    assert_eq!(runtime.state().set(long, json("1")), Err(StateError::TooLong { max: 6 }));
+    assert_eq!(
+        runtime.state().set(long, json("1")),
+        Err(StateError::TooLong { max: 6 })
+    );
     // A service that needs three names where there are two takes none.
     let service = Service::new(Name::Copied("s"))
         .describe(Name::Copied("d"))
         .version(Name::Copied("v"));
-    assert_eq!(cx.register(service), Err(RegisterError::NamesFull { capacity: 3 }));
+    assert_eq!(
+        cx.register(service),
+        Err(RegisterError::NamesFull { capacity: 3 })
+    );
     assert_eq!(
         cx.register(service.version(long)),
         Err(RegisterError::TooLong { max: 6 })
@@ -129,7 +142,11 @@ fn the_most_plugins_there_can_be_hear_the_same_event() {
         plugin.cx().subscribe("all").unwrap();
     }
     assert_eq!(plugins[7].cx().try_publish("all", json("1")), Ok(MAX_PLUGINS));
-    assert!(plugins.iter_mut().all(|plugin| matches!(plugin.next(), Some(Seen::Event { .. }))));
+    assert!(
+        plugins
+            .iter_mut()
+            .all(|plugin| matches!(plugin.next(), Some(Seen::Event { .. })))
+    );
     let one_more = metadata(PluginMetadata::new("more", "1"));
     assert!(runtime.plugins().install(one_more).is_err());
 }
@@ -183,27 +200,35 @@ fn the_smallest_profile_carries_a_plugins_whole_life() {
         let mut storage = MemoryStorage::<2, 8, 16>::new();
         serve(kernel, &mut storage, &mut [0; 128]).await;
     });
-    actor(&runtime, &mut tasks, PluginMetadata::new("p", "1"), |cx, seen| async move {
-        match seen {
-            Seen::Load => {
-                cx.subscribe("e.>")?;
-                cx.register(Service::new("p.x"))?;
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("p", "1"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => {
+                    cx.subscribe("e.>")?;
+                    cx.register(Service::new("p.x"))?;
+                }
+                Seen::Event { payload, .. } => {
+                    cx.state().set("p.last", json(&payload))?;
+                    cx.storage("p").set("last", json(&payload)).await?;
+                }
+                Seen::Call { args, .. } => return Ok(args),
+                _ => {}
             }
-            Seen::Event { payload, .. } => {
-                cx.state().set("p.last", json(&payload))?;
-                cx.storage("p").set("last", json(&payload)).await?;
-            }
-            Seen::Call { args, .. } => return Ok(args),
-            _ => {}
-        }
-        Ok("null".into())
-    });
+            Ok("null".into())
+        },
+    );
     tasks.settle();
     assert!(tasks.run(kernel, runtime.start()).is_empty());
     assert!(runtime.health().is_ok());
     for n in 0..100 {
         let value = n.to_string();
-        assert_eq!(tasks.run(kernel, runtime.bus().publish("e.x", json(&value))), Ok(1));
+        assert_eq!(
+            tasks.run(kernel, runtime.bus().publish("e.x", json(&value))),
+            Ok(1)
+        );
         let (services, storage) = (runtime.services(), runtime.storage());
         let mut buf = [0; 64];
         let echo = tasks.run(kernel, services.call("p.x", json("[1]"), &mut buf));
@@ -251,7 +276,10 @@ fn everything(runtime: CoreRuntime) {
     assert!(!runtime.bus().unsubscribe("t"));
     let services = runtime.services();
     assert_eq!(services.register(Service::new("s")), Err(RegisterError::Unloaded));
-    assert_eq!(services.begin("s", json("1"), None).err(), Some(CallError::NotFound));
+    assert_eq!(
+        services.begin("s", json("1"), None).err(),
+        Some(CallError::NotFound)
+    );
     assert!(services.list_services(&mut cursor, &mut buf).is_none());
     let state = runtime.state();
     assert!(state.set("k", json("1")).is_err());
@@ -269,10 +297,16 @@ fn everything(runtime: CoreRuntime) {
     assert!(runtime.plugins().list(&mut 0, &mut buf).is_none());
     let manager = runtime.plugins();
     assert_eq!(tasks.run(kernel, manager.start("p")), Err(ManageError::NotFound));
-    assert_eq!(tasks.run(kernel, kernel.sleep(SECOND)), Err(WaitError::Full { capacity: 0 }));
+    assert_eq!(
+        tasks.run(kernel, kernel.sleep(SECOND)),
+        Err(WaitError::Full { capacity: 0 })
+    );
 
     let space = runtime.storage().namespace("n");
-    assert_eq!(poll_once(space.set("k", json("1"))), Some(Err(StorageError::Unavailable)));
+    assert_eq!(
+        poll_once(space.set("k", json("1"))),
+        Some(Err(StorageError::Unavailable))
+    );
     let mut memory = MemoryStorage::<0, 0, 0>::new();
     let mut serving = Box::pin(serve(kernel, &mut memory, &mut []));
     assert!(poll_once(serving.as_mut()).is_none());
@@ -292,8 +326,6 @@ fn everything(runtime: CoreRuntime) {
     let _ = std::pin::pin!(kernel.run_timers(|_| std::future::pending())).poll(&mut cx);
 }
 
-use std::future::Future;
-
 #[test]
 fn a_kernel_of_nothing_answers_everything() {
     everything(runtime(&NOTHING));
@@ -302,21 +334,32 @@ fn a_kernel_of_nothing_answers_everything() {
 
 #[test]
 fn a_plugin_in_a_kernel_of_nothing_else_is_refused_all_it_asks_for() {
-    let runtime = runtime(&Capacities { plugins: 1, ..NOTHING });
-    let mut tasks = Tasks::default();
-    let p = actor(&runtime, &mut tasks, PluginMetadata::new("p", "1"), |cx, seen| async move {
-        if seen != Seen::Start {
-            return Ok("null".into());
-        }
-        assert_eq!(cx.subscribe("t"), Err(SubscribeError::Full { capacity: 0 }));
-        let refused = cx.register(Service::new("s"));
-        assert_eq!(refused, Err(RegisterError::Full { capacity: 0 }));
-        assert!(cx.state().set("k", json("1")).is_err());
-        assert!(matches!(cx.try_publish("t", json("1")), Err(PublishError::TooLarge { max: 0, .. })));
-        assert_eq!(cx.sleep(SECOND).await, Err(WaitError::Full { capacity: 0 }));
-        cx.set_interval(SECOND);
-        Err(Error::new("code", "and a message"))
+    let runtime = runtime(&Capacities {
+        plugins: 1,
+        ..NOTHING
     });
+    let mut tasks = Tasks::default();
+    let p = actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("p", "1"),
+        |cx, seen| async move {
+            if seen != Seen::Start {
+                return Ok("null".into());
+            }
+            assert_eq!(cx.subscribe("t"), Err(SubscribeError::Full { capacity: 0 }));
+            let refused = cx.register(Service::new("s"));
+            assert_eq!(refused, Err(RegisterError::Full { capacity: 0 }));
+            assert!(cx.state().set("k", json("1")).is_err());
+            assert!(matches!(
+                cx.try_publish("t", json("1")),
+                Err(PublishError::TooLarge { max: 0, .. })
+            ));
+            assert_eq!(cx.sleep(SECOND).await, Err(WaitError::Full { capacity: 0 }));
+            cx.set_interval(SECOND);
+            Err(Error::new("code", "and a message"))
+        },
+    );
     let failed = tasks.run(runtime.kernel(), runtime.start());
     assert!(failed.contains(0));
     assert_eq!(support::last_error(&runtime, "p"), (String::new(), String::new()));

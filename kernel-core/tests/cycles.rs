@@ -21,18 +21,23 @@ async fn ask(cx: Context, service: &str, notes: &Notes) -> Result<String, Error>
 /// A plugin `name` that answers `<name>.go` by asking `next`, or with `"end"`.
 fn link(runtime: &CoreRuntime, tasks: &mut Tasks, name: &'static str, next: &'static str, notes: &Notes) {
     let notes = notes.clone();
-    actor(runtime, tasks, PluginMetadata::new(name, "1.0.0"), move |cx, seen| {
-        let notes = notes.clone();
-        async move {
-            match seen {
-                Seen::Load => cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?,
-                Seen::Call { .. } if !next.is_empty() => return ask(cx, next, &notes).await,
-                Seen::Call { .. } => return Ok("\"end\"".into()),
-                _ => {}
+    actor(
+        runtime,
+        tasks,
+        PluginMetadata::new(name, "1.0.0"),
+        move |cx, seen| {
+            let notes = notes.clone();
+            async move {
+                match seen {
+                    Seen::Load => cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?,
+                    Seen::Call { .. } if !next.is_empty() => return ask(cx, next, &notes).await,
+                    Seen::Call { .. } => return Ok("\"end\"".into()),
+                    _ => {}
+                }
+                Ok("null".into())
             }
-            Ok("null".into())
-        }
-    });
+        },
+    );
 }
 
 /// Calls `a.go` among plugins that each ask the next one: how it ended, what was noted, and how
@@ -105,24 +110,29 @@ fn wait_for_each_other(names: &'static [&'static str]) -> Vec<String> {
     for (at, name) in names.iter().enumerate() {
         let next = format!("{}.go", names[(at + 1) % names.len()]);
         let all = notes.clone();
-        actor(&runtime, &mut tasks, PluginMetadata::new(name, "1.0.0"), move |cx, seen| {
-            let (notes, next) = (all.clone(), next.clone());
-            async move {
-                match seen {
-                    Seen::Load => {
-                        cx.subscribe("go")?;
-                        cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?;
+        actor(
+            &runtime,
+            &mut tasks,
+            PluginMetadata::new(name, "1.0.0"),
+            move |cx, seen| {
+                let (notes, next) = (all.clone(), next.clone());
+                async move {
+                    match seen {
+                        Seen::Load => {
+                            cx.subscribe("go")?;
+                            cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?;
+                        }
+                        Seen::Event { .. } => {
+                            let reply = ask(cx, &next, &notes).await?;
+                            notes.push(format!("{name} got {reply}"));
+                        }
+                        Seen::Call { .. } => return Ok(format!("\"{name}\"")),
+                        _ => {}
                     }
-                    Seen::Event { .. } => {
-                        let reply = ask(cx, &next, &notes).await?;
-                        notes.push(format!("{name} got {reply}"));
-                    }
-                    Seen::Call { .. } => return Ok(format!("\"{name}\"")),
-                    _ => {}
+                    Ok("null".into())
                 }
-                Ok("null".into())
-            }
-        });
+            },
+        );
     }
     assert!(tasks.run(runtime.kernel(), runtime.start()).is_empty());
     let begun = now();
@@ -190,7 +200,10 @@ fn a_shorter_deadline_of_a_nested_call_is_kept() {
     a.cx().register(Service::new("a.go")).unwrap();
     b.cx().register(Service::new("b.go")).unwrap();
     let second = Duration::from_secs(1);
-    let mut outer = runtime.services().begin("a.go", json("1"), Some(second * 60)).unwrap();
+    let mut outer = runtime
+        .services()
+        .begin("a.go", json("1"), Some(second * 60))
+        .unwrap();
     assert!(matches!(a.next(), Some(Seen::Call { .. })));
     let mut nested = a.cx().begin_call("b.go", json("1"), Some(second)).unwrap();
     advance(second);

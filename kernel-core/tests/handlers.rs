@@ -18,17 +18,22 @@ fn ticks_come_at_their_interval_while_the_plugin_is_started() {
     let mut tasks = Tasks::default();
     let notes = Notes::default();
     let (all, begun) = (notes.clone(), now());
-    actor(&runtime, &mut tasks, PluginMetadata::new("p", "1.0.0"), move |cx, seen| {
-        let notes = all.clone();
-        async move {
-            match seen {
-                Seen::Start => cx.set_interval(SECOND * 2),
-                Seen::Tick => notes.push(((now() - begun) / 1_000_000).to_string()),
-                _ => {}
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("p", "1.0.0"),
+        move |cx, seen| {
+            let notes = all.clone();
+            async move {
+                match seen {
+                    Seen::Start => cx.set_interval(SECOND * 2),
+                    Seen::Tick => notes.push(((now() - begun) / 1_000_000).to_string()),
+                    _ => {}
+                }
+                Ok("null".into())
             }
-            Ok("null".into())
-        }
-    });
+        },
+    );
     tasks.run(kernel, runtime.plugins().start("p")).unwrap();
     tasks.pass(kernel, SECOND * 7);
     assert_eq!(notes.take(), ["2", "4", "6"]);
@@ -111,7 +116,11 @@ fn a_handler_over_its_budget_is_counted_and_a_warning() {
     }
     runtime.set_handler_budget(SECOND);
     handle(Duration::from_millis(500));
-    assert_eq!(watcher.next(), None, "the runtime's budget goes before the plugin's");
+    assert_eq!(
+        watcher.next(),
+        None,
+        "the runtime's budget goes before the plugin's"
+    );
     let counted = counters(&runtime, "p");
     assert_eq!((counted.handled, counted.slow), (3, 1));
     assert_eq!((counted.busy_micros, counted.worst_micros), (601_000, 500_000));
@@ -121,14 +130,19 @@ fn a_handler_over_its_budget_is_counted_and_a_warning() {
 fn a_handler_that_returns_an_error_is_counted_and_the_plugin_goes_on() {
     let runtime = runtime(&ROOMY);
     let mut tasks = Tasks::default();
-    actor(&runtime, &mut tasks, PluginMetadata::new("p", "1.0.0"), |cx, seen| async move {
-        match seen {
-            Seen::Load => cx.subscribe("e")?,
-            Seen::Event { .. } => return Err(Error::new("bad", "event")),
-            _ => {}
-        }
-        Ok("null".into())
-    });
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("p", "1.0.0"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => cx.subscribe("e")?,
+                Seen::Event { .. } => return Err(Error::new("bad", "event")),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
     tasks.run(runtime.kernel(), runtime.start());
     for _ in 0..3 {
         runtime.bus().try_publish("e", json("1")).unwrap();
@@ -192,7 +206,11 @@ fn a_plugin_that_hangs_at_shutdown_is_named_and_the_others_end_well() {
     assert_eq!(manager.state("db"), Some(Unloaded));
     assert_eq!(last_error(&runtime, "bad").0, "stop_timeout");
     tasks.pass(kernel, SECOND * 300);
-    assert_eq!(manager.state("bad"), Some(Failed), "nothing restarts after a shutdown");
+    assert_eq!(
+        manager.state("bad"),
+        Some(Failed),
+        "nothing restarts after a shutdown"
+    );
 }
 
 #[test]

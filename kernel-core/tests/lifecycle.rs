@@ -170,7 +170,10 @@ fn providers_start_first_and_stop_last() {
             by: PluginName::try_from("app").unwrap()
         })
     );
-    assert!(matches!(house.ask("net", "unload"), Err(ManageError::Needed { .. })));
+    assert!(matches!(
+        house.ask("net", "unload"),
+        Err(ManageError::Needed { .. })
+    ));
 
     let down = house.tasks.run(kernel, house.runtime.shutdown(SECOND * 8));
     assert!(down.late.is_empty() && down.storage_closed);
@@ -189,7 +192,9 @@ fn a_start_without_its_providers_is_refused_and_names_them() {
     let name = |text: &str| PluginName::try_from(text).unwrap();
     assert_eq!(
         house.ask("app", "start"),
-        Err(ManageError::NotStarted { dependency: name("db") })
+        Err(ManageError::NotStarted {
+            dependency: name("db")
+        })
     );
     house.ask("db", "start").unwrap();
     assert_eq!(
@@ -236,7 +241,10 @@ fn what_depends_on_a_plugin_that_fails_is_not_started() {
     house.add("fine", &[], "");
     let failed = house.tasks.run(house.runtime.kernel(), house.runtime.start());
     assert_eq!(failed.iter().collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(house.notes.take(), ["db load", "db start", "fine load", "fine start"]);
+    assert_eq!(
+        house.notes.take(),
+        ["db load", "db start", "fine load", "fine start"]
+    );
     assert_eq!(last_error(&house.runtime, "app").0, "dependency_not_started");
 }
 
@@ -246,6 +254,7 @@ fn starting_what_is_started_and_busy_does_not_harm_it() {
     let mut tasks = Tasks::default();
     let meta = PluginMetadata {
         handler_timeout: SECOND * 600,
+        restart: RestartPolicy::NEVER,
         ..PluginMetadata::new("busy", "1.0.0")
     };
     actor(&runtime, &mut tasks, meta, |cx, seen| async move {
@@ -262,23 +271,33 @@ fn starting_what_is_started_and_busy_does_not_harm_it() {
     tasks.settle();
     assert_eq!(tasks.run(runtime.kernel(), manager.start("busy")), Ok(Started));
     tasks.pass(runtime.kernel(), SECOND * 299);
-    assert_eq!(manager.state("busy"), Some(Started), "{:?}", last_error(&runtime, "busy"));
+    assert_eq!(
+        manager.state("busy"),
+        Some(Started),
+        "{:?}",
+        last_error(&runtime, "busy")
+    );
 }
 
 #[test]
 fn unloading_waits_for_a_load_that_is_under_way() {
     let mut house = House::new();
     let notes = house.notes.clone();
-    actor(&house.runtime, &mut house.tasks, PluginMetadata::new("p", "1.0.0"), move |cx, seen| {
-        let notes = notes.clone();
-        async move {
-            notes.push(format!("{seen:?}"));
-            if seen == Seen::Load {
-                cx.sleep(SECOND).await?;
+    actor(
+        &house.runtime,
+        &mut house.tasks,
+        PluginMetadata::new("p", "1.0.0"),
+        move |cx, seen| {
+            let notes = notes.clone();
+            async move {
+                notes.push(format!("{seen:?}"));
+                if seen == Seen::Load {
+                    cx.sleep(SECOND).await?;
+                }
+                Ok("null".into())
             }
-            Ok("null".into())
-        }
-    });
+        },
+    );
     let manager = house.runtime.plugins();
     let kernel = house.runtime.kernel();
     let begun = now();
@@ -304,18 +323,43 @@ fn stopping_counts_what_was_not_read_as_dropped() {
     assert_eq!(p.next(), Some(Seen::Stop));
     let counted = counters(&runtime, "p");
     assert_eq!((counted.events, counted.dropped, counted.lag), (1, 4, 0));
-    assert_eq!(runtime.bus().try_publish("e", json("1")), Ok(0), "it no longer listens");
+    assert_eq!(
+        runtime.bus().try_publish("e", json("1")),
+        Ok(0),
+        "it no longer listens"
+    );
     assert_eq!(p.next(), None);
 
     let mut start = Box::pin(manager.start("p"));
     assert!(support::poll_once(start.as_mut()).is_none());
     assert_eq!(p.next(), Some(Seen::Start));
     assert_eq!(p.next(), None);
-    assert_eq!(runtime.bus().try_publish("e", json("9")), Ok(1), "its filters stayed");
+    assert_eq!(
+        runtime.bus().try_publish("e", json("9")),
+        Ok(1),
+        "its filters stayed"
+    );
     match p.next() {
         Some(Seen::Event { lost, payload, .. }) => assert_eq!((lost, payload.as_str()), (0, "9")),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn what_was_lost_before_a_stop_is_not_told_after_the_next_start() {
+    let runtime = runtime(&ROOMY);
+    let mut p = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    p.cx().subscribe("e").unwrap();
+    runtime.bus().try_publish("e", json("\"too large\"")).unwrap();
+    assert!(support::poll_once(p.mailbox.next(&mut [0; 4])).is_none());
+    assert_eq!(counters(&runtime, "p").dropped, 1);
+    let manager = runtime.plugins();
+    drop(support::poll_once(manager.stop("p")));
+    assert_eq!(p.next(), Some(Seen::Stop));
+    drop(support::poll_once(manager.start("p")));
+    assert_eq!(p.next(), Some(Seen::Start));
+    runtime.bus().try_publish("e", json("1")).unwrap();
+    assert!(matches!(p.next(), Some(Seen::Event { lost: 0, .. })));
 }
 
 #[test]
@@ -335,7 +379,10 @@ fn each_step_is_an_event_and_the_runtime_says_how_it_is() {
             let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
             told.push(value.get("state").or(value.get("value")).unwrap().clone());
             if told.last().unwrap() == "FAILED" {
-                assert_eq!((&value["code"], &value["error"]), (&"broken".into(), &"stop".into()));
+                assert_eq!(
+                    (&value["code"], &value["error"]),
+                    (&"broken".into(), &"stop".into())
+                );
             }
         }
     }

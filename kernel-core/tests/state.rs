@@ -141,7 +141,10 @@ fn what_is_over_gives_its_room_to_what_is_new() {
     for key in ["a", "b"] {
         state.set_with_ttl(key, json("\"0123456789\""), SECOND).unwrap();
     }
-    assert_eq!(state.set("c", json("1")), Err(StateError::BytesFull { capacity: 32 }));
+    assert_eq!(
+        state.set("c", json("1")),
+        Err(StateError::BytesFull { capacity: 32 })
+    );
     advance(SECOND);
     state.set("c", json("1")).unwrap();
     state.set_with_ttl("d", json("1"), SECOND).unwrap();
@@ -215,12 +218,21 @@ fn an_update_is_done_whole_or_not_at_all() {
     let long = "\"0123456789012345678901234567890123456789012345678901\"";
     let refused: [(&[(Name<'_>, Json<'_>)], StateError); 6] = [
         (
-            &[(fixed("old"), json("2")), (fixed("a"), json("1")), (fixed("b"), json("1")), (fixed("c"), json("1"))],
+            &[
+                (fixed("old"), json("2")),
+                (fixed("a"), json("1")),
+                (fixed("b"), json("1")),
+                (fixed("c"), json("1")),
+            ],
             // Four blocks there are: one is taken, and the old value stays until the new one is in.
             StateError::BytesFull { capacity: 64 },
         ),
         (
-            &[(fixed("a"), json("1")), (fixed("b"), json("1")), (fixed("c"), json("1"))],
+            &[
+                (fixed("a"), json("1")),
+                (fixed("b"), json("1")),
+                (fixed("c"), json("1")),
+            ],
             StateError::Full { capacity: 3 },
         ),
         (
@@ -261,11 +273,16 @@ fn every_change_is_an_event_with_its_value_and_version() {
     state.delete("a").unwrap();
     state.set_with_ttl("b", json("2"), SECOND).unwrap();
     tasks.pass(runtime.kernel(), SECOND);
-    state.update(&[(Name::Static("c"), json("3")), (Name::Static("d"), json("4"))]).unwrap();
+    state
+        .update(&[(Name::Static("c"), json("3")), (Name::Static("d"), json("4"))])
+        .unwrap();
     assert_eq!(state.clear(), 2);
     let topic = |key: &str| format!("state.changed.{key}");
     let expected = [
-        (topic("a"), format!("{{\"value\":{{\"x\": [1]}},\"version\":{a}}}")),
+        (
+            topic("a"),
+            format!("{{\"value\":{{\"x\": [1]}},\"version\":{a}}}"),
+        ),
         (topic("a"), format!("{{\"deleted\":true,\"version\":{}}}", a + 1)),
         (topic("b"), format!("{{\"value\":2,\"version\":{}}}", a + 2)),
         (topic("b"), format!("{{\"expired\":true,\"version\":{}}}", a + 3)),
@@ -298,7 +315,11 @@ fn a_plugins_values_go_with_its_life_and_the_watcher_is_told() {
     runtime.state().set("shared", json("2")).unwrap();
     changes(&mut watcher);
     plugin.installed.crashed("panic", "boom");
-    assert_eq!(keys(runtime.state(), ""), ["shared"], "it belongs to its last writer");
+    assert_eq!(
+        keys(runtime.state(), ""),
+        ["shared"],
+        "it belongs to its last writer"
+    );
     let told = changes(&mut watcher);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, "state.changed.mine");
@@ -329,8 +350,14 @@ fn reserved_keys_are_read_by_all_and_written_by_nobody() {
     assert!(poll_once(runtime.start()).is_some());
     assert_eq!(get(state, STATUS).as_deref(), Some("\"running\""));
     assert_eq!(state.set(STATUS, json("1")), Err(StateError::Reserved));
-    assert_eq!(state.set_with_ttl(STATUS, json("1"), SECOND), Err(StateError::Reserved));
-    assert_eq!(state.compare_and_set(STATUS, json("1"), 1), Err(StateError::Reserved));
+    assert_eq!(
+        state.set_with_ttl(STATUS, json("1"), SECOND),
+        Err(StateError::Reserved)
+    );
+    assert_eq!(
+        state.compare_and_set(STATUS, json("1"), 1),
+        Err(StateError::Reserved)
+    );
     assert_eq!(state.delete(STATUS), Err(StateError::Reserved));
     assert_eq!(get(state, STATUS).as_deref(), Some("\"running\""));
     state.set("runtimes", json("1")).unwrap();
@@ -338,14 +365,21 @@ fn reserved_keys_are_read_by_all_and_written_by_nobody() {
 
 #[test]
 fn a_key_is_formed_like_the_end_of_a_topic() {
-    let state = runtime(&Capacities { name_bytes: 255, ..ROOMY }).state();
+    let state = runtime(&Capacities {
+        name_bytes: 255,
+        ..ROOMY
+    })
+    .state();
     let set = |key: &str| state.set(Name::Copied(key), json("1")).map(drop);
     let tokens = |n: usize| vec!["t"; n].join(".");
     assert_eq!(set(&tokens(14)), Ok(()));
     let many = StateError::Key(SubjectError::TooManyTokens { max: 14 });
     assert_eq!(set(&tokens(15)), Err(many));
     assert_eq!(set(&"x".repeat(MAX_KEY)), Ok(()));
-    assert_eq!(set(&"x".repeat(MAX_KEY + 1)), Err(StateError::TooLong { max: MAX_KEY }));
+    assert_eq!(
+        set(&"x".repeat(MAX_KEY + 1)),
+        Err(StateError::TooLong { max: MAX_KEY })
+    );
     for bad in ["", "a..b", "a.", "a b", "*", "a.>"] {
         assert!(matches!(set(bad), Err(StateError::Key(_))), "{bad:?}");
         assert!(matches!(state.delete(bad), Err(StateError::Key(_))));

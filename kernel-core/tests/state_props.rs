@@ -18,11 +18,25 @@ const KEYS: [&str; 8] = ["a", "a.b", "b", "b.c", "c", "c.d", "d", "e"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Set { key: usize, len: usize, ttl: Option<u64> },
-    Compare { key: usize, len: usize, stale: bool },
-    Update { writes: Vec<(usize, usize)> },
-    Delete { key: usize },
-    Pass { millis: u64 },
+    Set {
+        key: usize,
+        len: usize,
+        ttl: Option<u64>,
+    },
+    Compare {
+        key: usize,
+        len: usize,
+        stale: bool,
+    },
+    Update {
+        writes: Vec<(usize, usize)>,
+    },
+    Delete {
+        key: usize,
+    },
+    Pass {
+        millis: u64,
+    },
     Expire,
     Clear,
 }
@@ -110,7 +124,10 @@ impl Model {
     }
 
     fn set(&mut self, key: usize, len: usize, ttl: Option<u64>, got: Result<u64, StateError>) {
-        let old = self.entries.get(&key).map_or(0, |entry| entry.len.div_ceil(BLOCK));
+        let old = self
+            .entries
+            .get(&key)
+            .map_or(0, |entry| entry.len.div_ceil(BLOCK));
         let spare = BLOCKS - self.blocks() + old;
         match self.refusal(&[(key, len)], spare) {
             Some(error) => assert_eq!(got, Err(error)),
@@ -119,7 +136,14 @@ impl Model {
                 assert!(version > self.last_version);
                 self.last_version = version;
                 let expires = ttl.map(|millis| now() + millis * 1000);
-                self.entries.insert(key, Entry { len, version, expires });
+                self.entries.insert(
+                    key,
+                    Entry {
+                        len,
+                        version,
+                        expires,
+                    },
+                );
             }
         }
     }
@@ -175,7 +199,14 @@ fn check(steps: &[Step]) {
                             model.last_version = version;
                             let expires = None;
                             let len = *len;
-                            model.entries.insert(*key, Entry { len, version, expires });
+                            model.entries.insert(
+                                *key,
+                                Entry {
+                                    len,
+                                    version,
+                                    expires,
+                                },
+                            );
                         }
                     }
                 }
@@ -214,7 +245,11 @@ fn check(steps: &[Step]) {
     state.clear();
     let metrics = runtime.metrics();
     assert_eq!(
-        (metrics.state_entries.used, metrics.state_bytes.used, metrics.names.used),
+        (
+            metrics.state_entries.used,
+            metrics.state_bytes.used,
+            metrics.names.used
+        ),
         (0, 0, 0)
     );
 }

@@ -35,10 +35,17 @@ fn served(names: &[&'static str]) -> (CoreRuntime, Tasks, Vec<ByHand>) {
 
 async fn get(space: storage::Namespace<'_>, key: &str) -> Result<Option<String>, StorageError> {
     let mut buf = [0; 256];
-    Ok(space.get(key, &mut buf).await?.map(|value| value.as_str().to_owned()))
+    Ok(space
+        .get(key, &mut buf)
+        .await?
+        .map(|value| value.as_str().to_owned()))
 }
 
-async fn keys(space: storage::Namespace<'_>, limit: u16, room: usize) -> Result<Vec<Vec<String>>, StorageError> {
+async fn keys(
+    space: storage::Namespace<'_>,
+    limit: u16,
+    room: usize,
+) -> Result<Vec<Vec<String>>, StorageError> {
     let (mut pages, mut after) = (Vec::new(), String::new());
     loop {
         let mut buf = vec![0; room];
@@ -54,7 +61,11 @@ async fn keys(space: storage::Namespace<'_>, limit: u16, room: usize) -> Result<
 
 async fn namespaces(storage: StorageApi) -> Result<Vec<String>, StorageError> {
     let mut buf = [0; 256];
-    Ok(storage.namespaces("", 10, &mut buf).await?.map(str::to_owned).collect())
+    Ok(storage
+        .namespaces("", 10, &mut buf)
+        .await?
+        .map(str::to_owned)
+        .collect())
 }
 
 #[test]
@@ -70,7 +81,10 @@ fn values_are_set_read_deleted_and_cleared() {
         assert_eq!(get(space, "k").await, Ok(Some("2".into())));
         assert_eq!(space.delete("k").await, Ok(true));
         assert_eq!(space.delete("k").await, Ok(false));
-        space.batch_set(&[("m", json("4")), ("n", json("5"))]).await.unwrap();
+        space
+            .batch_set(&[("m", json("4")), ("n", json("5"))])
+            .await
+            .unwrap();
         assert_eq!(space.clear_namespace().await, Ok(3));
         assert_eq!(space.clear_namespace().await, Ok(0));
         let mut small = [0; 2];
@@ -99,7 +113,10 @@ fn a_plugin_uses_its_own_namespace_and_reads_what_it_was_granted() {
         assert_eq!(granted.transaction(&[BatchOp::Delete("k")]).await, denied.clone());
         // `owner` was granted nothing of `other`.
         assert_eq!(get(owner.storage("other"), "k").await.map(drop), denied.clone());
-        assert_eq!(keys(owner.storage("other"), 9, 64).await.map(drop), denied.clone());
+        assert_eq!(
+            keys(owner.storage("other"), 9, 64).await.map(drop),
+            denied.clone()
+        );
         // The operator may everything, also in namespaces of nobody.
         let all = runtime.storage();
         all.namespace("owner").set("k", json("3")).await.unwrap();
@@ -116,7 +133,10 @@ fn names_that_are_malformed_are_refused() {
     let (long, longest) = ("k".repeat(256), "k".repeat(255));
     tasks.run(runtime.kernel(), async {
         for key in ["", "a\nb", "\u{7f}", &long] {
-            assert_eq!(all.namespace("n").set(key, json("1")).await, Err(StorageError::Name));
+            assert_eq!(
+                all.namespace("n").set(key, json("1")).await,
+                Err(StorageError::Name)
+            );
             let batch = all.namespace("n").transaction(&[BatchOp::Delete(key)]).await;
             assert_eq!(batch, Err(StorageError::Name));
         }
@@ -125,7 +145,10 @@ fn names_that_are_malformed_are_refused() {
             Err(StorageError::Full(_))
         ));
         for space in ["", "a\tb", &"n".repeat(65)] {
-            assert_eq!(all.namespace(space).set("k", json("1")).await, Err(StorageError::Name));
+            assert_eq!(
+                all.namespace(space).set("k", json("1")).await,
+                Err(StorageError::Name)
+            );
         }
         all.namespace(&"n".repeat(64)).set("k", json("1")).await.unwrap();
     });
@@ -159,7 +182,10 @@ fn a_page_with_no_room_for_one_name_is_an_error_and_not_an_end() {
     tasks.run(runtime.kernel(), async {
         space.set("key", json("1")).await.unwrap();
         for room in [0, 1, 4] {
-            assert!(matches!(keys(space, 9, room).await, Err(StorageError::Failed(_))), "{room}");
+            assert!(
+                matches!(keys(space, 9, room).await, Err(StorageError::Failed(_))),
+                "{room}"
+            );
         }
         assert_eq!(keys(space, 9, 5).await.unwrap(), [["key"]]);
     });
@@ -177,7 +203,10 @@ fn a_batch_is_stored_whole_or_not_at_all() {
             BatchOp::Set("b", json("2")),
             BatchOp::Set("c", json(&large)),
         ];
-        assert!(matches!(space.transaction(&refused).await, Err(StorageError::Full(_))));
+        assert!(matches!(
+            space.transaction(&refused).await,
+            Err(StorageError::Full(_))
+        ));
         assert_eq!(get(space, "a").await, Ok(Some("1".into())));
         assert_eq!(get(space, "b").await, Ok(None));
         let done = [
@@ -219,7 +248,10 @@ fn a_request_larger_than_the_servers_buffer_is_refused_and_the_storage_goes_on()
     let space = runtime.storage().namespace("n");
     let large = format!("\"{}\"", "x".repeat(60));
     tasks.run(kernel, async {
-        assert!(matches!(space.set("k", json(&large)).await, Err(StorageError::Failed(_))));
+        assert!(matches!(
+            space.set("k", json(&large)).await,
+            Err(StorageError::Failed(_))
+        ));
         space.set("k", json("1")).await.unwrap();
         assert_eq!(get(space, "k").await, Ok(Some("1".into())));
     });

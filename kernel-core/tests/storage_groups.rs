@@ -3,7 +3,9 @@ mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 use kernel_core::storage::{Names, Ops, Storage, StorageError, serve};
 use kernel_core::*;
@@ -15,6 +17,8 @@ struct Disk {
     rows: BTreeMap<String, String>,
     staged: Vec<(String, String)>,
     steps: Vec<String>,
+    /// The next group begins only when this is woken.
+    held: Option<Option<Waker>>,
 }
 
 /// A storage whose commits of more than one write fail, or with a key it can never store.
@@ -27,6 +31,14 @@ impl Storage for Fussy {
     const GROUP: usize = 4;
 
     async fn begin(&mut self) -> Result<(), StorageError> {
+        poll_fn(|cx| match &mut self.disk.borrow_mut().held {
+            Some(held) => {
+                *held = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        })
+        .await;
         let mut disk = self.disk.borrow_mut();
         disk.steps.push("begin".into());
         disk.staged.clear();
@@ -114,7 +126,10 @@ impl House {
     /// Sets these keys at the same time; how each of them ended.
     fn set_all(&mut self, keys: &[&'static str]) -> Vec<Result<(), StorageError>> {
         let space = self.runtime.storage().namespace("n");
-        let mut sets: Vec<_> = keys.iter().map(|key| Box::pin(space.set(key, json("1")))).collect();
+        let mut sets: Vec<_> = keys
+            .iter()
+            .map(|key| Box::pin(space.set(key, json("1"))))
+            .collect();
         for set in &mut sets {
             assert!(poll_once(set.as_mut()).is_none());
         }
@@ -158,7 +173,9 @@ fn when_a_commit_fails_each_write_is_tried_alone() {
     assert_eq!(house.set_all(&["a", "b", "c"]), vec![Ok(()); 3]);
     assert_eq!(
         house.steps(),
-        ["begin", "fail 3", "begin", "commit 1", "begin", "commit 1", "begin", "commit 1"]
+        [
+            "begin", "fail 3", "begin", "commit 1", "begin", "commit 1", "begin", "commit 1"
+        ]
     );
     assert_eq!(house.rows(), ["a", "b", "c"]);
 }
@@ -178,6 +195,24 @@ fn a_single_write_that_fails_is_not_tried_twice() {
     let mut house = house(false);
     assert_eq!(house.set_all(&["never"]), [Err(StorageError::full("no"))]);
     assert_eq!(house.steps(), ["begin", "fail 1"]);
+}
+
+#[test]
+fn a_commit_that_fails_answers_the_writes_that_are_left_when_the_first_is_dropped() {
+    let mut house = house(false);
+    house.disk.borrow_mut().held = Some(None);
+    let space = house.runtime.storage().namespace("n");
+    let mut dropped = Box::pin(space.set("a", json("1")));
+    let mut never = Box::pin(space.set("never", json("1")));
+    assert!(poll_once(dropped.as_mut()).is_none());
+    assert!(poll_once(never.as_mut()).is_none());
+    house.tasks.settle();
+    drop(dropped);
+    let held = house.disk.borrow_mut().held.take().flatten();
+    held.expect("the group has begun").wake();
+    house.tasks.settle();
+    assert_eq!(poll_once(never), Some(Err(StorageError::full("no"))));
+    assert!(house.rows().is_empty());
 }
 
 #[test]
@@ -212,7 +247,9 @@ fn what_is_damaged_is_seen_as_damaged() {
     let mut house = house(false);
     let space = house.runtime.storage().namespace("n");
     let mut buf = [0; 16];
-    let got = house.tasks.run(house.runtime.kernel(), space.get("damaged", &mut buf));
+    let got = house
+        .tasks
+        .run(house.runtime.kernel(), space.get("damaged", &mut buf));
     assert_eq!(got.map(|_| ()), Err(StorageError::corrupt("row 7")));
 }
 
@@ -221,6 +258,8 @@ fn an_impossible_answer_of_the_storage_is_never_not_found() {
     let mut house = house(false);
     let space = house.runtime.storage().namespace("n");
     let mut buf = [0; 16];
-    let got = house.tasks.run(house.runtime.kernel(), space.get("liar", &mut buf));
+    let got = house
+        .tasks
+        .run(house.runtime.kernel(), space.get("liar", &mut buf));
     assert!(matches!(got, Err(StorageError::Failed(_))));
 }

@@ -72,10 +72,20 @@ fn fails(runtime: &CoreRuntime, tasks: &mut Tasks, command: &str, message: &str)
 #[test]
 fn a_plugin_that_hangs_in_a_lifecycle_hook_fails_by_its_deadline() {
     let (runtime, mut tasks) = hanging(|seen| *seen == Seen::Load);
-    fails(&runtime, &mut tasks, "start", "on_load did not end within 5000 ms");
+    fails(
+        &runtime,
+        &mut tasks,
+        "start",
+        "on_load did not end within 5000 ms",
+    );
 
     let (runtime, mut tasks) = hanging(|seen| *seen == Seen::Start);
-    fails(&runtime, &mut tasks, "start", "on_start did not end within 5000 ms");
+    fails(
+        &runtime,
+        &mut tasks,
+        "start",
+        "on_start did not end within 5000 ms",
+    );
 
     let (runtime, mut tasks) = hanging(|seen| *seen == Seen::Stop);
     tasks.run(runtime.kernel(), runtime.plugins().start("p")).unwrap();
@@ -83,7 +93,12 @@ fn a_plugin_that_hangs_in_a_lifecycle_hook_fails_by_its_deadline() {
 
     let (runtime, mut tasks) = hanging(|seen| *seen == Seen::Unload);
     tasks.run(runtime.kernel(), runtime.plugins().start("p")).unwrap();
-    fails(&runtime, &mut tasks, "unload", "on_unload did not end within 5000 ms");
+    fails(
+        &runtime,
+        &mut tasks,
+        "unload",
+        "on_unload did not end within 5000 ms",
+    );
 }
 
 #[test]
@@ -171,7 +186,11 @@ fn a_plugin_that_fails_is_restarted_with_growing_pauses_and_given_up() {
     let counted = counters(&p.runtime, "p");
     assert_eq!((counted.restarts, counted.errors), (4, 5));
     assert_eq!(p.state(), Failed);
-    assert_eq!(p.runtime.kernel().expire(), Instant::NEVER, "nothing more is planned");
+    assert_eq!(
+        p.runtime.kernel().expire(),
+        Instant::NEVER,
+        "nothing more is planned"
+    );
 }
 
 #[test]
@@ -246,6 +265,29 @@ fn stopping_while_a_restart_is_planned_ends_the_plan() {
 }
 
 #[test]
+fn unloading_waits_for_a_restart_that_is_under_way() {
+    let runtime = runtime(&ROOMY);
+    let mut p = ByHand::started(&runtime, fragile("p"));
+    p.installed.crashed("panic", "boom");
+    p.mailbox = p.installed.mailbox();
+    assert_eq!(p.next(), None);
+    support::advance(SECOND);
+    runtime.kernel().expire();
+    assert_eq!(p.next(), Some(Seen::Load));
+    let manager = runtime.plugins();
+    let mut unload = Box::pin(manager.unload("p"));
+    assert!(poll_once(unload.as_mut()).is_none(), "it is still loading");
+    assert_eq!(
+        manager.state("p"),
+        Some(Failed),
+        "UNLOADED only once nothing runs"
+    );
+    assert_eq!(p.next(), Some(Seen::Unload));
+    assert_eq!(p.next(), Some(Seen::Ended));
+    assert_eq!(poll_once(unload), Some(Ok(Unloaded)));
+}
+
+#[test]
 fn all_that_a_life_held_is_taken_back_and_its_context_refused() {
     let runtime = runtime(&ROOMY);
     let kernel = runtime.kernel();
@@ -268,8 +310,11 @@ fn all_that_a_life_held_is_taken_back_and_its_context_refused() {
     let cx = p.cx();
     for n in 0..3 {
         cx.subscribe(Name::Copied(&format!("filter.{n}.>"))).unwrap();
-        cx.register(Service::new(Name::Copied(&format!("p.s{n}")))).unwrap();
-        cx.state().set(Name::Copied(&format!("key.{n}")), json("1")).unwrap();
+        cx.register(Service::new(Name::Copied(&format!("p.s{n}"))))
+            .unwrap();
+        cx.state()
+            .set(Name::Copied(&format!("key.{n}")), json("1"))
+            .unwrap();
     }
     cx.set_interval(SECOND);
     let _call = cx.begin_call("other.x", json("1"), None).unwrap();
@@ -299,7 +344,11 @@ fn all_that_a_life_held_is_taken_back_and_its_context_refused() {
     refused(cx);
     assert!(next.cx().try_publish("t", json("1")).is_ok());
     let mut buf = [0; 32];
-    assert_eq!(runtime_name(&runtime, cx.id(), &mut buf), "p", "its name is still known");
+    assert_eq!(
+        runtime_name(&runtime, cx.id(), &mut buf),
+        "p",
+        "its name is still known"
+    );
 }
 
 fn runtime_name<'b>(runtime: &CoreRuntime, id: PluginId, buf: &'b mut [u8]) -> &'b str {

@@ -73,16 +73,8 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable {
-                name,
-                value,
-                allowed,
-            } => write!(f, "{name} is {value:?}; allowed is {allowed}"),
-            Self::SocketPath {
-                path,
-                length,
-                limit,
-            } => write!(
+            Self::Variable { name, value, allowed } => write!(f, "{name} is {value:?}; allowed is {allowed}"),
+            Self::SocketPath { path, length, limit } => write!(
                 f,
                 "the socket path {path:?} has {length} bytes, a Unix socket allows {limit}; \
                  set RUNTIME_SOCKET to a shorter path"

@@ -125,9 +125,7 @@ pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
 
 fn slow_handler(source: &Source<'_>, raw: &Spanned<i64>) -> Result<Duration, ConfigError> {
     match u64::try_from(*raw.get_ref()) {
-        Ok(ms) if (1..=LONGEST_SLOW_HANDLER_MS).contains(raw.get_ref()) => {
-            Ok(Duration::from_millis(ms))
-        }
+        Ok(ms) if (1..=LONGEST_SLOW_HANDLER_MS).contains(raw.get_ref()) => Ok(Duration::from_millis(ms)),
         _ => Err(source.field(
             raw.span(),
             "runtime.slow_handler_ms",
@@ -241,13 +239,7 @@ impl Source<'_> {
         }
     }
 
-    fn field(
-        &self,
-        span: Range<usize>,
-        field: &str,
-        value: String,
-        allowed: &'static str,
-    ) -> ConfigError {
+    fn field(&self, span: Range<usize>, field: &str, value: String, allowed: &'static str) -> ConfigError {
         let (line, column) = self.position(span.start);
         ConfigError::Field {
             path: self.path.to_path_buf(),

@@ -173,11 +173,7 @@ impl Config {
     ///
     /// [`ConfigError::UnknownPlugin`] with the first that is not, and the list of those that are.
     pub fn check_plugins(&self, known: &[&str]) -> Result<(), ConfigError> {
-        match self
-            .plugins
-            .keys()
-            .find(|name| !known.contains(&name.as_str()))
-        {
+        match self.plugins.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(ConfigError::UnknownPlugin {
                 path: self.file.clone().unwrap_or_default(),

@@ -111,9 +111,8 @@ fn an_empty_variable_and_one_that_is_not_utf8_are_refused() {
         "RUNTIME_CONFIG",
     ] {
         for (raw, shown) in [(Vec::new(), "\"\""), (b"a\xff".to_vec(), "a\u{fffd}")] {
-            let error =
-                Config::from_vars(|asked| (asked == name).then(|| OsString::from_vec(raw.clone())))
-                    .unwrap_err();
+            let error = Config::from_vars(|asked| (asked == name).then(|| OsString::from_vec(raw.clone())))
+                .unwrap_err();
             let text = error.to_string();
             assert!(text.contains(name) && text.contains(shown), "{text}");
         }
@@ -135,10 +134,7 @@ fn the_socket_is_beside_the_database_unless_set() {
         assert_eq!(default_socket(lookup(vars)).unwrap(), Path::new(expected));
     }
     // A client needs nothing of the rest, not even that it is right.
-    let broken = [
-        ("RUNTIME_SHUTDOWN_TIMEOUT", "never"),
-        ("RUNTIME_SOCKET", "x"),
-    ];
+    let broken = [("RUNTIME_SHUTDOWN_TIMEOUT", "never"), ("RUNTIME_SOCKET", "x")];
     assert_eq!(default_socket(lookup(&broken)).unwrap(), Path::new("x"));
     let error = default_socket(lookup(&[("RUNTIME_DB_PATH", "")])).unwrap_err();
     assert!(error.to_string().contains("RUNTIME_DB_PATH"), "{error}");
@@ -149,10 +145,7 @@ fn a_socket_path_is_refused_from_108_bytes_on() {
     // Two bytes for each letter: the limit counts bytes.
     let fits = format!("/{}", "ü".repeat(53));
     assert_eq!(fits.len(), 107);
-    assert_eq!(
-        config(&[("RUNTIME_SOCKET", &fits)]).socket,
-        Path::new(&fits)
-    );
+    assert_eq!(config(&[("RUNTIME_SOCKET", &fits)]).socket, Path::new(&fits));
 
     let long = format!("{fits}x");
     let deep = format!("/{}/house.db", "d".repeat(94));
@@ -160,9 +153,7 @@ fn a_socket_path_is_refused_from_108_bytes_on() {
         for error in [refusal(&vars), default_socket(lookup(&vars)).unwrap_err()] {
             let text = error.to_string();
             assert!(
-                text.contains("108 bytes")
-                    && text.contains("107")
-                    && text.contains("RUNTIME_SOCKET"),
+                text.contains("108 bytes") && text.contains("107") && text.contains("RUNTIME_SOCKET"),
                 "{text}"
             );
         }
@@ -243,10 +234,7 @@ fn a_file_that_is_not_as_expected_is_refused_with_line_and_column() {
     for (text, position, expected) in cases {
         let error = from_file(text).unwrap_err();
         let shown = error.to_string();
-        assert!(
-            matches!(error, ConfigError::Syntax { .. }),
-            "{text:?}: {shown}"
-        );
+        assert!(matches!(error, ConfigError::Syntax { .. }), "{text:?}: {shown}");
         assert!(
             shown.contains(&format!("runtime.toml{position}")) && shown.contains(expected),
             "{text:?}: {shown}"
@@ -268,19 +256,12 @@ fn a_field_out_of_range_is_refused_with_its_place_and_value() {
             "IP address",
         ),
         ("tcp = \"127.0.0.1:7700\"", ":2:7: ", "tcp_token"),
-        (
-            "tcp_token = \"üüüüüüüüüüüüüüü\"",
-            ":2:13: ",
-            "15 characters",
-        ),
+        ("tcp_token = \"üüüüüüüüüüüüüüü\"", ":2:13: ", "15 characters"),
     ];
     for (line, position, expected) in cases {
         let error = from_file(&format!("[runtime]\n{line}\n")).unwrap_err();
         let shown = error.to_string();
-        assert!(
-            matches!(error, ConfigError::Field { .. }),
-            "{line}: {shown}"
-        );
+        assert!(matches!(error, ConfigError::Field { .. }), "{line}: {shown}");
         assert!(
             shown.contains(position) && shown.contains(expected),
             "{line}: {shown}"
@@ -299,10 +280,7 @@ fn a_token_that_is_too_short_is_not_shown() {
 fn a_number_that_json_does_not_have_is_refused_by_name() {
     let error = from_file("[plugins.a.settings]\nlimits = [1.0, inf]\n").unwrap_err();
     let shown = error.to_string();
-    assert!(
-        shown.contains("plugins.a.settings.limits[1] is inf"),
-        "{shown}"
-    );
+    assert!(shown.contains("plugins.a.settings.limits[1] is inf"), "{shown}");
 }
 
 #[test]
@@ -347,8 +325,5 @@ fn a_plugin_nobody_knows_is_refused_with_those_that_are_known() {
             .to_string()
             .contains("no plugins")
     );
-    Config::from_vars(|_| None)
-        .unwrap()
-        .check_plugins(&[])
-        .unwrap();
+    Config::from_vars(|_| None).unwrap().check_plugins(&[]).unwrap();
 }

@@ -18,9 +18,7 @@ pub(super) fn db_path(vars: &impl Fn(&str) -> Option<OsString>) -> Result<PathBu
     Ok(path.unwrap_or_else(|| PathBuf::from("data/runtime.db")))
 }
 
-pub(super) fn config_path(
-    vars: &impl Fn(&str) -> Option<OsString>,
-) -> Result<Option<PathBuf>, ConfigError> {
+pub(super) fn config_path(vars: &impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, ConfigError> {
     path(vars, "RUNTIME_CONFIG", "the path of a TOML file")
 }
 
@@ -32,10 +30,7 @@ pub(super) fn socket(
     let set = path(vars, "RUNTIME_SOCKET", "the path of a Unix socket")?;
     let socket = match set {
         Some(socket) => socket,
-        None => db_path()?
-            .parent()
-            .unwrap_or(Path::new(""))
-            .join("runtime.sock"),
+        None => db_path()?.parent().unwrap_or(Path::new("")).join("runtime.sock"),
     };
     let length = socket.as_os_str().len();
     if length > SOCKET_PATH_LIMIT {
@@ -48,9 +43,7 @@ pub(super) fn socket(
     Ok(socket)
 }
 
-pub(super) fn shutdown_timeout(
-    vars: &impl Fn(&str) -> Option<OsString>,
-) -> Result<Duration, ConfigError> {
+pub(super) fn shutdown_timeout(vars: &impl Fn(&str) -> Option<OsString>) -> Result<Duration, ConfigError> {
     let name = "RUNTIME_SHUTDOWN_TIMEOUT";
     let allowed = "a whole number of seconds from 1 to 86400";
     let Some(value) = text(vars, name, allowed)? else {
@@ -62,9 +55,7 @@ pub(super) fn shutdown_timeout(
     }
 }
 
-pub(super) fn call_timeout(
-    vars: &impl Fn(&str) -> Option<OsString>,
-) -> Result<Duration, ConfigError> {
+pub(super) fn call_timeout(vars: &impl Fn(&str) -> Option<OsString>) -> Result<Duration, ConfigError> {
     let name = "RUNTIME_SERVICE_CALL_TIMEOUT";
     let allowed = "a number of seconds above 0 and up to 86400, e.g. 30 or 0.5";
     let Some(value) = text(vars, name, allowed)? else {
@@ -73,9 +64,7 @@ pub(super) fn call_timeout(
     let seconds = value.parse().unwrap_or(f64::NAN);
     // Also refuses what is not finite and what is negative; a value under half a nanosecond is 0.
     match Duration::try_from_secs_f64(seconds) {
-        Ok(timeout) if !timeout.is_zero() && timeout <= Duration::from_secs(LONGEST_SECONDS) => {
-            Ok(timeout)
-        }
+        Ok(timeout) if !timeout.is_zero() && timeout <= Duration::from_secs(LONGEST_SECONDS) => Ok(timeout),
         _ => Err(refused(name, value, allowed)),
     }
 }
@@ -86,9 +75,7 @@ pub(super) fn log(vars: &impl Fn(&str) -> Option<OsString>) -> Result<String, Co
     Ok(filter.unwrap_or_else(|| "info".to_owned()))
 }
 
-pub(super) fn log_format(
-    vars: &impl Fn(&str) -> Option<OsString>,
-) -> Result<LogFormat, ConfigError> {
+pub(super) fn log_format(vars: &impl Fn(&str) -> Option<OsString>) -> Result<LogFormat, ConfigError> {
     let name = "RUNTIME_LOG_FORMAT";
     let allowed = "text or json";
     match text(vars, name, allowed)? {
@@ -124,9 +111,5 @@ fn text(
 }
 
 fn refused(name: &'static str, value: String, allowed: &'static str) -> ConfigError {
-    ConfigError::Variable {
-        name,
-        value,
-        allowed,
-    }
+    ConfigError::Variable { name, value, allowed }
 }

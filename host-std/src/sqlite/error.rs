@@ -104,9 +104,7 @@ impl OpenError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, reason },
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                Self::ReadOnly { path, reason }
-            }
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, reason },
             Some(ErrorCode::DiskFull) => Self::Full { path },
             _ => Self::Io { path, reason },
         }
@@ -256,15 +254,15 @@ impl fmt::Display for StorageError {
                 f,
                 "value for {namespace:?}/{key:?} was not stored: it must be JSON text: {reason}"
             ),
-            Self::Full => f.write_str(
-                "nothing was stored: the disk or the database is full; free some space and retry",
-            ),
-            Self::ReadOnly => f.write_str(
-                "nothing was stored: the database has become read-only; check its file system",
-            ),
-            Self::Busy => f.write_str(
-                "nothing was done: another program keeps the database locked; close it and retry",
-            ),
+            Self::Full => {
+                f.write_str("nothing was stored: the disk or the database is full; free some space and retry")
+            }
+            Self::ReadOnly => {
+                f.write_str("nothing was stored: the database has become read-only; check its file system")
+            }
+            Self::Busy => {
+                f.write_str("nothing was done: another program keeps the database locked; close it and retry")
+            }
             Self::Io { message } => write!(
                 f,
                 "the database could not be read or written: {message}; check the disk"
@@ -280,9 +278,7 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         let message = describe(&error);
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Damaged { reason: message }
-            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { reason: message },
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,

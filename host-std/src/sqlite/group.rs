@@ -131,9 +131,7 @@ impl Database {
                     value,
                 } => json_text(namespace, key, value)
                     .and_then(|text| write::set(&self.conn, namespace, key, text)),
-                BatchOp::Delete { namespace, key } => {
-                    write::delete(&self.conn, namespace, key).map(|_| ())
-                }
+                BatchOp::Delete { namespace, key } => write::delete(&self.conn, namespace, key).map(|_| ()),
             };
             self.noted(result)?;
         }

@@ -162,9 +162,7 @@ fn read_holder(file: &mut File) -> Option<Holder> {
         }
         let mut note = String::new();
         file.rewind().ok()?;
-        let read = Read::by_ref(file)
-            .take(NOTE_LIMIT)
-            .read_to_string(&mut note);
+        let read = Read::by_ref(file).take(NOTE_LIMIT).read_to_string(&mut note);
         if read.is_ok()
             && let Some(holder) = Holder::parse(&note)
             && holder.is_alive()

@@ -61,12 +61,7 @@ impl Database {
     /// # Errors
     ///
     /// [`StorageError::Corrupt`] when the row holds something else than JSON text.
-    pub fn get(
-        &mut self,
-        namespace: &str,
-        key: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, StorageError> {
+    pub fn get(&mut self, namespace: &str, key: &str, out: &mut Vec<u8>) -> Result<bool, StorageError> {
         out.clear();
         let result = read::get(&self.conn, namespace, key, out);
         self.noted(result)
@@ -164,10 +159,7 @@ impl Database {
                     .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             })
             .map_err(StorageError::from);
-        let closed = self
-            .conn
-            .close()
-            .map_err(|(_, error)| StorageError::from(error));
+        let closed = self.conn.close().map_err(|(_, error)| StorageError::from(error));
         rolled_back.and(folded).and(closed)
     }
 }

@@ -193,9 +193,7 @@ fn inspect(path: &Path) -> Result<Found, OpenError> {
         // SQLite deletes the log of an empty database, and with it commits that were acknowledged.
         None | Some(0) if log > 0 => Err(OpenError::Damaged {
             path: path.to_path_buf(),
-            reason: format!(
-                "the file is empty or missing, but its write-ahead log of {log} bytes is there"
-            ),
+            reason: format!("the file is empty or missing, but its write-ahead log of {log} bytes is there"),
         }),
         None => Ok(Found::Nothing),
         Some(1..SMALLEST_DATABASE) => Err(OpenError::NotADatabase {

@@ -8,12 +8,10 @@ use super::json_fault;
 
 const GET: &str = "SELECT value FROM storage WHERE namespace = ?1 AND key = ?2";
 const KEYS: &str = "SELECT key FROM storage WHERE namespace = ?1 ORDER BY key LIMIT ?2";
-const KEYS_AFTER: &str =
-    "SELECT key FROM storage WHERE namespace = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+const KEYS_AFTER: &str = "SELECT key FROM storage WHERE namespace = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
 // One step in the index for each namespace; DISTINCT would visit every row.
 const NAMESPACE: &str = "SELECT namespace FROM storage ORDER BY namespace LIMIT 1";
-const NAMESPACE_AFTER: &str =
-    "SELECT namespace FROM storage WHERE namespace > ?1 ORDER BY namespace LIMIT 1";
+const NAMESPACE_AFTER: &str = "SELECT namespace FROM storage WHERE namespace > ?1 ORDER BY namespace LIMIT 1";
 
 /// Appends the value to `out`; false if there is no such row.
 pub(super) fn get(
@@ -122,9 +120,7 @@ fn name(value: ValueRef<'_>) -> Result<String, String> {
 
 fn lossy(value: ValueRef<'_>) -> String {
     match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
-        }
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     }
 }

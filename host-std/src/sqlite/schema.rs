@@ -98,12 +98,9 @@ fn user_version(conn: &Connection) -> rusqlite::Result<i64> {
 
 fn columns(conn: &Connection) -> rusqlite::Result<Vec<Column>> {
     // table_xinfo, unlike table_info, also lists generated columns.
-    let mut statement = conn.prepare(
-        "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo('storage') ORDER BY cid",
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
+    let mut statement =
+        conn.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo('storage') ORDER BY cid")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     rows.collect()
 }
 

@@ -10,12 +10,7 @@ const SET: &str = "INSERT INTO storage(namespace, key, value) VALUES(?1, ?2, ?3)
 const DELETE: &str = "DELETE FROM storage WHERE namespace = ?1 AND key = ?2";
 const CLEAR: &str = "DELETE FROM storage WHERE namespace = ?1";
 
-pub(super) fn set(
-    conn: &Connection,
-    namespace: &str,
-    key: &str,
-    value: &str,
-) -> Result<(), StorageError> {
+pub(super) fn set(conn: &Connection, namespace: &str, key: &str, value: &str) -> Result<(), StorageError> {
     conn.prepare_cached(SET)?.execute([namespace, key, value])?;
     Ok(())
 }

@@ -156,7 +156,13 @@ pub enum Message<'b> {
 /// the other case.
 pub struct Mailbox {
     cx: Context,
+    /// Messages taken since the task last gave way.
+    streak: u8,
 }
+
+/// Messages in a row after which the task gives way once to the others of its executor, so that one
+/// plugin with events without end does not keep them from theirs.
+const STREAK: u8 = 32;
 
 /// A message as numbers; its bytes are in the reader's buffer, one part behind the other.
 pub(crate) enum Step {
@@ -192,6 +198,7 @@ impl Mailbox {
                 kernel,
                 id: id.unwrap_or(PluginId { index: 127, life: 0 }),
             },
+            streak: 0,
         }
     }
 
@@ -209,7 +216,22 @@ impl Mailbox {
     pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Message<'b> {
         let id = self.cx.id;
         let kernel = self.cx.kernel;
-        let step = poll_fn(|task| self.poll_step(task, buf)).await;
+        let step = poll_fn(|task| {
+            if self.streak >= STREAK {
+                self.streak = 0;
+                kernel.with(|core| core.end_hook(id));
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let step = self.poll_step(task, buf);
+            self.streak = if step.is_ready() {
+                self.streak.wrapping_add(1)
+            } else {
+                0
+            };
+            step
+        })
+        .await;
         match step {
             Step::Hook(Hook::Load) => Message::Load,
             Step::Hook(Hook::Start) => Message::Start,

@@ -1,13 +1,13 @@
 //! The kernel's data belongs to the kernel: neither the platform nor a plugin looks into it.
 use kernel_core::{Context, Core};
 
-fn look(core: &mut Core) {
-    core.plugins = todo!();
-    core.bus = todo!();
+fn look(core: &Core) {
+    let _ = &core.plugins;
+    let _ = &core.bus;
 }
 
 fn through(cx: &Context) {
-    cx.kernel().with(|core: &mut Core| look(core));
+    cx.kernel().with(|core| look(core));
 }
 
 fn main() {}

@@ -1,9 +1,5 @@
-//! A plugin acts as itself: it can neither make a context nor change the one it has.
-use kernel_core::{Context, EventBus, Kernel, PluginId};
-
-fn forge(kernel: Kernel, somebody: PluginId) -> Context {
-    Context { kernel, id: somebody }
-}
+//! A plugin acts as itself: it cannot change who it acts for.
+use kernel_core::{EventBus, PluginId};
 
 fn disguise(bus: &mut EventBus, somebody: PluginId) {
     bus.who = somebody;

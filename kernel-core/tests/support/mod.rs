@@ -13,8 +13,8 @@ use std::time::Duration;
 use kernel_core::parts::Empty;
 use kernel_core::{
     CallId, Capacities, Cell, Core, CoreRuntime, Error, Event, Installed, Json, Kernel, Mailbox, Memory,
-    Message, Operation, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState, Replied,
-    Reply, Request, drive,
+    Message, Operation, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState,
+    Replied, Reply, Request, drive,
 };
 
 thread_local! {
@@ -155,13 +155,17 @@ impl Tasks {
     }
 }
 
-/// Polls once, with a waker that wakes nobody.
+/// Polls until the future is done or waits for somebody else; one that only gives way goes on.
 pub fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
+    let flag = Flag::new();
+    let waker = Waker::from(flag.clone());
+    while flag.take() {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(value);
+        }
     }
+    None
 }
 
 /// JSON of any length.

@@ -35,12 +35,7 @@ fn refused_untouched(path: &Path) -> OpenError {
 fn a_file_that_is_not_a_database_is_refused_untouched() {
     let (_directory, path) = place();
     let text = "not a database, but somebody's only copy of it\n";
-    for content in [
-        b"x".to_vec(),
-        text.into(),
-        text.repeat(200).into(),
-        vec![0; 8192],
-    ] {
+    for content in [b"x".to_vec(), text.into(), text.repeat(200).into(), vec![0; 8192]] {
         fs::write(&path, &content).unwrap();
         let error = refused_untouched(&path);
         assert!(
@@ -76,10 +71,7 @@ fn a_truncated_file_is_refused_untouched() {
         fs::write(&path, &whole[..length]).unwrap();
         let error = refused_untouched(&path);
         assert!(
-            matches!(
-                error,
-                OpenError::Damaged { .. } | OpenError::NotADatabase { .. }
-            ),
+            matches!(error, OpenError::Damaged { .. } | OpenError::NotADatabase { .. }),
             "{length} bytes: {error}"
         );
     }
@@ -107,10 +99,7 @@ fn overwritten_pages_are_refused_untouched() {
             let outcome = Database::open(&path, quick());
             match outcome {
                 Err(error) => {
-                    assert!(
-                        matches!(error, OpenError::Damaged { .. }),
-                        "page {page}: {error}"
-                    );
+                    assert!(matches!(error, OpenError::Damaged { .. }), "page {page}: {error}");
                     assert!(fs::read(&path).unwrap() == bytes, "page {page} was changed");
                 }
                 Ok(mut database) => {
@@ -174,9 +163,7 @@ fn damage_met_while_running_is_an_error_and_not_a_missing_row() {
     assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
     let error = database.set("n", "key-0001", b"1").unwrap_err();
     assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
-    let error = database
-        .list_keys("n", None, 10, &mut Vec::new())
-        .unwrap_err();
+    let error = database.list_keys("n", None, 10, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
 }
 

@@ -12,10 +12,7 @@ fn set<'a>(key: &'a str, value: &'a [u8]) -> BatchOp<'a> {
 }
 
 fn delete(key: &str) -> BatchOp<'_> {
-    BatchOp::Delete {
-        namespace: "n",
-        key,
-    }
+    BatchOp::Delete { namespace: "n", key }
 }
 
 /// Writes 1 KiB values until one is refused; the number of those that were accepted.
@@ -90,16 +87,10 @@ fn a_rolled_back_or_abandoned_group_leaves_nothing() {
 fn begin_and_commit_out_of_turn_are_told_and_harm_nothing() {
     let (_directory, path) = place();
     let mut database = open(&path);
-    assert!(matches!(
-        database.commit(),
-        Err(StorageError::Internal { .. })
-    ));
+    assert!(matches!(database.commit(), Err(StorageError::Internal { .. })));
     database.begin().unwrap();
     database.set("n", "k", b"1").unwrap();
-    assert!(matches!(
-        database.begin(),
-        Err(StorageError::Internal { .. })
-    ));
+    assert!(matches!(database.begin(), Err(StorageError::Internal { .. })));
     database.commit().unwrap();
     assert_eq!(keys(&mut database, "n"), ["k"]);
 }
@@ -135,9 +126,7 @@ fn a_failed_batch_in_a_group_takes_only_itself_away() {
     database
         .batch(&[set("x", b"1"), delete("before"), set("y", b"{")])
         .unwrap_err();
-    database
-        .batch(&[set("z", b"1"), set("before", b"2")])
-        .unwrap();
+    database.batch(&[set("z", b"1"), set("before", b"2")]).unwrap();
     database.set("n", "after", b"1").unwrap();
     database.commit().unwrap();
     database.close().unwrap();
@@ -186,10 +175,7 @@ fn a_group_that_fills_the_database_is_lost_as_a_whole() {
     assert_eq!(error, StorageError::Full);
     // SQLite has undone the transaction: a small write that would fit must not be stored on its own.
     assert_eq!(database.set("n", "small", b"1"), Err(StorageError::Full));
-    assert_eq!(
-        database.delete("n", "acknowledged"),
-        Err(StorageError::Full)
-    );
+    assert_eq!(database.delete("n", "acknowledged"), Err(StorageError::Full));
     assert_eq!(database.clear_namespace("n"), Err(StorageError::Full));
     assert_eq!(database.batch(&[set("s", b"1")]), Err(StorageError::Full));
     assert_eq!(database.commit(), Err(StorageError::Full));
@@ -251,10 +237,7 @@ fn a_database_that_turns_read_only_says_so() {
     let (_directory, path) = place();
     let mut database = open(&path);
     database.set("n", "k", b"1").unwrap();
-    database
-        .conn
-        .pragma_update(None, "query_only", true)
-        .unwrap();
+    database.conn.pragma_update(None, "query_only", true).unwrap();
     assert_eq!(database.set("n", "k", b"2"), Err(StorageError::ReadOnly));
     assert_eq!(database.delete("n", "k"), Err(StorageError::ReadOnly));
     assert_eq!(value(&mut database, "n", "k").as_deref(), Some("1"));

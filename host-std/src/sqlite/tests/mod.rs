@@ -44,9 +44,7 @@ fn value(database: &mut Database, namespace: &str, key: &str) -> Option<String> 
 
 fn keys(database: &mut Database, namespace: &str) -> Vec<String> {
     let mut out = Vec::new();
-    database
-        .list_keys(namespace, None, usize::MAX, &mut out)
-        .unwrap();
+    database.list_keys(namespace, None, usize::MAX, &mut out).unwrap();
     out
 }
 

@@ -50,11 +50,7 @@ fn a_file_of_the_python_service_opens_and_stays_readable_by_it() {
     let (_directory, path) = place();
     let rows = [
         ("devices", "lamp", r#"{"name": "Küche", "on": true}"#),
-        (
-            "devices",
-            "sensor",
-            r#"{"name": "\u0421\u0432\u0435\u0442"}"#,
-        ),
+        ("devices", "sensor", r#"{"name": "\u0421\u0432\u0435\u0442"}"#),
         ("auth", "ключ", r#"["日本", 1.0]"#),
     ];
     python_file(&path, &rows);
@@ -109,9 +105,7 @@ fn closing_beside_a_reader_keeps_every_commit() {
     let (_directory, path) = place();
     let mut database = open(&path);
     let reader = Connection::open(&path).unwrap();
-    reader
-        .execute_batch("BEGIN; SELECT * FROM storage")
-        .unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM storage").unwrap();
     database.set("n", "k", b"1").unwrap();
     database.close().unwrap();
     drop(reader);
@@ -127,8 +121,7 @@ fn a_second_runtime_is_told_who_holds_the_database() {
     for name in [&path, &link] {
         let error = refusal(name);
         let OpenError::Held {
-            holder: Some(holder),
-            ..
+            holder: Some(holder), ..
         } = &error
         else {
             panic!("{error}");
@@ -150,11 +143,7 @@ fn the_note_of_a_crashed_holder_neither_blocks_nor_confuses() {
     let (_directory, path) = place();
     let lock = beside(&path, ".lock");
     // Above the highest process id of any Linux.
-    fs::write(
-        &lock,
-        "pid=2000000000\nsince=1\ncommand=a-long-gone-runtime\n",
-    )
-    .unwrap();
+    fs::write(&lock, "pid=2000000000\nsince=1\ncommand=a-long-gone-runtime\n").unwrap();
     let database = open(&path);
     let note = fs::read_to_string(&lock).unwrap();
     assert!(
@@ -164,16 +153,9 @@ fn the_note_of_a_crashed_holder_neither_blocks_nor_confuses() {
     assert!(!note.contains("long-gone"), "{note}");
 
     // The lock is held, its note is somebody's who is dead: better no name than a wrong one.
-    fs::write(
-        &lock,
-        "pid=2000000000\nsince=1\ncommand=a-long-gone-runtime\n",
-    )
-    .unwrap();
+    fs::write(&lock, "pid=2000000000\nsince=1\ncommand=a-long-gone-runtime\n").unwrap();
     let error = refusal(&path);
-    assert!(
-        matches!(error, OpenError::Held { holder: None, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::Held { holder: None, .. }), "{error}");
     drop(database);
 }
 
@@ -269,10 +251,7 @@ fn a_path_that_is_no_file_is_refused() {
     let (directory, path) = place();
     for path in [directory.path(), Path::new("/dev/null"), Path::new("/")] {
         let error = refusal(path);
-        assert!(
-            matches!(error, OpenError::NotAFile { .. }),
-            "{path:?}: {error}"
-        );
+        assert!(matches!(error, OpenError::NotAFile { .. }), "{path:?}: {error}");
     }
     assert!(!beside(directory.path(), ".lock").exists());
 

@@ -86,9 +86,7 @@ fn keys_are_listed_in_byte_order_page_by_page() {
     let mut page = vec!["left from before".to_owned()];
     let mut after = None;
     loop {
-        database
-            .list_keys("n", after.as_deref(), 4, &mut page)
-            .unwrap();
+        database.list_keys("n", after.as_deref(), 4, &mut page).unwrap();
         assert!(page.len() <= 4);
         let Some(last) = page.last() else { break };
         after = Some(last.clone());
@@ -139,11 +137,7 @@ fn a_row_that_is_not_json_text_is_corrupt_and_not_missing() {
     let (_directory, path) = place();
     python_file(
         &path,
-        &[
-            ("n", "cut", "{\"a\":"),
-            ("n", "nan", "NaN"),
-            ("n", "ok", "1"),
-        ],
+        &[("n", "cut", "{\"a\":"), ("n", "nan", "NaN"), ("n", "ok", "1")],
     );
     let raw = Connection::open(&path).unwrap();
     raw.execute_batch(
@@ -178,10 +172,8 @@ fn a_key_or_namespace_that_is_not_text_is_corrupt_and_not_skipped() {
     let (_directory, path) = place();
     python_file(&path, &[("n", "a", "1")]);
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch(
-        "INSERT INTO storage VALUES ('n', x'6b31', '2'), (CAST(x'ff' AS TEXT), 'k', '3')",
-    )
-    .unwrap();
+    raw.execute_batch("INSERT INTO storage VALUES ('n', x'6b31', '2'), (CAST(x'ff' AS TEXT), 'k', '3')")
+        .unwrap();
     drop(raw);
 
     let mut database = open(&path);

@@ -1,0 +1,96 @@
+//! The threads that run plugins: one shared by all that do not block, and one for each that does.
+//!
+//! ```text
+//! thread "plugins"     supervise(a)  supervise(b)  supervise(c)      watched: who holds it, how long
+//! thread "plugin:d"    supervise(d)
+//! ```
+//!
+//! Each plugin has one supervisor, which drives one life after another. Whatever one poll of a plugin
+//! does, the thread's other plugins go on afterwards: a panic ends that life alone.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use kernel_core::{Exit, Installed};
+use tokio::task::LocalSet;
+
+use crate::host_error::HostError;
+use crate::panics;
+use crate::plugins::{Life, PluginType};
+use crate::watchdog::Watch;
+use crate::worker::Worker;
+
+/// A plugin that is to run on a thread.
+pub(crate) struct Job {
+    pub(crate) plugin: PluginType,
+    pub(crate) installed: Installed,
+}
+
+/// Runs the plugins on a new thread, which has a reactor for those with I/O and timers of their own.
+/// With a `watch`, each poll is noted there under the job's place in `jobs`.
+pub(crate) fn spawn(
+    name: &str,
+    jobs: Vec<Job>,
+    buffer: usize,
+    watch: Option<Arc<Watch>>,
+) -> Result<Worker, HostError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(HostError::Reactor)?;
+    Worker::spawn(name, move |stop| {
+        let tasks = LocalSet::new();
+        for (place, job) in jobs.into_iter().enumerate() {
+            tasks.spawn_local(supervise(job, buffer, watch.clone(), place));
+        }
+        tasks.block_on(&runtime, stop.asked());
+        // Plugin values may hold sockets and timers, which want the reactor when they are dropped.
+        let _inside = runtime.enter();
+        drop(tasks);
+    })
+}
+
+/// Drives one life of the plugin after another, for ever.
+async fn supervise(job: Job, buffer: usize, watch: Option<Arc<Watch>>, place: usize) {
+    let Job { plugin, installed } = job;
+    let mut buf = vec![0; buffer];
+    loop {
+        let life = Guarded {
+            life: plugin.live(installed, &mut buf),
+            plugin: plugin.name(),
+            watch: watch.as_deref(),
+            place,
+        };
+        if let Err(payload) = life.await {
+            installed.crashed("panic", &panics::caught(payload.as_ref()));
+        }
+        // A life that ends at once must not keep the thread from the other plugins.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A life whose polls are watched, and whose panic is its result.
+struct Guarded<'a> {
+    life: Life<'a>,
+    plugin: &'static str,
+    watch: Option<&'a Watch>,
+    place: usize,
+}
+
+impl Future for Guarded<'_> {
+    type Output = Result<Exit, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let _running = panics::running(self.plugin);
+        let _held = self.watch.map(|watch| watch.held_by(self.place));
+        // After a panic the life is dropped unpolled, so that nothing sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| self.life.as_mut().poll(cx))) {
+            Ok(turn) => turn.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the kernel says on the bus about plugins, as log lines.
+//!
+//! A reader of the whole log with its own thread. While events pour in it looks from time to time, so
+//! that publishers need not wake it for each.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::str;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use kernel_core::bus::{Record, Tap, Tapped};
+use kernel_core::{Kernel, PluginId};
+use serde::Deserialize;
+use tracing::{error, info, warn};
+
+use crate::host_error::HostError;
+use crate::worker::Worker;
+
+/// How long it lets events gather after it has read what there was.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// The kernel's own events are smaller; others are passed over.
+const LONGEST: usize = 1024;
+
+/// Starts the thread; `None` when the capacity `taps` is used up, and nothing is logged then.
+pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
+    let Some(mut tap) = Tap::open(kernel, None) else {
+        warn!("the log cannot read the bus: raise the capacity `taps`");
+        return Ok(None);
+    };
+    Worker::spawn("log", move |stop| {
+        let mut buf = [0; LONGEST];
+        pollster::block_on(async {
+            let mut stop = pin!(stop.asked());
+            loop {
+                let stopped = poll_fn(|cx| {
+                    if stop.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(true);
+                    }
+                    tap.poll_next(cx, &mut buf).map(|found| {
+                        note(found);
+                        false
+                    })
+                })
+                .await;
+                while let Some(found) = tap.try_next(&mut buf) {
+                    note(found);
+                }
+                if stopped {
+                    return;
+                }
+                thread::park_timeout(GATHER);
+            }
+        });
+    })
+    .map(Some)
+}
+
+fn note(found: Tapped<'_>) {
+    match found {
+        // Plugins may publish under any topic; only the kernel's own word counts.
+        Tapped::Record(record) if record.source == PluginId::KERNEL => note_record(&record),
+        Tapped::Lost { count, .. } => {
+            warn!(
+                "{count} events passed faster than the log could read; changes of plugins may be among them"
+            );
+        }
+        _ => {}
+    }
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
+    state: &'a str,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct Warning<'a> {
+    warning: &'a str,
+    hook: &'a str,
+    micros: u64,
+    limit: u64,
+}
+
+fn note_record(record: &Record<'_>) {
+    let topic = str::from_utf8(record.topic).unwrap_or_default();
+    if let Some(plugin) = topic.strip_prefix("runtime.plugin.") {
+        match serde_json::from_slice(record.payload) {
+            Ok(Change {
+                state: "FAILED",
+                code,
+                error,
+            }) => error!(plugin, code, "plugin {plugin} FAILED: {code}: {error}"),
+            Ok(Change { state, .. }) => info!(plugin, "plugin {plugin} {state}"),
+            Err(_) => {}
+        }
+    } else if let Some(plugin) = topic.strip_prefix("runtime.warning.")
+        && let Ok(Warning {
+            warning,
+            hook,
+            micros,
+            limit,
+        }) = serde_json::from_slice(record.payload)
+    {
+        warn!(
+            plugin,
+            warning,
+            "plugin {plugin}: {hook} took {} ms, its limit is {} ms",
+            micros / 1000,
+            limit / 1000
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The link's listeners: a Unix socket for the owner and, where it is configured, TCP with a token.
+//!
+//! They have a thread of their own, so that an operator gets in whatever the plugins do.
+
+use std::net::TcpListener as StdTcpListener;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use embedded_io_adapters::tokio_1::FromTokio;
+use kernel_core::Kernel;
+use kernel_core::link::{self, End, Failure, Identity};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::{JoinSet, LocalSet};
+use tracing::{debug, error, warn};
+
+use crate::clock;
+use crate::config::{Config, TcpConfig};
+use crate::host_error::HostError;
+use crate::unix_socket::{self, SocketError, SocketFile};
+use crate::worker::{Ended, Stop, Worker};
+
+/// Clients at the same time; one more is turned away.
+const MAX_SESSIONS: usize = 64;
+
+/// Who answers, for people.
+const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"));
+
+/// A session has five buffers, each for one message: a call's bytes, and what the link says beside.
+const SESSION_BUFFERS: usize = 5;
+const MESSAGE_HEAD: usize = 1024;
+
+/// How long accepting rests after the system refused it, for want of file descriptors mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The running listeners and the sessions of their clients.
+pub struct LinkServer {
+    worker: Worker,
+    _file: SocketFile,
+}
+
+/// How a client proves that it may use the link.
+#[derive(Clone)]
+enum Access {
+    /// It could open the socket's file.
+    Owner,
+    /// It must present this token first.
+    Token(Arc<str>),
+}
+
+/// Binds what the configuration names, and serves it on a thread of its own. `call_bytes` is the
+/// kernel's capacity of that name: the longest message of a session is a little longer.
+///
+/// # Errors
+/// When a socket cannot be bound, or a thread not be started.
+pub fn spawn(kernel: Kernel, call_bytes: usize, config: &Config) -> Result<LinkServer, HostError> {
+    let (unix, file) = unix_socket::bind(&config.socket)?;
+    let tcp = config.tcp.as_ref().map(bind_tcp).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(HostError::Reactor)?;
+    unix.set_nonblocking(true).map_err(HostError::Reactor)?;
+    let worker = Worker::spawn("link", move |stop| {
+        let tasks = LocalSet::new();
+        tasks.block_on(&runtime, async {
+            if let Err(cause) = listen(kernel, call_bytes, unix, tcp, stop).await {
+                error!("the link is not served: {cause}; restart the runtime");
+            }
+        });
+        let _inside = runtime.enter();
+        drop(tasks);
+    })?;
+    Ok(LinkServer { worker, _file: file })
+}
+
+impl LinkServer {
+    /// Ends the sessions and removes the socket; false when the thread did not end in time.
+    pub(crate) fn stop(self, deadline: Instant) -> bool {
+        self.worker.join_until(deadline) != Ended::StillRunning
+    }
+}
+
+fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketError> {
+    let listener = StdTcpListener::bind(config.address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    match listener {
+        Ok(listener) => Ok((listener, config.token.as_str().into())),
+        Err(cause) => Err(SocketError::Tcp {
+            address: config.address,
+            cause,
+        }),
+    }
+}
+
+async fn listen(
+    kernel: Kernel,
+    call_bytes: usize,
+    unix: StdUnixListener,
+    tcp: Option<(StdTcpListener, Arc<str>)>,
+    stop: Stop,
+) -> std::io::Result<()> {
+    let unix = UnixListener::from_std(unix)?;
+    let (tcp, token) = match tcp {
+        Some((listener, token)) => (Some(TcpListener::from_std(listener)?), Access::Token(token)),
+        None => (None, Access::Owner),
+    };
+    let mut sessions = JoinSet::new();
+    let mut stop = std::pin::pin!(stop.asked());
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            accepted = unix.accept() => match accepted {
+                Ok((stream, _)) if has_room(&sessions) => {
+                    sessions.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner));
+                }
+                Ok((stream, _)) => turn_away(stream).await,
+                Err(cause) => rest(&cause).await,
+            },
+            accepted = accept_tcp(tcp.as_ref()) => match accepted {
+                Ok(stream) if has_room(&sessions) => {
+                    sessions.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone()));
+                }
+                Ok(stream) => turn_away(stream).await,
+                Err(cause) => rest(&cause).await,
+            },
+            Some(ended) = sessions.join_next() => {
+                if let Err(cause) = ended {
+                    error!("a session of the link ended badly: {cause}");
+                }
+            }
+        }
+    }
+}
+
+fn has_room(sessions: &JoinSet<()>) -> bool {
+    let room = sessions.len() < MAX_SESSIONS;
+    if !room {
+        warn!("a client of the link was turned away: {MAX_SESSIONS} are connected; close some");
+    }
+    room
+}
+
+async fn rest(cause: &std::io::Error) {
+    warn!("a client of the link could not be accepted: {cause}");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// Waits for ever where TCP is off.
+async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::net::TcpStream> {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    let (stream, _) = listener.accept().await?;
+    // Requests are small and wait for their answers.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Serves one client until it goes.
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+    kernel: Kernel,
+    call_bytes: usize,
+    stream: S,
+    access: Access,
+) {
+    let identity = Identity {
+        name: NAME,
+        token: match &access {
+            Access::Owner => None,
+            Access::Token(token) => Some(token),
+        },
+        epoch: Some(clock::zero_unix_micros()),
+    };
+    // Zero pages, which cost nothing until a message is that long.
+    let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
+    let (read, write) = tokio::io::split(stream);
+    let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+    match link::serve(kernel, &identity, read, write, &mut memory).await {
+        End::Closed => {}
+        End::Failed(cause) => debug!("a client of the link went away: {cause}"),
+        End::NoMemory => error!("a session of the link has too little memory; raise `call_bytes`"),
+    }
+}
+
+/// Tells a client that there are too many. A fresh connection has room for so short a message; a
+/// client that is gone already needs to be told nothing.
+async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
+    let why = Failure {
+        code: "full",
+        message: "all sessions of the link are taken: close one and try again",
+    };
+    let _ = link::refuse(FromTokio::new(stream), why).await;
+}

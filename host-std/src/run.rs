@@ -1,0 +1,100 @@
+//! The program: from the configuration to the exit status.
+
+use std::io::{self, Write};
+use std::process::{self, ExitCode};
+
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::host::{Host, HostBuilder, ShutdownReport};
+use crate::host_error::HostError;
+use crate::log;
+use crate::signals::Signals;
+
+/// The exit status when the configuration is refused.
+pub const EXIT_CONFIG: u8 = 2;
+/// The exit status when a second signal cuts the shutdown short: what a shell says of SIGINT.
+pub const EXIT_CUT_SHORT: u8 = 130;
+
+/// Runs the built-in plugins until SIGINT or SIGTERM, then shuts down in order.
+///
+/// The exit status is 0 also when a plugin did not stop in time: its name is in the log. It is 1 when
+/// the host did not start, [`EXIT_CONFIG`] when the configuration was refused. A second signal ends the
+/// process at once with [`EXIT_CUT_SHORT`]; what storage has acknowledged is durable even then.
+pub fn run(config: Config) -> ExitCode {
+    run_host(Host::builder().built_in(), config)
+}
+
+/// [`run`] for a program with plugins of its own.
+pub fn run_host(host: HostBuilder, config: Config) -> ExitCode {
+    if let Err(refused) = log::init(&config) {
+        // There is no log yet, and maybe nobody who reads this.
+        let _ = writeln!(io::stderr(), "core-runtime: {refused}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let reactor = match reactor {
+        Ok(reactor) => reactor,
+        Err(cause) => return refuse(&HostError::Reactor(cause)),
+    };
+    let ended = reactor.block_on(run_until_signal(host, config));
+    // Waits for nobody: a plugin that never ends must not keep the process.
+    reactor.shutdown_background();
+    match ended {
+        Ok(report) => {
+            tell(&report);
+            ExitCode::SUCCESS
+        }
+        Err(cause) => refuse(&cause),
+    }
+}
+
+async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownReport, HostError> {
+    let mut signals = Signals::listen().map_err(HostError::Reactor)?;
+    let (database, socket) = (config.db_path.clone(), config.socket.clone());
+    let host = host.launch(config)?;
+    let signal = tokio::select! {
+        _ = host.start_plugins() => {
+            info!(
+                pid = process::id(),
+                socket = %socket.display(),
+                database = %database.display(),
+                "running"
+            );
+            signals.next().await
+        }
+        signal = signals.next() => signal,
+    };
+    info!("{signal}: shutting down");
+    let shutdown = tokio::task::spawn_blocking(move || host.shutdown());
+    tokio::select! {
+        report = shutdown => match report {
+            Ok(report) => Ok(report),
+            Err(cause) => std::panic::resume_unwind(cause.into_panic()),
+        },
+        second = signals.next() => {
+            warn!("{second}: ending at once");
+            process::exit(EXIT_CUT_SHORT.into());
+        }
+    }
+}
+
+fn tell(report: &ShutdownReport) {
+    for plugin in &report.late {
+        warn!(plugin, "plugin {plugin} did not stop in time");
+    }
+    match &report.storage {
+        Some(Ok(())) => {}
+        Some(Err(cause)) => error!("the database was not closed well: {cause}"),
+        None => error!("the database was still busy at the deadline; what it acknowledged is in its log"),
+    }
+    info!(millis = report.took.as_millis(), "stopped");
+}
+
+fn refuse(cause: &HostError) -> ExitCode {
+    error!("not started: {cause}");
+    match cause {
+        HostError::Config(_) => ExitCode::from(EXIT_CONFIG),
+        _ => ExitCode::FAILURE,
+    }
+}
