@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PluginId {
     pub(crate) index: u8,
-    pub(crate) life: u8,
+    pub(crate) life: u16,
 }
 
 impl PluginId {
@@ -26,16 +26,17 @@ impl PluginId {
         self.index < 128
     }
 
-    /// The identity as it travels on the link.
-    pub const fn to_bits(self) -> u16 {
-        (self.index as u16) << 8 | self.life as u16
+    /// The identity as it is kept in the log: the slot, then the life.
+    pub(crate) const fn to_bytes(self) -> [u8; 3] {
+        let [l0, l1] = self.life.to_le_bytes();
+        [self.index, l0, l1]
     }
 
-    /// The identity that [`PluginId::to_bits`] made.
-    pub const fn from_bits(bits: u16) -> Self {
+    /// The identity that [`PluginId::to_bytes`] made.
+    pub(crate) const fn from_bytes([index, l0, l1]: [u8; 3]) -> Self {
         PluginId {
-            index: (bits >> 8) as u8,
-            life: bits as u8,
+            index,
+            life: u16::from_le_bytes([l0, l1]),
         }
     }
 }

@@ -25,7 +25,10 @@ const WAKES: usize = 4;
 /// The lock around a [`Core`]. The `static` of the [`kernel!`](crate::kernel) macro implements it
 /// with a critical section; a platform with its own mutex implements it over that.
 ///
-/// The kernel never calls `with` inside `with`, and stays inside for a bounded time. An
+/// The kernel never calls `with` inside `with`, and stays inside for a bounded time. It wakes tasks
+/// when it has left, but drops wakers inside, and wakes inside what is more than a few at once: an
+/// executor's wakers must not come back into the kernel from `wake` or `drop`. (Those of embassy and
+/// tokio do not.) An
 /// implementation must run the operation exactly once; if it cannot, the caller is answered
 /// "unavailable".
 pub trait Cell: Sync {

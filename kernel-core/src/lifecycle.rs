@@ -145,9 +145,9 @@ impl PluginCounters {
 #[derive(Debug)]
 pub struct PluginSlot {
     pub(crate) meta: Meta,
-    pub(crate) life: u8,
+    pub(crate) life: u16,
     /// The life it was installed with: identities from it on are this plugin's.
-    first_life: u8,
+    first_life: u16,
     pub(crate) settings: Option<Json<'static>>,
     /// It handles one message at a time, so that a call it waits for holds up its mailbox.
     pub(crate) serial: bool,
@@ -240,7 +240,7 @@ impl PluginSlot {
     }
 
     /// True when `life` is a life of the plugin that is installed now.
-    fn was(&self, life: u8) -> bool {
+    fn was(&self, life: u16) -> bool {
         life.wrapping_sub(self.first_life) <= self.life.wrapping_sub(self.first_life)
     }
 

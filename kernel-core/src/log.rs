@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  record   payload len  topic len  cause kind  source  time  cause  receivers      topic  payload
-//!  bytes         4           1          1         2      8      4    plugins / 8      n       m
+//!  bytes         4           1          1         3      8      4    plugins / 8      n       m
 //! ```
 //!
 //! Numbers are little-endian. A record may wrap around the ring's end, so that no byte is unused.
@@ -14,7 +14,7 @@ use crate::table::Usage;
 /// The most plugins a kernel can have: the width of a record's receiver set.
 pub const MAX_PLUGINS: usize = 128;
 
-const HEADER: usize = 20;
+const HEADER: usize = 21;
 
 /// A set of plugins, by slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -181,6 +181,7 @@ impl Log {
             kind,
             s0,
             s1,
+            s2,
             t0,
             t1,
             t2,
@@ -198,7 +199,7 @@ impl Log {
         Header {
             payload: u32::from_le_bytes([p0, p1, p2, p3]) as usize,
             topic: topic as usize,
-            source: PluginId::from_bits(u16::from_le_bytes([s0, s1])),
+            source: PluginId::from_bytes([s0, s1, s2]),
             time: u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
             cause: match kind {
                 1 => Cause::Event(at.seq.saturating_sub(cause as u64)),
@@ -268,12 +269,12 @@ impl Log {
             Cause::None => (0, 0),
         };
         let [p0, p1, p2, p3] = (header.payload as u32).to_le_bytes();
-        let [s0, s1] = header.source.to_bits().to_le_bytes();
+        let [s0, s1, s2] = header.source.to_bytes();
         let [t0, t1, t2, t3, t4, t5, t6, t7] = header.time.to_le_bytes();
         let [c0, c1, c2, c3] = cause.to_le_bytes();
         let topic = header.topic as u8;
         self.push(&[
-            p0, p1, p2, p3, topic, kind, s0, s1, t0, t1, t2, t3, t4, t5, t6, t7, c0, c1, c2, c3,
+            p0, p1, p2, p3, topic, kind, s0, s1, s2, t0, t1, t2, t3, t4, t5, t6, t7, c0, c1, c2, c3,
         ]);
         let mut raw = [0u8; MAX_PLUGINS / 8];
         for (four, word) in raw.chunks_exact_mut(4).zip(receivers.0) {

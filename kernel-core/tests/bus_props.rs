@@ -12,7 +12,7 @@ const NAMES: [&str; 3] = ["one", "two", "three"];
 const TOPICS: [&str; 4] = ["a", "a.b", "a.c.long.topic.of.many.tokens", "b.x"];
 const FILTERS: [&str; 5] = ["a.*", "a.>", ">", "b.x", "a"];
 const LOG: usize = 600;
-const OVERHEAD: usize = 20 + 1;
+const OVERHEAD: usize = 21 + 1;
 
 /// Which of `FILTERS` match which of `TOPICS`, written out by hand.
 fn matches(filter: usize, topic: usize) -> bool {

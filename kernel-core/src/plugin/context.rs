@@ -29,11 +29,6 @@ impl Context {
         self.id
     }
 
-    /// The kernel, for what is not on behalf of this plugin.
-    pub fn kernel(&self) -> Kernel {
-        self.kernel
-    }
-
     /// The event bus.
     pub fn bus(&self) -> EventBus {
         EventBus {

@@ -202,6 +202,7 @@ impl PluginManager {
     /// For this and the other commands: the plugin goes on towards the goal all the same.
     pub async fn load(&self, name: &str) -> Result<PluginState, ManageError> {
         let (index, state, _) = self.find(name)?;
+        self.open()?;
         match state {
             PluginState::Unloaded | PluginState::Failed => self.lead(index, PluginState::Loaded).await,
             loaded => Ok(loaded),
@@ -218,12 +219,9 @@ impl PluginManager {
     /// See [`PluginManager::load`].
     pub async fn start(&self, name: &str) -> Result<PluginState, ManageError> {
         let (index, _, _) = self.find(name)?;
-        self.kernel.with(|core| {
-            if core.shutting_down {
-                return Err(ManageError::ShuttingDown);
-            }
-            core.unmet_dependency(index).map_or(Ok(()), Err)
-        })?;
+        self.open()?;
+        self.kernel
+            .with(|core| core.unmet_dependency(index).map_or(Ok(()), Err))?;
         self.lead(index, PluginState::Started).await
     }
 
@@ -308,6 +306,17 @@ impl PluginManager {
                 }
             }
             None
+        })
+    }
+
+    /// Refuses while the runtime shuts down.
+    fn open(&self) -> Result<(), ManageError> {
+        self.kernel.with(|core| {
+            if core.shutting_down {
+                Err(ManageError::ShuttingDown)
+            } else {
+                Ok(())
+            }
         })
     }
 

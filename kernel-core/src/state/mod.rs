@@ -194,7 +194,7 @@ impl Core {
             }
         }
         if let Some(index) = found {
-            self.drop_entry(index, Gone::Deleted);
+            self.drop_entry(index, Gone::Deleted, who);
         }
         Ok(found.is_some())
     }
@@ -208,7 +208,7 @@ impl Core {
                 continue;
             };
             if owner == who || (who == PluginId::OPERATOR && owner != PluginId::KERNEL) {
-                self.drop_entry(index, Gone::Deleted);
+                self.drop_entry(index, Gone::Deleted, who);
                 count = count.wrapping_add(1);
             }
         }
@@ -224,7 +224,7 @@ impl Core {
                 .get(index)
                 .is_some_and(|slot| slot.owner == Some(who))
             {
-                self.drop_entry(index, Gone::Deleted);
+                self.drop_entry(index, Gone::Deleted, PluginId::KERNEL);
             }
         }
     }
@@ -254,7 +254,7 @@ impl Core {
         let is = |slot: &EntrySlot| slot.owner.is_some() && slot.key.as_bytes(names) == key.as_bytes();
         let index = self.state.table.find(hash, is)?;
         if self.state.table.get(index)?.expires.is_some_and(|at| at <= now) {
-            self.drop_entry(index, Gone::Expired);
+            self.drop_entry(index, Gone::Expired, PluginId::KERNEL);
             return None;
         }
         Some(index)
@@ -277,7 +277,7 @@ impl Core {
         let mut next = u64::MAX;
         for index in 0..self.state.table.extent() {
             match self.state.table.get(index).and_then(|slot| slot.expires) {
-                Some(at) if at <= now => self.drop_entry(index, Gone::Expired),
+                Some(at) if at <= now => self.drop_entry(index, Gone::Expired, PluginId::KERNEL),
                 Some(at) => next = next.min(at),
                 None => {}
             }
@@ -405,7 +405,8 @@ impl Core {
         Ok(version)
     }
 
-    fn drop_entry(&mut self, index: usize, how: Gone) {
+    /// Drops an entry and announces it, as the doing of `who`.
+    fn drop_entry(&mut self, index: usize, how: Gone, who: PluginId) {
         let Some(slot) = self.state.table.remove(index, EntrySlot::EMPTY) else {
             return;
         };
@@ -420,10 +421,8 @@ impl Core {
         };
         let mut digits = [0; 20];
         let payload = &[head, decimal(self.state.revision, &mut digits), b"}"];
-        self.announce(
-            [CHANGED, &key],
-            Draft::new(PluginId::KERNEL, Cause::None, "", payload),
-        );
+        let cause = self.plugins.cause_of(who);
+        self.announce([CHANGED, &key], Draft::new(who, cause, "", payload));
     }
 }
 

@@ -1,5 +1,6 @@
-//! The kernel's data belongs to the kernel: neither the platform nor a plugin looks into it.
-use kernel_core::{Context, Core};
+//! The kernel's data belongs to the kernel: neither the platform nor a plugin looks into it, and a
+//! plugin cannot make itself the operator.
+use kernel_core::{Context, Core, CoreRuntime};
 
 fn look(core: &Core) {
     let _ = &core.plugins;
@@ -7,7 +8,7 @@ fn look(core: &Core) {
 }
 
 fn through(cx: &Context) {
-    cx.kernel().with(|core| look(core));
+    let _ = CoreRuntime::new(cx.kernel);
 }
 
 fn main() {}
