@@ -9,7 +9,7 @@ pub use errors::StateError;
 
 use crate::bus::Draft;
 use crate::fixed::Empty;
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 use crate::json::{Json, Writer};
 use crate::kernel::Core;
 use crate::pool::{Chain, Pool};

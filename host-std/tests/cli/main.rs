@@ -1,0 +1,9 @@
+//! The `core-runtime` program as its users meet it: processes, sockets, exit statuses.
+
+mod commands;
+mod lists;
+mod process;
+mod refusals;
+mod silence;
+mod support;
+mod watch;
