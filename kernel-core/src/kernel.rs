@@ -223,8 +223,8 @@ pub(crate) fn keep_waker(slot: &mut Option<Waker>, waker: &Waker) {
 }
 
 /// The memory of a kernel, one slice per capacity. The [`kernel!`](crate::kernel) macro makes it
-/// from a `static`; a platform that allocates makes it from leaked boxes, with [`Parts::sizes`]
-/// telling how long each slice should be.
+/// from a `static`; a platform that allocates makes it from leaked boxes, by [`Parts::allocate`],
+/// which knows how long each slice should be.
 #[allow(
     missing_docs,
     reason = "each field is the memory of the capacity it is named after"

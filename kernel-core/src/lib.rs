@@ -42,7 +42,7 @@
 //! 9. **Full is an answer** that names the capacity, and a counter remembers.
 //! 10. **Everything is counted where it happens.**
 //!
-//! Time is the platform's: it gives a [`Clock`](time::Clock) and runs [`Kernel::run_timers`].
+//! Time is the platform's: it gives a [`Clock`] and runs [`Kernel::run_timers`].
 //!
 //! JSON is read and written by the [`json`] module rather than by `serde-json-core`, which panics
 //! on some values and cannot read the escapes that other languages write.
@@ -53,7 +53,7 @@
 //!   chip that leaves it out keeps the code and saves the formatting machinery.
 //! - `link`: the [`link`] protocol for inspectors, command lines and remote plugins.
 
-#![cfg_attr(not(test), no_std)]
+#![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
@@ -65,6 +65,10 @@
         clippy::panic
     )
 )]
+
+#[cfg(test)]
+#[macro_use]
+extern crate std;
 
 pub mod bus;
 mod calls;

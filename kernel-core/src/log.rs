@@ -325,6 +325,8 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::prelude::rust_2024::*;
+
     use super::*;
     use std::collections::VecDeque;
 

@@ -389,6 +389,8 @@ impl<'a> Scanner<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::prelude::rust_2024::*;
+
     extern crate std;
 
     use super::*;

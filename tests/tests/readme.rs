@@ -43,12 +43,14 @@ struct Runtime {
 impl Runtime {
     fn start(binary: &Path) -> Runtime {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut child = clean(Command::new(binary))
+        let child = clean(Command::new(binary))
             .current_dir(folder.path())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the runtime starts");
-        let log = BufReader::new(child.stderr.take().expect("it is piped"));
+        // From here on it ends with this value, whatever happens.
+        let mut runtime = Runtime { child, folder };
+        let log = BufReader::new(runtime.child.stderr.take().expect("it is piped"));
         let (told, running) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             // Read to the end, so that the runtime never waits for its log.
@@ -63,7 +65,7 @@ impl Runtime {
                 .recv_timeout(left)
                 .expect("the runtime says that it is running");
             if line.contains("running") {
-                return Runtime { child, folder };
+                return runtime;
             }
         }
     }

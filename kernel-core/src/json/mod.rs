@@ -515,6 +515,8 @@ const fn hex(digits: [u8; 4]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::prelude::rust_2024::*;
+
     extern crate std;
 
     use super::*;

@@ -300,6 +300,8 @@ const fn divide_in_pieces(number: u64) -> (u64, u8) {
 
 #[cfg(test)]
 mod tests {
+    use std::prelude::rust_2024::*;
+
     use super::divide_in_pieces;
 
     #[test]

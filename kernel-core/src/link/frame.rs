@@ -164,6 +164,8 @@ impl<'b> Inbox<'b> {
 
 #[cfg(test)]
 mod tests {
+    use std::prelude::rust_2024::*;
+
     use super::*;
 
     fn frames(stream: &[u8], chunk: usize, buf: usize) -> Vec<Result<Vec<u8>, FrameError>> {

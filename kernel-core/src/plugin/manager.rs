@@ -136,7 +136,7 @@ impl core::error::Error for ManageError {}
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct PluginInfo<'b> {
-    /// Its slot, as in [`PluginId::index`].
+    /// Its slot, as in [`PluginId::index`](crate::PluginId::index).
     pub index: usize,
     /// Its name.
     pub name: &'b str,
