@@ -33,7 +33,7 @@ impl Instant {
     }
 
     /// The moment `span` later; one too far to be represented is [`Instant::NEVER`].
-    pub const fn after(self, span: Duration) -> Instant {
+    pub fn after(self, span: Duration) -> Instant {
         Instant(self.0.saturating_add(micros(span)))
     }
 
@@ -44,8 +44,13 @@ impl Instant {
 }
 
 /// `span` in whole microseconds, saturating; in 64-bit arithmetic, which small chips can afford.
-pub(crate) const fn micros(span: Duration) -> u64 {
-    span.as_secs()
-        .saturating_mul(1_000_000)
-        .saturating_add(span.subsec_micros() as u64)
+#[inline(never)]
+pub(crate) fn micros(span: Duration) -> u64 {
+    // 2^44 seconds are half a million years; a factor of 32 bits is cheap on 32-bit chips.
+    const FOREVER: u64 = 1 << 44;
+    let seconds = span.as_secs();
+    if seconds >= FOREVER {
+        return u64::MAX;
+    }
+    seconds.wrapping_mul(1_000_000).wrapping_add(span.subsec_micros() as u64)
 }

@@ -1,18 +1,12 @@
-//! The way to a runtime: the transport, and the session on it.
-//!
-//! A transport is a variant of [`Endpoint`] and its arms here; nothing else knows what the bytes go over.
+//! A session with a runtime, over whatever [`Endpoint`] it is at.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use embedded_io_adapters::tokio_1::FromTokio;
 use kernel_core::link::{Client, ClientError, FrameError, Reply, Request, ToClient, ToRuntime};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::endpoint::{Endpoint, Reader, Writer};
 use super::exit::Failure;
 
 /// How long connecting, and the answer to a request, may take.
@@ -26,79 +20,6 @@ const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"), " command
 
 /// The request that only asks whether somebody is there.
 const PING: u32 = 0;
-
-type Reader = FromTokio<Box<dyn AsyncRead + Unpin>>;
-type Writer = FromTokio<Box<dyn AsyncWrite + Unpin>>;
-
-/// Where a runtime is.
-#[derive(Debug, Clone)]
-pub(crate) enum Endpoint {
-    /// At a Unix socket.
-    Unix(PathBuf),
-}
-
-impl Endpoint {
-    async fn dial(&self) -> io::Result<(Reader, Writer)> {
-        match self {
-            Endpoint::Unix(path) => {
-                let (read, write) = UnixStream::connect(path).await?.into_split();
-                Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
-            }
-        }
-    }
-
-    /// The place, for people.
-    fn place(&self) -> String {
-        match self {
-            Endpoint::Unix(path) => {
-                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                path.display().to_string()
-            }
-        }
-    }
-
-    /// Why nobody could be reached, and what to do.
-    fn explain(&self, cause: &io::Error) -> Failure {
-        let place = self.place();
-        let (what, hint) = match cause.kind() {
-            io::ErrorKind::NotFound => (
-                format!("no runtime at {place}: there is no such socket"),
-                "start one with `core-runtime run`, or say where it is with --socket or RUNTIME_SOCKET",
-            ),
-            io::ErrorKind::ConnectionRefused => (
-                format!("no runtime at {place}: nobody listens there"),
-                "the runtime that used it has ended: start one with `core-runtime run`",
-            ),
-            io::ErrorKind::PermissionDenied => (
-                format!("no way to the runtime at {place}: permission denied"),
-                "be the user that runs it: nobody else may use its socket",
-            ),
-            _ => (
-                format!("no way to the runtime at {place}: {cause}"),
-                "say where it is with --socket or RUNTIME_SOCKET",
-            ),
-        };
-        Failure::Unreachable { what, hint }
-    }
-
-    fn silent(&self, span: Duration) -> Failure {
-        Failure::Unreachable {
-            what: format!(
-                "the runtime at {} did not answer within {} s",
-                self.place(),
-                span.as_secs_f64()
-            ),
-            hint: "it may be stopped or overloaded; what was asked may still be carried out",
-        }
-    }
-
-    fn lost(&self, cause: &ClientError<io::Error>) -> Failure {
-        Failure::Unreachable {
-            what: format!("lost the runtime at {}: {cause}", self.place()),
-            hint: "it may have been stopped: see its log",
-        }
-    }
-}
 
 /// An endpoint and the memory for a session on it.
 pub(crate) struct Link {
@@ -151,7 +72,7 @@ impl<'b> Session<'b> {
         let mut client = Client::new(read, write, memory).map_err(|cause| endpoint.lost(&cause))?;
         let nonce = RandomState::new().hash_one(std::process::id()) as u32;
         // A runtime that takes no more clients says so and closes, perhaps before it hears this.
-        let sent = client.hello(NAME, nonce, "").await;
+        let sent = client.hello(NAME, nonce, endpoint.token()).await;
         loop {
             match client.next().await {
                 Ok(ToClient::Hello {
@@ -168,7 +89,10 @@ impl<'b> Session<'b> {
                         last_id: PING,
                     });
                 }
-                Ok(ToClient::Refused(why)) => return Err(Failure::runtime(why)),
+                // On a serial line, what was there before is answered too.
+                Ok(ToClient::Refused(why)) if !matches!(why.code, "bad_frame" | "no_session") => {
+                    return Err(Failure::runtime(why));
+                }
                 // What was on the line before is not for this session.
                 Ok(_) | Err(ClientError::Frame(_)) => {}
                 Err(cause) => return Err(endpoint.lost(sent.as_ref().err().unwrap_or(&cause))),

@@ -22,6 +22,7 @@
 mod check;
 mod commands;
 mod connect;
+mod endpoint;
 mod exit;
 mod json;
 mod output;
@@ -35,7 +36,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, default_socket};
 use commands::{bus, call, inspect, plugin, shell, state, storage, watch};
-use connect::{Endpoint, Link};
+use connect::Link;
+use endpoint::Endpoint;
 use exit::Failure;
 use output::Out;
 
@@ -61,8 +63,24 @@ struct Global {
     /// The runtime's Unix socket [env: RUNTIME_SOCKET] [default: runtime.sock beside the database]
     #[arg(long, global = true, value_name = "PATH", display_order = 100)]
     socket: Option<OsString>,
+    /// A runtime at a TCP port, such as 127.0.0.1:7700
+    #[arg(long, global = true, value_name = "HOST:PORT", conflicts_with_all = ["socket", "serial"], display_order = 101)]
+    tcp: Option<String>,
+    /// What a runtime at a TCP port asks of its clients
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "RUNTIME_TCP_TOKEN",
+        hide_env_values = true,
+        display_order = 102
+    )]
+    token: Option<String>,
+    /// A runtime on a serial line, such as /dev/ttyACM0:115200
+    #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Endpoint::serial, conflicts_with = "socket", display_order = 103)]
+    serial: Option<Endpoint>,
     /// Print JSON on one line, for programs
-    #[arg(long, global = true, display_order = 101)]
+    #[arg(long, global = true, display_order = 110)]
     json: bool,
 }
 
@@ -138,6 +156,16 @@ impl Global {
     }
 
     fn endpoint(&self) -> Result<Endpoint, Failure> {
+        if let Some(address) = &self.tcp {
+            let token = self.token.clone().unwrap_or_default();
+            return Ok(Endpoint::Tcp {
+                address: address.clone(),
+                token,
+            });
+        }
+        if let Some(line) = &self.serial {
+            return Ok(line.clone());
+        }
         match default_socket(|name| self.var(name)) {
             Ok(socket) => Ok(Endpoint::Unix(socket)),
             Err(refused) => Err(Failure::Usage(self.explain(&refused))),

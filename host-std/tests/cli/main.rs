@@ -6,4 +6,5 @@ mod process;
 mod refusals;
 mod silence;
 mod support;
+mod transports;
 mod watch;

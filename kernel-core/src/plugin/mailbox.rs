@@ -110,7 +110,7 @@ impl<'b> Reply<'b> {
     pub fn text(mut self, reply: impl core::fmt::Display) -> Result<Replied, Error> {
         let mut writer = Writer::new(core::mem::take(&mut self.scratch));
         writer.string_display(reply);
-        let json = writer.finish().ok_or(crate::json::EncodeError::TooSmall)?;
+        let json = writer.finish_trusted().ok_or(crate::json::EncodeError::TooSmall)?;
         self.raw(json)
     }
 

@@ -443,5 +443,5 @@ pub fn check_key(key: &str) -> Result<(), StateError> {
 fn decimal(number: u64, buf: &mut [u8; 20]) -> &[u8] {
     let mut writer = Writer::new(buf);
     writer.u64(number);
-    writer.finish().map_or(&[], |json| json.as_bytes())
+    writer.finish_trusted().map_or(&[], |json| json.as_bytes())
 }
