@@ -223,10 +223,9 @@ impl Log {
 
     /// True when the plugin in slot `index` is a receiver of the record at `at`.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
-        let mut byte = [0u8; 1];
-        let offset = at.offset.wrapping_add(HEADER).wrapping_add(index / 8);
-        self.read(self.wrap(offset), &mut byte);
-        index / 8 < self.set && byte[0] & (1u8 << (index % 8)) != 0
+        let offset = self.wrap(at.offset.wrapping_add(HEADER).wrapping_add(index / 8));
+        let byte = self.bytes.get(offset).copied().unwrap_or(0);
+        index / 8 < self.set && byte & (1u8 << (index % 8)) != 0
     }
 
     /// Copies the record's topic and payload into `to`, topic first; `None` when they do not fit.
@@ -289,6 +288,12 @@ impl Log {
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let offset = self.wrap(self.tail.wrapping_add(self.usage.used));
+        let used = self.usage.used.wrapping_add(bytes.len());
+        self.usage.set_used(used);
+        if let Some(to) = self.bytes.get_mut(offset..offset.wrapping_add(bytes.len())) {
+            to.copy_from_slice(bytes);
+            return;
+        }
         let first = bytes.len().min(self.bytes.len().saturating_sub(offset));
         if let Some((one, two)) = bytes.split_at_checked(first) {
             if let Some(to) = self.bytes.get_mut(offset..offset.wrapping_add(first)) {
@@ -298,11 +303,13 @@ impl Log {
                 to.copy_from_slice(two);
             }
         }
-        let used = self.usage.used.wrapping_add(bytes.len());
-        self.usage.set_used(used);
     }
 
     fn read(&self, offset: usize, to: &mut [u8]) {
+        if let Some(from) = self.bytes.get(offset..offset.wrapping_add(to.len())) {
+            to.copy_from_slice(from);
+            return;
+        }
         let first = to.len().min(self.bytes.len().saturating_sub(offset));
         if let Some((one, two)) = to.split_at_mut_checked(first) {
             if let Some(from) = self.bytes.get(offset..offset.wrapping_add(first)) {

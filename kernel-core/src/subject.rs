@@ -175,7 +175,11 @@ pub const fn check_name(name: &str) -> Result<(), SubjectError> {
 /// assert!(!matches("device.*", "device.kitchen.state"));
 /// ```
 pub const fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.as_bytes(), topic.as_bytes());
+    matches_bytes(filter.as_bytes(), topic.as_bytes())
+}
+
+/// [`matches`] on the texts' bytes.
+pub(crate) const fn matches_bytes(mut filter: &[u8], mut topic: &[u8]) -> bool {
     if filter.is_empty() {
         return false;
     }
@@ -248,18 +252,35 @@ pub(crate) fn prefix_of(filter: &str) -> Prefix {
 ///
 /// As [`check_topic`]; `visit` has then been called for the prefixes before the fault.
 pub(crate) fn walk(topic: &str, mut visit: impl FnMut(u8, u32)) -> Result<(), SubjectError> {
-    let mut scanner = Scanner::new(topic, false);
-    if let Some(fault) = scanner.oversize() {
-        return Err(fault);
+    // On the way of every event: only a fault is looked at closely, by `check`.
+    let fault = || check(topic, false).err().map_or(Ok(()), Err);
+    if topic.len() > MAX_SUBJECT {
+        return fault();
     }
-    visit(0, scanner.hash());
-    loop {
-        match scanner.next() {
-            Step::Fault(fault) => return Err(fault),
-            Step::End => return Ok(()),
-            Step::Literal | Step::Wildcard => visit(scanner.depth, scanner.hash()),
+    let mut state = HASH_START;
+    let mut depth = 0u8;
+    let mut in_token = false;
+    visit(depth, fold(state));
+    for byte in topic.as_bytes() {
+        if *byte == b'.' {
+            depth = depth.wrapping_add(1);
+            if !in_token || depth as usize >= MAX_TOKENS {
+                return fault();
+            }
+            visit(depth, fold(state));
+            in_token = false;
+        } else if *byte <= b' ' || matches!(*byte, b'*' | b'>' | 0x7f) {
+            return fault();
+        } else {
+            in_token = true;
         }
+        state = mix(state, *byte);
     }
+    if !in_token {
+        return fault();
+    }
+    visit(depth.wrapping_add(1), fold(state));
+    Ok(())
 }
 
 /// A 32-bit hash of `bytes` whose low bits are good enough to index a table.

@@ -75,6 +75,8 @@ pub(crate) struct Bus {
     pub(crate) log: Log,
     pub(crate) filters: Table<FilterSlot>,
     pub(crate) taps: &'static mut [TapSlot],
+    /// Some tap waits for the next record.
+    pub(crate) tap_waits: bool,
     pub(crate) published: usize,
     pub(crate) refused: usize,
 }
@@ -90,6 +92,7 @@ impl Bus {
             log: Log::new(log, plugins),
             filters,
             taps,
+            tap_waits: false,
             published: 0,
             refused: 0,
         }
@@ -169,9 +172,12 @@ impl Core {
                     && slot.depth == depth
                     && !receivers.contains(owner)
                     && plugins.at(owner).is_some_and(|plugin| plugin.receiving())
-                    && subject::matches(slot.text.as_str(names), draft.topic)
                 {
-                    receivers.insert(owner);
+                    // Most filters are the whole topic, and equality is cheaper than matching.
+                    let (filter, topic) = (slot.text.as_bytes(names), draft.topic.as_bytes());
+                    if filter == topic || subject::matches_bytes(filter, topic) {
+                        receivers.insert(owner);
+                    }
                 }
                 at = filters.next(index);
             }
@@ -223,8 +229,10 @@ impl Core {
                 count = count.wrapping_add(1);
             }
         }
-        for tap in bus.taps.iter_mut() {
-            wake(wakes, tap.take_waker());
+        if core::mem::take(&mut bus.tap_waits) {
+            for tap in bus.taps.iter_mut() {
+                wake(wakes, tap.take_waker());
+            }
         }
         Ok((at.seq, count))
     }
@@ -359,8 +367,8 @@ impl Core {
     }
 
     /// Takes the event at the plugin's cursor off its queue.
-    pub(crate) fn consume_event(&mut self, index: usize, at: Position) {
-        let after = self.bus.log.after(at, &self.bus.log.header(at));
+    pub(crate) fn consume_event(&mut self, index: usize, at: Position, header: &Header) {
+        let after = self.bus.log.after(at, header);
         let Some(plugin) = self.plugins.at_mut(index) else {
             return;
         };

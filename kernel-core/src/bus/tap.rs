@@ -129,6 +129,7 @@ impl Tap {
                 && let Some(tap) = core.bus.taps.get_mut(slot)
             {
                 keep_waker(&mut tap.waker, cx.waker());
+                core.bus.tap_waits = true;
             }
             found
         });

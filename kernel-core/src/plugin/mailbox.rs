@@ -110,7 +110,9 @@ impl<'b> Reply<'b> {
     pub fn text(mut self, reply: impl core::fmt::Display) -> Result<Replied, Error> {
         let mut writer = Writer::new(core::mem::take(&mut self.scratch));
         writer.string_display(reply);
-        let json = writer.finish_trusted().ok_or(crate::json::EncodeError::TooSmall)?;
+        let json = writer
+            .finish_trusted()
+            .ok_or(crate::json::EncodeError::TooSmall)?;
         self.raw(json)
     }
 
@@ -403,7 +405,7 @@ impl Core {
                     }
                     None => 0,
                 };
-                self.consume_event(index, at);
+                self.consume_event(index, at, &header);
                 self.begin_hook(index, Hook::Event, Cause::Event(at.seq));
                 Ok(Some(Step::Event {
                     seq: at.seq,
