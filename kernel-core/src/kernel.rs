@@ -66,7 +66,9 @@ struct Waking<'a> {
 impl Operation for Waking<'_> {
     fn run(&mut self, core: &mut Core) {
         self.operation.run(core);
-        core::mem::swap(&mut core.wakes, &mut self.wakes);
+        if !core.wakes.is_empty() {
+            core::mem::swap(&mut core.wakes, &mut self.wakes);
+        }
     }
 }
 
@@ -97,8 +99,10 @@ impl Kernel {
             wakes: Vec::new(),
         };
         self.0.with(&mut waking);
-        for waker in waking.wakes {
-            waker.wake();
+        if !waking.wakes.is_empty() {
+            for waker in waking.wakes {
+                waker.wake();
+            }
         }
     }
 }

@@ -769,7 +769,10 @@ impl Core {
             let mut writer = Writer::new(&mut digits);
             // By 8 and by 125: a chip has no division of 64 bits, and nine hours fit into 32.
             writer.u64(((limit >> 3) as u32 / 125) as u64);
-            push_cut(&mut message, writer.finish_trusted().map_or("", |json| json.as_str()));
+            push_cut(
+                &mut message,
+                writer.finish_trusted().map_or("", |json| json.as_str()),
+            );
             push_cut(&mut message, " ms");
         } else {
             push_cut(

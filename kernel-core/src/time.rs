@@ -52,5 +52,7 @@ pub(crate) fn micros(span: Duration) -> u64 {
     if seconds >= FOREVER {
         return u64::MAX;
     }
-    seconds.wrapping_mul(1_000_000).wrapping_add(span.subsec_micros() as u64)
+    seconds
+        .wrapping_mul(1_000_000)
+        .wrapping_add(span.subsec_micros() as u64)
 }

@@ -58,7 +58,11 @@ impl<'b> Writer<'b> {
     /// tested. It spares a chip that reads no JSON the validator.
     pub(crate) fn finish_trusted(self) -> Option<Json<'b>> {
         let buf: &'b [u8] = self.buf;
-        if self.overflowed { None } else { buf.get(..self.len).map(Json::trusted) }
+        if self.overflowed {
+            None
+        } else {
+            buf.get(..self.len).map(Json::trusted)
+        }
     }
 
     /// Begins an object.
