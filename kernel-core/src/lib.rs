@@ -51,6 +51,7 @@
 //!
 //! - `messages` (default): an error that a plugin passes on with `?` keeps its text, formatted. A
 //!   chip that leaves it out keeps the code and saves the formatting machinery.
+//! - `flash`: the [`storage`] on any NOR flash with an `embedded-storage-async` driver.
 //! - `link`: the [`link`] protocol for inspectors, command lines and remote plugins.
 
 #![no_std]

@@ -192,6 +192,36 @@ fn a_page_with_no_room_for_one_name_is_an_error_and_not_an_end() {
 }
 
 #[test]
+fn a_batch_for_which_there_is_no_room_changes_nothing_however_it_is_put() {
+    let runtime = runtime(&ROOMY);
+    let kernel = runtime.kernel();
+    let mut tasks = Tasks::default();
+    tasks.spawn(async move {
+        serve(kernel, &mut MemoryStorage::<2, 8, 8>::new(), &mut [0; 1024]).await;
+    });
+    tasks.settle();
+    let space = runtime.storage().namespace("n");
+    tasks.run(kernel, async {
+        space
+            .batch_set(&[("a", json("1")), ("b", json("2"))])
+            .await
+            .unwrap();
+        // A key that is deleted twice frees one row, not two.
+        let delete = BatchOp::Delete("a");
+        let set = |key| BatchOp::Set(key, json("9"));
+        let refused = space.transaction(&[delete, delete, set("x"), set("y")]).await;
+        assert_eq!(refused.unwrap_err().code(), "storage_full");
+        assert_eq!(get(space, "a").await, Ok(Some("1".to_owned())));
+        assert_eq!(get(space, "x").await, Ok(None));
+        space
+            .transaction(&[delete, set("x"), BatchOp::Delete("x"), set("y")])
+            .await
+            .unwrap();
+        assert_eq!(get(space, "y").await, Ok(Some("9".to_owned())));
+    });
+}
+
+#[test]
 fn a_batch_is_stored_whole_or_not_at_all() {
     let (runtime, mut tasks, _) = served(&[]);
     let space = runtime.storage().namespace("n");

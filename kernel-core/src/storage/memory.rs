@@ -166,18 +166,23 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for Memory
     }
 
     async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError> {
-        // Counted before anything is changed: an upper bound of the rows it needs.
+        // Counted before anything is changed, each operation on top of those before it.
         let mut room = ROWS.saturating_sub(self.rows.len());
-        for (key, value) in ops {
+        for (index, (key, value)) in ops.enumerate() {
+            let before = ops.take(index).filter(|(other, _)| *other == key).last();
+            let present = match before {
+                Some((_, value)) => value.is_some(),
+                None => self.find(namespace, key).is_some(),
+            };
             match value {
                 Some(value) => {
                     Self::row(namespace, key, value)?;
-                    if self.find(namespace, key).is_none() {
+                    if !present {
                         let full = || StorageError::full("the batch needs more rows than are free");
                         room = room.checked_sub(1).ok_or_else(full)?;
                     }
                 }
-                None => room = room.saturating_add(self.find(namespace, key).is_some() as usize),
+                None => room = room.saturating_add(present as usize),
             }
         }
         for (key, value) in ops {

@@ -1,18 +1,22 @@
 //! The storage: namespace, key and JSON value, the only way to a database.
 //!
 //! The kernel does not store. It carries requests to the one storage actor, which runs [`serve`]
-//! over an implementation of [`Storage`]: SQLite on a host, flash on a chip, [`MemoryStorage`]
-//! in tests. Every namespace belongs to the plugin of that name; others ask that plugin, or are
+//! over an implementation of [`Storage`]: SQLite on a host, flash on a chip (feature
+//! `flash`), [`MemoryStorage`] in tests. Every namespace belongs to the plugin of that name; others ask that plugin, or are
 //! granted reading in their metadata. The operator may use all of them.
 
 mod api;
 mod errors;
+#[cfg(feature = "flash")]
+pub mod flash;
 mod memory;
 mod request;
 mod serve;
 
 pub use api::{BatchOp, MAX_BATCH, Namespace, StorageApi};
 pub use errors::StorageError;
+#[cfg(feature = "flash")]
+pub use flash::FlashStorage;
 pub use memory::MemoryStorage;
 pub(crate) use request::Request;
 pub use request::{Names, Ops, Page};

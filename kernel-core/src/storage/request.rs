@@ -7,7 +7,7 @@
 //!   more(1)  len(1) name  …          the reply to a list
 //! ```
 
-use super::Op;
+use super::{BatchOp, Op};
 use crate::id::CallId;
 use crate::json::Json;
 
@@ -33,6 +33,28 @@ impl Request<'_> {
 /// Iterate to get each key with its value, or `None` for a deletion.
 #[derive(Clone, Copy, Debug)]
 pub struct Ops<'b>(pub(crate) &'b [u8]);
+
+impl<'b> Ops<'b> {
+    /// The operations as a storage gets them, put into `buf`; `None` when they do not fit, or a key
+    /// is longer than 255 bytes. For testing a [`Storage`](super::Storage) without a kernel.
+    pub fn new(ops: &[BatchOp<'_>], buf: &'b mut [u8]) -> Option<Self> {
+        let mut len = 0;
+        for op in ops {
+            let (key, value) = match op {
+                BatchOp::Set(key, value) => (*key, Some(value.as_bytes())),
+                BatchOp::Delete(key) => (*key, None),
+            };
+            u8::try_from(key.len()).ok()?;
+            let head = op_head(key.len(), value.map(<[u8]>::len));
+            for piece in [&head, key.as_bytes(), value.unwrap_or(&[])] {
+                let (to, _) = buf.get_mut(len..)?.split_at_mut_checked(piece.len())?;
+                to.copy_from_slice(piece);
+                len = len.saturating_add(piece.len());
+            }
+        }
+        buf.get(..len).map(Ops)
+    }
+}
 
 /// The bytes before an operation's key and value.
 pub(crate) const OP_HEAD: usize = 6;
@@ -67,7 +89,8 @@ pub struct Names<'b> {
 }
 
 impl<'b> Names<'b> {
-    pub(crate) fn new(buf: &'b mut [u8], limit: usize) -> Self {
+    /// An empty page of at most `limit` names, in `buf`: a byte, and one more for each name.
+    pub fn new(buf: &'b mut [u8], limit: usize) -> Self {
         let mut names = Names {
             buf,
             len: 0,
@@ -97,7 +120,8 @@ impl<'b> Names<'b> {
         true
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The page for [`Page::new`].
+    pub fn as_bytes(&self) -> &[u8] {
         self.buf.get(..self.len).unwrap_or(&[])
     }
 }
