@@ -2,12 +2,14 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host
+#   tests/run.sh SECTION...    only these: lint unit host mcu
+#
+# CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host)
-CHIP=thumbv6m-none-eabi
+SECTIONS=(lint unit host mcu)
+CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 NO_STD=(-p kernel-core -p example)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -23,7 +25,10 @@ need_rust() {
     for component in rustfmt clippy; do
         rustup component list --installed | grep -q "^$component" || rustup component add "$component"
     done
-    rustup target list --installed | grep -qx "$CHIP" || rustup target add "$CHIP"
+    local chip
+    for chip in "${CHIPS[@]}"; do
+        rustup target list --installed | grep -qx "$chip" || rustup target add "$chip"
+    done
 }
 
 install_package() {
@@ -40,9 +45,12 @@ section_lint() {
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
-    say "no_std on $CHIP"
-    cargo build "${NO_STD[@]}" --target "$CHIP" --locked
-    cargo build -p kernel-core --features link --target "$CHIP" --locked
+    local chip
+    for chip in "${CHIPS[@]}"; do
+        say "no_std on $chip"
+        cargo build "${NO_STD[@]}" --target "$chip" --locked
+        cargo build -p kernel-core --features link,flash --target "$chip" --locked
+    done
 }
 
 section_unit() {
@@ -53,6 +61,20 @@ section_unit() {
 section_host() {
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std -p tests --all-features --locked
+}
+
+section_mcu() {
+    if [ "${CORE_RUNTIME_SKIP_MCU:-}" = 1 ]; then
+        say "SKIPPED by CORE_RUNTIME_SKIP_MCU=1: nothing was run on the emulated boards"
+        return 0
+    fi
+    local qemu=${QEMU_SYSTEM_ARM:-qemu-system-arm}
+    command -v "$qemu" >/dev/null || [ -n "${QEMU_SYSTEM_ARM:-}" ] || install_package qemu-system-arm
+    command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
+    say "firmware"
+    (cd kernel-core/examples/mcu && cargo fmt --check)
+    say "emulated boards"
+    "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --ignored --nocapture
 }
 
 main() {

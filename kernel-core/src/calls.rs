@@ -19,7 +19,7 @@ use crate::id::{CallId, PluginId};
 use crate::kernel::{Core, keep_waker};
 use crate::log::PluginSet;
 use crate::registry::CallError;
-use crate::storage::Op;
+use crate::storage::{Done, Op};
 use crate::table::{Link, Usage, linkable};
 
 /// Where a call is.
@@ -69,6 +69,8 @@ pub struct CallSlot {
     /// The event log's next sequence number when the call came in: its place in the callee's queue.
     pub(crate) arrival: u64,
     len: u32,
+    /// A write that is carried out and not committed: what it is to be answered with.
+    pub(crate) staged: Option<Done>,
     waker: Option<Waker>,
     link: Link,
 }
@@ -85,6 +87,7 @@ impl Empty for CallSlot {
         started: 0,
         arrival: 0,
         len: 0,
+        staged: None,
         waker: None,
         link: Link::NONE,
     };

@@ -99,10 +99,8 @@ impl Kernel {
             wakes: Vec::new(),
         };
         self.0.with(&mut waking);
-        if !waking.wakes.is_empty() {
-            for waker in waking.wakes {
-                waker.wake();
-            }
+        while let Some(waker) = waking.wakes.pop() {
+            waker.wake();
         }
     }
 }

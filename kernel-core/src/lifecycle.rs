@@ -239,6 +239,11 @@ impl PluginSlot {
         }
     }
 
+    /// The life that the plugin which is installed now began with.
+    pub(crate) fn first_life(&self) -> u16 {
+        self.first_life
+    }
+
     /// True when `life` is a life of the plugin that is installed now.
     fn was(&self, life: u16) -> bool {
         life.wrapping_sub(self.first_life) <= self.life.wrapping_sub(self.first_life)

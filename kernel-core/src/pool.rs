@@ -52,7 +52,9 @@ impl Pool {
 
     /// How many blocks `len` bytes take.
     pub(crate) fn blocks(&self, len: usize) -> usize {
-        len.div_ceil(self.size)
+        len.saturating_add(self.size.wrapping_sub(1))
+            .checked_div(self.size)
+            .unwrap_or(0)
     }
 
     /// How many blocks are free.
@@ -69,9 +71,9 @@ impl Pool {
         // From the end, so that each block links to the one after it.
         let mut rest = value;
         while !rest.is_empty() {
-            let tail = match rest.len() % self.size {
-                0 => self.size,
-                part => part,
+            let tail = match rest.len().checked_rem(self.size) {
+                None | Some(0) => self.size,
+                Some(part) => part,
             };
             let (head, piece) = rest.split_at_checked(rest.len().saturating_sub(tail))?;
             let index = self.take()?;

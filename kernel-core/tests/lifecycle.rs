@@ -399,3 +399,62 @@ fn each_step_is_an_event_and_the_runtime_says_how_it_is() {
     house.tasks.run(kernel, house.runtime.shutdown(SECOND));
     assert_eq!(status(), "\"stopped\"");
 }
+
+#[test]
+fn one_that_was_only_asked_to_start_does_not_begin_after_a_shutdown_has() {
+    let mut house = House::new();
+    house.add("late", &[], "");
+    house.tasks.settle();
+    let (runtime, kernel) = (house.runtime, house.runtime.kernel());
+    // Its task has not run since.
+    drop(support::poll_once(runtime.plugins().start("late")));
+    let down = house.tasks.run(kernel, runtime.shutdown(SECOND));
+    assert!(down.late.is_empty() && down.storage_closed, "{down:?}");
+    house.tasks.settle();
+    assert_eq!(house.notes.take(), [""; 0]);
+    assert_eq!(runtime.plugins().state("late"), Some(Unloaded));
+}
+
+#[test]
+fn no_command_leads_up_once_the_runtime_shuts_down() {
+    let mut house = House::new();
+    for name in ["unloaded", "loaded", "stopped"] {
+        house.add(name, &[], "");
+    }
+    house.ask("loaded", "load").unwrap();
+    house.ask("stopped", "start").unwrap();
+    house.ask("stopped", "stop").unwrap();
+    let runtime = house.runtime;
+    let mut down = Box::pin(runtime.shutdown(SECOND * 4));
+    assert!(support::poll_once(down.as_mut()).is_none());
+    for name in ["unloaded", "loaded", "stopped"] {
+        assert_eq!(
+            house.ask(name, "reload"),
+            Err(ManageError::ShuttingDown),
+            "{name}"
+        );
+    }
+    assert!(house.tasks.run(runtime.kernel(), down).late.is_empty());
+    assert_eq!(runtime.plugins().state("loaded"), Some(Unloaded));
+}
+
+#[test]
+fn a_command_that_another_one_overtakes_is_told_at_once() {
+    let mut house = House::new();
+    house.add("p", &[], "");
+    let (runtime, kernel) = (house.runtime, house.runtime.kernel());
+    let manager = runtime.plugins();
+    let begun = now();
+    let mut start = Box::pin(manager.start("p"));
+    assert!(support::poll_once(start.as_mut()).is_none());
+    drop(support::poll_once(manager.load("p")));
+    assert_eq!(house.tasks.run(kernel, start), Err(ManageError::Superseded));
+    assert_eq!(now(), begun, "nobody waited for it");
+    house.tasks.settle();
+    assert_eq!(manager.state("p"), Some(Loaded));
+
+    let mut start = Box::pin(manager.start("p"));
+    assert!(support::poll_once(start.as_mut()).is_none());
+    assert!(support::poll_once(runtime.shutdown(SECOND)).is_none());
+    assert_eq!(house.tasks.run(kernel, start), Err(ManageError::ShuttingDown));
+}

@@ -10,7 +10,10 @@ mod session;
 
 use embedded_io_async::Write as _;
 use kernel_core::storage::Page;
-use kernel_core::{Capacities, Cause, PluginState};
+use std::time::Duration;
+
+use kernel_core::bus::{Overflow, Tap, Tapped};
+use kernel_core::{Capacities, Cause, PluginMetadata, PluginState};
 use pipe::pipe;
 use session::*;
 
@@ -295,4 +298,81 @@ fn dropping_the_client_cancels_its_calls() {
     tasks.settle();
     assert!(ended.get());
     assert_eq!(runtime.metrics().calls.used, 0);
+}
+
+#[test]
+fn a_publish_that_waits_is_no_refused_one_and_keeps_its_cause() {
+    let (runtime, mut tasks) = start(&Capacities {
+        log_bytes: 512,
+        ..Capacities::DEFAULT
+    });
+    let kernel = runtime.kernel();
+    let mut slow = support::ByHand::started(
+        &runtime,
+        PluginMetadata {
+            overflow: Overflow::Block,
+            ..PluginMetadata::new("slow", "1.0.0")
+        },
+    );
+    slow.cx().subscribe("slow.in").unwrap();
+    while runtime.bus().try_publish("slow.in", support::json("1")).is_ok() {}
+    let refused = runtime.metrics().refused;
+    tasks.spawn(async move {
+        kernel.sleep(Duration::from_millis(10)).await.unwrap();
+        loop {
+            slow.mailbox.next(&mut [0; 64]).await;
+        }
+    });
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let publish = Request::Publish {
+            topic: "slow.in",
+            payload: Raw(b"2"),
+            cause: Cause::Event(1),
+        };
+        ask!(client, publish, Reply::Count(1));
+    });
+    let metrics = runtime.metrics();
+    assert_eq!(metrics.refused, refused, "it was published");
+    let mut tap = Tap::open(kernel, Some(metrics.next_seq - 1)).unwrap();
+    match tap.try_next(&mut [0; 64]) {
+        Some(Tapped::Record(record)) => {
+            assert_eq!((record.payload, record.cause), (&b"2"[..], Cause::Event(1)))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_name_longer_than_any_plugins_is_nobodys() {
+    const NAME: &str = "a-name-of-thirty-two-bytes-plugi";
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let meta = PluginMetadata::new(NAME, "1.0.0");
+    runtime.plugins().install(support::metadata(meta)).unwrap();
+    let (mut client, _) = connect(&mut tasks, runtime.kernel(), IDENTITY, 1024);
+    tasks.run(runtime.kernel(), async {
+        open(&mut client).await;
+        let plugin = concat!("a-name-of-thirty-two-bytes-plugi", "n");
+        let manage = Request::Manage {
+            action: Action::Stop,
+            plugin,
+        };
+        ask!(
+            client,
+            manage,
+            Reply::Failed(Failure {
+                code: "not_found",
+                ..
+            })
+        );
+        ask!(
+            client,
+            Request::Manage {
+                action: Action::Stop,
+                plugin: NAME
+            },
+            Reply::PluginState(PluginState::Unloaded)
+        );
+    });
 }

@@ -1,4 +1,8 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
+//!
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator.
+
+pub mod mcu;
 
 /// The README's Rust code is compiled as a test.
 #[cfg(doctest)]

@@ -47,11 +47,22 @@ impl EventBus {
         payload: Json<'_>,
         limit: Duration,
     ) -> Result<usize, PublishError> {
+        self.publish_because(None, topic, payload, limit).await
+    }
+
+    /// [`EventBus::publish_within`] with what led to the event, where that is not what the plugin does now.
+    pub(crate) async fn publish_because(
+        &self,
+        cause: Option<Cause>,
+        topic: &str,
+        payload: Json<'_>,
+        limit: Duration,
+    ) -> Result<usize, PublishError> {
         let mut subscriber = PluginId::KERNEL;
         let outcome = self
             .kernel
             .wait(On::Space, self.kernel.deadline(limit), |core| {
-                let cause = core.plugins.cause_of(self.who);
+                let cause = cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
                 let payload: &[&[u8]] = &[payload.as_bytes()];
                 match core.try_route(&Draft::new(self.who, cause, topic, payload), false) {
                     Err(PublishError::Full { subscriber: slow }) => {

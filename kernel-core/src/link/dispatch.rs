@@ -11,13 +11,14 @@ use super::raw::Raw;
 use super::remote::Remote;
 use super::session::{Flight, Job, Kind, Session};
 use super::watch::Watch;
-use crate::bus::{Draft, EventBus, PublishError, Tap};
+use crate::bus::{EventBus, PUBLISH_TIMEOUT, Tap};
 use crate::calls::{Phase, What};
 use crate::error::{Error, push_cut};
 use crate::id::CallId;
 use crate::json::Json;
 use crate::kernel::Core;
 use crate::log::PluginSet;
+use crate::plugin::ManageError;
 use crate::registry::{Service as NewService, ServiceRegistry};
 use crate::state::Write;
 use crate::storage::{Op, StorageApi, StorageError};
@@ -130,15 +131,9 @@ impl Session<'_> {
                 let Some(payload) = self.json(id, payload) else {
                     return;
                 };
-                let now = kernel.with(|core| {
-                    let pieces: &[&[u8]] = &[payload.as_bytes()];
-                    core.publish(&Draft::new(who, cause, topic, pieces), false)
-                        .map(|(_, count)| count)
-                });
-                let outcome = match now {
-                    Err(PublishError::Full { .. }) => EventBus { kernel, who }.publish(topic, payload).await,
-                    done => done,
-                };
+                let outcome = EventBus { kernel, who }
+                    .publish_because(Some(cause), topic, payload, PUBLISH_TIMEOUT)
+                    .await;
                 self.until_ready().await;
                 match outcome {
                     Ok(count) => self.reply(id, Reply::Count(count as u64)),
@@ -162,6 +157,10 @@ impl Session<'_> {
             Request::Health => self.reply(id, Reply::Health(self.runtime().health())),
             Request::Metrics => self.reply(id, Reply::Metrics(self.runtime().metrics())),
             Request::Manage { action, plugin } => {
+                let Ok(name) = String::try_from(plugin) else {
+                    // Longer than any plugin's name; cut, it might be another's.
+                    return self.fail(id, ManageError::NotFound.code(), &ManageError::NotFound);
+                };
                 poll_fn(|_| {
                     if self.job.borrow().is_none() {
                         Poll::Ready(())
@@ -170,8 +169,6 @@ impl Session<'_> {
                     }
                 })
                 .await;
-                let mut name = String::new();
-                push_cut(&mut name, plugin);
                 *self.job.borrow_mut() = Some(Job {
                     id,
                     action,

@@ -61,6 +61,8 @@ pub enum ManageError {
         /// Its size.
         capacity: usize,
     },
+    /// Another command leads the plugin elsewhere since.
+    Superseded,
     /// The runtime is shutting down.
     ShuttingDown,
     /// The kernel's lock could not be taken.
@@ -81,6 +83,7 @@ impl ManageError {
             ManageError::Needed { .. } => "needed",
             ManageError::Failed(error) => error.code(),
             ManageError::Timeout => "timeout",
+            ManageError::Superseded => "superseded",
             ManageError::ShuttingDown => "shutting_down",
             ManageError::Unavailable => "unavailable",
         }
@@ -122,6 +125,9 @@ impl core::fmt::Display for ManageError {
             }
             ManageError::Failed(error) => error.fmt(f),
             ManageError::Timeout => f.write_str("the plugin did not get there in time"),
+            ManageError::Superseded => {
+                f.write_str("another command leads the plugin elsewhere since: see its state, and ask again")
+            }
             ManageError::Waits { capacity } => {
                 write!(f, "{capacity} tasks wait already: raise the capacity `waits`")
             }
@@ -340,32 +346,36 @@ impl PluginManager {
 
     /// Sets the goal and waits until the plugin is there.
     pub(crate) async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, ManageError> {
-        let due = self.aim(index, goal);
-        let reached = |core: &mut Core| core.reached(index, goal);
-        match self.kernel.wait(On::Lifecycle, due, reached).await {
+        let aim = self.aim(index, goal)?;
+        let reached = |core: &mut Core| core.reached(aim, goal);
+        match self.kernel.wait(On::Lifecycle, aim.due, reached).await {
             Ok(result) => result,
             Err(WaitError::Full { capacity }) => Err(ManageError::Waits { capacity }),
             Err(WaitError::Timeout) => Err(ManageError::Timeout),
         }
     }
 
-    /// Sets the goal; gives the time until which to wait for it.
-    fn aim(&self, index: usize, goal: PluginState) -> u64 {
-        self.kernel
-            .with(|core| {
-                let limit = core
-                    .plugins
-                    .at(index)
-                    .map_or(0, |slot| micros(slot.metadata().hook_timeout));
-                // Two steps at most, and a hook that ends at its own deadline should be what is seen.
-                let due = core
-                    .now()
-                    .saturating_add(limit.saturating_mul(2))
-                    .saturating_add(250_000);
-                core.set_goal(index, goal, due);
-                Some(due.saturating_add(250_000))
+    /// Sets the goal; none that leads up once the runtime shuts down.
+    fn aim(&self, index: usize, goal: PluginState) -> Result<Aim, ManageError> {
+        self.kernel.with(|core| {
+            if core.shutting_down && matches!(goal, PluginState::Loaded | PluginState::Started) {
+                return Err(ManageError::ShuttingDown);
+            }
+            let slot = core.plugins.at(index).ok_or(ManageError::NotFound)?;
+            let installed = slot.first_life();
+            let limit = micros(slot.metadata().hook_timeout);
+            // Two steps at most, and a hook that ends at its own deadline should be what is seen.
+            let due = core
+                .now()
+                .saturating_add(limit.saturating_mul(2))
+                .saturating_add(250_000);
+            core.set_goal(index, goal, due);
+            Ok(Aim {
+                index,
+                installed,
+                due: due.saturating_add(250_000),
             })
-            .unwrap_or(0)
+        })
     }
 
     /// Starts all installed plugins, providers first; `failed` gets those that did not start. One
@@ -383,11 +393,15 @@ impl PluginManager {
             });
             let Some(index) = next else { break };
             tried.insert(index);
-            let due = self.aim(index, PluginState::Started);
-            let reached = |core: &mut Core| core.reached(index, PluginState::Started);
-            match self.kernel.wait_reserved(On::Lifecycle, due, reached).await {
-                Ok(Ok(_)) => {}
-                _ => failed.insert(index),
+            let reached = match self.aim(index, PluginState::Started) {
+                Ok(aim) => {
+                    let reached = |core: &mut Core| core.reached(aim, PluginState::Started);
+                    self.kernel.wait_reserved(On::Lifecycle, aim.due, reached).await
+                }
+                Err(error) => Ok(Err(error)),
+            };
+            if !matches!(reached, Ok(Ok(_))) {
+                failed.insert(index);
             }
         }
         let slots = self
@@ -417,7 +431,10 @@ impl PluginManager {
                     let mut level = PluginSet::default();
                     for index in core.plugins.indices() {
                         let up = core.plugins.at(index).is_some_and(|slot| {
-                            slot.state != PluginState::Unloaded || slot.hook != Hook::Idle
+                            // One that is only asked to go up has not begun, and must not.
+                            slot.state != PluginState::Unloaded
+                                || slot.hook != Hook::Idle
+                                || slot.goal != PluginState::Unloaded
                         });
                         if up && !late.contains(index) && core.started_dependent(index).is_none() {
                             level.insert(index);
@@ -477,6 +494,16 @@ impl PluginManager {
     }
 }
 
+/// A plugin on its way to a goal.
+#[derive(Clone, Copy)]
+struct Aim {
+    index: usize,
+    /// The life it was installed with: another plugin may get the slot meanwhile.
+    installed: u16,
+    /// Until when to wait for it.
+    due: u64,
+}
+
 impl Core {
     /// What is known of the plugin in slot `index`.
     pub(crate) fn plugin_info(&self, index: usize) -> Option<PluginInfo<'_>> {
@@ -512,9 +539,16 @@ impl Core {
         name
     }
 
-    /// How the plugin got to `goal`, or that it failed on the way; `None` while neither is so.
-    fn reached(&self, index: usize, goal: PluginState) -> Option<Result<PluginState, ManageError>> {
-        let slot = self.plugins.at(index)?;
+    /// How the plugin got to `goal`, or why it never will; `None` while neither is so.
+    fn reached(&self, aim: Aim, goal: PluginState) -> Option<Result<PluginState, ManageError>> {
+        let index = aim.index;
+        let Some(slot) = self
+            .plugins
+            .at(index)
+            .filter(|slot| slot.first_life() == aim.installed)
+        else {
+            return Some(Err(ManageError::NotFound));
+        };
         match slot.state {
             state if state == goal && !slot.hook.is_step() => Some(Ok(state)),
             PluginState::Failed
@@ -524,6 +558,8 @@ impl Core {
                 let (code, message) = self.plugins.error(index);
                 Some(Err(ManageError::Failed(Error::new(code, message))))
             }
+            _ if slot.goal != goal && self.shutting_down => Some(Err(ManageError::ShuttingDown)),
+            _ if slot.goal != goal => Some(Err(ManageError::Superseded)),
             _ => None,
         }
     }

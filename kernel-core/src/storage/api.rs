@@ -132,7 +132,10 @@ impl Namespace<'_> {
     /// See [`StorageError`].
     pub async fn transaction(&self, ops: &[BatchOp<'_>]) -> Result<(), StorageError> {
         let mut heads = [[0u8; super::request::OP_HEAD]; MAX_BATCH];
-        let mut pieces: heapless::Vec<&[u8], { MAX_BATCH * 3 }> = heapless::Vec::new();
+        let mut pieces: heapless::Vec<&[u8], { MAX_BATCH * 3 + 2 }> = heapless::Vec::new();
+        check(self.name, MAX_NAMESPACE)?;
+        // There is room for these, and for three pieces an operation.
+        let _ = pieces.extend_from_slice(&[self.name.as_bytes(), b""]);
         if ops.len() > MAX_BATCH {
             return Err(StorageError::TooLarge {
                 len: ops.len(),
@@ -155,7 +158,7 @@ impl Namespace<'_> {
             // Three pieces an operation, and no more operations than were counted above.
             let _ = pieces.extend_from_slice(&[head, key.as_bytes(), value]);
         }
-        self.begin(Op::Batch, "", &pieces, None)?.answer(&mut []).await?;
+        self.enter(Op::Batch, 0, &pieces, None)?.answer(&mut []).await?;
         Ok(())
     }
 
@@ -213,17 +216,27 @@ impl Namespace<'_> {
         if named || !key.is_empty() {
             check(key, MAX_KEY)?;
         }
-        let mut pieces = heapless::Vec::<&[u8], { MAX_BATCH * 3 + 2 }>::new();
-        let fits = pieces
+        // As few as most requests have: a chip's stack is small.
+        let mut few = heapless::Vec::<&[u8], 4>::new();
+        let fits = few
             .extend_from_slice(&[self.name.as_bytes(), key.as_bytes()])
             .is_ok()
-            && pieces.extend_from_slice(value).is_ok();
+            && few.extend_from_slice(value).is_ok();
         if !fits {
-            return Err(StorageError::TooLarge {
-                len: value.len(),
-                max: MAX_BATCH,
-            });
+            let (len, max) = (value.len(), few.capacity().saturating_sub(2));
+            return Err(StorageError::TooLarge { len, max });
         }
+        self.enter(op, key.len(), &few, limit)
+    }
+
+    /// Hands a checked request to the storage: its pieces begin with namespace and key.
+    fn enter(
+        &self,
+        op: Op,
+        key: usize,
+        pieces: &[&[u8]],
+        limit: Option<Duration>,
+    ) -> Result<PendingCall, StorageError> {
         self.kernel.with(|core| {
             core.may_store(self.who, self.name, op)?;
             let call = NewCall {
@@ -232,12 +245,12 @@ impl Namespace<'_> {
                 what: What::Storage {
                     op,
                     namespace: self.name.len() as u8,
-                    key: key.len() as u16,
+                    key: key as u16,
                 },
                 parent: core.plugins.answering(self.who),
                 limit: limit.map(micros),
             };
-            let id = core.begin_call(call, &pieces)?;
+            let id = core.begin_call(call, pieces)?;
             Ok(PendingCall {
                 kernel: self.kernel,
                 id,

@@ -82,7 +82,12 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS
     fn remove(&mut self, namespace: &str, key: &str) -> bool {
         match self.find(namespace, key) {
             Some(index) => {
-                self.rows.swap_remove(index);
+                // The last one takes its place, unless it is the last.
+                if let Some(last) = self.rows.pop()
+                    && let Some(row) = self.rows.get_mut(index)
+                {
+                    *row = last;
+                }
                 true
             }
             None => false,

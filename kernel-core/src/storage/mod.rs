@@ -20,6 +20,7 @@ pub use flash::FlashStorage;
 pub use memory::MemoryStorage;
 pub(crate) use request::Request;
 pub use request::{Names, Ops, Page};
+pub(crate) use serve::Done;
 pub use serve::serve;
 
 use crate::json::Json;
@@ -55,7 +56,7 @@ pub(crate) enum Op {
     reason = "served by one task; a Send bound would bar chips"
 )]
 pub trait Storage {
-    /// How many requests may share a commit; more than 256 are not used.
+    /// How many requests may share a commit.
     const GROUP: usize = 1;
 
     /// A group of writes begins.

@@ -3,17 +3,12 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use heapless::Vec;
-
 use super::request::Names;
 use super::{Op, Ops, Request, Storage, StorageError};
 use crate::calls::{Outcome, What};
 use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::kernel::{Core, Kernel, keep_waker};
-
-/// The most requests that share a commit.
-const MAX_GROUP: usize = 256;
 
 /// Runs the storage until the runtime closes it ([`CoreRuntime::shutdown`](crate::CoreRuntime)
 /// does, after all plugins have stopped), every request that came before then answered.
@@ -50,8 +45,8 @@ pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) 
 }
 
 /// What a write answers with once it is durable.
-#[derive(Clone, Copy)]
-enum Done {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done {
     Yes,
     Absent,
     Count(u32),
@@ -61,26 +56,28 @@ enum Done {
 ///
 /// When the commit fails, each of them is carried out again by itself, so that one write that
 /// cannot be stored does not take the others with it.
+///
+/// What each is to be answered with waits in its call, so that a group takes no memory here.
 async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input: &mut [u8]) {
-    let mut done: Vec<(CallId, Done), MAX_GROUP> = Vec::new();
     if let Err(error) = storage.begin().await {
         return answer_with(kernel, first, Err(error));
     }
+    let mut count = 0usize;
     let mut failed = None;
     let mut id = Some(first);
     while let Some(call) = id {
         // The first request is in the buffer already; reading it again costs one copy a group.
         if let Some(request) = kernel.with(|core| copy_request(core, call, input)) {
+            count = count.wrapping_add(1);
             match write(storage, &request).await {
-                // There is room: the loop ends when it is full.
-                Ok(how) => done.push((call, how)).unwrap_or(()),
+                Ok(how) => kernel.with(|core| core.stage(call, how)),
                 Err(error) => {
                     failed = Some((call, error));
                     break;
                 }
             }
         }
-        if done.len() >= S::GROUP.min(MAX_GROUP) {
+        if count >= S::GROUP {
             break;
         }
         id = kernel.with(|core| {
@@ -89,29 +86,19 @@ async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input
             Some(next)
         });
     }
-    match storage.commit().await {
-        Ok(()) => {
-            for (call, how) in done {
-                acknowledge(kernel, call, how);
-            }
-            if let Some((call, error)) = failed {
-                answer_with(kernel, call, Err(error));
-            }
+    let committed = storage.commit().await;
+    while let Some((call, how)) = kernel.with(|core| core.unstage()) {
+        match &committed {
+            Ok(()) => acknowledge(kernel, call, how),
+            // It was alone already.
+            Err(error) if count == 1 => answer_with(kernel, call, Err(error.clone())),
+            Err(_) => alone(kernel, storage, call, input).await,
         }
-        Err(error) => {
-            let mut calls = done
-                .iter()
-                .map(|(call, _)| *call)
-                .chain(failed.map(|(call, _)| call));
-            if calls.clone().count() > 1 {
-                for call in calls {
-                    alone(kernel, storage, call, input).await;
-                }
-            } else if let Some(call) = calls.next() {
-                // It was alone already.
-                answer_with(kernel, call, Err(error));
-            }
-        }
+    }
+    match (failed, committed) {
+        (Some((call, _)), Err(_)) if count > 1 => alone(kernel, storage, call, input).await,
+        (Some((call, error)), _) => answer_with(kernel, call, Err(error)),
+        (None, _) => {}
     }
 }
 
@@ -288,6 +275,21 @@ impl Core {
         self.storage_closing = true;
         let waker = self.calls.storage_waker.take();
         self.wake(waker);
+    }
+
+    /// A write was carried out; it is answered after the commit.
+    fn stage(&mut self, id: CallId, how: Done) {
+        if let Some(slot) = self.calls.get_mut(id) {
+            slot.staged = Some(how);
+        }
+    }
+
+    /// A write that waits for its answer.
+    fn unstage(&mut self) -> Option<(CallId, Done)> {
+        (0..self.calls.extent()).find_map(|index| {
+            let id = self.calls.at(index)?.0;
+            Some((id, self.calls.get_mut(id)?.staged.take()?))
+        })
     }
 
     fn is_write(&self, id: CallId) -> bool {

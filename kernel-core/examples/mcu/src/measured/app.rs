@@ -1,0 +1,114 @@
+//! With the kernel: one plugin that uses each part of it, and an operator that calls the plugin
+//! for each byte that comes over the line.
+
+use core::time::Duration;
+
+use embassy_executor::Spawner;
+use embedded_io_async::{Read, Write};
+use kernel_core::storage::MemoryStorage;
+use kernel_core::{
+    Context, CoreRuntime, Error, Event, Installed, Kernel, Plugin, PluginMetadata, Replied, Reply, Request,
+    Service, drive, json_literal,
+};
+
+use super::{buffers, halt, parts, sleep_until};
+use crate::executor;
+use crate::uart::{self, Reader, Writer};
+
+struct App;
+
+impl Plugin for App {
+    const METADATA: PluginMetadata = PluginMetadata::new("app", "1");
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.subscribe("app.*")?;
+        cx.register(Service::new("app.echo"))?;
+        Ok(())
+    }
+
+    async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.set_interval(Duration::from_secs(1));
+        let mut buf = [0; 8];
+        let storage = cx.storage("app");
+        if storage.get("on", &mut buf).await?.is_none() {
+            storage.set("on", json_literal!("1")).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.publish("app.tick", json_literal!("1")).await?;
+        Ok(())
+    }
+
+    async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
+        let state = cx.state();
+        let mut buf = [0; 8];
+        if state.get("app.a", &mut buf)?.is_none() {
+            state.set_with_ttl("app.a", event.payload(), Duration::from_secs(2))?;
+        }
+        state.set("app.b", event.payload())?;
+        state.update(&[
+            ("app.c".into(), event.payload()),
+            ("app.d".into(), event.payload()),
+        ])?;
+        Ok(())
+    }
+
+    async fn on_call(&mut self, _: &Context, call: Request<'_>, reply: Reply<'_>) -> Result<Replied, Error> {
+        reply.raw(call.args())
+    }
+}
+
+#[embassy_executor::task]
+async fn run_plugin(installed: Installed, buf: &'static mut [u8]) {
+    loop {
+        drive(&mut App, installed, buf).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_timers(kernel: Kernel) {
+    kernel.run_timers(|at| sleep_until(at.as_micros())).await;
+}
+
+#[embassy_executor::task]
+async fn run_storage(kernel: Kernel, buf: &'static mut [u8]) {
+    let mut storage = MemoryStorage::<1, 8, 8>::new();
+    kernel_core::storage::serve(kernel, &mut storage, buf).await;
+}
+
+#[embassy_executor::task]
+async fn operate(runtime: CoreRuntime, mut read: Reader, mut write: Writer, buf: &'static mut [u8]) {
+    runtime.start().await;
+    let mut byte = [0];
+    loop {
+        let Ok(_) = read.read(&mut byte).await;
+        let reply = runtime.services().call("app.echo", json_literal!("1"), buf).await;
+        if let Ok(json) = reply {
+            let Ok(()) = write.write_all(json.as_bytes()).await;
+        }
+    }
+}
+
+fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
+    let buffers = buffers();
+    let app = runtime.plugins().install(&App::METADATA).ok()?;
+    spawner.spawn(run_timers(runtime.kernel()).ok()?);
+    spawner.spawn(run_plugin(app, &mut buffers.plugin).ok()?);
+    spawner.spawn(operate(runtime, line.0, line.1, &mut buffers.reply).ok()?);
+    // Begun last, it runs first: the plugin needs it to start.
+    spawner.spawn(run_storage(runtime.kernel(), &mut buffers.storage).ok()?);
+    Some(())
+}
+
+/// Runs the program on this kernel.
+pub fn run(kernel: Option<Kernel>) -> ! {
+    let line = uart::start(&mut parts());
+    let Some(kernel) = kernel else { halt() };
+    executor::run(|spawner| {
+        if spawn(spawner, CoreRuntime::new(kernel), line).is_none() {
+            halt();
+        }
+    })
+}

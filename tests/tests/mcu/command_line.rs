@@ -1,0 +1,146 @@
+//! The real command line, at a chip: over a Unix socket, TCP, and a terminal, each of which leads to
+//! the emulated serial line.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tests::mcu::{Board, Emulator, is_skipped};
+
+use crate::line::{LIMIT, Node, image};
+
+/// Builds the command in the profile of this test and gives its path.
+fn binary() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "host-std",
+            "--message-format",
+            "json",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "host-std builds");
+    BufReader::new(&*output.stdout)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .expect("host-std has a binary")
+}
+
+/// A chip as its operator reaches it.
+struct Operator {
+    binary: PathBuf,
+    way: Vec<String>,
+}
+
+impl Operator {
+    /// What a command prints.
+    fn try_run(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(&self.binary)
+            .args(arguments)
+            .args(&self.way)
+            .env_remove("RUNTIME_SOCKET")
+            .env_remove("RUNTIME_TCP_TOKEN")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the command runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(format!("{arguments:?}: {}", text(&output.stderr)))
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        self.try_run(arguments).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Waits until the emulated line is there.
+    fn wait(&self) {
+        let until = Instant::now() + LIMIT;
+        while let Err(why) = self.try_run(&["health"]) {
+            assert!(Instant::now() < until, "{why}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn does_everything(&self) {
+        self.wait();
+        let plugins = self.run(&["plugins"]);
+        for plugin in ["example", "sensor", "thermostat", "faulty"] {
+            assert!(plugins.contains(plugin), "{plugins}");
+        }
+        assert_eq!(
+            self.run(&["call", "example.hello", "\"Мир\""]),
+            "\"Привет, Мир!\""
+        );
+        assert_eq!(self.run(&["publish", "example.test", "1"]), "1");
+        let events = self.run(&["watch", "sensor.>", "--count", "5"]);
+        assert_eq!(events.lines().count(), 5, "{events}");
+        assert!(self.run(&["plugin", "stop", "thermostat"]).contains("STOPPED"));
+        assert!(self.run(&["plugin", "start", "thermostat"]).contains("STARTED"));
+        self.run(&["state", "set", "test.key", "[1,2]"]);
+        assert_eq!(self.run(&["state", "get", "test.key"]), "[1,2]");
+        self.run(&["state", "delete", "test.key"]);
+        self.run(&["storage", "set", "test", "key", "3"]);
+        assert_eq!(self.run(&["storage", "get", "test", "key"]), "3");
+        assert!(self.run(&["metrics"]).contains("log_bytes"));
+        assert!(self.run(&["services"]).contains("sensor.read"));
+    }
+}
+
+fn at(way: &[&str]) -> Operator {
+    Operator {
+        binary: binary(),
+        way: way.iter().map(|part| (*part).to_owned()).collect(),
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU: tests/run.sh mcu"]
+fn over_a_unix_socket() {
+    if is_skipped("command line") {
+        return;
+    }
+    let node = Node::start();
+    at(&["--socket", &node.socket().display().to_string()]).does_everything();
+}
+
+#[test]
+#[ignore = "needs QEMU: tests/run.sh mcu"]
+fn over_tcp() {
+    if is_skipped("command line") {
+        return;
+    }
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serial = format!("tcp:{address},server=on,wait=off,nodelay=on");
+    let _emulator = Emulator::start(Board::Mps2, &image(), &["-serial", &serial]).unwrap();
+    at(&["--tcp", &address.to_string()]).does_everything();
+}
+
+#[test]
+#[ignore = "needs QEMU: tests/run.sh mcu"]
+fn over_a_terminal() {
+    if is_skipped("command line") {
+        return;
+    }
+    let arguments = ["-chardev", "pty,id=line", "-serial", "chardev:line"];
+    let emulator = Emulator::start(Board::Mps2, &image(), &arguments).unwrap();
+    let device = emulator
+        .wait_for(
+            |said| Some(said.split_once("redirected to ")?.1.split_once(' ')?.0.to_owned()),
+            LIMIT,
+        )
+        .unwrap();
+    at(&["--serial", &device]).does_everything();
+}

@@ -1,0 +1,47 @@
+//! What the kernel adds to a firmware, and what it must not.
+
+use tests::mcu::{Board, PROFILES, is_skipped, measure, panics_of};
+
+#[test]
+#[ignore = "needs the targets for chips: tests/run.sh mcu"]
+fn the_kernel_does_not_grow() {
+    if is_skipped("footprint") {
+        return;
+    }
+    for board in [Board::Microbit, Board::Mps2] {
+        for profile in PROFILES {
+            let footprint = measure(board, profile).unwrap();
+            assert!(
+                footprint.is_below_ceiling(),
+                "{} {}: {:?}, at most {:?}",
+                board.target(),
+                profile.name,
+                footprint.cost(),
+                profile.ceiling
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the targets for chips: tests/run.sh mcu"]
+fn the_kernel_brings_no_panic_and_no_formatting() {
+    if is_skipped("panics") {
+        return;
+    }
+    let mut found = Vec::new();
+    for board in [Board::Microbit, Board::Mps2] {
+        for profile in PROFILES {
+            let footprint = measure(board, profile).unwrap();
+            for panic in panics_of(&footprint.path, &footprint.image).unwrap() {
+                let line = format!("{} {}: {panic}", board.target(), profile.name);
+                if panic.is_resumption {
+                    println!("not counted, the compiler's guard of a future that is done: {line}");
+                } else {
+                    found.push(line);
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

@@ -1,0 +1,12 @@
+//! The firmware of `kernel-core/examples/mcu` on emulated boards.
+//!
+//! They need QEMU and the compiler's targets for chips, which `tests/run.sh mcu` installs, and are
+//! ignored elsewhere: `cargo test -p tests --test mcu -- --ignored`.
+
+mod bench;
+mod command_line;
+mod footprint;
+mod garbage;
+mod line;
+mod node;
+mod smoke;
