@@ -8,7 +8,8 @@
 //! "timers"    every deadline                        nobody
 //! "link"      operators, inspectors, remote plugins nobody
 //! "watchdog"  watches "plugins"                     nobody
-//! "log"       tells of plugins' states              whoever reads the log
+//! "log"       tells of plugins' states              nobody
+//! "log-lines" writes the log, for the program       whoever reads the log
 //! ```
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use kernel_core::ManageError;
+use kernel_core::json::MAX_DEPTH;
 
 use crate::config::ConfigError;
 use crate::sqlite::OpenError;
@@ -26,7 +27,7 @@ pub enum HostError {
         /// What the kernel answered.
         cause: ManageError,
     },
-    /// A plugin's settings are not JSON.
+    /// A plugin's settings are not JSON as the kernel takes it.
     Settings {
         /// The plugin.
         name: &'static str,
@@ -53,7 +54,7 @@ impl fmt::Display for HostError {
             Self::Plugin { name, cause } => write!(f, "cannot install plugin {name:?}: {cause}"),
             Self::Settings { name, settings } => write!(
                 f,
-                "the settings of plugin {name:?} are {settings:?}; allowed is a JSON object"
+                "the settings of plugin {name:?} are {settings:?}; allowed is a JSON object, nested at most {MAX_DEPTH} deep"
             ),
             Self::Thread { name, cause } => write!(
                 f,

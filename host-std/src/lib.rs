@@ -43,6 +43,7 @@ mod host_error;
 mod kernel_log;
 pub mod link_server;
 pub mod log;
+mod log_lines;
 pub mod memory;
 mod panics;
 pub mod plugins;

@@ -12,8 +12,8 @@ use kernel_core::Kernel;
 use kernel_core::link::{self, End, Failure, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::{JoinSet, LocalSet};
-use tracing::{debug, error, warn};
+use tokio::task::{JoinError, JoinSet, LocalSet};
+use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::config::{Config, TcpConfig};
@@ -21,7 +21,7 @@ use crate::host_error::HostError;
 use crate::unix_socket::{self, SocketError, SocketFile};
 use crate::worker::{Ended, Stop, Worker};
 
-/// Clients at the same time; one more is turned away.
+/// Clients at the same time at one listener; one more is turned away.
 const MAX_SESSIONS: usize = 64;
 
 /// Who answers, for people.
@@ -108,40 +108,74 @@ async fn listen(
         Some((listener, token)) => (Some(TcpListener::from_std(listener)?), Access::Token(token)),
         None => (None, Access::Owner),
     };
-    let mut sessions = JoinSet::new();
+    // Apart, so that strangers at the TCP port do not keep the owner out.
+    let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
     let mut stop = std::pin::pin!(stop.asked());
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
             accepted = unix.accept() => match accepted {
-                Ok((stream, _)) if has_room(&sessions) => {
-                    sessions.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner));
+                Ok((stream, _)) if owners.has_room() => {
+                    owners.running.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner));
                 }
                 Ok((stream, _)) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
             },
             accepted = accept_tcp(tcp.as_ref()) => match accepted {
-                Ok(stream) if has_room(&sessions) => {
-                    sessions.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone()));
+                Ok(stream) if others.has_room() => {
+                    others.running.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone()));
                 }
                 Ok(stream) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
             },
-            Some(ended) = sessions.join_next() => {
-                if let Err(cause) = ended {
-                    error!("a session of the link ended badly: {cause}");
-                }
-            }
+            Some(ended) = owners.running.join_next() => note(ended),
+            Some(ended) = others.running.join_next() => note(ended),
         }
     }
 }
 
-fn has_room(sessions: &JoinSet<()>) -> bool {
-    let room = sessions.len() < MAX_SESSIONS;
-    if !room {
-        warn!("a client of the link was turned away: {MAX_SESSIONS} are connected; close some");
+/// The clients of one listener.
+struct Sessions {
+    listener: &'static str,
+    running: JoinSet<()>,
+    /// Those turned away since there was room.
+    turned_away: u64,
+}
+
+impl Sessions {
+    fn new(listener: &'static str) -> Self {
+        Sessions {
+            listener,
+            running: JoinSet::new(),
+            turned_away: 0,
+        }
     }
-    room
+
+    /// True when one more client may come. A crowd at the door is two lines in the log.
+    fn has_room(&mut self) -> bool {
+        let listener = self.listener;
+        if self.running.len() >= MAX_SESSIONS {
+            if self.turned_away == 0 {
+                warn!(
+                    "a client at {listener} of the link was turned away: {MAX_SESSIONS} are connected; \
+                     close some"
+                );
+            }
+            self.turned_away = self.turned_away.saturating_add(1);
+            return false;
+        }
+        if self.turned_away > 0 {
+            let turned_away = std::mem::take(&mut self.turned_away);
+            info!("there is room again at {listener} of the link; {turned_away} clients were turned away");
+        }
+        true
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(cause) = ended {
+        error!("a session of the link ended badly: {cause}");
+    }
 }
 
 async fn rest(cause: &std::io::Error) {

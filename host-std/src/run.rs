@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 
+use tokio::task::{JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
 use crate::config::Config;
@@ -32,6 +33,12 @@ pub fn run_host(host: HostBuilder, config: Config) -> ExitCode {
         let _ = writeln!(io::stderr(), "core-runtime: {refused}");
         return ExitCode::from(EXIT_CONFIG);
     }
+    let status = run_logged(host, config);
+    log::flush();
+    status
+}
+
+fn run_logged(host: HostBuilder, config: Config) -> ExitCode {
     let reactor = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let reactor = match reactor {
         Ok(reactor) => reactor,
@@ -52,31 +59,50 @@ pub fn run_host(host: HostBuilder, config: Config) -> ExitCode {
 async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownReport, HostError> {
     let mut signals = Signals::listen().map_err(HostError::Reactor)?;
     let (database, socket) = (config.db_path.clone(), config.socket.clone());
-    let host = host.launch(config)?;
-    let signal = tokio::select! {
-        _ = host.start_plugins() => {
-            info!(
-                pid = process::id(),
-                socket = %socket.display(),
-                database = %database.display(),
-                "running"
-            );
-            signals.next().await
+    // Checking a large database takes its time, in which signals are heard.
+    let mut launch = spawn_blocking(move || host.launch(config));
+    let (host, early) = tokio::select! {
+        launched = &mut launch => (returned(launched)?, None),
+        signal = signals.next() => {
+            info!("{signal}: ending once the database is open");
+            tokio::select! {
+                launched = launch => (returned(launched)?, Some(signal)),
+                second = signals.next() => cut_short(second),
+            }
         }
-        signal = signals.next() => signal,
+    };
+    let signal = match early {
+        Some(signal) => signal,
+        None => tokio::select! {
+            _ = host.start_plugins() => {
+                info!(
+                    pid = process::id(),
+                    socket = %socket.display(),
+                    database = %database.display(),
+                    "running"
+                );
+                signals.next().await
+            }
+            signal = signals.next() => signal,
+        },
     };
     info!("{signal}: shutting down");
-    let shutdown = tokio::task::spawn_blocking(move || host.shutdown());
+    let shutdown = spawn_blocking(move || host.shutdown());
     tokio::select! {
-        report = shutdown => match report {
-            Ok(report) => Ok(report),
-            Err(cause) => std::panic::resume_unwind(cause.into_panic()),
-        },
-        second = signals.next() => {
-            warn!("{second}: ending at once");
-            process::exit(EXIT_CUT_SHORT.into());
-        }
+        report = shutdown => Ok(returned(report)),
+        second = signals.next() => cut_short(second),
     }
+}
+
+/// What the blocking task returned; a panic in it goes on here.
+fn returned<T>(task: Result<T, JoinError>) -> T {
+    task.unwrap_or_else(|cause| std::panic::resume_unwind(cause.into_panic()))
+}
+
+fn cut_short(signal: &str) -> ! {
+    warn!("{signal}: ending at once");
+    log::flush();
+    process::exit(EXIT_CUT_SHORT.into());
 }
 
 fn tell(report: &ShutdownReport) {
@@ -94,7 +120,7 @@ fn tell(report: &ShutdownReport) {
 fn refuse(cause: &HostError) -> ExitCode {
     error!("not started: {cause}");
     match cause {
-        HostError::Config(_) => ExitCode::from(EXIT_CONFIG),
+        HostError::Config(_) | HostError::Settings { .. } => ExitCode::from(EXIT_CONFIG),
         _ => ExitCode::FAILURE,
     }
 }

@@ -1,11 +1,14 @@
 //! The program as a process: signals, exit statuses, what it tells.
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use host_std::sqlite::{Database, Options};
 use host_std::{Config, Host, run_host};
 use kernel_core::*;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_core-runtime");
@@ -117,6 +120,75 @@ fn a_reader_of_the_log_that_goes_away_takes_nothing_with_it() {
     ));
     process.signal(Signal::TERM);
     assert_eq!(process.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_reader_of_the_log_that_reads_no_more_holds_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (unread, mut log) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&log).unwrap();
+    fcntl_setfl(&log, flags | OFlags::NONBLOCK).unwrap();
+    while log.write(&[b'\n'; 512]).is_ok() {}
+    fcntl_setfl(&log, flags).unwrap();
+    let mut command = program();
+    command
+        .env("RUNTIME_DB_PATH", dir.path().join("runtime.db"))
+        .stderr(log);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let socket = dir.path().join("runtime.sock");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !socket.exists() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            None if Instant::now() < end => thread::sleep(Duration::from_millis(10)),
+            ended => break ended,
+        }
+    };
+    if ended.is_none() {
+        child.kill().unwrap();
+    }
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
+    assert!(!socket.exists());
+    drop(unread);
+}
+
+#[test]
+fn signals_are_heard_while_the_database_is_being_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runtime.db");
+    drop(Database::open(&path, Options::default()).unwrap());
+    // Another program holds it, so that opening it takes two seconds.
+    let holder = rusqlite::Connection::open(&path).unwrap();
+    holder
+        .execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE")
+        .unwrap();
+    let mut process = Process::start(program(), dir.path());
+    let note = dir.path().join("runtime.db.lock");
+    while fs::metadata(&note).map_or(0, |note| note.len()) == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    process.signal(Signal::TERM);
+    process.until("SIGTERM: ending once the database is open");
+    process.signal(Signal::INT);
+    let (status, log) = process.end();
+    assert_eq!(status, Some(130), "{log}");
+}
+
+#[test]
+fn settings_that_nest_too_deep_are_a_configuration_that_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    let value = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    fs::write(&file, format!("[plugins.example.settings]\na = {value}\n")).unwrap();
+    let mut command = program();
+    command.env("RUNTIME_CONFIG", &file);
+    let (status, log) = Process::start(command, dir.path()).end();
+    assert_eq!(status, Some(2), "{log}");
+    assert!(log.contains("nested at most 32 deep"), "{log}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::time::rfc3339;
 
 /// Anybody's JSON value, as it was written.
 pub(crate) fn value(bytes: &[u8]) -> Result<Box<RawValue>, Failure> {
-    let text = reformat(checked(bytes)?.as_str(), false);
+    let text = reformat(checked(bytes)?, false);
     RawValue::from_string(text).map_err(|_| Failure::unexpected())
 }
 

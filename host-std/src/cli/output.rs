@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use kernel_core::Json;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::exit::Failure;
 
@@ -53,7 +53,7 @@ impl Out {
     /// Somebody's JSON value: laid out on a terminal, else on one line.
     pub(crate) fn value(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let json = checked(bytes)?;
-        let text = reformat(json.as_str(), self.terminal && !self.json);
+        let text = reformat(json, self.terminal && !self.json);
         Ok(writeln!(self.to, "{text}")?)
     }
 
@@ -72,9 +72,13 @@ impl Out {
     }
 }
 
-/// The bytes of a JSON text that came from the runtime.
-pub(crate) fn checked(bytes: &[u8]) -> Result<Json<'_>, Failure> {
-    Json::new(bytes).map_err(|_| Failure::unexpected())
+/// The bytes of a JSON text that came from the runtime. It may nest deeper than what the runtime takes in:
+/// the event of a state's change goes around its value, and a database may be another program's.
+pub(crate) fn checked(bytes: &[u8]) -> Result<&str, Failure> {
+    match serde_json::from_slice::<&RawValue>(bytes) {
+        Ok(json) => Ok(json.get()),
+        Err(_) => Err(Failure::unexpected()),
+    }
 }
 
 /// Where a column's text stands.

@@ -2,13 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Runtime, program, run};
+use crate::support::{Runtime, program, run, until};
 
 const TOKEN: &str = "a token of the right length";
 
@@ -108,4 +108,20 @@ fn a_serial_line_changes_hands_and_survives_noise() {
     assert_eq!(plugins[0]["state"], "STARTED");
     let none = run(program().args(["--serial", "/dev/no-such-line", "health"]), b"").fails(3);
     assert!(none.contains("there is no such device"), "{none}");
+}
+
+#[test]
+fn strangers_at_the_tcp_port_do_not_keep_the_owner_out() {
+    let (runtime, address) = with_tcp();
+    let crowd: Vec<_> = (0..64).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let at_tcp = || {
+        run(
+            program().args(["--tcp", &address, "--token", TOKEN, "health"]),
+            b"",
+        )
+    };
+    assert!(at_tcp().fails(1).starts_with("error[full]: "));
+    runtime.cli(&["health"]).ok();
+    drop(crowd);
+    until("there is room again", || at_tcp().status == 0);
 }

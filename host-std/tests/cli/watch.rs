@@ -153,3 +153,13 @@ fn a_watch_tells_when_the_runtime_ends() {
     let told = all(child.stderr.take().unwrap());
     assert!(told.contains("lost the runtime"), "{told}");
 }
+
+#[test]
+fn the_change_of_a_value_as_deep_as_allowed_is_shown() {
+    let runtime = Runtime::start();
+    let since = next_seq(&runtime);
+    let deep = format!("{}{}", "[".repeat(32), "]".repeat(32));
+    runtime.cli(&["state", "set", "deep", &deep]).ok();
+    let told = runtime.cli(&["watch", "--since", &since, "--count", "1"]).ok();
+    assert!(told.contains(&deep), "{told}");
+}

@@ -84,7 +84,7 @@ mod tests {
             .filter(|argument| argument.is_global_set())
             .map(|argument| argument.get_id().to_string())
             .collect();
-        assert_eq!(globals, ["socket", "json"]);
+        assert_eq!(globals, ["socket", "tcp", "token", "serial", "json"]);
         visit(&command, &globals);
     }
 
