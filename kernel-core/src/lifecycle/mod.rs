@@ -1,0 +1,345 @@
+//! The plugins' slots: lifecycle states, goals, supervision and counters, as data.
+//!
+//! ```text
+//!            load          start           stop           unload
+//! UNLOADED ───────▶ LOADED ───────▶ STARTED ──────▶ STOPPED ───────▶ UNLOADED
+//!                     │                ▲               │
+//!                     │                └───── start ───┘
+//!  any hook that fails, hangs or panics ──▶ FAILED ── restart policy, or start ──▶ LOADED …
+//! ```
+//!
+//! Whoever manages a plugin sets its *goal*; the plugin's own task takes one step at a time
+//! towards it. So a command never runs plugin code, and a plugin that does not obey is seen by its
+//! deadline alone.
+
+mod plugins;
+mod steps;
+mod supervise;
+
+pub(crate) use plugins::Plugins;
+
+use core::task::Waker;
+
+use crate::bus::Overflow;
+use crate::fixed::Empty;
+use crate::id::{Cause, PluginId};
+use crate::json::Json;
+use crate::kernel::keep_waker;
+use crate::log::Position;
+use crate::plugin::PluginMetadata;
+use crate::table::Link;
+#[cfg(feature = "link")]
+use crate::text::Text;
+
+/// Where a plugin is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "link", serde(rename_all = "UPPERCASE"))]
+pub enum PluginState {
+    /// Installed, with nothing running and nothing registered.
+    #[default]
+    Unloaded,
+    /// `on_load` is done.
+    Loaded,
+    /// `on_start` is done: it receives events and calls.
+    Started,
+    /// `on_stop` is done.
+    Stopped,
+    /// A hook failed, hung or panicked; the error is kept.
+    Failed,
+}
+
+impl PluginState {
+    /// The state in capitals, as people and the link see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PluginState::Unloaded => "UNLOADED",
+            PluginState::Loaded => "LOADED",
+            PluginState::Started => "STARTED",
+            PluginState::Stopped => "STOPPED",
+            PluginState::Failed => "FAILED",
+        }
+    }
+}
+
+/// What a plugin's task is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Hook {
+    #[default]
+    Idle,
+    Load,
+    Start,
+    Event,
+    Call,
+    Tick,
+    Stop,
+    Unload,
+}
+
+impl Hook {
+    /// True for a hook that leads from one state to another.
+    pub(crate) const fn is_step(self) -> bool {
+        matches!(self, Hook::Load | Hook::Start | Hook::Stop | Hook::Unload)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Hook::Idle => "idle",
+            Hook::Load => "on_load",
+            Hook::Start => "on_start",
+            Hook::Event => "on_event",
+            Hook::Call => "on_call",
+            Hook::Tick => "on_tick",
+            Hook::Stop => "on_stop",
+            Hook::Unload => "on_unload",
+        }
+    }
+}
+
+/// Counters of one plugin since it was installed. They are as wide as the machine's word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
+pub struct PluginCounters {
+    /// Events delivered to it.
+    pub events: usize,
+    /// Events it lost because it was too slow.
+    pub dropped: usize,
+    /// Unread events now.
+    pub lag: usize,
+    /// The most unread events there ever were.
+    pub lag_high_water: usize,
+    /// Calls it was given to answer.
+    pub calls_in: usize,
+    /// Calls it made.
+    pub calls_out: usize,
+    /// Hooks and handlers that returned an error.
+    pub errors: usize,
+    /// Handlers that took longer than the plugin's budget.
+    pub slow: usize,
+    /// Events, calls and ticks handled.
+    pub handled: usize,
+    /// Microseconds spent handling them.
+    pub busy_micros: u64,
+    /// Microseconds of the slowest one.
+    pub worst_micros: u32,
+    /// Times it was restarted after a failure.
+    pub restarts: usize,
+}
+
+impl PluginCounters {
+    const ZERO: PluginCounters = PluginCounters {
+        events: 0,
+        dropped: 0,
+        lag: 0,
+        lag_high_water: 0,
+        calls_in: 0,
+        calls_out: 0,
+        errors: 0,
+        slow: 0,
+        handled: 0,
+        busy_micros: 0,
+        worst_micros: 0,
+        restarts: 0,
+    };
+}
+
+/// A plugin's slot: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct PluginSlot {
+    pub(crate) meta: Meta,
+    pub(crate) life: u16,
+    /// The life it was installed with: identities from it on are this plugin's.
+    first_life: u16,
+    pub(crate) settings: Option<Json<'static>>,
+    /// It handles one message at a time, so that a call it waits for holds up its mailbox.
+    pub(crate) serial: bool,
+    pub(crate) state: PluginState,
+    pub(crate) goal: PluginState,
+    pub(crate) hook: Hook,
+    /// When the present hook began; with `due`, when it counts as hung.
+    hook_since: u64,
+    due: Option<u64>,
+    /// When the goal must be reached.
+    pub(crate) goal_due: Option<u64>,
+    waker: Option<Waker>,
+    cursor: Position,
+    lost: usize,
+    pub(crate) handling: Cause,
+    pub(crate) queue: (Link, Link),
+    pub(crate) open_calls: u16,
+    pub(crate) interval: u64,
+    pub(crate) next_tick: u64,
+    /// The message before was a tick: one that waits comes before the next tick.
+    pub(crate) ticked: bool,
+    pub(crate) restart_at: Option<u64>,
+    failures: u8,
+    window_start: u64,
+    error: (u8, u8),
+    pub(crate) counters: PluginCounters,
+}
+
+impl Empty for PluginSlot {
+    const EMPTY: Self = PluginSlot {
+        meta: Meta::Vacant,
+        life: 0,
+        first_life: 0,
+        settings: None,
+        serial: false,
+        state: PluginState::Unloaded,
+        goal: PluginState::Unloaded,
+        hook: Hook::Idle,
+        hook_since: 0,
+        due: None,
+        goal_due: None,
+        waker: None,
+        cursor: Position::START,
+        lost: 0,
+        handling: Cause::None,
+        queue: (Link::NONE, Link::NONE),
+        open_calls: 0,
+        interval: 0,
+        next_tick: 0,
+        ticked: false,
+        restart_at: None,
+        failures: 0,
+        window_start: 0,
+        error: (0, 0),
+        counters: PluginCounters::ZERO,
+    };
+}
+
+/// Where a plugin's metadata is.
+#[derive(Debug, Default)]
+pub(crate) enum Meta {
+    #[default]
+    Vacant,
+    Static(&'static PluginMetadata),
+    /// A plugin on the other side of the link.
+    #[cfg(feature = "link")]
+    Remote {
+        name: Text,
+        version: Text,
+        description: Text,
+    },
+}
+
+pub(crate) static REMOTE_DEFAULTS: PluginMetadata = PluginMetadata::new("", "");
+
+impl PluginSlot {
+    /// The metadata, or for a remote plugin the defaults of what it cannot choose.
+    pub(crate) fn metadata(&self) -> &'static PluginMetadata {
+        match self.meta {
+            Meta::Static(metadata) => metadata,
+            _ => &REMOTE_DEFAULTS,
+        }
+    }
+
+    pub(crate) fn id(&self, index: usize) -> PluginId {
+        PluginId {
+            index: index as u8,
+            life: self.life,
+        }
+    }
+
+    /// The life that the plugin which is installed now began with.
+    pub(crate) fn first_life(&self) -> u16 {
+        self.first_life
+    }
+
+    /// True when `life` is a life of the plugin that is installed now.
+    fn was(&self, life: u16) -> bool {
+        life.wrapping_sub(self.first_life) <= self.life.wrapping_sub(self.first_life)
+    }
+
+    /// True while events and calls reach the plugin: from the begin of `on_start` on.
+    pub(crate) fn receiving(&self) -> bool {
+        self.hook == Hook::Start || (self.state == PluginState::Started && self.hook != Hook::Stop)
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        self.metadata().overflow
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.counters.lag
+    }
+
+    pub(crate) fn cursor(&self) -> Position {
+        self.cursor
+    }
+
+    pub(crate) fn set_cursor(&mut self, at: Position) {
+        self.cursor = at;
+    }
+
+    pub(crate) fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
+    }
+
+    pub(crate) fn keep_waker(&mut self, waker: &Waker) {
+        keep_waker(&mut self.waker, waker);
+    }
+
+    /// One more unread event, at `at`.
+    pub(crate) fn mark(&mut self, at: Position) {
+        if self.counters.lag == 0 {
+            self.cursor = at;
+        }
+        self.counters.lag = self.counters.lag.wrapping_add(1);
+        self.counters.lag_high_water = self.counters.lag_high_water.max(self.counters.lag);
+    }
+
+    /// True when the event at `at`, of which it is a receiver, is unread.
+    pub(crate) fn awaits(&self, at: Position) -> bool {
+        self.counters.lag > 0 && self.cursor.seq <= at.seq
+    }
+
+    /// The event at `at`, of which it is a receiver, goes away.
+    pub(crate) fn missed(&mut self, at: Position) {
+        if self.awaits(at) {
+            self.counters.lag = self.counters.lag.saturating_sub(1);
+            self.counters.dropped = self.counters.dropped.wrapping_add(1);
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    /// The event before `after` was read.
+    pub(crate) fn consumed(&mut self, after: Position) {
+        self.cursor = after;
+        self.counters.lag = self.counters.lag.saturating_sub(1);
+        self.counters.events = self.counters.events.wrapping_add(1);
+    }
+
+    /// Its unread events will never be read.
+    fn discard_unread(&mut self, end: Position) {
+        self.cursor = end;
+        self.lost = 0;
+        let unread = core::mem::take(&mut self.counters.lag);
+        self.counters.dropped = self.counters.dropped.wrapping_add(unread);
+    }
+
+    /// How many events were lost since this was last asked.
+    pub(crate) fn take_lost(&mut self) -> usize {
+        core::mem::take(&mut self.lost)
+    }
+
+    /// When `on_tick` is due.
+    pub(crate) fn tick_due(&self) -> u64 {
+        if self.interval > 0 && self.state == PluginState::Started {
+            self.next_tick
+        } else {
+            u64::MAX
+        }
+    }
+
+    /// The deadline that is next for this plugin; a tick that is due already waits for its task.
+    fn next_due(&self, now: u64) -> u64 {
+        let tick = Some(self.tick_due())
+            .filter(|tick| *tick > now)
+            .unwrap_or(u64::MAX);
+        [self.due, self.goal_due, self.restart_at]
+            .into_iter()
+            .flatten()
+            .fold(tick, u64::min)
+    }
+}
