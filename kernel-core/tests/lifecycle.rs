@@ -1,6 +1,8 @@
 //! Loading, starting, stopping, unloading and reloading, in every state and in order.
 mod support;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use kernel_core::PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
@@ -457,4 +459,36 @@ fn a_command_that_another_one_overtakes_is_told_at_once() {
     assert!(support::poll_once(start.as_mut()).is_none());
     assert!(support::poll_once(runtime.shutdown(SECOND)).is_none());
     assert_eq!(house.tasks.run(kernel, start), Err(ManageError::ShuttingDown));
+}
+
+#[test]
+fn a_command_that_comes_too_late_leaves_a_plugin_that_is_well_alone() {
+    for (before, late, entry, meanwhile, state) in [
+        ("unload", "load", 2, "start", Started),
+        ("start", "stop", 3, "unload", Unloaded),
+    ] {
+        let mut house = House::new();
+        house.add("p", &[], "");
+        house.ask("p", before).unwrap();
+        let (runtime, kernel) = (house.runtime, house.runtime.kernel());
+        let manager = runtime.plugins();
+        let house = Rc::new(RefCell::new(house));
+        let other = house.clone();
+        // It has looked at the plugin, and not yet done anything.
+        support::before_entry(entry, move || {
+            other.borrow_mut().ask("p", meanwhile).unwrap();
+        });
+        let outcome = match late {
+            "load" => support::poll_once(manager.load("p")),
+            _ => support::poll_once(manager.stop("p")),
+        };
+        assert_eq!(outcome, Some(Ok(state)), "{late}");
+        house.borrow_mut().tasks.pass(kernel, SECOND * 60);
+        assert_eq!(manager.state("p"), Some(state), "{late}");
+        assert_eq!(
+            last_error(&runtime, "p"),
+            (String::new(), String::new()),
+            "{late}"
+        );
+    }
 }

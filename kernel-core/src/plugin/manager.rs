@@ -207,12 +207,8 @@ impl PluginManager {
     /// # Cancellation
     /// For this and the other commands: the plugin goes on towards the goal all the same.
     pub async fn load(&self, name: &str) -> Result<PluginState, ManageError> {
-        let (index, state, _) = self.find(name)?;
-        self.open()?;
-        match state {
-            PluginState::Unloaded | PluginState::Failed => self.lead(index, PluginState::Loaded).await,
-            loaded => Ok(loaded),
-        }
+        let (index, _) = self.find(name)?;
+        self.lead(index, PluginState::Loaded).await
     }
 
     /// Starts a plugin, loading it first where that is needed. The plugins it depends on must be
@@ -224,10 +220,12 @@ impl PluginManager {
     /// # Cancellation
     /// See [`PluginManager::load`].
     pub async fn start(&self, name: &str) -> Result<PluginState, ManageError> {
-        let (index, _, _) = self.find(name)?;
-        self.open()?;
-        self.kernel
-            .with(|core| core.unmet_dependency(index).map_or(Ok(()), Err))?;
+        let (index, _) = self.find(name)?;
+        self.kernel.with(|core| match core.unmet_dependency(index) {
+            _ if core.shutting_down => Err(ManageError::ShuttingDown),
+            Some(unmet) => Err(unmet),
+            None => Ok(()),
+        })?;
         self.lead(index, PluginState::Started).await
     }
 
@@ -239,13 +237,8 @@ impl PluginManager {
     /// # Cancellation
     /// See [`PluginManager::load`].
     pub async fn stop(&self, name: &str) -> Result<PluginState, ManageError> {
-        let (index, state, goal) = self.unneeded(name)?;
-        match state {
-            PluginState::Started => self.lead(index, PluginState::Stopped).await,
-            // One that is on its way up, or waits for its restart, no longer is.
-            _ if goal == PluginState::Started => self.lead(index, PluginState::Unloaded).await,
-            other => Ok(other),
-        }
+        let index = self.unneeded(name)?;
+        self.lead(index, PluginState::Stopped).await
     }
 
     /// Stops and unloads a plugin that no started plugin depends on; the kernel takes back all it
@@ -257,7 +250,7 @@ impl PluginManager {
     /// # Cancellation
     /// See [`PluginManager::load`].
     pub async fn unload(&self, name: &str) -> Result<PluginState, ManageError> {
-        let (index, _, _) = self.unneeded(name)?;
+        let index = self.unneeded(name)?;
         self.lead(index, PluginState::Unloaded).await
     }
 
@@ -270,7 +263,7 @@ impl PluginManager {
     /// # Cancellation
     /// See [`PluginManager::load`].
     pub async fn reload(&self, name: &str) -> Result<PluginState, ManageError> {
-        let (index, state, _) = self.find(name)?;
+        let (index, state) = self.find(name)?;
         self.lead(index, PluginState::Unloaded).await?;
         match state {
             PluginState::Started | PluginState::Failed => self.start(name).await,
@@ -315,39 +308,31 @@ impl PluginManager {
         })
     }
 
-    /// Refuses while the runtime shuts down.
-    fn open(&self) -> Result<(), ManageError> {
-        self.kernel.with(|core| {
-            if core.shutting_down {
-                Err(ManageError::ShuttingDown)
-            } else {
-                Ok(())
-            }
-        })
-    }
-
-    fn find(&self, name: &str) -> Result<(usize, PluginState, PluginState), ManageError> {
+    fn find(&self, name: &str) -> Result<(usize, PluginState), ManageError> {
         self.kernel.with(|core| {
             let index = core.find_plugin(name).ok_or(ManageError::NotFound)?;
             let slot = core.plugins.at(index).ok_or(ManageError::NotFound)?;
-            Ok((index, slot.state, slot.goal))
+            Ok((index, slot.state))
         })
     }
 
-    fn unneeded(&self, name: &str) -> Result<(usize, PluginState, PluginState), ManageError> {
-        let found = self.find(name)?;
-        self.kernel.with(|core| match core.started_dependent(found.0) {
+    fn unneeded(&self, name: &str) -> Result<usize, ManageError> {
+        let (index, _) = self.find(name)?;
+        self.kernel.with(|core| match core.started_dependent(index) {
             Some(by) => Err(ManageError::Needed {
                 by: core.copy_name(by),
             }),
-            None => Ok(found),
+            None => Ok(index),
         })
     }
 
     /// Sets the goal and waits until the plugin is there.
     pub(crate) async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, ManageError> {
-        let aim = self.aim(index, goal)?;
-        let reached = |core: &mut Core| core.reached(aim, goal);
+        let aim = match self.aim(index, goal) {
+            Ok(aim) => aim,
+            Err(outcome) => return outcome,
+        };
+        let reached = |core: &mut Core| core.reached(aim);
         match self.kernel.wait(On::Lifecycle, aim.due, reached).await {
             Ok(result) => result,
             Err(WaitError::Full { capacity }) => Err(ManageError::Waits { capacity }),
@@ -355,14 +340,25 @@ impl PluginManager {
         }
     }
 
-    /// Sets the goal; none that leads up once the runtime shuts down.
-    fn aim(&self, index: usize, goal: PluginState) -> Result<Aim, ManageError> {
+    /// Sets the goal that leads to `goal` from where the plugin is, or gives what comes of it where there
+    /// is nothing to do. In one look under the lock: a goal that no step leads to would leave a plugin
+    /// that is well to its deadline. None leads up once the runtime shuts down.
+    fn aim(&self, index: usize, goal: PluginState) -> Result<Aim, Result<PluginState, ManageError>> {
+        use PluginState::{Loaded, Started, Stopped, Unloaded};
         self.kernel.with(|core| {
-            if core.shutting_down && matches!(goal, PluginState::Loaded | PluginState::Started) {
-                return Err(ManageError::ShuttingDown);
+            if core.shutting_down && matches!(goal, Loaded | Started) {
+                return Err(Err(ManageError::ShuttingDown));
             }
-            let slot = core.plugins.at(index).ok_or(ManageError::NotFound)?;
+            let slot = core.plugins.at(index).ok_or(Err(ManageError::NotFound))?;
             let installed = slot.first_life();
+            let goal = match (goal, slot.state) {
+                (Loaded, state @ (Loaded | Started | Stopped)) => return Err(Ok(state)),
+                (Stopped, Started) => Stopped,
+                // One that is on its way up, or waits for its restart, no longer is.
+                (Stopped, _) if slot.goal == Started => Unloaded,
+                (Stopped, state) => return Err(Ok(state)),
+                _ => goal,
+            };
             let limit = micros(slot.metadata().hook_timeout);
             // Two steps at most, and a hook that ends at its own deadline should be what is seen.
             let due = core
@@ -373,6 +369,7 @@ impl PluginManager {
             Ok(Aim {
                 index,
                 installed,
+                goal,
                 due: due.saturating_add(250_000),
             })
         })
@@ -395,10 +392,10 @@ impl PluginManager {
             tried.insert(index);
             let reached = match self.aim(index, PluginState::Started) {
                 Ok(aim) => {
-                    let reached = |core: &mut Core| core.reached(aim, PluginState::Started);
+                    let reached = |core: &mut Core| core.reached(aim);
                     self.kernel.wait_reserved(On::Lifecycle, aim.due, reached).await
                 }
-                Err(error) => Ok(Err(error)),
+                Err(outcome) => Ok(outcome),
             };
             if !matches!(reached, Ok(Ok(_))) {
                 failed.insert(index);
@@ -500,6 +497,7 @@ struct Aim {
     index: usize,
     /// The life it was installed with: another plugin may get the slot meanwhile.
     installed: u16,
+    goal: PluginState,
     /// Until when to wait for it.
     due: u64,
 }
@@ -540,8 +538,8 @@ impl Core {
     }
 
     /// How the plugin got to `goal`, or why it never will; `None` while neither is so.
-    fn reached(&self, aim: Aim, goal: PluginState) -> Option<Result<PluginState, ManageError>> {
-        let index = aim.index;
+    fn reached(&self, aim: Aim) -> Option<Result<PluginState, ManageError>> {
+        let Aim { index, goal, .. } = aim;
         let Some(slot) = self
             .plugins
             .at(index)

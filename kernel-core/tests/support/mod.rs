@@ -17,8 +17,28 @@ use kernel_core::{
     Replied, Reply, Request, drive,
 };
 
+type Action = Box<dyn FnOnce()>;
+
 thread_local! {
     static NOW: StdCell<u64> = const { StdCell::new(1_000_000) };
+    static BETWEEN: RefCell<Option<(u32, Action)>> = const { RefCell::new(None) };
+}
+
+/// Does `action` once, before the kernel is entered for the `entry`-th time from now on: what another
+/// thread may do at that place.
+pub fn before_entry(entry: u32, action: impl FnOnce() + 'static) {
+    BETWEEN.set(Some((entry, Box::new(action))));
+}
+
+fn entering() {
+    let due = BETWEEN.with_borrow_mut(|between| {
+        let (left, _) = between.as_mut()?;
+        *left -= 1;
+        if *left == 0 { between.take() } else { None }
+    });
+    if let Some((_, action)) = due {
+        action();
+    }
 }
 
 /// The clock of this thread's kernels, in microseconds.
@@ -47,6 +67,7 @@ struct Heap(Mutex<Core>);
 
 impl Cell for Heap {
     fn with(&self, operation: &mut dyn Operation) {
+        entering();
         operation.run(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     }
 }
