@@ -102,6 +102,17 @@ impl Capacities {
         slots.next_power_of_two()
     }
 
+    /// Topics whose receivers are remembered: as many as records fit into the log, at most 1,024.
+    #[doc(hidden)]
+    pub const fn routes(log_bytes: usize) -> usize {
+        let records = log_bytes / 128;
+        match records {
+            0 => 1,
+            1..1024 => records.next_power_of_two(),
+            _ => 1024,
+        }
+    }
+
     /// Blocks of state values.
     #[doc(hidden)]
     pub const fn state_blocks(&self) -> usize {

@@ -49,7 +49,8 @@ macro_rules! kernel {
                     state_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.state_bytes]),
                     state_links: $crate::fixed_memory!([$crate::parts::Head; C.state_blocks()]),
                     state_block: C.state_block,
-                    log: $crate::fixed_memory!([$crate::parts::Byte; C.log_bytes]),
+                    log: $crate::fixed_memory!([$crate::parts::Word; C.log_bytes / 4]),
+                    routes: $crate::fixed_memory!([$crate::parts::RouteSlot; $crate::Capacities::routes(C.log_bytes)]),
                     name_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.names * C.name_bytes]),
                     name_links: $crate::fixed_memory!([$crate::parts::Head; C.names]),
                     name_size: C.name_bytes,
@@ -81,6 +82,10 @@ pub trait Empty {
 
 impl Empty for u8 {
     const EMPTY: u8 = 0;
+}
+
+impl Empty for u32 {
+    const EMPTY: u32 = 0;
 }
 
 /// A kernel in a `static` and its lock, a critical section: made by the

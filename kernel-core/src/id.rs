@@ -25,20 +25,6 @@ impl PluginId {
     pub const fn is_plugin(self) -> bool {
         self.index < 128
     }
-
-    /// The identity as it is kept in the log: the slot, then the life.
-    pub(crate) const fn to_bytes(self) -> [u8; 3] {
-        let [l0, l1] = self.life.to_le_bytes();
-        [self.index, l0, l1]
-    }
-
-    /// The identity that [`PluginId::to_bytes`] made.
-    pub(crate) const fn from_bytes([index, l0, l1]: [u8; 3]) -> Self {
-        PluginId {
-            index,
-            life: u16::from_le_bytes([l0, l1]),
-        }
-    }
 }
 
 /// A call: its slot and the slot's generation, so that a late reply to a reused slot is refused.

@@ -4,7 +4,7 @@ use core::task::Waker;
 
 use heapless::Vec;
 
-use crate::bus::{Bus, FilterSlot, TapSlot};
+use crate::bus::{Bus, FilterSlot, RouteSlot, TapSlot};
 use crate::calls::{CallSlot, Calls};
 use crate::capacity::Capacities;
 use crate::fixed::Empty;
@@ -43,33 +43,29 @@ pub trait Operation {
     fn run(&mut self, core: &mut Core);
 }
 
-/// An operation with a result: what is still to be done, and what came of it.
+/// An operation with a result: what is still to be done, what came of it, and whom it made ready.
 struct Work<F, R> {
     todo: Option<F>,
     result: Option<R>,
+    wakes: Wakes,
 }
 
 impl<R, F: FnOnce(&mut Core) -> R> Operation for Work<F, R> {
     fn run(&mut self, core: &mut Core) {
         if let Some(f) = self.todo.take() {
             self.result = Some(f(core));
+            if !core.wakes.is_empty() {
+                hand_over(&mut core.wakes, &mut self.wakes);
+            }
         }
     }
 }
 
-/// An operation, and whom it made ready.
-struct Waking<'a> {
-    operation: &'a mut dyn Operation,
-    wakes: Vec<Waker, WAKES>,
-}
+type Wakes = Vec<Waker, WAKES>;
 
-impl Operation for Waking<'_> {
-    fn run(&mut self, core: &mut Core) {
-        self.operation.run(core);
-        if !core.wakes.is_empty() {
-            core::mem::swap(&mut core.wakes, &mut self.wakes);
-        }
-    }
+#[inline(never)]
+fn hand_over(from: &mut Wakes, to: &mut Wakes) {
+    core::mem::swap(from, to);
 }
 
 /// The handle to a kernel: two words, free to copy, the same type for every size and mutex.
@@ -87,21 +83,20 @@ impl Kernel {
         let mut work = Work {
             todo: Some(f),
             result: None,
-        };
-        self.run(&mut work);
-        work.result.unwrap_or_else(R::unavailable)
-    }
-
-    /// The part of [`Kernel::with`] that is the same for all operations.
-    fn run(self, operation: &mut dyn Operation) {
-        let mut waking = Waking {
-            operation,
             wakes: Vec::new(),
         };
-        self.0.with(&mut waking);
-        while let Some(waker) = waking.wakes.pop() {
-            waker.wake();
+        self.0.with(&mut work);
+        if !work.wakes.is_empty() {
+            wake_all(&mut work.wakes);
         }
+        work.result.unwrap_or_else(R::unavailable)
+    }
+}
+
+#[inline(never)]
+fn wake_all(wakes: &mut Wakes) {
+    while let Some(waker) = wakes.pop() {
+        waker.wake();
     }
 }
 
@@ -148,7 +143,7 @@ pub struct Core {
     pub(crate) storage_open: bool,
     pub(crate) storage_closing: bool,
     pub(crate) storage_errors: usize,
-    wakes: Vec<Waker, WAKES>,
+    wakes: Wakes,
 }
 
 impl Core {
@@ -160,6 +155,7 @@ impl Core {
             names: Names::new(parts.name_bytes, parts.name_links, parts.name_size),
             bus: Bus::new(
                 parts.log,
+                parts.routes,
                 plugins,
                 Table::new(parts.filters, parts.filter_heads),
                 parts.taps,
@@ -192,11 +188,10 @@ impl Core {
     }
 
     /// The parts a publisher needs at the same time.
-    pub(crate) fn routing(&mut self) -> (&mut Bus, &mut Plugins, &Names, &Pool, &mut Vec<Waker, WAKES>) {
+    pub(crate) fn routing(&mut self) -> (&mut Bus, &mut Plugins, &Pool, &mut Wakes) {
         (
             &mut self.bus,
             &mut self.plugins,
-            &self.names,
             &self.state.pool,
             &mut self.wakes,
         )
@@ -209,7 +204,7 @@ impl Core {
 }
 
 /// See [`Core::wake`].
-pub(crate) fn wake(wakes: &mut Vec<Waker, WAKES>, waker: Option<Waker>) {
+pub(crate) fn wake(wakes: &mut Wakes, waker: Option<Waker>) {
     if let Some(waker) = waker
         && let Err(waker) = wakes.push(waker)
     {
@@ -247,7 +242,8 @@ pub struct Parts {
     pub state_bytes: &'static mut [u8],
     pub state_links: &'static mut [Head],
     pub state_block: usize,
-    pub log: &'static mut [u8],
+    pub log: &'static mut [u32],
+    pub routes: &'static mut [RouteSlot],
     pub name_bytes: &'static mut [u8],
     pub name_links: &'static mut [Head],
     pub name_size: usize,
@@ -276,7 +272,8 @@ impl Parts {
             state_bytes: memory.bytes(c.state_bytes),
             state_links: memory.slots(c.state_blocks()),
             state_block: c.state_block,
-            log: memory.bytes(c.log_bytes),
+            log: memory.slots(c.log_bytes / 4),
+            routes: memory.slots(Capacities::routes(c.log_bytes)),
             name_bytes: memory.bytes(c.names.saturating_mul(c.name_bytes)),
             name_links: memory.slots(c.names),
             name_size: c.name_bytes,

@@ -118,7 +118,7 @@ pub use timer::WaitError;
 
 /// The opaque pieces that a kernel's memory is made of.
 pub mod parts {
-    pub use crate::bus::{FilterSlot, TapSlot};
+    pub use crate::bus::{FilterSlot, RouteSlot, TapSlot};
     pub use crate::calls::CallSlot;
     pub use crate::fixed::Empty;
     pub use crate::kernel::Head;
@@ -130,4 +130,6 @@ pub mod parts {
     pub use static_cell::ConstStaticCell;
     /// A byte of a buffer.
     pub type Byte = u8;
+    /// A word of the log.
+    pub type Word = u32;
 }

@@ -1,12 +1,17 @@
-//! The byte log: a ring of variable-length records, oldest first, addressed by sequence number.
+//! The log: a ring of variable-length records, oldest first, addressed by sequence number.
 //!
 //! ```text
-//!  record   payload len  topic len  cause kind  source  time  cause  receivers      topic  payload
-//!  bytes         4           1          1         3      8      4    plugins / 8      n       m
+//!  word    0: payload bytes | topic bytes << 24      3..: time, 2 words
+//!          1: source slot | life << 8 | kind << 24     5: receivers, 1 word for 32 plugins
+//!          2: cause                                    then the topic, then the payload
 //! ```
 //!
-//! Numbers are little-endian. A record may wrap around the ring's end, so that no byte is unused.
-//! The sequence number is not stored: it follows from the position of the oldest record.
+//! A record is whole words and lies in one piece, so that it is copied at the speed of the machine
+//! and read where it is: one that has no room before the ring's end begins at its start, as in a
+//! [bip buffer](https://ferrous-systems.com/blog/lock-free-ring-buffer/). The sequence number is not
+//! stored: it follows from the position of the oldest record.
+
+use bytemuck::{must_cast_slice, must_cast_slice_mut};
 
 use crate::id::{CallId, Cause, PluginId};
 use crate::table::Usage;
@@ -14,7 +19,14 @@ use crate::table::Usage;
 /// The most plugins a kernel can have: the width of a record's receiver set.
 pub const MAX_PLUGINS: usize = 128;
 
-const HEADER: usize = 21;
+/// Words of a record's fixed part, its receivers apart.
+const HEADER: usize = 5;
+
+/// The largest payload, whatever the log's size: its length has 24 bits.
+const MAX_PAYLOAD: usize = (1 << 24) - 1;
+
+/// "The ring has not turned."
+const NO_EDGE: usize = usize::MAX;
 
 /// A set of plugins, by slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,6 +69,15 @@ impl PluginSet {
         })
     }
 
+    /// The set's first words, as a record keeps them.
+    fn from_words(words: &[u32]) -> Self {
+        let mut set = PluginSet::default();
+        for (to, from) in set.0.iter_mut().zip(words) {
+            *to = *from;
+        }
+        set
+    }
+
     pub(crate) fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 32) {
             *word |= bit(index);
@@ -68,11 +89,13 @@ fn bit(index: usize) -> u32 {
     1u32.wrapping_shl(index as u32 % 32)
 }
 
-/// Where a record starts: its sequence number and its place in the ring.
+/// Where a record starts: its sequence number and its place in the ring, in words.
+///
+/// The place of a record still to come is a guess: [`Log::find`] puts it right once it is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Position {
     pub(crate) seq: u64,
-    pub(crate) offset: usize,
+    pub(crate) offset: u32,
 }
 
 impl Position {
@@ -91,42 +114,58 @@ pub(crate) struct Header {
 
 /// The ring.
 pub(crate) struct Log {
-    bytes: &'static mut [u8],
+    words: &'static mut [u32],
+    /// The place of the oldest record.
     tail: usize,
+    /// The place of the next record.
+    head: usize,
+    /// Where the ring turned: the end of the last record before its start is used again.
+    edge: usize,
     tail_seq: u64,
     next_seq: u64,
-    /// Bytes of a record's receiver set.
+    /// Words of a record's receiver set.
     set: usize,
-    usage: Usage,
+    high_water: usize,
 }
 
 impl Log {
-    pub(crate) fn new(bytes: &'static mut [u8], plugins: usize) -> Self {
-        let usage = Usage {
-            capacity: bytes.len(),
-            ..Usage::default()
-        };
-        let set = plugins.min(MAX_PLUGINS).div_ceil(8);
+    pub(crate) fn new(words: &'static mut [u32], plugins: usize) -> Self {
         Log {
-            bytes,
+            words,
             tail: 0,
+            head: 0,
+            edge: NO_EDGE,
             tail_seq: 1,
             next_seq: 1,
-            set,
-            usage,
+            set: plugins.min(MAX_PLUGINS).div_ceil(32),
+            high_water: 0,
         }
     }
 
-    /// How many bytes a record takes.
-    pub(crate) fn size(&self, topic: usize, payload: usize) -> usize {
-        HEADER
-            .saturating_add(self.set)
-            .saturating_add(topic)
-            .saturating_add(payload)
+    /// How many words a record takes; `None` when it does not fit at all.
+    pub(crate) fn size(&self, topic: usize, payload: usize) -> Option<usize> {
+        let size = self
+            .fixed()
+            .saturating_add(words(topic))
+            .saturating_add(words(payload));
+        (size <= self.words.len() && payload <= MAX_PAYLOAD).then_some(size)
+    }
+
+    /// The longest payload beside a topic of so many bytes.
+    pub(crate) fn longest(&self, topic: usize) -> usize {
+        let words = self
+            .words
+            .len()
+            .saturating_sub(self.fixed().saturating_add(words(topic)));
+        words.saturating_mul(4).min(MAX_PAYLOAD)
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        self.usage
+        Usage {
+            used: self.used().saturating_mul(4),
+            high_water: self.high_water.saturating_mul(4),
+            capacity: self.words.len().saturating_mul(4),
+        }
     }
 
     /// The sequence number the next record gets.
@@ -138,7 +177,7 @@ impl Log {
     pub(crate) fn oldest(&self) -> Position {
         Position {
             seq: self.tail_seq,
-            offset: self.tail,
+            offset: self.tail as u32,
         }
     }
 
@@ -146,7 +185,7 @@ impl Log {
     pub(crate) fn end(&self) -> Position {
         Position {
             seq: self.next_seq,
-            offset: self.wrap(self.tail.wrapping_add(self.usage.used)),
+            offset: self.head as u32,
         }
     }
 
@@ -155,52 +194,73 @@ impl Log {
         at.seq >= self.tail_seq && at.seq < self.next_seq
     }
 
-    /// True when `bytes` more fit without dropping the oldest record.
-    pub(crate) fn fits(&self, bytes: usize) -> bool {
-        self.usage.capacity.saturating_sub(self.usage.used) >= bytes
+    /// The record at `at`, in its right place; `None` when it is gone or still to come.
+    pub(crate) fn find(&self, at: Position) -> Option<Position> {
+        if !self.holds(at) {
+            return None;
+        }
+        // A place that was guessed is wrong where the ring turned at it. Since then either the
+        // edge is still there, or the record is the oldest: a younger one has its place for sure.
+        let offset = if at.seq == self.tail_seq {
+            self.tail as u32
+        } else if at.offset as usize == self.edge {
+            0
+        } else {
+            at.offset
+        };
+        Some(Position { seq: at.seq, offset })
     }
 
-    /// The record after the one at `at`.
+    /// True when a record of this size has room once `oldest`, a record or the end, is the oldest.
+    pub(crate) fn has_room(&self, size: usize, oldest: Position) -> bool {
+        let at = if oldest.seq == self.tail_seq {
+            self.tail
+        } else {
+            oldest.offset as usize
+        };
+        if oldest.seq >= self.next_seq {
+            return true;
+        }
+        if self.edge != NO_EDGE && at >= self.head && at != self.edge {
+            return at.wrapping_sub(self.head) >= size;
+        }
+        let at = if at == self.edge { 0 } else { at };
+        self.words.len().wrapping_sub(self.head) >= size || at >= size
+    }
+
+    /// True when a record of this size has room without dropping the oldest one.
+    pub(crate) fn fits(&self, size: usize) -> bool {
+        self.has_room(size, self.oldest())
+    }
+
+    /// The record after the one found at `at`, if it is here; else where it will be.
     pub(crate) fn after(&self, at: Position, header: &Header) -> Position {
-        let size = self.size(header.topic, header.payload);
+        let size = self
+            .fixed()
+            .wrapping_add(words(header.topic))
+            .wrapping_add(words(header.payload));
         Position {
             seq: at.seq.wrapping_add(1),
-            offset: self.wrap(at.offset.wrapping_add(size)),
+            offset: at.offset.wrapping_add(size as u32),
         }
     }
 
+    /// The fixed part of the record found at `at`.
     pub(crate) fn header(&self, at: Position) -> Header {
-        let mut raw = [0u8; HEADER];
-        self.read(at.offset, &mut raw);
-        let [
-            p0,
-            p1,
-            p2,
-            p3,
-            topic,
-            kind,
-            s0,
-            s1,
-            s2,
-            t0,
-            t1,
-            t2,
-            t3,
-            t4,
-            t5,
-            t6,
-            t7,
-            c0,
-            c1,
-            c2,
-            c3,
-        ] = raw;
-        let cause = u32::from_le_bytes([c0, c1, c2, c3]);
+        let raw = self
+            .words
+            .get(at.offset as usize..)
+            .and_then(|words| words.first_chunk());
+        let [lens, source, cause, time_low, time_high] = *raw.unwrap_or(&[0; HEADER]);
+        let [slot, life_low, life_high, kind] = source.to_le_bytes();
         Header {
-            payload: u32::from_le_bytes([p0, p1, p2, p3]) as usize,
-            topic: topic as usize,
-            source: PluginId::from_bytes([s0, s1, s2]),
-            time: u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
+            payload: lens as usize & MAX_PAYLOAD,
+            topic: lens.wrapping_shr(24) as usize,
+            source: PluginId {
+                index: slot,
+                life: u16::from_le_bytes([life_low, life_high]),
+            },
+            time: (time_high as u64) << 32 | time_low as u64,
             cause: match kind {
                 1 => Cause::Event(at.seq.saturating_sub(cause as u64)),
                 2 => Cause::Call(CallId::from_bits(cause)),
@@ -209,38 +269,35 @@ impl Log {
         }
     }
 
+    /// The receivers of the record found at `at`, a word for 32 plugins.
+    fn receiver_words(&self, at: Position) -> &[u32] {
+        let start = (at.offset as usize).wrapping_add(HEADER);
+        self.words.get(start..start.wrapping_add(self.set)).unwrap_or(&[])
+    }
+
     pub(crate) fn receivers(&self, at: Position) -> PluginSet {
-        let mut raw = [0u8; MAX_PLUGINS / 8];
-        if let Some(raw) = raw.get_mut(..self.set) {
-            self.read(self.wrap(at.offset.wrapping_add(HEADER)), raw);
-        }
-        let mut set = PluginSet::default();
-        for (word, four) in set.0.iter_mut().zip(raw.chunks_exact(4)) {
-            *word = four.iter().rev().fold(0, |word, byte| word << 8 | *byte as u32);
-        }
-        set
+        PluginSet::from_words(self.receiver_words(at))
     }
 
-    /// True when the plugin in slot `index` is a receiver of the record at `at`.
+    /// True when the plugin in slot `index` is a receiver of the record found at `at`.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
-        let offset = self.wrap(at.offset.wrapping_add(HEADER).wrapping_add(index / 8));
-        let byte = self.bytes.get(offset).copied().unwrap_or(0);
-        index / 8 < self.set && byte & (1u8 << (index % 8)) != 0
+        let start = (at.offset as usize).wrapping_add(HEADER);
+        let word = self
+            .words
+            .get(start.wrapping_add(index / 32))
+            .copied()
+            .unwrap_or(0);
+        index / 32 < self.set && word & bit(index) != 0
     }
 
-    /// Copies the record's topic and payload into `to`, topic first; `None` when they do not fit.
-    pub(crate) fn copy<'a>(
-        &self,
-        at: Position,
-        header: &Header,
-        to: &'a mut [u8],
-    ) -> Option<(&'a [u8], &'a [u8])> {
-        let to = to.get_mut(..header.topic.wrapping_add(header.payload))?;
-        self.read(
-            self.wrap(at.offset.wrapping_add(HEADER).wrapping_add(self.set)),
-            to,
-        );
-        to.split_at_checked(header.topic)
+    /// The topic and the payload of the record found at `at`.
+    pub(crate) fn texts(&self, at: Position, header: &Header) -> (&[u8], &[u8]) {
+        let start = (at.offset as usize).wrapping_add(self.fixed());
+        let bytes: &[u8] = must_cast_slice(self.words.get(start..).unwrap_or(&[]));
+        let topic = bytes.get(..header.topic).unwrap_or(&[]);
+        let start = words(header.topic).wrapping_mul(4);
+        let payload = bytes.get(start..start.wrapping_add(header.payload));
+        (topic, payload.unwrap_or(&[]))
     }
 
     /// Drops the oldest record.
@@ -248,17 +305,37 @@ impl Log {
         if self.tail_seq == self.next_seq {
             return;
         }
-        let header = self.header(self.oldest());
-        let size = self.size(header.topic, header.payload);
-        self.tail = self.wrap(self.tail.wrapping_add(size));
-        self.tail_seq = self.tail_seq.wrapping_add(1);
-        self.usage.used = self.usage.used.saturating_sub(size);
+        let oldest = self.oldest();
+        let next = self.after(oldest, &self.header(oldest));
+        self.tail = next.offset as usize;
+        self.tail_seq = next.seq;
+        if self.tail == self.edge {
+            self.tail = 0;
+            self.edge = NO_EDGE;
+        }
+        if self.tail_seq == self.next_seq {
+            self.tail = 0;
+            self.head = 0;
+        }
     }
 
-    /// Starts a record, for which there must be room; its topic and payload follow by
-    /// [`Log::push`], in pieces that add up to the header's lengths.
-    pub(crate) fn append(&mut self, header: &Header, receivers: &PluginSet) -> Position {
+    /// Begins a record of `size` words, for which there must be room; gives where it is, and the
+    /// places its topic and its payload are to be copied to.
+    pub(crate) fn append(
+        &mut self,
+        size: usize,
+        header: &Header,
+        receivers: &PluginSet,
+    ) -> (Position, &mut [u8], &mut [u8]) {
+        if self.edge == NO_EDGE && self.words.len().wrapping_sub(self.head) < size {
+            self.edge = self.head;
+            self.head = 0;
+        }
         let at = self.end();
+        let start = self.head;
+        self.head = self.head.wrapping_add(size);
+        self.next_seq = self.next_seq.wrapping_add(1);
+        self.high_water = self.high_water.max(self.used());
         let (kind, cause) = match header.cause {
             Cause::Event(seq) => match u32::try_from(at.seq.wrapping_sub(seq)) {
                 Ok(back) => (1, back),
@@ -267,67 +344,54 @@ impl Log {
             Cause::Call(id) => (2, id.to_bits()),
             Cause::None => (0, 0),
         };
-        let [p0, p1, p2, p3] = (header.payload as u32).to_le_bytes();
-        let [s0, s1, s2] = header.source.to_bytes();
-        let [t0, t1, t2, t3, t4, t5, t6, t7] = header.time.to_le_bytes();
-        let [c0, c1, c2, c3] = cause.to_le_bytes();
-        let topic = header.topic as u8;
-        self.push(&[
-            p0, p1, p2, p3, topic, kind, s0, s1, s2, t0, t1, t2, t3, t4, t5, t6, t7, c0, c1, c2, c3,
-        ]);
-        let mut raw = [0u8; MAX_PLUGINS / 8];
-        for (four, word) in raw.chunks_exact_mut(4).zip(receivers.0) {
-            four.copy_from_slice(&word.to_le_bytes());
+        let [life_low, life_high] = header.source.life.to_le_bytes();
+        let record = self.words.get_mut(start..self.head).unwrap_or(&mut []);
+        let Some((fixed, rest)) = record.split_first_chunk_mut::<HEADER>() else {
+            return (at, &mut [], &mut []);
+        };
+        *fixed = [
+            header.payload as u32 | (header.topic as u32).wrapping_shl(24),
+            u32::from_le_bytes([header.source.index, life_low, life_high, kind]),
+            cause,
+            header.time as u32,
+            (header.time >> 32) as u32,
+        ];
+        let (set, rest) = rest.split_at_mut_checked(self.set).unwrap_or_default();
+        for (to, from) in set.iter_mut().zip(receivers.0) {
+            *to = from;
         }
-        if let Some(raw) = raw.get(..self.set) {
-            self.push(raw);
-        }
-        self.next_seq = self.next_seq.wrapping_add(1);
-        at
+        let (topic, payload) = rest.split_at_mut_checked(words(header.topic)).unwrap_or_default();
+        let topic: &mut [u8] = must_cast_slice_mut(topic);
+        let payload: &mut [u8] = must_cast_slice_mut(payload);
+        (
+            at,
+            topic.get_mut(..header.topic).unwrap_or_default(),
+            payload.get_mut(..header.payload).unwrap_or_default(),
+        )
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let offset = self.wrap(self.tail.wrapping_add(self.usage.used));
-        let used = self.usage.used.wrapping_add(bytes.len());
-        self.usage.set_used(used);
-        if let Some(to) = self.bytes.get_mut(offset..offset.wrapping_add(bytes.len())) {
-            to.copy_from_slice(bytes);
-            return;
-        }
-        let first = bytes.len().min(self.bytes.len().saturating_sub(offset));
-        if let Some((one, two)) = bytes.split_at_checked(first) {
-            if let Some(to) = self.bytes.get_mut(offset..offset.wrapping_add(first)) {
-                to.copy_from_slice(one);
-            }
-            if let Some(to) = self.bytes.get_mut(..two.len()) {
-                to.copy_from_slice(two);
-            }
-        }
+    fn fixed(&self) -> usize {
+        HEADER.wrapping_add(self.set)
     }
 
-    fn read(&self, offset: usize, to: &mut [u8]) {
-        if let Some(from) = self.bytes.get(offset..offset.wrapping_add(to.len())) {
-            to.copy_from_slice(from);
-            return;
-        }
-        let first = to.len().min(self.bytes.len().saturating_sub(offset));
-        if let Some((one, two)) = to.split_at_mut_checked(first) {
-            if let Some(from) = self.bytes.get(offset..offset.wrapping_add(first)) {
-                one.copy_from_slice(from);
-            }
-            if let Some(from) = self.bytes.get(..two.len()) {
-                two.copy_from_slice(from);
-            }
+    fn used(&self) -> usize {
+        match self.edge {
+            NO_EDGE => self.head.wrapping_sub(self.tail),
+            edge => edge.wrapping_sub(self.tail).wrapping_add(self.head),
         }
     }
+}
 
-    fn wrap(&self, offset: usize) -> usize {
-        if offset >= self.bytes.len() {
-            offset.wrapping_sub(self.bytes.len())
-        } else {
-            offset
-        }
+/// Copies `from` to the begin of `to`, which is not shorter.
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    if let Some(to) = to.get_mut(..from.len()) {
+        to.copy_from_slice(from);
     }
+}
+
+/// The words that hold so many bytes.
+fn words(bytes: usize) -> usize {
+    bytes.saturating_add(3) / 4
 }
 
 #[cfg(test)]
@@ -350,32 +414,32 @@ mod tests {
 
     #[test]
     fn records_survive_wrapping_until_they_are_evicted() {
-        let mut log = Log::new(Box::leak(Box::new([0u8; 257])), 10);
+        let mut log = Log::new(Box::leak(Box::new([0u32; 65])), 10);
         let mut model: VecDeque<(u64, String, Vec<u8>)> = VecDeque::new();
         for n in 0..500u64 {
             let topic = "t".repeat(1 + (n % 13) as usize);
             let payload = vec![n as u8; (n * 7 % 41) as usize];
             let head = header(&topic, &payload, Cause::Event(n / 2));
-            let size = log.size(topic.len(), payload.len());
+            let size = log.size(topic.len(), payload.len()).unwrap();
             while !log.fits(size) {
                 log.evict();
                 model.pop_front();
             }
             let mut set = PluginSet::default();
             set.insert((n % 10) as usize);
-            let at = log.append(&head, &set);
-            log.push(topic.as_bytes());
-            log.push(&payload);
+            let guess = log.end();
+            let (at, to_topic, to_payload) = log.append(size, &head, &set);
+            to_topic.copy_from_slice(topic.as_bytes());
+            to_payload.copy_from_slice(&payload);
+            assert_eq!(log.find(guess), Some(at));
             model.push_back((at.seq, topic, payload));
             let mut at = log.oldest();
             for (seq, topic, payload) in &model {
-                let head = log.header(at);
-                let mut buf = [0u8; 64];
-                assert_eq!(at.seq, *seq);
-                assert_eq!(
-                    log.copy(at, &head, &mut buf),
-                    Some((topic.as_bytes(), &payload[..]))
-                );
+                let here = log.find(at).unwrap();
+                let head = log.header(here);
+                assert_eq!(here.seq, *seq);
+                assert_eq!(log.texts(here, &head), (topic.as_bytes(), &payload[..]));
+                at = here;
                 assert_eq!(head.cause, Cause::Event((seq - 1) / 2));
                 assert_eq!((head.source, head.time), (PluginId { index: 3, life: 7 }, 42));
                 assert_eq!(

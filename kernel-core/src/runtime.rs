@@ -156,7 +156,7 @@ impl CoreRuntime {
     /// plugin's own.
     pub fn set_handler_budget(&self, budget: Duration) {
         self.kernel
-            .with(|core| core.plugins.handler_budget = Some(micros(budget)));
+            .with(|core| core.plugins.set_handler_budget(micros(budget)));
     }
 
     /// Starts all installed plugins, providers first, and gives those that did not start; the

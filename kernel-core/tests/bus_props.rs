@@ -12,7 +12,8 @@ const NAMES: [&str; 3] = ["one", "two", "three"];
 const TOPICS: [&str; 4] = ["a", "a.b", "a.c.long.topic.of.many.tokens", "b.x"];
 const FILTERS: [&str; 5] = ["a.*", "a.>", ">", "b.x", "a"];
 const LOG: usize = 600;
-const OVERHEAD: usize = 21 + 1;
+/// Five words, and one for the receivers.
+const OVERHEAD: usize = 24;
 
 /// Which of `FILTERS` match which of `TOPICS`, written out by hand.
 fn matches(filter: usize, topic: usize) -> bool {
@@ -47,11 +48,12 @@ struct Record {
     topic: &'static str,
     payload: String,
     receivers: Vec<usize>,
+    place: usize,
 }
 
 impl Record {
     fn size(&self) -> usize {
-        OVERHEAD + self.topic.len() + self.payload.len()
+        OVERHEAD + self.topic.len().next_multiple_of(4) + self.payload.len().next_multiple_of(4)
     }
 }
 
@@ -77,15 +79,26 @@ struct Model {
 }
 
 impl Model {
-    /// The records that must go before `size` bytes fit.
-    fn in_the_way(&self, size: usize) -> usize {
-        let mut used: usize = self.log.iter().map(Record::size).sum();
-        let mut count = 0;
-        while used + size > LOG {
-            used -= self.log[count].size();
-            count += 1;
+    /// The records that must go before `size` bytes fit in one piece, and where they lie then.
+    fn in_the_way(&self, size: usize) -> (usize, usize) {
+        (0..=self.log.len())
+            .find_map(|count| Some((count, self.place_without(count, size)?)))
+            .unwrap()
+    }
+
+    /// Where `size` bytes lie once the `count` oldest records are gone, when there is room.
+    fn place_without(&self, count: usize, size: usize) -> Option<usize> {
+        let (Some(oldest), Some(newest)) = (self.log.get(count), self.log.back()) else {
+            return Some(0);
+        };
+        let end = newest.place + newest.size();
+        let turned = newest.place < oldest.place;
+        let behind = if turned { oldest.place } else { LOG };
+        if behind - end >= size {
+            Some(end)
+        } else {
+            (!turned && oldest.place >= size).then_some(0)
         }
-        count
     }
 
     fn publish(&mut self, source: usize, topic: usize, payload: &str) -> Result<usize, usize> {
@@ -94,8 +107,10 @@ impl Model {
             topic: TOPICS[topic],
             payload: payload.to_owned(),
             receivers: Vec::new(),
+            place: 0,
         };
-        let out = self.in_the_way(record.size());
+        let (out, place) = self.in_the_way(record.size());
+        record.place = place;
         if self.blocking {
             for old in self.log.iter().take(out) {
                 for who in 0..3 {
@@ -169,13 +184,14 @@ fn check(steps: &[Step], overflow: Overflow) {
     };
     // Start with nothing in the log that the model does not know.
     while runtime.metrics().log_bytes.used > 0 && model.log.is_empty() {
-        let payload = format!("\"{}\"", "x".repeat(LOG - OVERHEAD - 3));
+        let payload = format!("\"{}\"", "x".repeat(LOG - OVERHEAD - 4 - 2));
         runtime.bus().try_publish("z", json(&payload)).unwrap();
         model.log.push_back(Record {
             seq: model.next,
             topic: "z",
             payload,
             receivers: Vec::new(),
+            place: 0,
         });
         model.next += 1;
         model.published += 1;
@@ -265,10 +281,6 @@ fn check(steps: &[Step], overflow: Overflow) {
     assert_eq!(after.published - before.published, model.published);
     assert_eq!(after.refused - before.refused, model.refused);
     assert_eq!(after.next_seq, model.next);
-    assert_eq!(
-        after.log_bytes.used,
-        model.log.iter().map(Record::size).sum::<usize>()
-    );
     for (at, plugin) in plugins.iter_mut().enumerate() {
         while let Some(event) = model.read(at) {
             assert_eq!(plugin.next(), Some(event));

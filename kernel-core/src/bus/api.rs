@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Draft, PublishError, SubscribeError};
 use crate::id::{Cause, PluginId};
 use crate::json::Json;
-use crate::kernel::Kernel;
+use crate::kernel::{Core, Kernel};
 use crate::text::Name;
 use crate::timer::{On, WaitError};
 
@@ -58,13 +58,22 @@ impl EventBus {
         payload: Json<'_>,
         limit: Duration,
     ) -> Result<usize, PublishError> {
-        let mut subscriber = PluginId::KERNEL;
+        let attempt = |core: &mut Core| {
+            let cause = cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
+            core.try_route(&Draft::new(self.who, cause, topic, &[payload.as_bytes()]), false)
+        };
+        let mut subscriber = match self.kernel.with(attempt) {
+            Err(PublishError::Full { subscriber }) => subscriber,
+            Err(error) => {
+                self.kernel.with(|core| core.count_refused());
+                return Err(error);
+            }
+            Ok((_, receivers)) => return Ok(receivers),
+        };
         let outcome = self
             .kernel
             .wait(On::Space, self.kernel.deadline(limit), |core| {
-                let cause = cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
-                let payload: &[&[u8]] = &[payload.as_bytes()];
-                match core.try_route(&Draft::new(self.who, cause, topic, payload), false) {
+                match attempt(core) {
                     Err(PublishError::Full { subscriber: slow }) => {
                         subscriber = slow;
                         None

@@ -19,8 +19,8 @@ use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, wake};
 use crate::lifecycle::Plugins;
-use crate::log::{Header, Log, PluginSet, Position};
-use crate::pool::Chain;
+use crate::log::{Header, Log, PluginSet, Position, copy};
+use crate::pool::{Chain, Pool};
 use crate::subject;
 use crate::table::{Link, Slot, Table, Usage};
 use crate::text::{Name, NameError, Text};
@@ -70,8 +70,26 @@ impl Slot for FilterSlot {
     }
 }
 
+/// Where the last event of some topic is: opaque memory of a kernel.
+///
+/// The record says who got it, so that the next event of that topic needs no matching.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteSlot {
+    /// The low half of its sequence number.
+    seq: u32,
+    offset: u32,
+}
+
+impl Empty for RouteSlot {
+    const EMPTY: Self = RouteSlot { seq: 0, offset: 0 };
+}
+
 /// The log with its filters and readers.
 pub(crate) struct Bus {
+    /// A power of two of them, by the topic's hash.
+    routes: &'static mut [RouteSlot],
+    /// The first record whose receivers are those that an event would have now.
+    routed_since: u64,
     pub(crate) log: Log,
     pub(crate) filters: Table<FilterSlot>,
     pub(crate) taps: &'static mut [TapSlot],
@@ -83,12 +101,15 @@ pub(crate) struct Bus {
 
 impl Bus {
     pub(crate) fn new(
-        log: &'static mut [u8],
+        log: &'static mut [u32],
+        routes: &'static mut [RouteSlot],
         plugins: usize,
         filters: Table<FilterSlot>,
         taps: &'static mut [TapSlot],
     ) -> Self {
         Bus {
+            routes,
+            routed_since: 0,
             log: Log::new(log, plugins),
             filters,
             taps,
@@ -96,6 +117,31 @@ impl Bus {
             published: 0,
             refused: 0,
         }
+    }
+
+    /// Filters or receivers changed: who got earlier events says nothing about later ones.
+    pub(crate) fn reroute(&mut self) {
+        self.routed_since = self.log.next_seq();
+    }
+
+    fn route_slot(&mut self, hash: u32) -> Option<&mut RouteSlot> {
+        let index = hash as usize & self.routes.len().wrapping_sub(1);
+        self.routes.get_mut(index)
+    }
+
+    /// Who got the last event of this topic, when it is still in the log and nothing changed since.
+    fn known_receivers(&mut self, topic: &[u8], hash: u32) -> Option<PluginSet> {
+        let route = *self.route_slot(hash)?;
+        let next = self.log.next_seq();
+        let back = (next as u32).wrapping_sub(route.seq);
+        let seq = next.wrapping_sub(back as u64);
+        let at = self.log.find(Position {
+            seq,
+            offset: route.offset,
+        })?;
+        let header = self.log.header(at);
+        let same = seq >= self.routed_since && subject::same(self.log.texts(at, &header).0, topic);
+        same.then(|| self.log.receivers(at))
     }
 
     pub(crate) fn usage(&self) -> (Usage, Usage) {
@@ -122,6 +168,24 @@ impl<'a> Draft<'a> {
             topic,
             payload,
             value: None,
+        }
+    }
+
+    /// Copies the payload's pieces to where they belong.
+    fn write(&self, pool: &Pool, mut to: &mut [u8]) {
+        if let ([piece], None) = (self.payload, self.value) {
+            return copy(to, piece);
+        }
+        let mut put = |piece: &[u8]| {
+            if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
+                here.copy_from_slice(piece);
+                to = rest;
+            }
+        };
+        self.payload.iter().for_each(|piece| put(piece));
+        if let Some((value, tail)) = self.value {
+            pool.pieces(value).for_each(&mut put);
+            put(tail);
         }
     }
 
@@ -161,38 +225,18 @@ impl Core {
     }
 
     fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
-        let (bus, plugins, names, pool, wakes) = self.routing();
-        let mut receivers = PluginSet::default();
-        let filters = &bus.filters;
-        subject::walk(draft.topic, |depth, hash| {
-            let mut at = filters.first(hash);
-            while let Some((index, slot)) = at.and_then(|i| Some((i, filters.get(i)?))) {
-                let owner = slot.owner as usize;
-                if slot.hash == hash
-                    && slot.depth == depth
-                    && !receivers.contains(owner)
-                    && plugins.at(owner).is_some_and(|plugin| plugin.receiving())
-                {
-                    // Most filters are the whole topic, and equality is cheaper than matching.
-                    let (filter, topic) = (slot.text.as_bytes(names), draft.topic.as_bytes());
-                    if filter == topic || subject::matches_bytes(filter, topic) {
-                        receivers.insert(owner);
-                    }
-                }
-                at = filters.next(index);
-            }
-        })
-        .map_err(PublishError::Topic)?;
-
+        let topic = draft.topic.as_bytes();
+        let hash = subject::hash(topic);
+        let receivers = match self.bus.known_receivers(topic, hash) {
+            Some(receivers) => receivers,
+            None => self.match_filters(draft.topic)?,
+        };
+        let (bus, plugins, pool, wakes) = self.routing();
         let len = draft.payload_len();
-        let size = bus.log.size(draft.topic.len(), len);
-        let capacity = bus.log.usage().capacity;
-        if size > capacity {
-            return Err(PublishError::TooLarge {
-                len,
-                max: capacity.saturating_sub(size.saturating_sub(len)),
-            });
-        }
+        let Some(size) = bus.log.size(topic.len(), len) else {
+            let max = bus.log.longest(topic.len());
+            return Err(PublishError::TooLarge { len, max });
+        };
         if !bus.log.fits(size) {
             if !force && plugins.blockers() > 0 {
                 may_evict(&bus.log, plugins, size, draft.source)?;
@@ -204,28 +248,25 @@ impl Core {
 
         let header = Header {
             payload: len,
-            topic: draft.topic.len(),
+            topic: topic.len(),
             source: draft.source,
             time,
             cause: draft.cause,
         };
-        let at = bus.log.append(&header, &receivers);
-        bus.log.push(draft.topic.as_bytes());
-        for piece in draft.payload {
-            bus.log.push(piece);
-        }
-        if let Some((value, tail)) = draft.value {
-            for piece in pool.pieces(value) {
-                bus.log.push(piece);
-            }
-            bus.log.push(tail);
+        let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
+        copy(to_topic, topic);
+        draft.write(pool, to_payload);
+        if let Some(route) = bus.route_slot(hash) {
+            *route = RouteSlot {
+                seq: at.seq as u32,
+                offset: at.offset,
+            };
         }
         bus.published = bus.published.wrapping_add(1);
         let mut count = 0usize;
         for index in receivers.iter() {
             if let Some(plugin) = plugins.at_mut(index) {
-                plugin.mark(at);
-                wake(wakes, plugin.take_waker());
+                wake(wakes, plugin.mark(at));
                 count = count.wrapping_add(1);
             }
         }
@@ -235,6 +276,30 @@ impl Core {
             }
         }
         Ok((at.seq, count))
+    }
+
+    /// Checks the topic and matches it with all filters that begin like it.
+    #[inline(never)]
+    fn match_filters(&self, topic: &str) -> Result<PluginSet, PublishError> {
+        let mut receivers = PluginSet::default();
+        let filters = &self.bus.filters;
+        subject::walk(topic, |depth, hash| {
+            let mut at = filters.first(hash);
+            while let Some((index, slot)) = at.and_then(|i| Some((i, filters.get(i)?))) {
+                let owner = slot.owner as usize;
+                if slot.hash == hash
+                    && slot.depth == depth
+                    && !receivers.contains(owner)
+                    && self.plugins.at(owner).is_some_and(|plugin| plugin.receiving())
+                    && subject::matches_bytes(slot.text.as_bytes(&self.names), topic.as_bytes())
+                {
+                    receivers.insert(owner);
+                }
+                at = filters.next(index);
+            }
+        })
+        .map_err(PublishError::Topic)?;
+        Ok(receivers)
     }
 
     /// Publishes an event of the kernel itself; nothing makes it wait.
@@ -279,6 +344,7 @@ impl Core {
             link: Link::NONE,
         };
         let capacity = self.bus.filters.usage().capacity;
+        self.bus.reroute();
         match self.bus.filters.insert(slot) {
             Ok(_) => Ok(()),
             Err(slot) => {
@@ -328,6 +394,7 @@ impl Core {
     }
 
     fn remove_filter(&mut self, index: usize) -> bool {
+        self.bus.reroute();
         match self.bus.filters.remove(index, FilterSlot::EMPTY) {
             Some(slot) => {
                 self.names.release(slot.text);
@@ -349,31 +416,19 @@ impl Core {
         }
         let log = &self.bus.log;
         let mut at = plugin.cursor();
-        if !log.holds(at) {
+        if at.seq < log.oldest().seq {
             at = log.oldest();
         }
         for _ in 0..STRIDE {
-            if !log.holds(at) {
-                return None;
+            let here = log.find(at)?;
+            if log.is_receiver(here, index) {
+                plugin.set_cursor(here);
+                return Some(Ok(here));
             }
-            if log.is_receiver(at, index) {
-                plugin.set_cursor(at);
-                return Some(Ok(at));
-            }
-            at = log.after(at, &log.header(at));
+            at = log.after(here, &log.header(here));
         }
         plugin.set_cursor(at);
         Some(Err(()))
-    }
-
-    /// Takes the event at the plugin's cursor off its queue.
-    pub(crate) fn consume_event(&mut self, index: usize, at: Position, header: &Header) {
-        let after = self.bus.log.after(at, header);
-        let Some(plugin) = self.plugins.at_mut(index) else {
-            return;
-        };
-        plugin.consumed(after);
-        self.wake_publishers(index);
     }
 
     /// Passes over the event at the plugin's cursor: it counts as lost.
@@ -399,27 +454,25 @@ impl Core {
     }
 }
 
-/// Refuses when making room for `size` bytes would drop an event of a subscriber that makes
+/// Refuses when making room for `size` words would drop an event of a subscriber that makes
 /// publishers wait. Nothing is changed.
 fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Result<(), PublishError> {
     let mut at = log.oldest();
-    let usage = log.usage();
-    let mut free = usage.capacity.saturating_sub(usage.used);
-    while free < size && log.holds(at) {
-        for index in log.receivers(at).iter() {
+    while !log.has_room(size, at)
+        && let Some(here) = log.find(at)
+    {
+        for index in log.receivers(here).iter() {
             if let Some(plugin) = plugins.at(index)
                 && plugin.overflow() == Overflow::Block
                 && index != source.index()
-                && plugin.awaits(at)
+                && plugin.awaits(here)
             {
                 return Err(PublishError::Full {
                     subscriber: plugin.id(index),
                 });
             }
         }
-        let header = log.header(at);
-        free = free.saturating_add(log.size(header.topic, header.payload));
-        at = log.after(at, &header);
+        at = log.after(here, &log.header(here));
     }
     Ok(())
 }

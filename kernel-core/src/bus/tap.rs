@@ -8,7 +8,7 @@ use core::task::{Context, Poll, Waker};
 use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, Kernel, keep_waker};
-use crate::log::{PluginSet, Position};
+use crate::log::{PluginSet, Position, copy};
 use crate::text::CopyOut;
 
 /// A reader of the log: opaque memory of a kernel.
@@ -155,11 +155,11 @@ impl Tap {
                 let log = &core.bus.log;
                 let mut here = at.filter(|here| log.holds(*here)).unwrap_or(log.oldest());
                 for _ in 0..STRIDE {
-                    if here.seq >= wanted || !log.holds(here) {
+                    let Some(found) = log.find(here).filter(|found| found.seq < wanted) else {
                         at = Some(here);
                         return Some(());
-                    }
-                    here = log.after(here, &log.header(here));
+                    };
+                    here = log.after(found, &log.header(found));
                 }
                 at = Some(here);
                 None
@@ -200,16 +200,18 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
             count: oldest.seq.wrapping_sub(from),
         });
     }
-    if !log.holds(*at) {
-        return None;
-    }
-    let here = *at;
+    let here = log.find(*at)?;
     let header = log.header(here);
     *at = log.after(here, &header);
     let len = header.topic.wrapping_add(header.payload);
-    match buf.split_at_mut_checked(len) {
-        Some((bytes, rest)) => {
-            let (topic, payload) = log.copy(here, &header, bytes)?;
+    let parts = buf
+        .split_at_mut_checked(len)
+        .and_then(|(bytes, rest)| Some((bytes.split_at_mut_checked(header.topic)?, rest)));
+    match parts {
+        Some(((topic, payload), rest)) => {
+            let (from_topic, from_payload) = log.texts(here, &header);
+            copy(topic, from_topic);
+            copy(payload, from_payload);
             Some(Tapped::Record(Record {
                 seq: here.seq,
                 time: header.time,

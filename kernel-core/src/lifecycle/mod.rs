@@ -30,6 +30,7 @@ use crate::plugin::PluginMetadata;
 use crate::table::Link;
 #[cfg(feature = "link")]
 use crate::text::Text;
+use crate::time::micros;
 
 /// Where a plugin is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -156,9 +157,11 @@ pub struct PluginSlot {
     pub(crate) state: PluginState,
     pub(crate) goal: PluginState,
     pub(crate) hook: Hook,
-    /// When the present hook began; with `due`, when it counts as hung.
+    /// When the present hook began.
     hook_since: u64,
-    due: Option<u64>,
+    /// Milliseconds after which a handler counts as hung, and microseconds after which as slow.
+    handler_limit: u32,
+    handler_budget: u32,
     /// When the goal must be reached.
     pub(crate) goal_due: Option<u64>,
     waker: Option<Waker>,
@@ -189,7 +192,8 @@ impl Empty for PluginSlot {
         goal: PluginState::Unloaded,
         hook: Hook::Idle,
         hook_since: 0,
-        due: None,
+        handler_limit: 0,
+        handler_budget: 0,
         goal_due: None,
         waker: None,
         cursor: Position::START,
@@ -280,13 +284,14 @@ impl PluginSlot {
         keep_waker(&mut self.waker, waker);
     }
 
-    /// One more unread event, at `at`.
-    pub(crate) fn mark(&mut self, at: Position) {
+    /// One more unread event, at `at`; gives whom to wake.
+    pub(crate) fn mark(&mut self, at: Position) -> Option<Waker> {
         if self.counters.lag == 0 {
             self.cursor = at;
         }
         self.counters.lag = self.counters.lag.wrapping_add(1);
         self.counters.lag_high_water = self.counters.lag_high_water.max(self.counters.lag);
+        self.waker.take()
     }
 
     /// True when the event at `at`, of which it is a receiver, is unread.
@@ -323,6 +328,24 @@ impl PluginSlot {
         core::mem::take(&mut self.lost)
     }
 
+    /// Takes a tick that is due and plans the next one; false when it is not due, or has to let
+    /// another message go first.
+    pub(crate) fn tick(&mut self, now: u64, called: bool) -> bool {
+        let waits = called || self.pending() > 0;
+        if self.tick_due() > now || (core::mem::take(&mut self.ticked) && waits) {
+            return false;
+        }
+        self.ticked = true;
+        // The next one counts from when this one was due, or from now when that is past.
+        let next = self.next_tick.saturating_add(self.interval);
+        self.next_tick = if next > now {
+            next
+        } else {
+            now.saturating_add(self.interval)
+        };
+        true
+    }
+
     /// When `on_tick` is due.
     pub(crate) fn tick_due(&self) -> u64 {
         if self.interval > 0 && self.state == PluginState::Started {
@@ -332,12 +355,30 @@ impl PluginSlot {
         }
     }
 
+    /// Begins a hook; gives when it counts as hung.
+    fn begin(&mut self, hook: Hook, cause: Cause, now: u64) -> u64 {
+        self.hook = hook;
+        self.handling = cause;
+        self.hook_since = now;
+        self.hook_due().unwrap_or(u64::MAX)
+    }
+
+    /// When the present hook counts as hung.
+    fn hook_due(&self) -> Option<u64> {
+        let limit = match self.hook {
+            Hook::Idle => return None,
+            Hook::Event | Hook::Call | Hook::Tick => (self.handler_limit as u64).wrapping_mul(1000),
+            _ => micros(self.metadata().hook_timeout),
+        };
+        Some(self.hook_since.saturating_add(limit))
+    }
+
     /// The deadline that is next for this plugin; a tick that is due already waits for its task.
     fn next_due(&self, now: u64) -> u64 {
         let tick = Some(self.tick_due())
             .filter(|tick| *tick > now)
             .unwrap_or(u64::MAX);
-        [self.due, self.goal_due, self.restart_at]
+        [self.hook_due(), self.goal_due, self.restart_at]
             .into_iter()
             .flatten()
             .fold(tick, u64::min)

@@ -6,6 +6,7 @@ use crate::error::cut;
 use crate::fixed::Empty;
 use crate::id::{CallId, Cause, PluginId};
 use crate::table::Usage;
+use crate::time::micros;
 
 /// All plugins.
 pub(crate) struct Plugins {
@@ -14,7 +15,7 @@ pub(crate) struct Plugins {
     error_size: usize,
     blockers: usize,
     installed: Usage,
-    pub(crate) handler_budget: Option<u64>,
+    handler_budget: Option<u64>,
 }
 
 impl Plugins {
@@ -40,6 +41,14 @@ impl Plugins {
 
     pub(crate) fn usage(&self) -> Usage {
         self.installed
+    }
+
+    /// Sets the handler budget of all plugins, in microseconds.
+    pub(crate) fn set_handler_budget(&mut self, budget: u64) {
+        self.handler_budget = Some(budget);
+        for slot in self.slots.iter_mut() {
+            slot.handler_budget = narrow(budget);
+        }
     }
 
     /// The slot, when a plugin is installed there.
@@ -105,6 +114,15 @@ impl Plugins {
             first_life: life,
             ..PluginSlot::EMPTY
         };
+        // Rounded up: no handler is cut off before its time.
+        let limit = slot.metadata().handler_timeout;
+        let millis = limit.as_secs().saturating_mul(1000);
+        let millis = millis.saturating_add(limit.subsec_micros().div_ceil(1000) as u64);
+        slot.handler_limit = narrow(millis);
+        slot.handler_budget = narrow(
+            self.handler_budget
+                .unwrap_or(micros(slot.metadata().handler_budget)),
+        );
         self.installed.set_used(self.installed.used.wrapping_add(1));
         if slot.overflow() == Overflow::Block {
             self.blockers = self.blockers.wrapping_add(1);
@@ -155,4 +173,9 @@ impl Plugins {
             slot.error = (code.len() as u8, end.wrapping_sub(start) as u8);
         }
     }
+}
+
+/// A span in 32 bits; a longer one is for ever.
+fn narrow(span: u64) -> u32 {
+    u32::try_from(span).unwrap_or(u32::MAX)
 }

@@ -7,7 +7,6 @@ use crate::id::{Cause, PluginId};
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::subject;
-use crate::time::micros;
 use crate::timer::On;
 
 impl Core {
@@ -40,26 +39,17 @@ impl Core {
             .find(|index| self.plugins.at(*index).is_some() && self.plugin_name(*index) == name)
     }
 
-    /// Begins a hook: `due` is when it counts as hung.
-    pub(crate) fn begin_hook(&mut self, index: usize, hook: Hook, cause: Cause) {
-        let now = self.now();
+    /// Begins a hook: a step in the plugin's life.
+    pub(crate) fn begin_step(&mut self, index: usize, hook: Hook, now: u64) {
         let end = self.bus.log.end();
+        self.bus.reroute();
         let Some(slot) = self.plugins.at_mut(index) else {
             return;
         };
-        let metadata = slot.metadata();
-        let limit = match hook {
-            Hook::Event | Hook::Call | Hook::Tick => metadata.handler_timeout,
-            _ => metadata.hook_timeout,
-        };
-        let due = now.saturating_add(micros(limit));
         if hook == Hook::Stop {
             slot.discard_unread(end);
         }
-        slot.hook = hook;
-        slot.handling = cause;
-        slot.hook_since = now;
-        slot.due = Some(due);
+        let due = slot.begin(hook, Cause::None, now);
         self.arm(due);
         if hook == Hook::Stop {
             self.refuse_queued(index);
@@ -67,30 +57,39 @@ impl Core {
         }
     }
 
+    /// Begins the handling of a message.
+    pub(crate) fn begin_handler(&mut self, index: usize, hook: Hook, cause: Cause, now: u64) {
+        if let Some(slot) = self.plugins.at_mut(index) {
+            let due = slot.begin(hook, cause, now);
+            self.arm(due);
+        }
+    }
+
     /// Ends the present hook of this life well; counts its time.
-    pub(crate) fn end_hook(&mut self, id: PluginId) {
-        let now = self.now();
-        let budget = self.plugins.handler_budget;
+    pub(crate) fn end_hook(&mut self, id: PluginId, now: u64) {
         let Some(slot) = self.plugins.get_mut(id) else {
             return;
         };
         let hook = core::mem::take(&mut slot.hook);
-        let took = now.saturating_sub(slot.hook_since);
-        slot.due = None;
+        if hook == Hook::Idle {
+            return;
+        }
         slot.handling = Cause::None;
-        match hook {
-            Hook::Idle => {}
-            Hook::Event | Hook::Call | Hook::Tick => {
-                let limit = budget.unwrap_or(micros(slot.metadata().handler_budget));
-                let counters = &mut slot.counters;
-                counters.handled = counters.handled.wrapping_add(1);
-                counters.busy_micros = counters.busy_micros.wrapping_add(took);
-                counters.worst_micros = counters.worst_micros.max(took.min(u32::MAX as u64) as u32);
-                if took > limit {
-                    counters.slow = counters.slow.wrapping_add(1);
-                    self.warn(id, "slow_handler", hook.name(), took, limit);
-                }
+        if !hook.is_step() {
+            let took = now.saturating_sub(slot.hook_since);
+            let counters = &mut slot.counters;
+            counters.handled = counters.handled.wrapping_add(1);
+            counters.busy_micros = counters.busy_micros.wrapping_add(took);
+            let took = took.min(u32::MAX as u64) as u32;
+            counters.worst_micros = counters.worst_micros.max(took);
+            let limit = slot.handler_budget;
+            if took > limit {
+                counters.slow = counters.slow.wrapping_add(1);
+                self.warn(id, "slow_handler", hook.name(), took, limit);
             }
+            return;
+        }
+        match hook {
             Hook::Load => self.enter(id.index(), PluginState::Loaded),
             Hook::Start => self.enter(id.index(), PluginState::Started),
             Hook::Stop => self.enter(id.index(), PluginState::Stopped),
@@ -98,6 +97,7 @@ impl Core {
                 self.reclaim(id);
                 self.enter(id.index(), PluginState::Unloaded);
             }
+            Hook::Idle | Hook::Event | Hook::Call | Hook::Tick => {}
         }
     }
 
@@ -110,6 +110,7 @@ impl Core {
     }
 
     pub(super) fn enter(&mut self, index: usize, state: PluginState) {
+        self.bus.reroute();
         let Some(slot) = self.plugins.at_mut(index) else {
             return;
         };
@@ -156,7 +157,7 @@ impl Core {
     }
 
     /// Publishes `runtime.warning.<plugin>`: what was measured, in microseconds, and its limit.
-    pub(super) fn warn(&mut self, id: PluginId, kind: &str, hook: &str, took: u64, limit: u64) {
+    pub(super) fn warn(&mut self, id: PluginId, kind: &str, hook: &str, took: u32, limit: u32) {
         let mut payload = [0u8; 128];
         let mut json = Writer::new(&mut payload);
         json.begin_object();
@@ -165,9 +166,9 @@ impl Core {
         json.key("hook");
         json.string(hook);
         json.key("micros");
-        json.u64(took);
+        json.u64(took as u64);
         json.key("limit");
-        json.u64(limit);
+        json.u64(limit as u64);
         json.end_object();
         if let Some(json) = json.finish_trusted() {
             self.announce_of(id.index(), "runtime.warning.", json.as_bytes());

@@ -48,12 +48,12 @@ impl Core {
     /// Takes back all that this life of a plugin registered, and ends the life.
     pub(crate) fn reclaim(&mut self, id: PluginId) {
         let end = self.bus.log.end();
+        self.bus.reroute();
         let Some(slot) = self.plugins.get_mut(id) else {
             return;
         };
         slot.life = slot.life.wrapping_add(1);
         slot.hook = Hook::Idle;
-        slot.due = None;
         slot.handling = Cause::None;
         slot.interval = 0;
         slot.discard_unread(end);
@@ -96,8 +96,8 @@ impl Core {
             };
             let id = slot.id(index);
             let hook = slot.hook.name();
-            if slot.due.is_some_and(|due| due <= now) {
-                let limit = slot.due.unwrap_or(0).saturating_sub(slot.hook_since);
+            if let Some(due) = slot.hook_due().filter(|due| *due <= now) {
+                let limit = due.saturating_sub(slot.hook_since);
                 self.hung(id, "hook_timeout", hook, limit);
             } else if slot.goal_due.is_some_and(|due| due <= now) {
                 slot.goal_due = None;

@@ -9,6 +9,7 @@ use crate::id::PluginId;
 use crate::kernel::Kernel;
 use crate::lifecycle::{Hook, Meta};
 use crate::log::PluginSet;
+use crate::plugin::parts;
 use crate::plugin::{Mailbox, ManageError, PluginState, Step};
 use crate::subject;
 use crate::text::{Name, NameError, Text};
@@ -163,10 +164,7 @@ impl Session<'_> {
             } => {
                 let mut name = heapless::String::<{ subject::MAX_NAME }>::new();
                 kernel.with(|core| crate::error::push_cut(&mut name, core.name_of(source)));
-                let (topic, payload) = work
-                    .get(..len)
-                    .and_then(|b| b.split_at_checked(topic))
-                    .unwrap_or((&[], &[]));
+                let (topic, payload, _) = parts(&mut work, topic, len);
                 let event = Event {
                     seq,
                     time,
@@ -184,10 +182,7 @@ impl Session<'_> {
                 }
             }
             Step::Call { id, service, len, .. } => {
-                let (service, args) = work
-                    .get(..len)
-                    .and_then(|b| b.split_at_checked(service))
-                    .unwrap_or((&[], &[]));
+                let (service, args, _) = parts(&mut work, service, len);
                 let service = core::str::from_utf8(service).unwrap_or("");
                 if !self.send(&ToClient::Called {
                     call: id.to_bits(),

@@ -9,12 +9,15 @@ use core::task::{Context as TaskContext, Poll};
 use serde::Serialize;
 
 use super::{Context, PluginState};
+use crate::bus::Overflow;
 use crate::calls::What;
 use crate::error::Error;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
 use crate::kernel::{Core, Kernel};
 use crate::lifecycle::Hook;
+use crate::log::{Position, copy};
+use crate::timer::On;
 
 /// An event as its receiver sees it.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +169,8 @@ pub struct Mailbox {
 /// plugin with events without end does not keep them from theirs.
 const STREAK: u8 = 32;
 
-/// A message as numbers; its bytes are in the reader's buffer, one part behind the other.
+/// A message as numbers; its two parts, of `topic` or `service` and `len` bytes, are in the reader's
+/// buffer: see [`parts`].
 pub(crate) enum Step {
     Hook(Hook),
     Event {
@@ -221,7 +225,7 @@ impl Mailbox {
         let step = poll_fn(|task| {
             if self.streak >= STREAK {
                 self.streak = 0;
-                kernel.with(|core| core.end_hook(id));
+                kernel.with(|core| core.end_hook(id, core.now()));
                 task.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -250,8 +254,7 @@ impl Mailbox {
                 topic,
                 len,
             } => {
-                let bytes = buf.get(..len).unwrap_or(&[]);
-                let (topic, payload) = bytes.split_at_checked(topic).unwrap_or((&[], &[]));
+                let (topic, payload, _) = parts(buf, topic, len);
                 Message::Event(Event {
                     seq,
                     time,
@@ -268,8 +271,7 @@ impl Mailbox {
                 service,
                 len,
             } => {
-                let (bytes, scratch) = buf.split_at_mut_checked(len).unwrap_or((&mut [], &mut []));
-                let (service, args) = bytes.split_at_checked(service).unwrap_or((&[], &[]));
+                let (service, args, scratch) = parts(buf, service, len);
                 let request = Request {
                     id: call,
                     caller,
@@ -341,88 +343,76 @@ impl Core {
     /// Ends the hook before and begins the next one, its message copied into `buf`. `Ok(None)`:
     /// nothing to do; `Err`: there may be more, ask again.
     fn next_step(&mut self, id: PluginId, buf: &mut [u8]) -> Result<Option<Step>, ()> {
-        self.end_hook(id);
-        let index = id.index();
+        let now = self.now();
+        self.end_hook(id, now);
         let Some(slot) = self.plugins.get(id) else {
             return Ok(Some(Step::Ended));
         };
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
         let hook = match (slot.state, slot.goal) {
+            (Started, Started | Loaded | Failed) => return self.next_message(id, now, buf),
             (Unloaded | Failed, Loaded | Started) if slot.restart_at.is_none() => Hook::Load,
             (Loaded | Stopped, Started) => Hook::Start,
             (Started, Stopped | Unloaded) => Hook::Stop,
             (Loaded | Stopped, Unloaded) => Hook::Unload,
-            (Started, _) => return self.next_message(id, buf),
             _ => return Ok(None),
         };
-        self.begin_hook(index, hook, Cause::None);
+        self.begin_step(id.index(), hook, now);
         Ok(Some(Step::Hook(hook)))
     }
 
-    fn next_message(&mut self, id: PluginId, buf: &mut [u8]) -> Result<Option<Step>, ()> {
+    fn next_message(&mut self, id: PluginId, now: u64, buf: &mut [u8]) -> Result<Option<Step>, ()> {
         let index = id.index();
-        if let Some(slot) = self.plugins.get(id)
-            && slot.interval > 0
-        {
-            let now = self.now();
-            let queued = self.peek_call(Some(id)).is_some();
-            if let Some(slot) = self.plugins.get_mut(id)
-                && slot.tick_due() <= now
-                && !(core::mem::take(&mut slot.ticked) && (queued || slot.pending() > 0))
-            {
-                slot.ticked = true;
-                // The next one counts from when this one was due, or from now when that is past.
-                let next = slot.next_tick.saturating_add(slot.interval);
-                slot.next_tick = if next > now {
-                    next
-                } else {
-                    now.saturating_add(slot.interval)
-                };
-                let next = slot.next_tick;
-                self.arm(next);
-                self.begin_hook(index, Hook::Tick, Cause::None);
-                return Ok(Some(Step::Hook(Hook::Tick)));
-            }
-        }
-        let call = self.peek_call(Some(id));
-        let event = match self.next_event(index) {
-            Some(Err(())) => return Err(()),
-            Some(Ok(at)) => Some(at),
-            None => None,
+        let Some(slot) = self.plugins.at_mut(index) else {
+            return Ok(None);
         };
-        let arrival = call
-            .and_then(|call| self.calls.get(call))
-            .map_or(u64::MAX, |slot| slot.arrival);
+        let call = slot.queue.0.index();
+        if slot.interval > 0 && slot.tick(now, call.is_some()) {
+            let next = slot.next_tick;
+            self.arm(next);
+            self.begin_handler(index, Hook::Tick, Cause::None, now);
+            return Ok(Some(Step::Hook(Hook::Tick)));
+        }
+        let event = self.next_event(index).transpose()?;
+        let call = call.and_then(|call| self.calls.at(call));
         match (event, call) {
-            (Some(at), _) if at.seq < arrival => {
-                let header = self.bus.log.header(at);
-                let fits = self.bus.log.copy(at, &header, buf).is_some();
-                let lost = match self.plugins.at_mut(index) {
-                    Some(slot) if fits => slot.take_lost(),
-                    Some(_) => {
-                        self.skip_event(index, at);
-                        return Err(());
-                    }
-                    None => 0,
-                };
-                self.consume_event(index, at, &header);
-                self.begin_hook(index, Hook::Event, Cause::Event(at.seq));
-                Ok(Some(Step::Event {
-                    seq: at.seq,
-                    time: header.time,
-                    source: header.source,
-                    cause: header.cause,
-                    lost,
-                    topic: header.topic,
-                    len: header.topic.wrapping_add(header.payload),
-                }))
+            (Some(at), call) if call.is_none_or(|(_, call)| at.seq < call.arrival) => {
+                self.deliver_event(index, at, now, buf).map(Some).ok_or(())
             }
-            (_, Some(call)) => self.deliver_call(id, call, buf).map(Some).ok_or(()),
+            (_, Some((call, _))) => self.deliver_call(id, call, now, buf).map(Some).ok_or(()),
             _ => Ok(None),
         }
     }
 
-    fn deliver_call(&mut self, id: PluginId, call: CallId, buf: &mut [u8]) -> Option<Step> {
+    fn deliver_event(&mut self, index: usize, at: Position, now: u64, buf: &mut [u8]) -> Option<Step> {
+        let header = self.bus.log.header(at);
+        let (topic, payload) = self.bus.log.texts(at, &header);
+        let Some((to_topic, to_payload)) = message(buf, topic.len(), payload.len()) else {
+            self.skip_event(index, at);
+            return None;
+        };
+        copy(to_topic, topic);
+        copy(to_payload, payload);
+        let after = self.bus.log.after(at, &header);
+        let slot = self.plugins.at_mut(index)?;
+        slot.consumed(after);
+        let lost = slot.take_lost();
+        if slot.overflow() == Overflow::Block {
+            self.wake_waiting(On::Space);
+        }
+        self.begin_handler(index, Hook::Event, Cause::Event(at.seq), now);
+        Some(Step::Event {
+            seq: at.seq,
+            time: header.time,
+            source: header.source,
+            cause: header.cause,
+            lost,
+            topic: header.topic,
+            len: header.payload,
+        })
+    }
+
+    fn deliver_call(&mut self, id: PluginId, call: CallId, now: u64, buf: &mut [u8]) -> Option<Step> {
         self.take_call(call);
         let slot = self.calls.get(call)?;
         let caller = slot.caller?;
@@ -431,24 +421,39 @@ impl Core {
         };
         let name = self.service_name(service as usize).as_bytes();
         let args = self.calls.content(call);
-        let len = name.len().wrapping_add(args.len());
-        let Some((to_name, to_args)) = buf
-            .get_mut(..len)
-            .and_then(|to| to.split_at_mut_checked(name.len()))
-        else {
+        let Some((to_name, to_args)) = message(buf, name.len(), args.len()) else {
             let error = Error::new("too_large", "the arguments do not fit into the plugin's buffer");
             self.reply(call, Some(id), Err(&error));
             return None;
         };
-        to_name.copy_from_slice(name);
-        to_args.copy_from_slice(args);
-        let service = name.len();
-        self.begin_hook(id.index(), Hook::Call, Cause::Call(call));
+        copy(to_name, name);
+        copy(to_args, args);
+        let (service, len) = (name.len(), args.len());
+        self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
         Some(Step::Call {
             id: call,
             caller,
             service,
             len,
         })
+    }
+}
+
+/// The places of a message's two parts in the reader's buffer, each at the begin of a word, so that
+/// they are copied at the speed of the machine.
+fn message(buf: &mut [u8], first: usize, second: usize) -> Option<(&mut [u8], &mut [u8])> {
+    let (one, two) = buf.split_at_mut_checked(first.checked_next_multiple_of(4)?)?;
+    Some((one.get_mut(..first)?, two.get_mut(..second)?))
+}
+
+/// The two parts, and what follows them.
+pub(crate) fn parts(buf: &mut [u8], first: usize, second: usize) -> (&[u8], &[u8], &mut [u8]) {
+    let gap = first.wrapping_neg() % 4;
+    let split = buf
+        .split_at_mut_checked(first)
+        .and_then(|(one, rest)| Some((one, rest.get_mut(gap..)?.split_at_mut_checked(second)?)));
+    match split {
+        Some((one, (two, rest))) => (one, two, rest),
+        None => (&[], &[], &mut []),
     }
 }

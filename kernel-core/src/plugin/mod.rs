@@ -9,9 +9,9 @@ mod metadata;
 pub use crate::lifecycle::{PluginCounters, PluginState};
 pub use context::Context;
 pub use drive::{Exit, Installed, drive};
-#[cfg(feature = "link")]
-pub(crate) use mailbox::Step;
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
+#[cfg(feature = "link")]
+pub(crate) use mailbox::{Step, parts};
 pub use manager::{ManageError, PluginInfo, PluginManager, PluginName};
 pub use metadata::{PluginMetadata, RestartPolicy};
 

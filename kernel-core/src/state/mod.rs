@@ -315,12 +315,7 @@ impl Core {
     fn check_value(&self, value: Json<'_>, free_blocks: usize) -> Result<(), StateError> {
         let capacity = self.state.pool.usage().capacity;
         // The change must fit into the log: a topic at its longest, a version at its longest.
-        let log = self
-            .bus
-            .log
-            .usage()
-            .capacity
-            .saturating_sub(self.bus.log.size(subject::MAX_SUBJECT, 48));
+        let log = self.bus.log.longest(subject::MAX_SUBJECT).saturating_sub(48);
         let max = capacity.min(log).min(MAX_VALUE);
         if value.len() > max {
             return Err(StateError::TooLarge {
