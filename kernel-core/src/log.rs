@@ -69,7 +69,12 @@ impl PluginSet {
         })
     }
 
-    /// The set's first words, as a record keeps them.
+    /// The set's first words, as a record of `plugins` keeps them.
+    pub(crate) fn words(&self, plugins: usize) -> &[u32] {
+        self.0.get(..plugins.div_ceil(32)).unwrap_or(&self.0)
+    }
+
+    /// The set of which these are the first words.
     fn from_words(words: &[u32]) -> Self {
         let mut set = PluginSet::default();
         for (to, from) in set.0.iter_mut().zip(words) {
@@ -110,6 +115,61 @@ pub(crate) struct Header {
     pub(crate) source: PluginId,
     pub(crate) time: u64,
     pub(crate) cause: Cause,
+}
+
+/// A record's texts.
+#[derive(Clone, Copy)]
+pub(crate) struct Texts<'a> {
+    words: &'a [u32],
+    topic: usize,
+    payload: usize,
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn topic(&self) -> &'a [u8] {
+        let bytes: &[u8] = must_cast_slice(self.words);
+        bytes.get(..self.topic).unwrap_or(&[])
+    }
+
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        let bytes: &[u8] = must_cast_slice(self.words);
+        let start = words(self.topic).wrapping_mul(4);
+        bytes.get(start..start.wrapping_add(self.payload)).unwrap_or(&[])
+    }
+
+    /// True when this is the topic.
+    pub(crate) fn is_topic(&self, topic: &[u8]) -> bool {
+        let (whole, rest) = topic.as_chunks();
+        let mut kept = self.words.iter();
+        let same = self.topic == topic.len()
+            && whole
+                .iter()
+                .all(|word| kept.next() == Some(&u32::from_le_bytes(*word)));
+        same && (rest.is_empty() || self.topic().ends_with(rest))
+    }
+
+    /// Copies both as they lie, so that they are to be found by [`split`]; their lengths, when `to`
+    /// has room.
+    pub(crate) fn copy(&self, to: &mut [u8]) -> Option<(usize, usize)> {
+        let bytes: &[u8] = must_cast_slice(self.words);
+        let len = words(self.topic).wrapping_mul(4).wrapping_add(self.payload);
+        to.get_mut(..len)?.copy_from_slice(bytes.get(..len)?);
+        Some((self.topic, self.payload))
+    }
+}
+
+/// Two texts that lie one behind the other, the second one at the begin of a word, and what follows.
+pub(crate) fn split(buf: &mut [u8], first: usize, second: usize) -> (&[u8], &[u8], &mut [u8]) {
+    let start = words(first).wrapping_mul(4);
+    let Some((texts, rest)) = buf.split_at_mut_checked(start.wrapping_add(second)) else {
+        return (&[], &[], &mut []);
+    };
+    let texts: &[u8] = texts;
+    (
+        texts.get(..first).unwrap_or(&[]),
+        texts.get(start..).unwrap_or(&[]),
+        rest,
+    )
 }
 
 /// The ring.
@@ -230,15 +290,19 @@ impl Log {
 
     /// True when a record of this size has room without dropping the oldest one.
     pub(crate) fn fits(&self, size: usize) -> bool {
-        self.has_room(size, self.oldest())
+        match self.edge {
+            NO_EDGE => self.words.len().wrapping_sub(self.head) >= size || self.tail >= size,
+            _ => self.tail.wrapping_sub(self.head) >= size,
+        }
     }
 
     /// The record after the one found at `at`, if it is here; else where it will be.
-    pub(crate) fn after(&self, at: Position, header: &Header) -> Position {
+    pub(crate) fn after(&self, at: Position) -> Position {
+        let (topic, payload) = lengths(self.words.get(at.offset as usize).copied().unwrap_or(0));
         let size = self
             .fixed()
-            .wrapping_add(words(header.topic))
-            .wrapping_add(words(header.payload));
+            .wrapping_add(words(topic))
+            .wrapping_add(words(payload));
         Position {
             seq: at.seq.wrapping_add(1),
             offset: at.offset.wrapping_add(size as u32),
@@ -253,9 +317,10 @@ impl Log {
             .and_then(|words| words.first_chunk());
         let [lens, source, cause, time_low, time_high] = *raw.unwrap_or(&[0; HEADER]);
         let [slot, life_low, life_high, kind] = source.to_le_bytes();
+        let (topic, payload) = lengths(lens);
         Header {
-            payload: lens as usize & MAX_PAYLOAD,
-            topic: lens.wrapping_shr(24) as usize,
+            payload,
+            topic,
             source: PluginId {
                 index: slot,
                 life: u16::from_le_bytes([life_low, life_high]),
@@ -269,8 +334,8 @@ impl Log {
         }
     }
 
-    /// The receivers of the record found at `at`, a word for 32 plugins.
-    fn receiver_words(&self, at: Position) -> &[u32] {
+    /// The receivers of the record found at `at`, a word for 32 plugins: see [`each`].
+    pub(crate) fn receiver_words(&self, at: Position) -> &[u32] {
         let start = (at.offset as usize).wrapping_add(HEADER);
         self.words.get(start..start.wrapping_add(self.set)).unwrap_or(&[])
     }
@@ -290,14 +355,17 @@ impl Log {
         index / 32 < self.set && word & bit(index) != 0
     }
 
-    /// The topic and the payload of the record found at `at`.
-    pub(crate) fn texts(&self, at: Position, header: &Header) -> (&[u8], &[u8]) {
-        let start = (at.offset as usize).wrapping_add(self.fixed());
-        let bytes: &[u8] = must_cast_slice(self.words.get(start..).unwrap_or(&[]));
-        let topic = bytes.get(..header.topic).unwrap_or(&[]);
-        let start = words(header.topic).wrapping_mul(4);
-        let payload = bytes.get(start..start.wrapping_add(header.payload));
-        (topic, payload.unwrap_or(&[]))
+    /// The texts of the record found at `at`, as they lie: the topic, at the next word the payload.
+    pub(crate) fn texts(&self, at: Position) -> Texts<'_> {
+        let record = self.words.get(at.offset as usize..).unwrap_or(&[]);
+        let (topic, payload) = lengths(record.first().copied().unwrap_or(0));
+        let start = self.fixed();
+        let end = start.wrapping_add(words(topic)).wrapping_add(words(payload));
+        Texts {
+            words: record.get(start..end).unwrap_or(&[]),
+            topic,
+            payload,
+        }
     }
 
     /// Drops the oldest record.
@@ -306,7 +374,7 @@ impl Log {
             return;
         }
         let oldest = self.oldest();
-        let next = self.after(oldest, &self.header(oldest));
+        let next = self.after(oldest);
         self.tail = next.offset as usize;
         self.tail_seq = next.seq;
         if self.tail == self.edge {
@@ -389,9 +457,27 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     }
 }
 
+/// Calls `f` for each plugin of a receiver set.
+pub(crate) fn each(words: &[u32], mut f: impl FnMut(usize)) {
+    let mut first = 0usize;
+    for word in words {
+        let mut word = *word;
+        while word != 0 {
+            f(first.wrapping_add(word.trailing_zeros() as usize));
+            word &= word.wrapping_sub(1);
+        }
+        first = first.wrapping_add(32);
+    }
+}
+
+/// The bytes of the topic and of the payload, from a record's first word.
+fn lengths(word: u32) -> (usize, usize) {
+    (word.wrapping_shr(24) as usize, word as usize & MAX_PAYLOAD)
+}
+
 /// The words that hold so many bytes.
 fn words(bytes: usize) -> usize {
-    bytes.saturating_add(3) / 4
+    bytes.div_ceil(4)
 }
 
 #[cfg(test)]
@@ -438,7 +524,9 @@ mod tests {
                 let here = log.find(at).unwrap();
                 let head = log.header(here);
                 assert_eq!(here.seq, *seq);
-                assert_eq!(log.texts(here, &head), (topic.as_bytes(), &payload[..]));
+                let texts = log.texts(here);
+                assert_eq!((texts.topic(), texts.payload()), (topic.as_bytes(), &payload[..]));
+                assert!(texts.is_topic(topic.as_bytes()) && !texts.is_topic(b"x"));
                 at = here;
                 assert_eq!(head.cause, Cause::Event((seq - 1) / 2));
                 assert_eq!((head.source, head.time), (PluginId { index: 3, life: 7 }, 42));
@@ -448,7 +536,7 @@ mod tests {
                 );
                 assert!(log.is_receiver(at, ((seq - 1) % 10) as usize));
                 assert!(!log.is_receiver(at, (seq % 10) as usize));
-                at = log.after(at, &head);
+                at = log.after(at);
             }
             assert_eq!(at, log.end());
         }

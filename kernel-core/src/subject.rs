@@ -302,17 +302,6 @@ const fn stir(state: u32, word: u32) -> u32 {
     (state.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9)
 }
 
-/// Whether two texts are the same, four bytes a step.
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-    a.len() == b.len()
-        && a_rest.len() == b_rest.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| u32::from_le_bytes(*a) == u32::from_le_bytes(*b))
-        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
-}
-
 const HASH_START: u32 = 0x811c_9dc5;
 
 const fn mix(state: u32, byte: u8) -> u32 {
@@ -498,19 +487,5 @@ mod tests {
         }
         let most = buckets.iter().max().copied().unwrap_or(0);
         assert!(most <= 40, "{most} of 4096 texts in one of 256 buckets");
-    }
-
-    #[test]
-    fn texts_are_the_same_only_when_every_byte_is() {
-        let text = "device.kitchen.state";
-        for len in 0..=text.len() {
-            let whole = &text.as_bytes()[..len];
-            assert!(same(whole, &whole.to_vec()));
-            for at in 0..len {
-                let mut other = whole.to_vec();
-                other[at] ^= 1;
-                assert!(!same(whole, &other) && !same(whole, &whole[..at]));
-            }
-        }
     }
 }

@@ -19,7 +19,7 @@ use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, wake};
 use crate::lifecycle::Plugins;
-use crate::log::{Header, Log, PluginSet, Position, copy};
+use crate::log::{Header, Log, PluginSet, Position, copy, each};
 use crate::pool::{Chain, Pool};
 use crate::subject;
 use crate::table::{Link, Slot, Table, Usage};
@@ -139,8 +139,7 @@ impl Bus {
             seq,
             offset: route.offset,
         })?;
-        let header = self.log.header(at);
-        let same = seq >= self.routed_since && subject::same(self.log.texts(at, &header).0, topic);
+        let same = seq >= self.routed_since && self.log.texts(at).is_topic(topic);
         same.then(|| self.log.receivers(at))
     }
 
@@ -264,12 +263,12 @@ impl Core {
         }
         bus.published = bus.published.wrapping_add(1);
         let mut count = 0usize;
-        for index in receivers.iter() {
+        each(receivers.words(plugins.usage().capacity), |index| {
             if let Some(plugin) = plugins.at_mut(index) {
                 wake(wakes, plugin.mark(at));
                 count = count.wrapping_add(1);
             }
-        }
+        });
         if core::mem::take(&mut bus.tap_waits) {
             for tap in bus.taps.iter_mut() {
                 wake(wakes, tap.take_waker());
@@ -425,7 +424,7 @@ impl Core {
                 plugin.set_cursor(here);
                 return Some(Ok(here));
             }
-            at = log.after(here, &log.header(here));
+            at = log.after(here);
         }
         plugin.set_cursor(at);
         Some(Err(()))
@@ -433,7 +432,7 @@ impl Core {
 
     /// Passes over the event at the plugin's cursor: it counts as lost.
     pub(crate) fn skip_event(&mut self, index: usize, at: Position) {
-        let after = self.bus.log.after(at, &self.bus.log.header(at));
+        let after = self.bus.log.after(at);
         let Some(plugin) = self.plugins.at_mut(index) else {
             return;
         };
@@ -472,17 +471,17 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
                 });
             }
         }
-        at = log.after(here, &log.header(here));
+        at = log.after(here);
     }
     Ok(())
 }
 
 fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
     let at = log.oldest();
-    for index in log.receivers(at).iter() {
+    each(log.receiver_words(at), |index| {
         if let Some(plugin) = plugins.at_mut(index) {
             plugin.missed(at);
         }
-    }
+    });
     log.evict();
 }

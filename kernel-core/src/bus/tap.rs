@@ -159,7 +159,7 @@ impl Tap {
                         at = Some(here);
                         return Some(());
                     };
-                    here = log.after(found, &log.header(found));
+                    here = log.after(found);
                 }
                 at = Some(here);
                 None
@@ -202,16 +202,16 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
     }
     let here = log.find(*at)?;
     let header = log.header(here);
-    *at = log.after(here, &header);
+    *at = log.after(here);
     let len = header.topic.wrapping_add(header.payload);
     let parts = buf
         .split_at_mut_checked(len)
         .and_then(|(bytes, rest)| Some((bytes.split_at_mut_checked(header.topic)?, rest)));
     match parts {
         Some(((topic, payload), rest)) => {
-            let (from_topic, from_payload) = log.texts(here, &header);
-            copy(topic, from_topic);
-            copy(payload, from_payload);
+            let texts = log.texts(here);
+            copy(topic, texts.topic());
+            copy(payload, texts.payload());
             Some(Tapped::Record(Record {
                 seq: here.seq,
                 time: header.time,

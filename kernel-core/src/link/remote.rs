@@ -1,6 +1,6 @@
 //! A plugin on the other side of the link: its mailbox is read by the session and sent there.
 
-use core::task::{Context, Poll};
+use core::task::Context;
 
 use super::protocol::{Event, Step as WireStep, ToClient};
 use super::raw::Raw;
@@ -8,8 +8,7 @@ use super::session::Session;
 use crate::id::PluginId;
 use crate::kernel::Kernel;
 use crate::lifecycle::{Hook, Meta};
-use crate::log::PluginSet;
-use crate::plugin::parts;
+use crate::log::{PluginSet, split};
 use crate::plugin::{Mailbox, ManageError, PluginState, Step};
 use crate::subject;
 use crate::text::{Name, NameError, Text};
@@ -133,9 +132,10 @@ impl Session<'_> {
                 return false;
             }
         }
-        let Poll::Ready(step) = remote.mailbox.poll_step(cx, &mut work) else {
+        let mut step = Step::Ended;
+        if remote.mailbox.poll_step(cx, &mut work, &mut step).is_pending() {
             return false;
-        };
+        }
         let kernel = self.kernel;
         match step {
             Step::Hook(hook) => {
@@ -164,7 +164,7 @@ impl Session<'_> {
             } => {
                 let mut name = heapless::String::<{ subject::MAX_NAME }>::new();
                 kernel.with(|core| crate::error::push_cut(&mut name, core.name_of(source)));
-                let (topic, payload, _) = parts(&mut work, topic, len);
+                let (topic, payload, _) = split(&mut work, topic, len);
                 let event = Event {
                     seq,
                     time,
@@ -182,7 +182,7 @@ impl Session<'_> {
                 }
             }
             Step::Call { id, service, len, .. } => {
-                let (service, args, _) = parts(&mut work, service, len);
+                let (service, args, _) = split(&mut work, service, len);
                 let service = core::str::from_utf8(service).unwrap_or("");
                 if !self.send(&ToClient::Called {
                     call: id.to_bits(),

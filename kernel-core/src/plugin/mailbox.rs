@@ -16,7 +16,7 @@ use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
 use crate::kernel::{Core, Kernel};
 use crate::lifecycle::Hook;
-use crate::log::{Position, copy};
+use crate::log::{Position, copy, split};
 use crate::timer::On;
 
 /// An event as its receiver sees it.
@@ -170,7 +170,7 @@ pub struct Mailbox {
 const STREAK: u8 = 32;
 
 /// A message as numbers; its two parts, of `topic` or `service` and `len` bytes, are in the reader's
-/// buffer: see [`parts`].
+/// buffer: see [`split`].
 pub(crate) enum Step {
     Hook(Hook),
     Event {
@@ -222,20 +222,21 @@ impl Mailbox {
     pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Message<'b> {
         let id = self.cx.id;
         let kernel = self.cx.kernel;
-        let step = poll_fn(|task| {
+        let mut step = Step::Ended;
+        poll_fn(|task| {
             if self.streak >= STREAK {
                 self.streak = 0;
                 kernel.with(|core| core.end_hook(id, core.now()));
                 task.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let step = self.poll_step(task, buf);
-            self.streak = if step.is_ready() {
+            let found = self.poll_step(task, buf, &mut step);
+            self.streak = if found.is_ready() {
                 self.streak.wrapping_add(1)
             } else {
                 0
             };
-            step
+            found
         })
         .await;
         match step {
@@ -254,7 +255,7 @@ impl Mailbox {
                 topic,
                 len,
             } => {
-                let (topic, payload, _) = parts(buf, topic, len);
+                let (topic, payload, _) = split(buf, topic, len);
                 Message::Event(Event {
                     seq,
                     time,
@@ -271,7 +272,7 @@ impl Mailbox {
                 service,
                 len,
             } => {
-                let (service, args, scratch) = parts(buf, service, len);
+                let (service, args, scratch) = split(buf, service, len);
                 let request = Request {
                     id: call,
                     caller,
@@ -291,22 +292,28 @@ impl Mailbox {
         }
     }
 
-    /// The next message as numbers, its bytes in `buf`.
-    pub(crate) fn poll_step(&mut self, task: &mut TaskContext<'_>, buf: &mut [u8]) -> Poll<Step> {
+    /// The next message as numbers in `step`, its bytes in `buf`.
+    pub(crate) fn poll_step(
+        &mut self,
+        task: &mut TaskContext<'_>,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> Poll<()> {
         let id = self.cx.id;
         loop {
-            let step = self.cx.kernel.with(|core| match core.next_step(id, buf) {
-                Ok(Some(step)) => Some(Poll::Ready(step)),
-                Ok(None) => {
-                    if let Some(slot) = core.plugins.get_mut(id) {
-                        slot.keep_waker(task.waker());
-                    }
-                    Some(Poll::Pending)
+            let found = self.cx.kernel.with(|core| {
+                let found = core.next_step(id, buf, step);
+                if found == Some(false)
+                    && let Some(slot) = core.plugins.get_mut(id)
+                {
+                    slot.keep_waker(task.waker());
                 }
-                Err(()) => None,
+                Some(found)
             });
-            if let Some(step) = step {
-                return step;
+            match found {
+                Some(Some(true)) => return Poll::Ready(()),
+                Some(None) => {}
+                _ => return Poll::Pending,
             }
         }
     }
@@ -340,79 +347,95 @@ impl Mailbox {
 }
 
 impl Core {
-    /// Ends the hook before and begins the next one, its message copied into `buf`. `Ok(None)`:
-    /// nothing to do; `Err`: there may be more, ask again.
-    fn next_step(&mut self, id: PluginId, buf: &mut [u8]) -> Result<Option<Step>, ()> {
+    /// Ends the hook before and begins the next one, which is put into `step` and its message into
+    /// `buf`. `Some(false)`: nothing to do; `None`: there may be more, ask again.
+    fn next_step(&mut self, id: PluginId, buf: &mut [u8], step: &mut Step) -> Option<bool> {
         let now = self.now();
         self.end_hook(id, now);
         let Some(slot) = self.plugins.get(id) else {
-            return Ok(Some(Step::Ended));
+            *step = Step::Ended;
+            return Some(true);
         };
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
         let hook = match (slot.state, slot.goal) {
-            (Started, Started | Loaded | Failed) => return self.next_message(id, now, buf),
+            (Started, Started | Loaded | Failed) => return self.next_message(id, now, buf, step),
             (Unloaded | Failed, Loaded | Started) if slot.restart_at.is_none() => Hook::Load,
             (Loaded | Stopped, Started) => Hook::Start,
             (Started, Stopped | Unloaded) => Hook::Stop,
             (Loaded | Stopped, Unloaded) => Hook::Unload,
-            _ => return Ok(None),
+            _ => return Some(false),
         };
         self.begin_step(id.index(), hook, now);
-        Ok(Some(Step::Hook(hook)))
+        *step = Step::Hook(hook);
+        Some(true)
     }
 
-    fn next_message(&mut self, id: PluginId, now: u64, buf: &mut [u8]) -> Result<Option<Step>, ()> {
+    fn next_message(&mut self, id: PluginId, now: u64, buf: &mut [u8], step: &mut Step) -> Option<bool> {
         let index = id.index();
-        let Some(slot) = self.plugins.at_mut(index) else {
-            return Ok(None);
-        };
+        let slot = self.plugins.at_mut(index)?;
         let call = slot.queue.0.index();
         if slot.interval > 0 && slot.tick(now, call.is_some()) {
             let next = slot.next_tick;
             self.arm(next);
             self.begin_handler(index, Hook::Tick, Cause::None, now);
-            return Ok(Some(Step::Hook(Hook::Tick)));
+            *step = Step::Hook(Hook::Tick);
+            return Some(true);
         }
-        let event = self.next_event(index).transpose()?;
+        let event = match self.next_event(index) {
+            Some(Err(())) => return None,
+            Some(Ok(at)) => Some(at),
+            None => None,
+        };
         let call = call.and_then(|call| self.calls.at(call));
         match (event, call) {
             (Some(at), call) if call.is_none_or(|(_, call)| at.seq < call.arrival) => {
-                self.deliver_event(index, at, now, buf).map(Some).ok_or(())
+                self.deliver_event(index, at, now, buf, step)
             }
-            (_, Some((call, _))) => self.deliver_call(id, call, now, buf).map(Some).ok_or(()),
-            _ => Ok(None),
+            (_, Some((call, _))) => self.deliver_call(id, call, now, buf, step),
+            _ => Some(false),
         }
     }
 
-    fn deliver_event(&mut self, index: usize, at: Position, now: u64, buf: &mut [u8]) -> Option<Step> {
-        let header = self.bus.log.header(at);
-        let (topic, payload) = self.bus.log.texts(at, &header);
-        let Some((to_topic, to_payload)) = message(buf, topic.len(), payload.len()) else {
+    fn deliver_event(
+        &mut self,
+        index: usize,
+        at: Position,
+        now: u64,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> Option<bool> {
+        let Some((topic, len)) = self.bus.log.texts(at).copy(buf) else {
             self.skip_event(index, at);
             return None;
         };
-        copy(to_topic, topic);
-        copy(to_payload, payload);
-        let after = self.bus.log.after(at, &header);
+        let header = self.bus.log.header(at);
+        let after = self.bus.log.after(at);
         let slot = self.plugins.at_mut(index)?;
         slot.consumed(after);
-        let lost = slot.take_lost();
-        if slot.overflow() == Overflow::Block {
-            self.wake_waiting(On::Space);
-        }
-        self.begin_handler(index, Hook::Event, Cause::Event(at.seq), now);
-        Some(Step::Event {
+        *step = Step::Event {
             seq: at.seq,
             time: header.time,
             source: header.source,
             cause: header.cause,
-            lost,
-            topic: header.topic,
-            len: header.payload,
-        })
+            lost: slot.take_lost(),
+            topic,
+            len,
+        };
+        if slot.overflow() == Overflow::Block {
+            self.wake_waiting(On::Space);
+        }
+        self.begin_handler(index, Hook::Event, Cause::Event(at.seq), now);
+        Some(true)
     }
 
-    fn deliver_call(&mut self, id: PluginId, call: CallId, now: u64, buf: &mut [u8]) -> Option<Step> {
+    fn deliver_call(
+        &mut self,
+        id: PluginId,
+        call: CallId,
+        now: u64,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> Option<bool> {
         self.take_call(call);
         let slot = self.calls.get(call)?;
         let caller = slot.caller?;
@@ -428,14 +451,14 @@ impl Core {
         };
         copy(to_name, name);
         copy(to_args, args);
-        let (service, len) = (name.len(), args.len());
-        self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
-        Some(Step::Call {
+        *step = Step::Call {
             id: call,
             caller,
-            service,
-            len,
-        })
+            service: name.len(),
+            len: args.len(),
+        };
+        self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
+        Some(true)
     }
 }
 
@@ -444,16 +467,4 @@ impl Core {
 fn message(buf: &mut [u8], first: usize, second: usize) -> Option<(&mut [u8], &mut [u8])> {
     let (one, two) = buf.split_at_mut_checked(first.checked_next_multiple_of(4)?)?;
     Some((one.get_mut(..first)?, two.get_mut(..second)?))
-}
-
-/// The two parts, and what follows them.
-pub(crate) fn parts(buf: &mut [u8], first: usize, second: usize) -> (&[u8], &[u8], &mut [u8]) {
-    let gap = first.wrapping_neg() % 4;
-    let split = buf
-        .split_at_mut_checked(first)
-        .and_then(|(one, rest)| Some((one, rest.get_mut(gap..)?.split_at_mut_checked(second)?)));
-    match split {
-        Some((one, (two, rest))) => (one, two, rest),
-        None => (&[], &[], &mut []),
-    }
 }

@@ -9,9 +9,9 @@ mod metadata;
 pub use crate::lifecycle::{PluginCounters, PluginState};
 pub use context::Context;
 pub use drive::{Exit, Installed, drive};
-pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 #[cfg(feature = "link")]
-pub(crate) use mailbox::{Step, parts};
+pub(crate) use mailbox::Step;
+pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 pub use manager::{ManageError, PluginInfo, PluginManager, PluginName};
 pub use metadata::{PluginMetadata, RestartPolicy};
 
