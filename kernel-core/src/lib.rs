@@ -120,14 +120,12 @@ pub use timer::WaitError;
 pub mod parts {
     pub use crate::bus::{FilterSlot, TapSlot};
     pub use crate::calls::CallSlot;
-    pub use crate::fixed::Empty;
+    pub use crate::fixed::{Empty, FixedMemory};
     pub use crate::kernel::Head;
     pub use crate::lifecycle::PluginSlot;
     pub use crate::registry::ServiceSlot;
     pub use crate::state::EntrySlot;
     pub use crate::timer::WaitSlot;
     #[doc(hidden)]
-    pub use static_cell::ConstStaticCell;
-    /// A byte of a buffer.
-    pub type Byte = u8;
+    pub use static_cell::{ConstStaticCell, StaticCell};
 }

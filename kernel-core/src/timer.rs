@@ -19,6 +19,8 @@ use crate::time::{Instant, micros};
 /// What a task waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum On {
+    /// Nothing: the place is free.
+    Nothing,
     /// A moment only.
     Time,
     /// Room on the bus.
@@ -30,14 +32,14 @@ pub(crate) enum On {
 /// A waiting task: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct WaitSlot {
-    on: Option<On>,
+    on: On,
     deadline: u64,
     waker: Option<Waker>,
 }
 
 impl Empty for WaitSlot {
     const EMPTY: Self = WaitSlot {
-        on: None,
+        on: On::Nothing,
         deadline: 0,
         waker: None,
     };
@@ -71,16 +73,16 @@ impl Timers {
 
     /// A free place; the reserved one only where it is `reserved` for.
     fn free(&self, reserved: bool) -> Option<usize> {
-        let spare = reserved && self.reserved.on.is_none();
+        let spare = reserved && self.reserved.on == On::Nothing;
         self.waits
             .iter()
-            .position(|wait| wait.on.is_none())
+            .position(|wait| wait.on == On::Nothing)
             .or(spare.then_some(self.waits.len()))
     }
 
     pub(crate) fn usage(&self) -> (usize, usize) {
         (
-            self.waits.iter().filter(|wait| wait.on.is_some()).count(),
+            self.waits.iter().filter(|wait| wait.on != On::Nothing).count(),
             self.waits.len(),
         )
     }
@@ -137,7 +139,7 @@ impl Core {
     pub(crate) fn wake_waiting(&mut self, on: On) {
         for index in 0..=self.timers.waits.len() {
             if let Some(wait) = self.timers.place(index)
-                && wait.on == Some(on)
+                && wait.on == on
             {
                 let waker = wait.waker.take();
                 self.wake(waker);
@@ -156,7 +158,7 @@ impl Core {
             let Some(wait) = self.timers.place(index) else {
                 break;
             };
-            if wait.on.is_none() {
+            if wait.on == On::Nothing {
                 continue;
             }
             if wait.deadline <= now {
@@ -266,7 +268,7 @@ impl Kernel {
                 };
                 place.index = Some(index);
                 if let Some(wait) = timers.place(index) {
-                    wait.on = Some(on);
+                    wait.on = on;
                     wait.deadline = deadline;
                     keep_waker(&mut wait.waker, cx.waker());
                 }
