@@ -142,6 +142,12 @@ impl<'b> Writer<'b> {
         self
     }
 
+    /// Writes a part of a text that is no value by itself.
+    pub(crate) fn part(&mut self, part: &[u8]) -> &mut Self {
+        self.bytes(part);
+        self
+    }
+
     pub(super) fn begin(&mut self, bracket: u8) -> &mut Self {
         self.value();
         self.byte(bracket);
