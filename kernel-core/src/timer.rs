@@ -252,36 +252,84 @@ impl Kernel {
             kernel: self,
             index: None,
         };
+        let mut value = None;
         poll_fn(|cx| {
-            self.with(|core| {
-                if let Some(value) = check(core) {
-                    return Poll::Ready(Ok(value));
-                }
-                if core.now() >= deadline {
-                    return Poll::Ready(Err(WaitError::Timeout));
-                }
-                let timers = &mut core.timers;
-                let Some(index) = place.index.or_else(|| timers.free(reserved)) else {
-                    return Poll::Ready(Err(WaitError::Full {
-                        capacity: timers.waits.len(),
-                    }));
-                };
-                place.index = Some(index);
-                if let Some(wait) = timers.place(index) {
-                    wait.on = on;
-                    wait.deadline = deadline;
-                    keep_waker(&mut wait.waker, cx.waker());
-                }
-                core.arm(deadline);
-                Poll::Pending
-            })
+            let mut look = |core: &mut Core| {
+                value = check(core);
+                value.is_some()
+            };
+            let wait = Wait {
+                on,
+                deadline,
+                reserved,
+                waker: cx.waker(),
+            };
+            match self.poll_wait(&mut place, wait, &mut look) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                // It was found, or it would not be over.
+                Poll::Ready(Ok(())) => value.take().map_or(Poll::Pending, |value| Poll::Ready(Ok(value))),
+            }
         })
         .await
+    }
+
+    /// One look of a task that waits: the part that is the same whatever it waits for.
+    #[inline(never)]
+    fn poll_wait(
+        self,
+        place: &mut Place,
+        wait: Wait<'_>,
+        check: &mut dyn Check,
+    ) -> Poll<Result<(), WaitError>> {
+        self.with(|core| {
+            if check.is_over(core) {
+                return Poll::Ready(Ok(()));
+            }
+            if core.now() >= wait.deadline {
+                return Poll::Ready(Err(WaitError::Timeout));
+            }
+            let timers = &mut core.timers;
+            let Some(index) = place.index.or_else(|| timers.free(wait.reserved)) else {
+                return Poll::Ready(Err(WaitError::Full {
+                    capacity: timers.waits.len(),
+                }));
+            };
+            place.index = Some(index);
+            if let Some(slot) = timers.place(index) {
+                slot.on = wait.on;
+                slot.deadline = wait.deadline;
+                keep_waker(&mut slot.waker, wait.waker);
+            }
+            core.arm(wait.deadline);
+            Poll::Pending
+        })
     }
 
     /// The deadline `span` from now, in microseconds on the clock.
     pub(crate) fn deadline(self, span: Duration) -> u64 {
         self.now().as_micros().saturating_add(micros(span))
+    }
+}
+
+/// What a task waits for, and until when.
+struct Wait<'a> {
+    on: On,
+    deadline: u64,
+    reserved: bool,
+    waker: &'a Waker,
+}
+
+/// Looks whether a wait is over. (A trait of its own, for the reason that [`Operation`] is.)
+///
+/// [`Operation`]: crate::kernel::Operation
+trait Check {
+    fn is_over(&mut self, core: &mut Core) -> bool;
+}
+
+impl<F: FnMut(&mut Core) -> bool> Check for F {
+    fn is_over(&mut self, core: &mut Core) -> bool {
+        self(core)
     }
 }
 
