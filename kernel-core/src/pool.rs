@@ -51,6 +51,7 @@ impl Pool {
     }
 
     /// How many blocks `len` bytes take. (Counted: the smallest chips have no division.)
+    #[inline(never)]
     pub(crate) fn blocks(&self, len: usize) -> usize {
         let mut left = len;
         let mut blocks = 0usize;

@@ -171,6 +171,7 @@ impl Names {
         })
     }
 
+    #[inline(never)]
     pub(crate) fn release(&mut self, text: Text) {
         if let Text::Block { index, len: 1.. } = text {
             self.blocks.give(index as usize);

@@ -64,6 +64,7 @@ impl Timers {
     }
 
     /// A place; the one after the last of `waits` is the reserved one.
+    #[inline(never)]
     fn place(&mut self, index: usize) -> Option<&mut WaitSlot> {
         if index == self.waits.len() {
             return Some(&mut self.reserved);

@@ -269,6 +269,7 @@ impl<'b> Writer<'b> {
         }
     }
 
+    #[inline(never)]
     fn byte(&mut self, byte: u8) {
         self.bytes(&[byte]);
     }

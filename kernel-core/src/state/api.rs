@@ -105,8 +105,8 @@ impl StateEngine {
         self.write(key.into(), value, None, Some(expected))
     }
 
-    /// Sets all of these values, or none when one is refused. It needs room for all of them beside
-    /// the values they replace.
+    /// Sets all of these values, or none when one is refused. Several need room beside the values they
+    /// replace.
     ///
     /// # Errors
     /// See [`StateError`]; nothing is changed then.
