@@ -32,11 +32,12 @@ pub(crate) enum Phase {
     Done(Outcome),
 }
 
-/// How a call ended.
+/// How a call ended. Counted from 3, so that zero is a free slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(crate) enum Outcome {
     /// The buffer holds the reply.
-    Reply,
+    Reply = 3,
     /// The buffer holds an error: this many bytes of code, then the message.
     Error(u8),
     /// As a reply: what was asked for is not there.

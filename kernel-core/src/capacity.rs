@@ -96,10 +96,10 @@ impl Capacities {
         error_bytes: 184,
     };
 
-    /// Hash buckets for a table of `slots`.
+    /// Links for a table of `slots`: one for each, and its hash buckets.
     #[doc(hidden)]
-    pub const fn buckets(slots: usize) -> usize {
-        slots.next_power_of_two()
+    pub const fn links(slots: usize) -> usize {
+        slots.saturating_add(slots.next_power_of_two())
     }
 
     /// Topics whose receivers are remembered: as many as records fit into the log, at most 1,024.

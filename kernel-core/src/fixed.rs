@@ -1,12 +1,19 @@
 //! A kernel in a `static`, for platforms without an allocator.
 
-use core::cell::RefCell;
+use core::cell;
 
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 
-use crate::kernel::{Cell, Core, Kernel, Operation, Parts};
+use crate::bus::{FilterSlot, RouteSlot, TapSlot};
+use crate::calls::CallSlot;
+use crate::capacity::Capacities;
+use crate::kernel::{Cell, Core, Head, Kernel, Operation, Parts};
+use crate::lifecycle::PluginSlot;
+use crate::registry::ServiceSlot;
+use crate::state::EntrySlot;
 use crate::time::Clock;
+use crate::timer::WaitSlot;
 
 /// Makes the `static` of a kernel with the given [`Capacities`](crate::Capacities); call `init` on
 /// it once.
@@ -32,46 +39,37 @@ macro_rules! kernel {
         $(#[$meta])*
         $visibility static $name: $crate::FixedKernel = {
             const C: $crate::Capacities = $capacities;
-            fn parts() -> Option<$crate::Parts> {
-                Some($crate::Parts {
-                    plugins: $crate::fixed_memory!([$crate::parts::PluginSlot; C.plugins]),
-                    errors: $crate::fixed_memory!([$crate::parts::Byte; C.plugins * C.error_bytes]),
-                    error_size: C.error_bytes,
-                    filters: $crate::fixed_memory!([$crate::parts::FilterSlot; C.filters]),
-                    filter_heads: $crate::fixed_memory!([$crate::parts::Head; $crate::Capacities::buckets(C.filters)]),
-                    services: $crate::fixed_memory!([$crate::parts::ServiceSlot; C.services]),
-                    service_heads: $crate::fixed_memory!([$crate::parts::Head; $crate::Capacities::buckets(C.services)]),
-                    calls: $crate::fixed_memory!([$crate::parts::CallSlot; C.calls]),
-                    call_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.calls * C.call_bytes]),
-                    call_size: C.call_bytes,
-                    entries: $crate::fixed_memory!([$crate::parts::EntrySlot; C.state_entries]),
-                    entry_heads: $crate::fixed_memory!([$crate::parts::Head; $crate::Capacities::buckets(C.state_entries)]),
-                    state_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.state_bytes]),
-                    state_links: $crate::fixed_memory!([$crate::parts::Head; C.state_blocks()]),
-                    state_block: C.state_block,
-                    log: $crate::fixed_memory!([$crate::parts::Word; C.log_bytes / 4]),
-                    routes: $crate::fixed_memory!([$crate::parts::RouteSlot; $crate::Capacities::routes(C.log_bytes)]),
-                    name_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.names * C.name_bytes]),
-                    name_links: $crate::fixed_memory!([$crate::parts::Head; C.names]),
-                    name_size: C.name_bytes,
-                    waits: $crate::fixed_memory!([$crate::parts::WaitSlot; C.waits]),
-                    taps: $crate::fixed_memory!([$crate::parts::TapSlot; C.taps]),
-                })
+            fn make(clock: $crate::Clock) -> Option<&'static mut $crate::Core> {
+                // One apart from the other, and both from the handle: they are all zero, and cost no flash.
+                static CORE: $crate::parts::StaticCell<$crate::Core> = $crate::parts::StaticCell::new();
+                static MEMORY: $crate::parts::ConstStaticCell<
+                    $crate::parts::FixedMemory<
+                        { C.plugins },
+                        { C.plugins * C.error_bytes },
+                        { C.filters },
+                        { $crate::Capacities::links(C.filters) },
+                        { C.services },
+                        { $crate::Capacities::links(C.services) },
+                        { C.calls },
+                        { C.calls * C.call_bytes },
+                        { C.state_entries },
+                        { $crate::Capacities::links(C.state_entries) },
+                        { C.state_bytes },
+                        { C.state_blocks() },
+                        { C.log_bytes / 4 },
+                        { $crate::Capacities::routes(C.log_bytes) },
+                        { C.names * C.name_bytes },
+                        { C.names },
+                        { C.waits },
+                        { C.taps },
+                    >,
+                > = $crate::parts::ConstStaticCell::new($crate::parts::FixedMemory::EMPTY);
+                let parts = MEMORY.try_take()?.parts(&C);
+                CORE.try_init_with(|| $crate::Core::new(parts, clock))
             }
-            $crate::FixedKernel::new(parts)
+            $crate::FixedKernel::new(make)
         };
     };
-}
-
-/// A `static` array of empty values, taken once.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! fixed_memory {
-    ([$kind:ty; $len:expr]) => {{
-        static MEMORY: $crate::parts::ConstStaticCell<[$kind; $len]> =
-            $crate::parts::ConstStaticCell::new([const { <$kind as $crate::parts::Empty>::EMPTY }; $len]);
-        MEMORY.try_take()?
-    }};
 }
 
 /// What memory holds before the kernel uses it: all zero, so that it costs a chip no flash.
@@ -88,41 +86,171 @@ impl Empty for u32 {
     const EMPTY: u32 = 0;
 }
 
+/// The memory of a kernel in a `static`: made by the [`kernel!`](crate::kernel!) macro.
+#[doc(hidden)]
+pub struct FixedMemory<
+    const PLUGINS: usize,
+    const ERRORS: usize,
+    const FILTERS: usize,
+    const FILTER_LINKS: usize,
+    const SERVICES: usize,
+    const SERVICE_LINKS: usize,
+    const CALLS: usize,
+    const CALL_BYTES: usize,
+    const ENTRIES: usize,
+    const ENTRY_LINKS: usize,
+    const STATE_BYTES: usize,
+    const STATE_LINKS: usize,
+    const LOG: usize,
+    const ROUTES: usize,
+    const NAME_BYTES: usize,
+    const NAME_LINKS: usize,
+    const WAITS: usize,
+    const TAPS: usize,
+> {
+    plugins: [PluginSlot; PLUGINS],
+    errors: [u8; ERRORS],
+    filters: [FilterSlot; FILTERS],
+    filter_links: [Head; FILTER_LINKS],
+    services: [ServiceSlot; SERVICES],
+    service_links: [Head; SERVICE_LINKS],
+    calls: [CallSlot; CALLS],
+    call_bytes: [u8; CALL_BYTES],
+    entries: [EntrySlot; ENTRIES],
+    entry_links: [Head; ENTRY_LINKS],
+    state_bytes: [u8; STATE_BYTES],
+    state_links: [Head; STATE_LINKS],
+    log: [u32; LOG],
+    routes: [RouteSlot; ROUTES],
+    name_bytes: [u8; NAME_BYTES],
+    name_links: [Head; NAME_LINKS],
+    waits: [WaitSlot; WAITS],
+    taps: [TapSlot; TAPS],
+}
+
+impl<
+    const PLUGINS: usize,
+    const ERRORS: usize,
+    const FILTERS: usize,
+    const FILTER_LINKS: usize,
+    const SERVICES: usize,
+    const SERVICE_LINKS: usize,
+    const CALLS: usize,
+    const CALL_BYTES: usize,
+    const ENTRIES: usize,
+    const ENTRY_LINKS: usize,
+    const STATE_BYTES: usize,
+    const STATE_LINKS: usize,
+    const LOG: usize,
+    const ROUTES: usize,
+    const NAME_BYTES: usize,
+    const NAME_LINKS: usize,
+    const WAITS: usize,
+    const TAPS: usize,
+>
+    FixedMemory<
+        PLUGINS,
+        ERRORS,
+        FILTERS,
+        FILTER_LINKS,
+        SERVICES,
+        SERVICE_LINKS,
+        CALLS,
+        CALL_BYTES,
+        ENTRIES,
+        ENTRY_LINKS,
+        STATE_BYTES,
+        STATE_LINKS,
+        LOG,
+        ROUTES,
+        NAME_BYTES,
+        NAME_LINKS,
+        WAITS,
+        TAPS,
+    >
+{
+    /// Nothing in it.
+    pub const EMPTY: Self = FixedMemory {
+        plugins: [const { PluginSlot::EMPTY }; PLUGINS],
+        errors: [0; ERRORS],
+        filters: [const { FilterSlot::EMPTY }; FILTERS],
+        filter_links: [const { Head::EMPTY }; FILTER_LINKS],
+        services: [const { ServiceSlot::EMPTY }; SERVICES],
+        service_links: [const { Head::EMPTY }; SERVICE_LINKS],
+        calls: [const { CallSlot::EMPTY }; CALLS],
+        call_bytes: [0; CALL_BYTES],
+        entries: [const { EntrySlot::EMPTY }; ENTRIES],
+        entry_links: [const { Head::EMPTY }; ENTRY_LINKS],
+        state_bytes: [0; STATE_BYTES],
+        state_links: [const { Head::EMPTY }; STATE_LINKS],
+        log: [0; LOG],
+        routes: [const { RouteSlot::EMPTY }; ROUTES],
+        name_bytes: [0; NAME_BYTES],
+        name_links: [const { Head::EMPTY }; NAME_LINKS],
+        waits: [const { WaitSlot::EMPTY }; WAITS],
+        taps: [const { TapSlot::EMPTY }; TAPS],
+    };
+
+    /// The memory in its parts, of these capacities.
+    pub const fn parts(&'static mut self, capacities: &Capacities) -> Parts {
+        Parts {
+            plugins: &mut self.plugins,
+            errors: &mut self.errors,
+            filters: &mut self.filters,
+            filter_links: &mut self.filter_links,
+            services: &mut self.services,
+            service_links: &mut self.service_links,
+            calls: &mut self.calls,
+            call_bytes: &mut self.call_bytes,
+            entries: &mut self.entries,
+            entry_links: &mut self.entry_links,
+            state_bytes: &mut self.state_bytes,
+            state_links: &mut self.state_links,
+            log: &mut self.log,
+            routes: &mut self.routes,
+            name_bytes: &mut self.name_bytes,
+            name_links: &mut self.name_links,
+            waits: &mut self.waits,
+            taps: &mut self.taps,
+            error_size: capacities.error_bytes,
+            call_size: capacities.call_bytes,
+            state_block: capacities.state_block,
+            name_size: capacities.name_bytes,
+        }
+    }
+}
+
 /// A kernel in a `static` and its lock, a critical section: made by the
 /// [`kernel!`](crate::kernel!) macro.
 pub struct FixedKernel {
-    parts: fn() -> Option<Parts>,
-    core: Mutex<CriticalSectionRawMutex, RefCell<Option<Core>>>,
+    make: fn(Clock) -> Option<&'static mut Core>,
+    /// Not there while an operation runs on it.
+    core: Mutex<CriticalSectionRawMutex, cell::Cell<Option<&'static mut Core>>>,
 }
 
 impl FixedKernel {
     #[doc(hidden)]
-    pub const fn new(parts: fn() -> Option<Parts>) -> Self {
+    pub const fn new(make: fn(Clock) -> Option<&'static mut Core>) -> Self {
         FixedKernel {
-            parts,
-            core: Mutex::new(RefCell::new(None)),
+            make,
+            core: Mutex::new(cell::Cell::new(None)),
         }
     }
 
     /// Makes the kernel, with the platform's clock; `None` when it was made already.
     pub fn init(&'static self, clock: Clock) -> Option<Kernel> {
-        let parts = (self.parts)()?;
-        self.core.lock(|core| {
-            if let Ok(mut core) = core.try_borrow_mut() {
-                *core = Some(Core::new(parts, clock));
-            }
-        });
+        let made = (self.make)(clock)?;
+        self.core.lock(|core| core.set(Some(made)));
         Some(Kernel::new(self))
     }
 }
 
 impl Cell for FixedKernel {
     fn with(&self, operation: &mut dyn Operation) {
-        self.core.lock(|core| {
-            if let Ok(mut core) = core.try_borrow_mut()
-                && let Some(core) = core.as_mut()
-            {
+        self.core.lock(|cell| {
+            if let Some(core) = cell.take() {
                 operation.run(core);
+                cell.set(Some(core));
             }
         });
     }

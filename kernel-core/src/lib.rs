@@ -120,16 +120,12 @@ pub use timer::WaitError;
 pub mod parts {
     pub use crate::bus::{FilterSlot, RouteSlot, TapSlot};
     pub use crate::calls::CallSlot;
-    pub use crate::fixed::Empty;
+    pub use crate::fixed::{Empty, FixedMemory};
     pub use crate::kernel::Head;
     pub use crate::lifecycle::PluginSlot;
     pub use crate::registry::ServiceSlot;
     pub use crate::state::EntrySlot;
     pub use crate::timer::WaitSlot;
     #[doc(hidden)]
-    pub use static_cell::ConstStaticCell;
-    /// A byte of a buffer.
-    pub type Byte = u8;
-    /// A word of the log.
-    pub type Word = u32;
+    pub use static_cell::{ConstStaticCell, StaticCell};
 }

@@ -1,65 +1,70 @@
 //! State values: byte strings in chains of equal blocks, so that nothing fragments or moves.
 
-use crate::table::{Link, Usage, linkable};
+use crate::table::{Link, Slab, Usage};
 
-/// A byte string in the pool.
+/// A byte string in the pool: its first block, and its length less one, so that 64 KiB fit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Chain {
     first: Link,
-    pub(crate) len: u32,
+    beyond_first: u16,
 }
 
 impl Chain {
     pub(crate) const EMPTY: Chain = Chain {
         first: Link::NONE,
-        len: 0,
+        beyond_first: 0,
     };
+
+    pub(crate) fn len(self) -> usize {
+        match self.first {
+            Link::NONE => 0,
+            _ => (self.beyond_first as usize).wrapping_add(1),
+        }
+    }
 }
 
-/// The pool: `bytes` in blocks of `size`, a link for each block.
+/// The pool: `bytes` in blocks of `size`.
 pub(crate) struct Pool {
     bytes: &'static mut [u8],
-    links: &'static mut [Link],
+    blocks: Slab,
     size: usize,
-    free: Link,
-    fresh: usize,
-    used: usize,
-    high_water: usize,
 }
 
 impl Pool {
     pub(crate) fn new(bytes: &'static mut [u8], links: &'static mut [Link], size: usize) -> Self {
         Pool {
             bytes,
-            links: linkable(links),
+            blocks: Slab::new(links),
             size: size.max(1),
-            free: Link::NONE,
-            fresh: 0,
-            used: 0,
-            high_water: 0,
         }
     }
 
     /// The use of the pool, in bytes of whole blocks.
     pub(crate) fn usage(&self) -> Usage {
+        let blocks = self.blocks.usage();
         let bytes = |blocks: usize| blocks.wrapping_mul(self.size);
         Usage {
-            used: bytes(self.used),
-            high_water: bytes(self.high_water),
-            capacity: bytes(self.links.len()),
+            used: bytes(blocks.used),
+            high_water: bytes(blocks.high_water),
+            capacity: bytes(blocks.capacity),
         }
     }
 
-    /// How many blocks `len` bytes take.
+    /// How many blocks `len` bytes take. (Counted: the smallest chips have no division.)
+    #[inline(never)]
     pub(crate) fn blocks(&self, len: usize) -> usize {
-        len.saturating_add(self.size.wrapping_sub(1))
-            .checked_div(self.size)
-            .unwrap_or(0)
+        let mut left = len;
+        let mut blocks = 0usize;
+        while left > 0 {
+            left = left.saturating_sub(self.size);
+            blocks = blocks.wrapping_add(1);
+        }
+        blocks
     }
 
     /// How many blocks are free.
     pub(crate) fn free_blocks(&self) -> usize {
-        self.links.len().saturating_sub(self.used)
+        self.blocks.left()
     }
 
     /// Stores `value`; nothing is taken when it does not fit.
@@ -67,39 +72,36 @@ impl Pool {
         if self.blocks(value.len()) > self.free_blocks() {
             return None;
         }
-        let mut first = Link::NONE;
-        // From the end, so that each block links to the one after it.
+        let mut chain = Chain::EMPTY;
+        let mut last = None;
         let mut rest = value;
-        while !rest.is_empty() {
-            let tail = match rest.len().checked_rem(self.size) {
-                None | Some(0) => self.size,
-                Some(part) => part,
-            };
-            let (head, piece) = rest.split_at_checked(rest.len().saturating_sub(tail))?;
-            let index = self.take()?;
+        while let Some((piece, after)) = rest.split_at_checked(rest.len().min(self.size)) {
+            if piece.is_empty() {
+                break;
+            }
+            let index = self.blocks.take()?;
             let start = index.wrapping_mul(self.size);
             self.bytes
                 .get_mut(start..start.wrapping_add(piece.len()))?
                 .copy_from_slice(piece);
-            *self.links.get_mut(index)? = first;
-            first = Link::to(index);
-            rest = head;
+            match last {
+                Some(last) => self.blocks.set_link(last, Link::to(index)),
+                None => chain.first = Link::to(index),
+            }
+            self.blocks.set_link(index, Link::NONE);
+            last = Some(index);
+            rest = after;
         }
-        Some(Chain {
-            first,
-            len: value.len() as u32,
-        })
+        chain.beyond_first = value.len().wrapping_sub(1) as u16;
+        Some(chain)
     }
 
     /// Gives the chain's blocks back.
     pub(crate) fn release(&mut self, chain: Chain) {
         let mut at = chain.first;
-        while let Some(link) = at.index().and_then(|i| self.links.get_mut(i)) {
-            let next = *link;
-            *link = self.free;
-            self.free = at;
-            self.used = self.used.wrapping_sub(1);
-            at = next;
+        while let Some(index) = at.index() {
+            at = self.blocks.link(index);
+            self.blocks.give(index);
         }
     }
 
@@ -108,13 +110,13 @@ impl Pool {
         Pieces {
             pool: self,
             at: chain.first,
-            left: chain.len as usize,
+            left: chain.len(),
         }
     }
 
     /// Copies the chain into `to`; `None` when it does not fit.
     pub(crate) fn copy<'a>(&self, chain: Chain, to: &'a mut [u8]) -> Option<&'a [u8]> {
-        let to = to.get_mut(..chain.len as usize)?;
+        let to = to.get_mut(..chain.len())?;
         let mut at = 0usize;
         for piece in self.pieces(chain) {
             let end = at.wrapping_add(piece.len());
@@ -122,24 +124,6 @@ impl Pool {
             at = end;
         }
         Some(to)
-    }
-
-    fn take(&mut self) -> Option<usize> {
-        let index = match self.free.index() {
-            Some(index) => {
-                self.free = *self.links.get(index)?;
-                index
-            }
-            None if self.fresh < self.links.len() => {
-                let index = self.fresh;
-                self.fresh = index.wrapping_add(1);
-                index
-            }
-            None => return None,
-        };
-        self.used = self.used.wrapping_add(1);
-        self.high_water = self.high_water.max(self.used);
-        Some(index)
     }
 }
 
@@ -159,7 +143,7 @@ impl<'a> Iterator for Pieces<'a> {
         let len = self.left.min(self.pool.size);
         let start = index.wrapping_mul(self.pool.size);
         self.left = self.left.saturating_sub(len);
-        self.at = self.pool.links.get(index).copied().unwrap_or_default();
+        self.at = self.pool.blocks.link(index);
         self.pool.bytes.get(start..start.wrapping_add(len))
     }
 }

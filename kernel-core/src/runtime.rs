@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use crate::bus::EventBus;
 use crate::id::PluginId;
-use crate::json::Json;
 use crate::kernel::Kernel;
 use crate::log::PluginSet;
 use crate::plugin::{PluginManager, PluginState};
@@ -168,12 +167,12 @@ impl CoreRuntime {
         self.kernel.with(|core| {
             core.started_at = core.now();
             core.shutting_down = false;
-            core.set_own_state(STATUS, Json::trusted(b"\"starting\""));
+            core.set_status(b"\"starting\"");
         });
         let failed = self.plugins().start_all().await;
         self.kernel.with(|core| {
             core.running = true;
-            core.set_own_state(STATUS, Json::trusted(b"\"running\""));
+            core.set_status(b"\"running\"");
         });
         failed
     }
@@ -188,11 +187,11 @@ impl CoreRuntime {
         self.kernel.with(|core| {
             core.running = false;
             core.shutting_down = true;
-            core.set_own_state(STATUS, Json::trusted(b"\"stopping\""));
+            core.set_status(b"\"stopping\"");
         });
         let late = self.plugins().stop_all(due).await;
         self.kernel.with(|core| {
-            core.set_own_state(STATUS, Json::trusted(b"\"stopped\""));
+            core.set_status(b"\"stopped\"");
             core.request_storage_close();
         });
         let closed = self

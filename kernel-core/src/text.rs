@@ -1,6 +1,6 @@
 //! Names: `'static` where the caller has one, else copied into a slab of equal blocks.
 
-use crate::table::{Link, Usage, linkable};
+use crate::table::{Link, Slab, Usage};
 
 /// A name handed to the kernel: kept by reference when it is `'static`, else copied.
 ///
@@ -37,22 +37,33 @@ impl From<&'static str> for Name<'_> {
     }
 }
 
-/// A name the kernel keeps.
-#[derive(Debug, Default)]
+/// A name the kernel keeps. (In this order it takes no more than a reference, and is zero when empty.)
+#[derive(Debug)]
 pub(crate) enum Text {
-    #[default]
-    Empty,
-    Static(&'static str),
+    /// A copied name, or an empty one, which has no block.
     Block {
         index: u16,
         len: u8,
     },
+    Static(&'static str),
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text::EMPTY
+    }
 }
 
 impl Text {
+    pub(crate) const EMPTY: Text = Text::Block { index: 0, len: 0 };
+
+    /// True for a name that was never kept: one that was may be empty too, where that is allowed.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Text::Block { len: 0, .. })
+    }
+
     pub(crate) fn as_bytes<'a>(&self, names: &'a Names) -> &'a [u8] {
         match self {
-            Text::Empty => &[],
             Text::Static(text) => text.as_bytes(),
             Text::Block { index, len } => names.block(*index).get(..*len as usize).unwrap_or(&[]),
         }
@@ -109,33 +120,26 @@ impl<'b> CopyOut<'b> {
 /// The slab of copied names: `bytes` in blocks of `size`, a link for each block.
 pub(crate) struct Names {
     bytes: &'static mut [u8],
-    links: &'static mut [Link],
+    blocks: Slab,
     size: usize,
-    free: Link,
-    fresh: usize,
-    used: usize,
-    high_water: usize,
 }
 
 impl Names {
     pub(crate) fn new(bytes: &'static mut [u8], links: &'static mut [Link], size: usize) -> Self {
         Names {
             bytes,
-            links: linkable(links),
+            blocks: Slab::new(links),
             size: size.min(255),
-            free: Link::NONE,
-            fresh: 0,
-            used: 0,
-            high_water: 0,
         }
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        Usage {
-            used: self.used,
-            high_water: self.high_water,
-            capacity: self.links.len(),
-        }
+        self.blocks.usage()
+    }
+
+    /// How many names can still be copied.
+    pub(crate) fn free(&self) -> usize {
+        self.blocks.left()
     }
 
     /// The longest name that can be copied.
@@ -151,39 +155,26 @@ impl Names {
         if text.len() > self.size {
             return Err(NameError::TooLong { max: self.size });
         }
-        let full = NameError::Full {
-            capacity: self.links.len(),
-        };
-        let index = match self.free.index() {
-            Some(index) => {
-                self.free = self.links.get(index).copied().ok_or(full)?;
-                index
-            }
-            None if self.fresh < self.links.len() => {
-                self.fresh = self.fresh.wrapping_add(1);
-                self.fresh.wrapping_sub(1)
-            }
-            None => return Err(full),
-        };
+        if text.is_empty() {
+            return Ok(Text::EMPTY);
+        }
+        let index = self.blocks.take().ok_or(NameError::Full {
+            capacity: self.blocks.usage().capacity,
+        })?;
         let start = index.wrapping_mul(self.size);
         if let Some(block) = self.bytes.get_mut(start..start.wrapping_add(text.len())) {
             block.copy_from_slice(text.as_bytes());
         }
-        self.used = self.used.wrapping_add(1);
-        self.high_water = self.high_water.max(self.used);
         Ok(Text::Block {
             index: index as u16,
             len: text.len() as u8,
         })
     }
 
+    #[inline(never)]
     pub(crate) fn release(&mut self, text: Text) {
-        if let Text::Block { index, .. } = text
-            && let Some(link) = self.links.get_mut(index as usize)
-        {
-            *link = self.free;
-            self.free = Link::to(index as usize);
-            self.used = self.used.wrapping_sub(1);
+        if let Text::Block { index, len: 1.. } = text {
+            self.blocks.give(index as usize);
         }
     }
 

@@ -54,5 +54,39 @@ pub(crate) fn micros(span: Duration) -> u64 {
     }
     seconds
         .wrapping_mul(1_000_000)
-        .wrapping_add(span.subsec_micros() as u64)
+        .wrapping_add(divide::<1000>(span.subsec_nanos()) as u64)
+}
+
+/// `number / BY`, for one of the divisors 10, 125 and 1000: the smallest chips have no division, and its
+/// library function is larger than the multiplication that every kernel has.
+pub(crate) const fn divide<const BY: u32>(number: u32) -> u32 {
+    const { assert!(BY == 10 || BY == 125 || BY == 1000, "for these it was checked") };
+    // 2^35 by the divisor, rounded up: exact for every `number`, as its error times it is below 2^35.
+    let (factor, shift) = match BY {
+        10 => (0xcccc_cccd, 35),
+        125 => (0x1062_4dd3, 35),
+        _ => (0x1062_4dd3, 38),
+    };
+    ((number as u64).wrapping_mul(factor) >> shift) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divide;
+
+    #[test]
+    fn division_by_multiplication_is_division() {
+        let mut number = 1u32;
+        for _ in 0..100_000 {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            for number in [number, number >> 12, u32::MAX - (number >> 20)] {
+                assert_eq!(divide::<10>(number), number / 10);
+                assert_eq!(divide::<125>(number), number / 125);
+                assert_eq!(divide::<1000>(number), number / 1000);
+            }
+        }
+        for near in 0..2000 {
+            assert_eq!(divide::<1000>(u32::MAX - near), (u32::MAX - near) / 1000);
+        }
+    }
 }

@@ -6,19 +6,20 @@
 //! deadline comes up.
 
 use core::future::{Future, poll_fn};
-use core::pin::pin;
-use core::task::{Poll, Waker};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-
-use embassy_futures::select::select;
 
 use crate::fixed::Empty;
 use crate::kernel::{Core, Kernel, keep_waker};
+use crate::table::linkable;
 use crate::time::{Instant, micros};
 
 /// What a task waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum On {
+    /// Nothing: the place is free.
+    Nothing,
     /// A moment only.
     Time,
     /// Room on the bus.
@@ -30,14 +31,14 @@ pub(crate) enum On {
 /// A waiting task: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct WaitSlot {
-    on: Option<On>,
+    on: On,
     deadline: u64,
     waker: Option<Waker>,
 }
 
 impl Empty for WaitSlot {
     const EMPTY: Self = WaitSlot {
-        on: None,
+        on: On::Nothing,
         deadline: 0,
         waker: None,
     };
@@ -54,7 +55,8 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn new(waits: &'static mut [WaitSlot]) -> Self {
         Timers {
-            waits,
+            // The place after the last is the reserved one.
+            waits: linkable(waits),
             reserved: WaitSlot::EMPTY,
             alarm: u64::MAX,
             keeper: None,
@@ -62,6 +64,7 @@ impl Timers {
     }
 
     /// A place; the one after the last of `waits` is the reserved one.
+    #[inline(never)]
     fn place(&mut self, index: usize) -> Option<&mut WaitSlot> {
         if index == self.waits.len() {
             return Some(&mut self.reserved);
@@ -70,17 +73,18 @@ impl Timers {
     }
 
     /// A free place; the reserved one only where it is `reserved` for.
-    fn free(&self, reserved: bool) -> Option<usize> {
-        let spare = reserved && self.reserved.on.is_none();
+    fn free(&self, reserved: bool) -> Option<u16> {
+        let spare = reserved && self.reserved.on == On::Nothing;
         self.waits
             .iter()
-            .position(|wait| wait.on.is_none())
+            .position(|wait| wait.on == On::Nothing)
             .or(spare.then_some(self.waits.len()))
+            .map(|index| index as u16)
     }
 
     pub(crate) fn usage(&self) -> (usize, usize) {
         (
-            self.waits.iter().filter(|wait| wait.on.is_some()).count(),
+            self.waits.iter().filter(|wait| wait.on != On::Nothing).count(),
             self.waits.len(),
         )
     }
@@ -137,7 +141,7 @@ impl Core {
     pub(crate) fn wake_waiting(&mut self, on: On) {
         for index in 0..=self.timers.waits.len() {
             if let Some(wait) = self.timers.place(index)
-                && wait.on == Some(on)
+                && wait.on == on
             {
                 let waker = wait.waker.take();
                 self.wake(waker);
@@ -156,7 +160,7 @@ impl Core {
             let Some(wait) = self.timers.place(index) else {
                 break;
             };
-            if wait.on.is_none() {
+            if wait.on == On::Nothing {
                 continue;
             }
             if wait.deadline <= now {
@@ -186,15 +190,18 @@ impl Kernel {
     pub async fn run_timers<F: Future<Output = ()>>(self, mut sleep_until: impl FnMut(Instant) -> F) {
         loop {
             let next = self.expire();
-            let earlier = poll_fn(|cx| {
-                self.with(|core| {
+            let mut sleep = pin!(sleep_until(next));
+            poll_fn(|cx| {
+                let earlier = self.with(|core| {
                     keep_waker(&mut core.timers.keeper, cx.waker());
                     Some(core.timers.alarm < next.as_micros())
-                })
-                .filter(|earlier| *earlier)
-                .map_or(Poll::Pending, |_| Poll::Ready(()))
-            });
-            select(pin!(sleep_until(next)), earlier).await;
+                });
+                match earlier {
+                    Some(true) => Poll::Ready(()),
+                    _ => sleep.as_mut().poll(cx),
+                }
+            })
+            .await;
         }
     }
 
@@ -220,61 +227,34 @@ impl Kernel {
 
     /// Waits until `check` gives a value, looking again whenever `on` happens, at most until
     /// `deadline` (microseconds on the clock).
-    pub(crate) async fn wait<R>(
+    pub(crate) fn wait<R, F: FnMut(&mut Core) -> Option<R>>(
         self,
         on: On,
         deadline: u64,
-        check: impl FnMut(&mut Core) -> Option<R>,
-    ) -> Result<R, WaitError> {
-        self.wait_in(on, deadline, false, check).await
+        check: F,
+    ) -> Waiting<F> {
+        Waiting {
+            check,
+            deadline,
+            place: Place {
+                kernel: self,
+                index: None,
+                on,
+                reserved: false,
+            },
+        }
     }
 
     /// [`Kernel::wait`] for starting up and shutting down, which have a place reserved.
-    pub(crate) async fn wait_reserved<R>(
+    pub(crate) fn wait_reserved<R, F: FnMut(&mut Core) -> Option<R>>(
         self,
         on: On,
         deadline: u64,
-        check: impl FnMut(&mut Core) -> Option<R>,
-    ) -> Result<R, WaitError> {
-        self.wait_in(on, deadline, true, check).await
-    }
-
-    async fn wait_in<R>(
-        self,
-        on: On,
-        deadline: u64,
-        reserved: bool,
-        mut check: impl FnMut(&mut Core) -> Option<R>,
-    ) -> Result<R, WaitError> {
-        let mut place = Place {
-            kernel: self,
-            index: None,
-        };
-        poll_fn(|cx| {
-            self.with(|core| {
-                if let Some(value) = check(core) {
-                    return Poll::Ready(Ok(value));
-                }
-                if core.now() >= deadline {
-                    return Poll::Ready(Err(WaitError::Timeout));
-                }
-                let timers = &mut core.timers;
-                let Some(index) = place.index.or_else(|| timers.free(reserved)) else {
-                    return Poll::Ready(Err(WaitError::Full {
-                        capacity: timers.waits.len(),
-                    }));
-                };
-                place.index = Some(index);
-                if let Some(wait) = timers.place(index) {
-                    wait.on = Some(on);
-                    wait.deadline = deadline;
-                    keep_waker(&mut wait.waker, cx.waker());
-                }
-                core.arm(deadline);
-                Poll::Pending
-            })
-        })
-        .await
+        check: F,
+    ) -> Waiting<F> {
+        let mut waiting = self.wait(on, deadline, check);
+        waiting.place.reserved = true;
+        waiting
     }
 
     /// The deadline `span` from now, in microseconds on the clock.
@@ -283,17 +263,87 @@ impl Kernel {
     }
 }
 
+/// See [`Kernel::wait`]. A struct rather than an `async fn`, which keeps what it is given twice.
+pub(crate) struct Waiting<F> {
+    check: F,
+    deadline: u64,
+    place: Place,
+}
+
+impl<R, F: FnMut(&mut Core) -> Option<R> + Unpin> Future for Waiting<F> {
+    type Output = Result<R, WaitError>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let waiting = self.get_mut();
+        let mut value = None;
+        let mut look = |core: &mut Core| {
+            value = (waiting.check)(core);
+            value.is_some()
+        };
+        let over = waiting.place.poll(waiting.deadline, task.waker(), &mut look);
+        match (value, over) {
+            (Some(value), _) => Poll::Ready(Ok(value)),
+            (None, Some(error)) => Poll::Ready(Err(error)),
+            (None, None) => Poll::Pending,
+        }
+    }
+}
+
+/// Looks whether a wait is over. (A trait of its own, for the reason that [`Operation`] is.)
+///
+/// [`Operation`]: crate::kernel::Operation
+trait Check {
+    fn is_over(&mut self, core: &mut Core) -> bool;
+}
+
+impl<F: FnMut(&mut Core) -> bool> Check for F {
+    fn is_over(&mut self, core: &mut Core) -> bool {
+        self(core)
+    }
+}
+
 /// A place in the table of waits, given back when dropped.
 struct Place {
     kernel: Kernel,
-    index: Option<usize>,
+    index: Option<u16>,
+    on: On,
+    reserved: bool,
+}
+
+impl Place {
+    /// One look of the task that waits, the same whatever it waits for: the error that ends the wait.
+    #[inline(never)]
+    fn poll(&mut self, deadline: u64, waker: &Waker, check: &mut dyn Check) -> Option<WaitError> {
+        self.kernel.with(|core| {
+            if check.is_over(core) {
+                return None;
+            }
+            if core.now() >= deadline {
+                return Some(WaitError::Timeout);
+            }
+            let timers = &mut core.timers;
+            let Some(index) = self.index.or_else(|| timers.free(self.reserved)) else {
+                return Some(WaitError::Full {
+                    capacity: timers.waits.len(),
+                });
+            };
+            self.index = Some(index);
+            if let Some(slot) = timers.place(index as usize) {
+                slot.on = self.on;
+                slot.deadline = deadline;
+                keep_waker(&mut slot.waker, waker);
+            }
+            core.arm(deadline);
+            None
+        })
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let Some(index) = self.index else { return };
         self.kernel.with(|core| {
-            if let Some(wait) = core.timers.place(index) {
+            if let Some(wait) = core.timers.place(index as usize) {
                 *wait = WaitSlot::EMPTY;
             }
         });

@@ -22,7 +22,7 @@ use crate::lifecycle::Plugins;
 use crate::log::{Header, Log, PluginSet, Position, copy, each};
 use crate::pool::{Chain, Pool};
 use crate::subject;
-use crate::table::{Link, Slot, Table, Usage};
+use crate::table::{Slot, Table, Usage};
 use crate::text::{Name, NameError, Text};
 use crate::timer::On;
 
@@ -45,26 +45,18 @@ pub struct FilterSlot {
     hash: u32,
     depth: u8,
     owner: u8,
-    link: Link,
 }
 
 impl Empty for FilterSlot {
     const EMPTY: Self = FilterSlot {
-        text: Text::Empty,
+        text: Text::EMPTY,
         hash: 0,
         depth: 0,
         owner: 0,
-        link: Link::NONE,
     };
 }
 
 impl Slot for FilterSlot {
-    fn link(&self) -> Link {
-        self.link
-    }
-    fn set_link(&mut self, link: Link) {
-        self.link = link;
-    }
     fn hash(&self) -> u32 {
         self.hash
     }
@@ -191,7 +183,7 @@ impl<'a> Draft<'a> {
     fn payload_len(&self) -> usize {
         let value = self
             .value
-            .map_or(0, |(value, tail)| (value.len as usize).saturating_add(tail.len()));
+            .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
         self.payload
             .iter()
             .fold(value, |n, piece| n.saturating_add(piece.len()))
@@ -340,7 +332,6 @@ impl Core {
             hash: prefix.hash,
             depth: prefix.depth,
             owner: who.index,
-            link: Link::NONE,
         };
         let capacity = self.bus.filters.usage().capacity;
         self.bus.reroute();
@@ -367,7 +358,7 @@ impl Core {
     /// Removes all filters of a plugin.
     pub(crate) fn reclaim_filters(&mut self, who: PluginId) {
         for index in 0..self.bus.filters.extent() {
-            let owned = |slot: &FilterSlot| slot.owner == who.index && !matches!(slot.text, Text::Empty);
+            let owned = |slot: &FilterSlot| slot.owner == who.index && !slot.text.is_empty();
             if self.bus.filters.get(index).is_some_and(owned) {
                 self.remove_filter(index);
             }
@@ -378,7 +369,7 @@ impl Core {
     #[cfg(feature = "link")]
     pub(crate) fn filter_at(&self, index: usize) -> Option<(usize, &str)> {
         let slot = self.bus.filters.get(index)?;
-        if matches!(slot.text, Text::Empty) {
+        if slot.text.is_empty() {
             return None;
         }
         Some((slot.owner as usize, slot.text.as_str(&self.names)))

@@ -142,6 +142,12 @@ impl<'b> Writer<'b> {
         self
     }
 
+    /// Writes a part of a text that is no value by itself.
+    pub(crate) fn part(&mut self, part: &[u8]) -> &mut Self {
+        self.bytes(part);
+        self
+    }
+
     pub(super) fn begin(&mut self, bracket: u8) -> &mut Self {
         self.value();
         self.byte(bracket);
@@ -263,6 +269,7 @@ impl<'b> Writer<'b> {
         }
     }
 
+    #[inline(never)]
     fn byte(&mut self, byte: u8) {
         self.bytes(&[byte]);
     }
@@ -303,8 +310,9 @@ const fn divide_in_pieces(number: u64) -> (u64, u8) {
     while shift > 0 {
         shift = shift.wrapping_sub(16);
         let piece = remainder << 16 | (number >> shift) as u32 & 0xffff;
-        quotient = quotient << 16 | (piece / 10) as u64;
-        remainder = piece % 10;
+        let tenth = crate::time::divide::<10>(piece);
+        quotient = quotient << 16 | tenth as u64;
+        remainder = piece.wrapping_sub(tenth.wrapping_mul(10));
     }
     (quotient, remainder as u8)
 }

@@ -5,7 +5,7 @@ use crate::error::push_cut;
 use crate::id::{Cause, PluginId};
 use crate::json::Writer;
 use crate::kernel::Core;
-use crate::time::micros;
+use crate::time::{divide, micros};
 
 impl Core {
     /// This life is over: everything the plugin registered is taken back, the error is kept, and a
@@ -125,7 +125,7 @@ impl Core {
             let mut digits = [0u8; 20];
             let mut writer = Writer::new(&mut digits);
             // By 8 and by 125: a chip has no division of 64 bits, and nine hours fit into 32.
-            writer.u64(((limit >> 3) as u32 / 125) as u64);
+            writer.u64(divide::<125>((limit >> 3) as u32) as u64);
             push_cut(
                 &mut message,
                 writer.finish_trusted().map_or("", |json| json.as_str()),

@@ -20,7 +20,7 @@ use crate::kernel::Core;
 use crate::log::PluginSet;
 use crate::plugin::ManageError;
 use crate::registry::{Service as NewService, ServiceRegistry};
-use crate::state::Write;
+use crate::state;
 use crate::storage::{Op, StorageApi, StorageError};
 use crate::subject;
 use crate::text::{CopyOut, Name};
@@ -185,16 +185,8 @@ impl Session<'_> {
             } => {
                 let Some(value) = self.json(id, value) else { return };
                 let set = kernel.with(|core| {
-                    let expires = ttl_ms.map(|ttl| core.now().saturating_add(ttl.saturating_mul(1000)));
-                    core.set_state(
-                        who,
-                        Write {
-                            key: Name::Copied(key),
-                            value,
-                            expires,
-                        },
-                        expected,
-                    )
+                    let expires = ttl_ms.map_or(0, |ttl| state::expiry(core, ttl.saturating_mul(1000)));
+                    core.set_state(who, &[(Name::Copied(key), value)], expires, expected)
                 });
                 match set {
                     Ok(version) => self.reply(id, Reply::Count(version)),
@@ -544,14 +536,14 @@ fn state<'c>(
     let Some((slot, key)) = core.entry_at(at, now).filter(|(_, key)| key.starts_with(prefix)) else {
         return Ok(None);
     };
-    let room = out.bytes(slot.value.len as usize);
+    let room = out.bytes(slot.value.len());
     let value = room.and_then(|to| core.state.pool.copy(slot.value, to)).map(Raw);
     Ok(Some(Reply::State(State {
         key,
         value,
         version: slot.version,
-        ttl_ms: slot.expires.map(|at| at.saturating_sub(now) / 1000),
-        owner: slot.owner.map_or("", |owner| core.name_of(owner)),
+        ttl_ms: slot.expires().map(|at| at.saturating_sub(now) / 1000),
+        owner: core.name_of(slot.owner),
     })))
 }
 

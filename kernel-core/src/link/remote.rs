@@ -42,7 +42,7 @@ impl Remote {
                 capacity: core.plugins.usage().capacity,
             };
             let index = core.plugins.vacant().ok_or(full)?;
-            let mut texts = [Text::Empty, Text::Empty, Text::Empty];
+            let mut texts = [Text::EMPTY, Text::EMPTY, Text::EMPTY];
             for (text, name) in texts.iter_mut().zip([name, version, description]) {
                 let longest = crate::error::cut(name, core.names.block_size());
                 match core.names.keep(Name::Copied(longest)) {

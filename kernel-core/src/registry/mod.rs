@@ -11,7 +11,7 @@ use crate::fixed::Empty;
 use crate::id::PluginId;
 use crate::kernel::Core;
 use crate::subject;
-use crate::table::{Link, Slot};
+use crate::table::Slot;
 use crate::text::{Name, NameError, Text};
 
 /// A service as its plugin describes it.
@@ -78,7 +78,6 @@ pub struct ServiceSlot {
     deprecated: bool,
     hash: u32,
     owner: Option<PluginId>,
-    link: Link,
     calls: usize,
     errors: usize,
     busy_micros: u64,
@@ -87,13 +86,12 @@ pub struct ServiceSlot {
 
 impl Empty for ServiceSlot {
     const EMPTY: Self = ServiceSlot {
-        name: Text::Empty,
-        description: Text::Empty,
-        version: Text::Empty,
+        name: Text::EMPTY,
+        description: Text::EMPTY,
+        version: Text::EMPTY,
         deprecated: false,
         hash: 0,
         owner: None,
-        link: Link::NONE,
         calls: 0,
         errors: 0,
         busy_micros: 0,
@@ -102,12 +100,6 @@ impl Empty for ServiceSlot {
 }
 
 impl Slot for ServiceSlot {
-    fn link(&self) -> Link {
-        self.link
-    }
-    fn set_link(&mut self, link: Link) {
-        self.link = link;
-    }
     fn hash(&self) -> u32 {
         self.hash
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{StateError, Write};
+use super::StateError;
 use crate::id::PluginId;
 use crate::json::Json;
 use crate::kernel::{Core, Kernel};
@@ -61,7 +61,7 @@ impl StateEngine {
             let Some(slot) = core.state.table.get(index) else {
                 return Ok(None);
             };
-            let (len, max) = (slot.value.len as usize, buf.len());
+            let (len, max) = (slot.value.len(), buf.len());
             let value = core
                 .state
                 .pool
@@ -105,13 +105,15 @@ impl StateEngine {
         self.write(key.into(), value, None, Some(expected))
     }
 
-    /// Sets all of these values, or none when one is refused. It needs room for all of them beside
-    /// the values they replace.
+    /// Sets all of these values, or none when one is refused. Several need room beside the values they
+    /// replace.
     ///
     /// # Errors
     /// See [`StateError`]; nothing is changed then.
     pub fn update(&self, writes: &[(Name<'_>, Json<'_>)]) -> Result<(), StateError> {
-        self.kernel.with(|core| core.update_state(self.who, writes))
+        self.kernel
+            .with(|core| core.set_state(self.who, writes, 0, None))
+            .map(|_| ())
     }
 
     /// Deletes a value; false when there was none.
@@ -159,10 +161,15 @@ impl StateEngine {
         expected: Option<u64>,
     ) -> Result<u64, StateError> {
         self.kernel.with(|core| {
-            let expires = ttl.map(|ttl| core.now().saturating_add(micros(ttl)));
-            core.set_state(self.who, Write { key, value, expires }, expected)
+            let expires = ttl.map_or(0, |ttl| expiry(core, micros(ttl)));
+            core.set_state(self.who, &[(key, value)], expires, expected)
         })
     }
+}
+
+/// When a value of this time to live is over.
+pub(crate) fn expiry(core: &Core, ttl: u64) -> u64 {
+    core.now().saturating_add(ttl).max(1)
 }
 
 fn next_entry<'b>(
@@ -179,7 +186,7 @@ fn next_entry<'b>(
             && key.starts_with(prefix)
         {
             let key = out.text(key);
-            let room = out.bytes(slot.value.len as usize);
+            let room = out.bytes(slot.value.len());
             let value = room
                 .and_then(|to| core.state.pool.copy(slot.value, to))
                 .map(Json::trusted);
@@ -188,9 +195,9 @@ fn next_entry<'b>(
                 value,
                 version: slot.version,
                 ttl: slot
-                    .expires
+                    .expires()
                     .map(|at| Duration::from_micros(at.saturating_sub(now))),
-                owner: slot.owner.unwrap_or(PluginId::KERNEL),
+                owner: slot.owner,
             });
         }
     }

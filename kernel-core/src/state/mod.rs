@@ -4,6 +4,8 @@
 mod api;
 mod errors;
 
+#[cfg(feature = "link")]
+pub(crate) use api::expiry;
 pub use api::{StateEngine, StateEntry};
 pub use errors::StateError;
 
@@ -13,9 +15,10 @@ use crate::id::PluginId;
 use crate::json::{Json, Writer};
 use crate::kernel::Core;
 use crate::pool::{Chain, Pool};
+use crate::runtime::STATUS;
 use crate::subject;
-use crate::table::{Link, Slot, Table};
-use crate::text::{Name, NameError, Text};
+use crate::table::{Slot, Table};
+use crate::text::{Name, Text};
 
 /// The longest value, in bytes, where the capacities allow that much.
 pub const MAX_VALUE: usize = 64 * 1024;
@@ -29,36 +32,44 @@ pub const RESERVED: &str = "runtime.";
 /// A state entry: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct EntrySlot {
-    pub(crate) key: Text,
-    hash: u32,
-    link: Link,
-    pub(crate) owner: Option<PluginId>,
+    /// Empty in a slot that is not in use.
+    key: Text,
+    pub(crate) owner: PluginId,
     pub(crate) value: Chain,
     pub(crate) version: u64,
-    pub(crate) expires: Option<u64>,
+    /// When it is gone; never, when 0.
+    expires: u64,
+    hash: u16,
 }
 
 impl Empty for EntrySlot {
     const EMPTY: Self = EntrySlot {
-        key: Text::Empty,
-        hash: 0,
-        link: Link::NONE,
-        owner: None,
+        key: Text::EMPTY,
+        owner: PluginId { index: 0, life: 0 },
         value: Chain::EMPTY,
         version: 0,
-        expires: None,
+        expires: 0,
+        hash: 0,
     };
 }
 
 impl Slot for EntrySlot {
-    fn link(&self) -> Link {
-        self.link
-    }
-    fn set_link(&mut self, link: Link) {
-        self.link = link;
-    }
     fn hash(&self) -> u32 {
-        self.hash
+        self.hash as u32
+    }
+}
+
+impl EntrySlot {
+    fn in_use(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    pub(crate) fn expires(&self) -> Option<u64> {
+        Some(self.expires).filter(|at| *at > 0)
+    }
+
+    fn is_over(&self, now: u64) -> bool {
+        self.expires > 0 && self.expires <= now
     }
 }
 
@@ -88,95 +99,65 @@ enum Gone {
     Expired,
 }
 
-/// A value on its way in.
-#[derive(Clone, Copy)]
-pub(crate) struct Write<'a> {
-    pub(crate) key: Name<'a>,
-    pub(crate) value: Json<'a>,
-    /// When it expires, in microseconds on the clock.
-    pub(crate) expires: Option<u64>,
-}
+/// A key and its value, on their way in.
+pub(crate) type Write<'a> = (Name<'a>, Json<'a>);
 
 impl Core {
-    /// Sets one value; the new version.
+    /// Sets all values or none; the version of the last one.
+    ///
+    /// They are gone at `expires`; never, when 0. A single value may take the room of the one it
+    /// replaces, and be bound to that one's version.
     pub(crate) fn set_state(
         &mut self,
         who: PluginId,
-        write: Write<'_>,
+        writes: &[Write<'_>],
+        expires: u64,
         expected: Option<u64>,
     ) -> Result<u64, StateError> {
-        self.may_write(who, write.key.as_str())?;
-        // What is over gives its room back first.
-        self.expire_state(self.now());
-        let found = self.find_entry(write.key.as_str());
-        if let Some(expected) = expected {
-            let version = self.version(found);
-            if version != expected {
-                return Err(StateError::Conflict { version });
-            }
-        }
-        let old = found
-            .and_then(|index| self.state.table.get(index))
-            .map_or(0, |slot| slot.value.len as usize);
-        let room = self
-            .state
-            .pool
-            .free_blocks()
-            .saturating_add(self.state.pool.blocks(old));
-        self.check_value(write.value, room)?;
-        self.store(who, &write, found)?;
-        self.changed(write.key.as_str())
-    }
-
-    /// Sets all values or none.
-    pub(crate) fn update_state(
-        &mut self,
-        who: PluginId,
-        writes: &[(Name<'_>, Json<'_>)],
-    ) -> Result<(), StateError> {
-        // One moment for all of it: no entry expires between the checks and the writes.
+        // One moment for all of it: no entry expires between the checks and the writes. What is over
+        // gives its room back first.
         let now = self.now();
         self.expire_state(now);
         let mut room = self.state.pool.free_blocks();
         let usage = self.state.table.usage();
         let mut entries = usage.capacity.saturating_sub(usage.used);
-        let mut names = self
-            .names
-            .usage()
-            .capacity
-            .saturating_sub(self.names.usage().used);
-        for (key, value) in writes {
-            self.may_write(who, key.as_str())?;
-            self.check_value(*value, room)?;
-            room = room.saturating_sub(self.state.pool.blocks(value.len()));
-            if self.find_entry_at(key.as_str(), now).is_none() {
+        let mut names = self.names.free();
+        let mut found = None;
+        for (name, value) in writes {
+            let key = name.as_str();
+            self.may_write(who, key)?;
+            found = self.find_entry_at(key, now);
+            if let [_] = writes {
+                self.check_version(found, expected)?;
+                let old = found.and_then(|index| self.state.table.get(index));
+                room = room.saturating_add(self.state.pool.blocks(old.map_or(0, |slot| slot.value.len())));
+            }
+            room = self.check_value(*value, room)?;
+            if found.is_none() {
                 let full = StateError::Full {
                     capacity: usage.capacity,
                 };
                 entries = entries.checked_sub(1).ok_or(full)?;
-                if matches!(key, Name::Copied(_)) {
-                    self.check_name(key)?;
-                    let capacity = self.names.usage().capacity;
-                    names = names.checked_sub(1).ok_or(StateError::NamesFull { capacity })?;
-                }
+                names = self.check_name(name, names)?;
             }
         }
-        for (key, value) in writes {
-            let found = self.find_entry_at(key.as_str(), now);
-            self.store(
-                who,
-                &Write {
-                    key: *key,
-                    value: *value,
-                    expires: None,
-                },
-                found,
-            )?;
+        if let [write] = writes {
+            let index = self
+                .store(who, write, expires, found)
+                .ok_or(StateError::Unavailable)?;
+            return Ok(self.changed(write.0.as_str(), index));
+        }
+        for write in writes {
+            let found = self.find_entry_at(write.0.as_str(), now);
+            self.store(who, write, expires, found)
+                .ok_or(StateError::Unavailable)?;
         }
         for (key, _) in writes {
-            self.changed(key.as_str())?;
+            if let Some(index) = self.lookup(key.as_str()) {
+                self.changed(key.as_str(), index);
+            }
         }
-        Ok(())
+        Ok(self.state.revision)
     }
 
     pub(crate) fn delete_state(
@@ -187,12 +168,7 @@ impl Core {
     ) -> Result<bool, StateError> {
         self.may_write(who, key)?;
         let found = self.find_entry(key);
-        if let Some(expected) = expected {
-            let version = self.version(found);
-            if version != expected {
-                return Err(StateError::Conflict { version });
-            }
-        }
+        self.check_version(found, expected)?;
         if let Some(index) = found {
             self.drop_entry(index, Gone::Deleted, who);
         }
@@ -201,13 +177,22 @@ impl Core {
 
     /// Drops every entry that `who` may clear: a plugin its own, the operator all but the kernel's.
     pub(crate) fn clear_state(&mut self, who: PluginId) -> usize {
+        self.drop_entries(who, who)
+    }
+
+    pub(crate) fn reclaim_state(&mut self, who: PluginId) {
+        self.drop_entries(who, PluginId::KERNEL);
+    }
+
+    /// Drops what belongs to `owner`, as the doing of `who`; how many.
+    fn drop_entries(&mut self, owner: PluginId, who: PluginId) -> usize {
         let mut count = 0usize;
         self.expire_state(self.now());
         for index in 0..self.state.table.extent() {
-            let Some(owner) = self.state.table.get(index).and_then(|slot| slot.owner) else {
+            let Some(slot) = self.state.table.get(index).filter(|slot| slot.in_use()) else {
                 continue;
             };
-            if owner == who || (who == PluginId::OPERATOR && owner != PluginId::KERNEL) {
+            if slot.owner == owner || (owner == PluginId::OPERATOR && slot.owner != PluginId::KERNEL) {
                 self.drop_entry(index, Gone::Deleted, who);
                 count = count.wrapping_add(1);
             }
@@ -215,31 +200,13 @@ impl Core {
         count
     }
 
-    pub(crate) fn reclaim_state(&mut self, who: PluginId) {
-        self.expire_state(self.now());
-        for index in 0..self.state.table.extent() {
-            if self
-                .state
-                .table
-                .get(index)
-                .is_some_and(|slot| slot.owner == Some(who))
-            {
-                self.drop_entry(index, Gone::Deleted, PluginId::KERNEL);
-            }
-        }
-    }
-
-    /// Sets a value of the kernel itself.
-    pub(crate) fn set_own_state(&mut self, key: &'static str, value: Json<'static>) {
-        let write = Write {
-            key: Name::Static(key),
-            value,
-            expires: None,
-        };
-        let found = self.find_entry(key);
-        if self.store(PluginId::KERNEL, &write, found).is_ok() {
-            // A key that was stored is there to be announced.
-            let _ = self.changed(key);
+    /// Says how the runtime is.
+    #[inline(never)]
+    pub(crate) fn set_status(&mut self, status: &'static [u8]) {
+        let write = (Name::Static(STATUS), Json::trusted(status));
+        let found = self.lookup(STATUS);
+        if let Some(index) = self.store(PluginId::KERNEL, &write, 0, found) {
+            self.changed(STATUS, index);
         }
     }
 
@@ -249,21 +216,25 @@ impl Core {
     }
 
     fn find_entry_at(&mut self, key: &str, now: u64) -> Option<usize> {
-        let names = &self.names;
-        let hash = subject::hash(key.as_bytes());
-        let is = |slot: &EntrySlot| slot.owner.is_some() && slot.key.as_bytes(names) == key.as_bytes();
-        let index = self.state.table.find(hash, is)?;
-        if self.state.table.get(index)?.expires.is_some_and(|at| at <= now) {
+        let index = self.lookup(key)?;
+        if self.state.table.get(index)?.is_over(now) {
             self.drop_entry(index, Gone::Expired, PluginId::KERNEL);
             return None;
         }
         Some(index)
     }
 
+    /// The entry with this key, over or not.
+    #[inline(never)]
+    fn lookup(&self, key: &str) -> Option<usize> {
+        let is = |slot: &EntrySlot| slot.key.as_bytes(&self.names) == key.as_bytes();
+        self.state.table.find(hash_of(key) as u32, is)
+    }
+
     /// What is in slot `index`, when it is not past its time.
     pub(crate) fn entry_at(&self, index: usize, now: u64) -> Option<(&EntrySlot, &str)> {
-        let slot = self.state.table.get(index).filter(|slot| slot.owner.is_some())?;
-        if slot.expires.is_some_and(|at| at <= now) {
+        let slot = self.state.table.get(index)?;
+        if !slot.in_use() || slot.is_over(now) {
             return None;
         }
         Some((slot, slot.key.as_str(&self.names)))
@@ -276,7 +247,7 @@ impl Core {
         }
         let mut next = u64::MAX;
         for index in 0..self.state.table.extent() {
-            match self.state.table.get(index).and_then(|slot| slot.expires) {
+            match self.state.table.get(index).and_then(EntrySlot::expires) {
                 Some(at) if at <= now => self.drop_entry(index, Gone::Expired, PluginId::KERNEL),
                 Some(at) => next = next.min(at),
                 None => {}
@@ -286,10 +257,13 @@ impl Core {
         next
     }
 
-    fn version(&self, found: Option<usize>) -> u64 {
-        found
-            .and_then(|index| self.state.table.get(index))
-            .map_or(0, |slot| slot.version)
+    fn check_version(&self, found: Option<usize>, expected: Option<u64>) -> Result<(), StateError> {
+        let slot = found.and_then(|index| self.state.table.get(index));
+        let version = slot.map_or(0, |slot| slot.version);
+        match expected {
+            Some(expected) if expected != version => Err(StateError::Conflict { version }),
+            _ => Ok(()),
+        }
     }
 
     fn may_write(&self, who: PluginId, key: &str) -> Result<(), StateError> {
@@ -303,101 +277,88 @@ impl Core {
         Ok(())
     }
 
-    fn check_name(&self, key: &Name<'_>) -> Result<(), StateError> {
+    /// Refuses a key that cannot be copied, with `free` blocks for names; how many are left then.
+    fn check_name(&self, key: &Name<'_>, free: usize) -> Result<usize, StateError> {
+        let Name::Copied(key) = key else {
+            return Ok(free);
+        };
         let max = self.names.block_size();
-        if key.as_str().len() > max {
-            Err(StateError::TooLong { max })
-        } else {
-            Ok(())
+        if key.len() > max {
+            return Err(StateError::TooLong { max });
         }
+        let capacity = self.names.usage().capacity;
+        free.checked_sub(1).ok_or(StateError::NamesFull { capacity })
     }
 
-    fn check_value(&self, value: Json<'_>, free_blocks: usize) -> Result<(), StateError> {
+    /// Refuses a value that does not fit into `free` blocks; how many are left with it.
+    fn check_value(&self, value: Json<'_>, free: usize) -> Result<usize, StateError> {
+        let len = value.len();
         let capacity = self.state.pool.usage().capacity;
         // The change must fit into the log: a topic at its longest, a version at its longest.
-        let log = self.bus.log.longest(subject::MAX_SUBJECT).saturating_sub(48);
-        let max = capacity.min(log).min(MAX_VALUE);
-        if value.len() > max {
-            return Err(StateError::TooLarge {
-                len: value.len(),
-                max,
-            });
+        let room = self.bus.log.longest(subject::MAX_SUBJECT).saturating_sub(48);
+        let max = capacity.min(room).min(MAX_VALUE);
+        if len > max {
+            return Err(StateError::TooLarge { len, max });
         }
-        if self.state.pool.blocks(value.len()) > free_blocks {
-            return Err(StateError::BytesFull { capacity });
-        }
-        Ok(())
+        let full = StateError::BytesFull { capacity };
+        free.checked_sub(self.state.pool.blocks(len)).ok_or(full)
     }
 
     /// Writes a checked value, into entry `found` or a new one.
-    fn store(&mut self, who: PluginId, write: &Write<'_>, found: Option<usize>) -> Result<(), StateError> {
+    fn store(
+        &mut self,
+        who: PluginId,
+        (key, value): &Write<'_>,
+        expires: u64,
+        found: Option<usize>,
+    ) -> Option<usize> {
         let index = match found {
             Some(index) => index,
             None => {
-                let full = StateError::Full {
-                    capacity: self.state.table.usage().capacity,
-                };
-                if self.state.table.is_full() {
-                    return Err(full);
-                }
-                let key = self.names.keep(write.key).map_err(|error| match error {
-                    NameError::TooLong { max } => StateError::TooLong { max },
-                    NameError::Full { capacity } => StateError::NamesFull { capacity },
-                })?;
-                let hash = subject::hash(write.key.as_str().as_bytes());
                 let slot = EntrySlot {
-                    key,
-                    hash,
-                    owner: Some(who),
+                    key: self.names.keep(*key).ok()?,
+                    hash: hash_of(key.as_str()),
                     ..EntrySlot::EMPTY
                 };
-                self.state.table.insert(slot).map_err(|_| full)?
+                match self.state.table.insert(slot) {
+                    Ok(index) => index,
+                    Err(slot) => {
+                        self.names.release(slot.key);
+                        return None;
+                    }
+                }
             }
         };
-        let Entries {
-            table,
-            pool,
-            revision,
-            next_expiry,
-        } = &mut self.state;
-        let Some(slot) = table.get_mut(index) else {
-            return Err(StateError::Unavailable);
-        };
-        pool.release(slot.value);
-        slot.value = pool.put(write.value.as_bytes()).unwrap_or_default();
-        *revision = revision.wrapping_add(1);
-        slot.version = *revision;
-        slot.owner = Some(who);
-        slot.expires = write.expires;
-        if let Some(at) = write.expires {
-            *next_expiry = (*next_expiry).min(at);
-            self.arm(at);
+        let state = &mut self.state;
+        let slot = state.table.get_mut(index)?;
+        state.pool.release(slot.value);
+        slot.value = state.pool.put(value.as_bytes()).unwrap_or_default();
+        state.revision = state.revision.wrapping_add(1);
+        slot.version = state.revision;
+        slot.owner = who;
+        slot.expires = expires;
+        if expires > 0 {
+            state.next_expiry = state.next_expiry.min(expires);
+            self.arm(expires);
         }
-        Ok(())
+        Some(index)
     }
 
-    /// Announces the present value of `key`; gives its version.
-    fn changed(&mut self, key: &str) -> Result<u64, StateError> {
-        // Not by `find_entry`: a time to live of nothing is over already, and still a change.
-        let names = &self.names;
-        let is = |slot: &EntrySlot| slot.owner.is_some() && slot.key.as_bytes(names) == key.as_bytes();
-        let found = self.state.table.find(subject::hash(key.as_bytes()), is);
-        let Some(slot) = found.and_then(|index| self.state.table.get(index)) else {
-            return Err(StateError::Unavailable);
+    /// Announces the present value of the entry of this key; gives its version.
+    fn changed(&mut self, key: &str, index: usize) -> u64 {
+        let Some(slot) = self.state.table.get(index) else {
+            return 0;
         };
-        let (version, value, owner) = (slot.version, slot.value, slot.owner.unwrap_or(PluginId::KERNEL));
-        let mut tail = heapless::Vec::<u8, 40>::new();
-        for piece in [b",\"version\":".as_slice(), decimal(version, &mut [0; 20]), b"}"] {
-            // 12 bytes, at most 20 digits, and the brace.
-            let _ = tail.extend_from_slice(piece);
-        }
+        let (version, value, owner) = (slot.version, slot.value, slot.owner);
+        let mut tail = [0; 40];
+        let tail = with_version(b",\"version\":", version, &mut tail);
         let cause = self.plugins.cause_of(owner);
         let draft = Draft {
-            value: Some((value, &tail)),
+            value: Some((value, tail)),
             ..Draft::new(owner, cause, "", &[b"{\"value\":"])
         };
         self.announce([CHANGED, key], draft);
-        Ok(version)
+        version
     }
 
     /// Drops an entry and announces it, as the doing of `who`.
@@ -414,8 +375,8 @@ impl Core {
             Gone::Deleted => b"{\"deleted\":true,\"version\":",
             Gone::Expired => b"{\"expired\":true,\"version\":",
         };
-        let mut digits = [0; 20];
-        let payload = &[head, decimal(self.state.revision, &mut digits), b"}"];
+        let mut payload = [0; 48];
+        let payload = &[with_version(head, self.state.revision, &mut payload)];
         let cause = self.plugins.cause_of(who);
         self.announce([CHANGED, &key], Draft::new(who, cause, "", payload));
     }
@@ -429,14 +390,21 @@ pub fn check_key(key: &str) -> Result<(), StateError> {
     subject::check_topic(key).map_err(StateError::Key)?;
     // With the two tokens of `CHANGED` before it, it is still a topic.
     let max = subject::MAX_TOKENS.saturating_sub(2);
-    if key.split('.').count() > max {
+    let dots = key.bytes().filter(|byte| *byte == b'.').count();
+    if dots >= max {
         return Err(StateError::Key(subject::SubjectError::TooManyTokens { max }));
     }
     Ok(())
 }
 
-fn decimal(number: u64, buf: &mut [u8; 20]) -> &[u8] {
+/// `head`, the version, and the brace that ends the text: at most 26 bytes, 20 digits and a brace.
+fn with_version<'b>(head: &[u8], version: u64, buf: &'b mut [u8]) -> &'b [u8] {
     let mut writer = Writer::new(buf);
-    writer.u64(number);
+    writer.part(head).u64(version).end_object();
     writer.finish_trusted().map_or(&[], |json| json.as_bytes())
+}
+
+/// As much of a hash as buckets are told by.
+fn hash_of(key: &str) -> u16 {
+    subject::hash(key.as_bytes()) as u16
 }

@@ -30,10 +30,10 @@ pub const MAX_NAMESPACE: usize = 64;
 /// The longest key, in bytes.
 pub const MAX_KEY: usize = 255;
 
-/// What a request asks for.
+/// What a request asks for. Counted from 2, so that zero is no request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Op {
-    Get,
+    Get = 2,
     Set,
     Delete,
     ListKeys,

@@ -44,10 +44,11 @@ pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) 
     kernel.with(|core| core.close_storage());
 }
 
-/// What a write answers with once it is durable.
+/// What a write answers with once it is durable. Counted from 1, so that zero is none.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub(crate) enum Done {
-    Yes,
+    Yes = 1,
     Absent,
     Count(u32),
 }

@@ -1,6 +1,6 @@
 //! What is in a linked image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object::elf::FileHeader32;
 use object::read::elf::ElfFile;
@@ -9,12 +9,27 @@ use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, RelocationTarget
 /// A linked image, with its symbols.
 #[derive(Debug)]
 pub struct Image {
+    /// Where it is.
+    pub(crate) path: PathBuf,
     /// Its sizes.
     pub sizes: Sizes,
+    /// Where its code and constants are, and where its data is.
+    pub(crate) sections: Vec<Section>,
     /// Its functions and data, by address.
     pub symbols: Vec<Symbol>,
     /// Who refers to whom.
     pub(crate) references: Vec<Reference>,
+}
+
+/// A stretch of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// It takes flash; else it is zero at first.
+    pub(crate) in_flash: bool,
+    /// It takes RAM.
+    pub(crate) in_ram: bool,
 }
 
 /// The bytes of an image.
@@ -61,6 +76,21 @@ impl Image {
             flash: size(".text") + size(".rodata") + size(".data"),
             ram: size(".data") + size(".bss"),
         };
+        let stretch = |(name, in_flash, in_ram)| {
+            let section = elf.section_by_name(name)?;
+            Some(Section {
+                start: section.address(),
+                end: section.address() + section.size(),
+                in_flash,
+                in_ram,
+            })
+        };
+        let sections = [
+            (".text", true, false),
+            (".rodata", true, false),
+            (".data", true, true),
+            (".bss", false, true),
+        ];
         let mut symbols: Vec<Symbol> = elf
             .symbols()
             .filter(|symbol| {
@@ -91,10 +121,17 @@ impl Image {
             }
         }
         Ok(Image {
+            path: path.to_owned(),
             sizes,
+            sections: sections.into_iter().filter_map(stretch).collect(),
             symbols,
             references,
         })
+    }
+
+    /// The file.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.path).map_err(|cause| format!("{}: {cause}", self.path.display()))
     }
 }
 

@@ -5,14 +5,17 @@ mod build;
 mod emulator;
 mod footprint;
 mod image;
+mod lines;
 mod panics;
+mod parts;
 mod table;
 
 pub use build::{Board, Build};
 pub use emulator::{Emulator, Outcome};
-pub use footprint::{Footprint, PROFILES, Profile, measure};
+pub use footprint::{Footprint, PROFILES, Part, Profile, measure};
 pub use image::{Image, Sizes, Symbol};
 pub use panics::{Panic, panics_of};
+pub use parts::{Parts, parts_of};
 pub use table::Table;
 
 /// Where the emulator is not wanted, by `CORE_RUNTIME_SKIP_MCU=1`; says so loudly.

@@ -1,13 +1,8 @@
 //! What of the kernel ends in a panic or formats, by the linked image: every reference to that
 //! machinery, traced back through inlining to the source it comes from.
 
-use std::path::Path;
-
-use addr2line::Context;
-use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian};
-use object::{Object, ObjectSection};
-
 use super::image::Reference;
+use super::lines::{KERNEL, Lines, frames};
 use super::{Image, Symbol};
 
 /// A place in the kernel's source that the linked image lets panic, or format.
@@ -29,19 +24,17 @@ impl core::fmt::Display for Panic {
     }
 }
 
-/// The kernel's sources, as the image's debug information names them.
-const KERNEL: &str = "/kernel-core/src/";
 /// What the kernel is made of; a fault there is that of whoever called it.
 const TOOLS: [&str; 4] = ["/library/", "/heapless-", "/rustc/", "/compiler-builtins"];
 
-/// What of the kernel panics or formats in the image at `path`.
+/// What of the kernel panics or formats in an image.
 ///
 /// # Errors
 /// When the image has no debug information, or none of the references it should tell.
-pub fn panics_of(path: &Path, image: &Image) -> Result<Vec<Panic>, String> {
-    let wrong = |cause: &dyn core::fmt::Display| format!("{}: {cause}", path.display());
-    let bytes = std::fs::read(path).map_err(|cause| wrong(&cause))?;
-    let lines = lines(&bytes).map_err(|cause| wrong(&cause))?;
+pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
+    let wrong = |cause: &dyn core::fmt::Display| format!("{}: {cause}", image.path.display());
+    let bytes = image.bytes()?;
+    let lines = super::lines::lines(&bytes).map_err(|cause| wrong(&cause))?;
     let mut own = image
         .symbols
         .iter()
@@ -76,36 +69,11 @@ pub fn panics_of(path: &Path, image: &Image) -> Result<Vec<Panic>, String> {
     Ok(found)
 }
 
-type Lines<'a> = Context<EndianSlice<'a, LittleEndian>>;
-
-/// The image's debug information. Its sections are taken as they are: the relocations that the
-/// linker left beside them have been carried out.
-fn lines(image: &[u8]) -> Result<Lines<'_>, String> {
-    let elf = object::File::parse(image).map_err(|cause| cause.to_string())?;
-    let dwarf = Dwarf::load(|id| {
-        let section = elf.section_by_name(id.name());
-        let data = section.map_or(Ok(&[][..]), |section| section.data())?;
-        Ok::<_, object::Error>(EndianSlice::new(data, LittleEndian))
-    });
-    let dwarf = dwarf.map_err(|cause| cause.to_string())?;
-    Context::from_dwarf(dwarf).map_err(|cause| cause.to_string())
-}
-
 /// The source of the instruction at `place`: the innermost one that is not of a tool.
 fn origin(lines: &Lines<'_>, place: u64) -> Result<Option<(String, u32)>, String> {
-    let strange = |cause| format!("debug information: {cause}");
-    let frames = lines.find_frames(place).skip_all_loads();
-    let mut frames = frames.map_err(strange)?;
-    while let Some(frame) = frames.next().map_err(strange)? {
-        let Some(location) = frame.location else {
-            continue;
-        };
-        let file = location.file.unwrap_or_default();
-        if !TOOLS.iter().any(|tool| file.contains(tool)) {
-            return Ok(Some((file.to_owned(), location.line.unwrap_or(0))));
-        }
-    }
-    Ok(None)
+    let frames = frames(lines, place)?;
+    let own = |(file, _): &(String, u32)| !TOOLS.iter().any(|tool| file.contains(tool));
+    Ok(frames.into_iter().find(own))
 }
 
 /// What panics end up in, and what formats.

@@ -1,6 +1,6 @@
 //! What the kernel adds to a firmware, and what it must not.
 
-use tests::mcu::{Board, PROFILES, is_skipped, measure, panics_of};
+use tests::mcu::{Board, PROFILES, Part, is_skipped, measure, panics_of};
 
 #[test]
 #[ignore = "needs the targets for chips: tests/run.sh mcu"]
@@ -10,15 +10,18 @@ fn the_kernel_does_not_grow() {
     }
     for board in [Board::Microbit, Board::Mps2] {
         for profile in PROFILES {
-            let footprint = measure(board, profile).unwrap();
-            assert!(
-                footprint.is_below_ceiling(),
-                "{} {}: {:?}, at most {:?}",
-                board.target(),
-                profile.name,
-                footprint.cost(),
-                profile.ceiling
-            );
+            for part in Part::ALL {
+                let footprint = measure(board, profile, part).unwrap();
+                assert!(
+                    footprint.is_below_ceiling(),
+                    "{} {} {}: {:?}, at most {:?}",
+                    board.target(),
+                    profile.name,
+                    part.name(),
+                    footprint.cost(),
+                    footprint.ceiling()
+                );
+            }
         }
     }
 }
@@ -32,8 +35,9 @@ fn the_kernel_brings_no_panic_and_no_formatting() {
     let mut found = Vec::new();
     for board in [Board::Microbit, Board::Mps2] {
         for profile in PROFILES {
-            let footprint = measure(board, profile).unwrap();
-            for panic in panics_of(&footprint.path, &footprint.image).unwrap() {
+            // The storage's has all that the core's has.
+            let footprint = measure(board, profile, Part::Storage).unwrap();
+            for panic in panics_of(&footprint.image).unwrap() {
                 let line = format!("{} {}: {panic}", board.target(), profile.name);
                 if panic.is_resumption {
                     println!("not counted, the compiler's guard of a future that is done: {line}");

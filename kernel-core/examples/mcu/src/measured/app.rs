@@ -1,11 +1,12 @@
-//! With the kernel: one plugin that uses each part of it, and an operator that calls the plugin
-//! for each byte that comes over the line.
+//! With the kernel: one plugin that uses events, calls and state, and an operator that calls the plugin
+//! for each byte that comes over the line. With the storage, the plugin uses that as well; with the
+//! link, the line belongs to it.
 
 use core::time::Duration;
 
 use embassy_executor::Spawner;
+#[cfg(not(feature = "measured-link"))]
 use embedded_io_async::{Read, Write};
-use kernel_core::storage::MemoryStorage;
 use kernel_core::{
     Context, CoreRuntime, Error, Event, Installed, Kernel, Plugin, PluginMetadata, Replied, Reply, Request,
     Service, drive, json_literal,
@@ -28,11 +29,8 @@ impl Plugin for App {
 
     async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
         cx.set_interval(Duration::from_secs(1));
-        let mut buf = [0; 8];
-        let storage = cx.storage("app");
-        if storage.get("on", &mut buf).await?.is_none() {
-            storage.set("on", json_literal!("1")).await?;
-        }
+        #[cfg(feature = "measured-storage")]
+        super::storage::use_it(cx).await?;
         Ok(())
     }
 
@@ -72,12 +70,7 @@ async fn run_timers(kernel: Kernel) {
     kernel.run_timers(|at| sleep_until(at.as_micros())).await;
 }
 
-#[embassy_executor::task]
-async fn run_storage(kernel: Kernel, buf: &'static mut [u8]) {
-    let mut storage = MemoryStorage::<1, 8, 8>::new();
-    kernel_core::storage::serve(kernel, &mut storage, buf).await;
-}
-
+#[cfg(not(feature = "measured-link"))]
 #[embassy_executor::task]
 async fn operate(runtime: CoreRuntime, mut read: Reader, mut write: Writer, buf: &'static mut [u8]) {
     runtime.start().await;
@@ -91,14 +84,24 @@ async fn operate(runtime: CoreRuntime, mut read: Reader, mut write: Writer, buf:
     }
 }
 
+#[cfg(feature = "measured-link")]
+#[embassy_executor::task]
+async fn operate(runtime: CoreRuntime, read: Reader, write: Writer, buf: &'static mut [u8]) {
+    runtime.start().await;
+    let reply = runtime.services().call("app.echo", json_literal!("1"), buf).await;
+    if reply.is_ok() {
+        super::link::serve(runtime.kernel(), read, write).await;
+    }
+}
+
 fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
     let buffers = buffers();
     let app = runtime.plugins().install(&App::METADATA).ok()?;
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
     spawner.spawn(run_plugin(app, &mut buffers.plugin).ok()?);
     spawner.spawn(operate(runtime, line.0, line.1, &mut buffers.reply).ok()?);
-    // Begun last, it runs first: the plugin needs it to start.
-    spawner.spawn(run_storage(runtime.kernel(), &mut buffers.storage).ok()?);
+    #[cfg(feature = "measured-storage")]
+    spawner.spawn(super::storage::run(runtime.kernel()).ok()?);
     Some(())
 }
 

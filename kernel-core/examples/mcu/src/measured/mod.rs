@@ -1,12 +1,17 @@
 //! The firmware whose size is measured: the same program without the kernel and with it.
 //!
-//! Both have the executor, the time, the serial line and the buffers of the application; neither
-//! reads JSON of its own.
+//! Both have the executor, the time, the serial line, and the tasks and buffers of the application: one
+//! that keeps the time, one that does something every second, one on the line. Neither reads JSON of
+//! its own.
 
 #[cfg(feature = "measured-kernel")]
 mod app;
 #[cfg(not(feature = "measured-kernel"))]
 mod bare;
+#[cfg(feature = "measured-link")]
+mod link;
+#[cfg(feature = "measured-storage")]
+mod storage;
 
 #[cfg(feature = "measured-kernel")]
 pub use app::run;
@@ -22,8 +27,6 @@ use crate::board::{self, Parts};
 struct Buffers {
     /// Messages of the one plugin, twice the longest.
     plugin: [u8; 128],
-    /// Requests to the storage, twice the longest.
-    storage: [u8; 128],
     /// A reply to a call.
     reply: [u8; 64],
 }
@@ -31,7 +34,6 @@ struct Buffers {
 fn buffers() -> &'static mut Buffers {
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
         plugin: [0; 128],
-        storage: [0; 128],
         reply: [0; 64],
     });
     BUFFERS.take()

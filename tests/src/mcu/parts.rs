@@ -1,0 +1,168 @@
+//! Where an image's bytes come from, by source.
+
+use std::collections::BTreeMap;
+
+use addr2line::gimli::{self, AttributeValue, EndianSlice, LittleEndian};
+
+use super::image::Section;
+use super::lines::{KERNEL, Lines, dwarf, frames, lines};
+use super::{Image, Sizes, Symbol};
+
+/// Bytes by where they come from.
+pub type Parts = BTreeMap<String, Sizes>;
+
+/// What has no line and no name.
+const UNKNOWN: &str = "constants without a name";
+
+/// Where the bytes of an image come from. An instruction belongs to the innermost source of the
+/// kernel that led to it, and to a library where none did; a constant to the first who refers to
+/// it; data to its type.
+///
+/// # Errors
+/// When the image has no debug information.
+pub fn parts_of(image: &Image) -> Result<Parts, String> {
+    let bytes = image.bytes()?;
+    let lines = lines(&bytes)?;
+    let types = types(&bytes).map_err(|cause| format!("debug information: {cause}"))?;
+    let mut parts = Parts::new();
+    for section in &image.sections {
+        let mut at = section.start;
+        for (index, symbol) in image.symbols.iter().enumerate() {
+            if symbol.address < at || symbol.address >= section.end {
+                continue;
+            }
+            add(&mut parts, section, UNKNOWN, symbol.address - at);
+            if symbol.code {
+                for place in (symbol.address..symbol.address + symbol.size).step_by(2) {
+                    add(&mut parts, section, &source(&lines, place, symbol)?, 2);
+                }
+            } else {
+                let name = constant(image, &lines, &types, index)?;
+                add(&mut parts, section, &name, symbol.size);
+            }
+            at = symbol.address + symbol.size;
+        }
+        add(&mut parts, section, UNKNOWN, section.end.saturating_sub(at));
+    }
+    Ok(parts)
+}
+
+fn add(parts: &mut Parts, section: &Section, name: &str, bytes: u64) {
+    if bytes == 0 {
+        return;
+    }
+    let sizes = parts.entry(name.to_owned()).or_default();
+    sizes.flash += bytes * u64::from(section.in_flash);
+    sizes.ram += bytes * u64::from(section.in_ram);
+}
+
+/// The source of an instruction.
+fn source(lines: &Lines<'_>, place: u64, symbol: &Symbol) -> Result<String, String> {
+    let frames = frames(lines, place)?;
+    let own = frames.iter().find_map(|(file, _)| file.split_once(KERNEL));
+    if let Some((_, file)) = own {
+        return Ok(format!("kernel {}", file.trim_end_matches(".rs")));
+    }
+    Ok(match frames.last() {
+        Some((file, _)) => library(file),
+        None => library(&symbol.name),
+    })
+}
+
+/// The crate that a file, or a symbol, belongs to.
+fn library(name: &str) -> String {
+    if name.contains("compiler_builtins") || name.contains("compiler-builtins") || name.starts_with("__aeabi")
+    {
+        return "compiler_builtins".to_owned();
+    }
+    if name.contains("/library/") {
+        return "core".to_owned();
+    }
+    if name.contains("/examples/mcu/") || name.starts_with("mcu::") || name.starts_with("src/") {
+        return "firmware".to_owned();
+    }
+    let folder = name.split('/').rev().find(|folder| is_crate(folder));
+    folder
+        .map_or("others", |folder| {
+            folder.rsplit_once('-').map_or(folder, |(name, _)| name)
+        })
+        .to_owned()
+}
+
+/// True for the name of a crate's folder, such as `heapless-0.9.1`.
+fn is_crate(folder: &str) -> bool {
+    let version = folder.rsplit_once('-').map_or("", |(_, version)| version);
+    version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.')
+}
+
+/// Whose data, or constant, the symbol is.
+fn constant(
+    image: &Image,
+    lines: &Lines<'_>,
+    types: &BTreeMap<u64, String>,
+    index: usize,
+) -> Result<String, String> {
+    let Some(symbol) = image.symbols.get(index) else {
+        return Ok(UNKNOWN.to_owned());
+    };
+    if symbol.name.ends_with("::POOL") {
+        return Ok(format!("task {}", symbol.name.trim_end_matches("::POOL")));
+    }
+    if let Some(kind) = types
+        .get(&symbol.address)
+        .filter(|kind| kind.contains("kernel_core"))
+    {
+        return Ok(format!("memory {kind}"));
+    }
+    if symbol.name.contains("::MEMORY") {
+        let kind = types.get(&symbol.address).map_or("", String::as_str);
+        return Ok(format!("memory {kind}"));
+    }
+    let user = image
+        .references
+        .iter()
+        .find(|reference| reference.to == index && reference.from != index);
+    match user.and_then(|user| Some((user, image.symbols.get(user.from)?))) {
+        Some((user, from)) if from.code => source(lines, user.place, from),
+        Some((_, from)) if !from.name.starts_with('.') => Ok(library(&from.name)),
+        _ if symbol.name.starts_with('.') => Ok(UNKNOWN.to_owned()),
+        _ => Ok(library(&symbol.name)),
+    }
+}
+
+/// The types of the image's statics, by address.
+fn types(image: &[u8]) -> Result<BTreeMap<u64, String>, gimli::Error> {
+    let dwarf = dwarf(image).map_err(|_| gimli::Error::Io)?;
+    let mut types = BTreeMap::new();
+    let mut units = dwarf.units();
+    while let Some(header) = units.next()? {
+        let unit = dwarf.unit(header)?;
+        let mut entries = unit.entries();
+        while let Some(entry) = entries.next_dfs()? {
+            if entry.tag() != gimli::DW_TAG_variable {
+                continue;
+            }
+            let place = entry.attr_value(gimli::DW_AT_location).and_then(address);
+            let Some((place, AttributeValue::UnitRef(kind))) = place.zip(entry.attr_value(gimli::DW_AT_type))
+            else {
+                continue;
+            };
+            let kind = unit.entry(kind)?;
+            if let Some(name) = kind.attr_value(gimli::DW_AT_name) {
+                let name = dwarf.attr_string(&unit, name)?;
+                types.insert(place, name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    Ok(types)
+}
+
+/// The address that an expression consists of.
+fn address(value: AttributeValue<EndianSlice<'_, LittleEndian>>) -> Option<u64> {
+    let AttributeValue::Exprloc(expression) = value else {
+        return None;
+    };
+    let (&operation, address) = expression.0.slice().split_first()?;
+    let address: [u8; 4] = address.try_into().ok()?;
+    (operation == gimli::DW_OP_addr.0).then_some(u64::from(u32::from_le_bytes(address)))
+}
