@@ -9,7 +9,6 @@ use core::task::{Context as TaskContext, Poll};
 use serde::Serialize;
 
 use super::{Context, PluginState};
-use crate::calls::What;
 use crate::error::Error;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
@@ -392,7 +391,7 @@ impl Core {
         };
         let arrival = call
             .and_then(|call| self.calls.get(call))
-            .map_or(u64::MAX, |slot| slot.arrival);
+            .map_or(u64::MAX, |slot| slot.arrival());
         match (event, call) {
             (Some(at), _) if at.seq < arrival => {
                 let header = self.bus.log.header(at);
@@ -423,32 +422,13 @@ impl Core {
     }
 
     fn deliver_call(&mut self, id: PluginId, call: CallId, buf: &mut [u8]) -> Option<Step> {
-        self.take_call(call);
-        let slot = self.calls.get(call)?;
-        let caller = slot.caller?;
-        let Some(What::Service(service)) = slot.what else {
-            return None;
-        };
-        let name = self.service_name(service as usize).as_bytes();
-        let args = self.calls.content(call);
-        let len = name.len().wrapping_add(args.len());
-        let Some((to_name, to_args)) = buf
-            .get_mut(..len)
-            .and_then(|to| to.split_at_mut_checked(name.len()))
-        else {
-            let error = Error::new("too_large", "the arguments do not fit into the plugin's buffer");
-            self.reply(call, Some(id), Err(&error));
-            return None;
-        };
-        to_name.copy_from_slice(name);
-        to_args.copy_from_slice(args);
-        let service = name.len();
+        let taken = self.take_service_call(call, buf)?;
         self.begin_hook(id.index(), Hook::Call, Cause::Call(call));
         Some(Step::Call {
             id: call,
-            caller,
-            service,
-            len,
+            caller: taken.caller,
+            service: taken.name,
+            len: taken.len,
         })
     }
 }
