@@ -6,8 +6,9 @@ use heapless::{LenType, String};
 
 /// The longest error code, in bytes.
 pub const MAX_CODE: usize = 24;
-/// The longest error message, in bytes; a longer one is cut at a character.
-pub const MAX_MESSAGE: usize = 160;
+/// The longest error message, in bytes; a longer one is cut at a character. It is 160 with the
+/// feature `messages` and 38 without, so that an error on a chip fits into a call's 64 bytes.
+pub const MAX_MESSAGE: usize = if cfg!(feature = "messages") { 160 } else { 38 };
 
 /// What went wrong in a plugin: a stable code for programs and a message for people.
 ///
@@ -19,21 +20,27 @@ pub const MAX_MESSAGE: usize = 160;
 /// let error = Error::new("no_such_room", "room \"attic\" is not known: see rooms.list");
 /// assert_eq!(error.code(), "no_such_room");
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
+// Results carry it by value, and a chip copies whole words several times as fast as bytes.
+#[repr(align(4))]
 pub struct Error {
-    code: String<MAX_CODE, u8>,
-    message: String<MAX_MESSAGE, u8>,
+    /// Bytes of the code, and of code and message together.
+    code: u8,
+    len: u8,
+    text: [u8; MAX_CODE + MAX_MESSAGE],
 }
 
 impl Error {
     /// An error from its code (cut at [`MAX_CODE`]) and message (cut at [`MAX_MESSAGE`]).
     pub fn new(code: &str, message: &str) -> Self {
         let mut error = Error {
-            code: String::new(),
-            message: String::new(),
+            code: 0,
+            len: 0,
+            text: [0; MAX_CODE + MAX_MESSAGE],
         };
-        push_cut(&mut error.code, code);
-        push_cut(&mut error.message, message);
+        error.push(code, MAX_CODE);
+        error.code = error.len;
+        error.push_message(message);
         error
     }
 
@@ -41,7 +48,7 @@ impl Error {
     pub fn format(code: &str, message: fmt::Arguments<'_>) -> Self {
         let mut error = Error::new(code, "");
         // `Cut` never refuses, and a Display that fails leaves the text written so far.
-        let _ = Cut(&mut error.message).write_fmt(message);
+        let _ = Cut(&mut error).write_fmt(message);
         error
     }
 
@@ -52,21 +59,51 @@ impl Error {
 
     /// The stable code, a word such as `invalid_argument`.
     pub fn code(&self) -> &str {
-        &self.code
+        self.part(0, self.code)
     }
 
     /// The message for people.
     pub fn message(&self) -> &str {
-        &self.message
+        self.part(self.code, self.len)
+    }
+
+    fn part(&self, from: u8, to: u8) -> &str {
+        let bytes = self.text.get(from as usize..to as usize).unwrap_or(&[]);
+        core::str::from_utf8(bytes).unwrap_or("")
+    }
+
+    fn push_message(&mut self, text: &str) {
+        let most = MAX_MESSAGE.wrapping_add(self.code as usize);
+        self.push(text, most.saturating_sub(self.len as usize));
+    }
+
+    /// Appends at most `most` bytes of `text`, for which there is room.
+    fn push(&mut self, text: &str, most: usize) {
+        let piece = cut(text, most);
+        let start = self.len as usize;
+        let end = start.wrapping_add(piece.len());
+        if let Some(to) = self.text.get_mut(start..end) {
+            to.copy_from_slice(piece.as_bytes());
+            self.len = end as u8;
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.code())
+            .field("message", &self.message())
+            .finish()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.code)?;
-        if !self.message.is_empty() {
+        f.write_str(self.code())?;
+        if !self.message().is_empty() {
             f.write_str(": ")?;
-            f.write_str(&self.message)?;
+            f.write_str(self.message())?;
         }
         Ok(())
     }
@@ -92,11 +129,11 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
     }
 }
 
-struct Cut<'a, const N: usize, L: LenType>(&'a mut String<N, L>);
+struct Cut<'a>(&'a mut Error);
 
-impl<const N: usize, L: LenType> Write for Cut<'_, N, L> {
+impl Write for Cut<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        push_cut(self.0, text);
+        self.0.push_message(text);
         Ok(())
     }
 }
@@ -115,5 +152,21 @@ mod tests {
         assert_eq!(error.message().len(), MAX_MESSAGE);
         assert!(error.message().chars().all(|c| c == 'я'));
         assert_eq!(cut("aя", 2), "a");
+    }
+
+    #[test]
+    fn code_and_message_have_room_beside_each_other() {
+        let error = Error::new(&"cccccccccccccccccccccccccc"[..26], &"m".repeat(300));
+        assert_eq!(
+            (error.code().len(), error.message().len()),
+            (MAX_CODE, MAX_MESSAGE)
+        );
+        let error = Error::format("code", format_args!("{}-{}", "a".repeat(100), "b".repeat(100)));
+        assert_eq!(error.code(), "code");
+        assert_eq!(error.message().len(), MAX_MESSAGE);
+        assert_eq!(
+            Error::format("code", format_args!("a{}", 'b')),
+            Error::new("code", "ab")
+        );
     }
 }

@@ -27,26 +27,26 @@ impl PluginId {
     }
 }
 
-/// A call: its slot and the slot's generation, so that a late reply to a reused slot is refused.
+/// A call: its slot, and which of the slot's uses this is, so that a late reply is refused.
+///
+/// The slot's number takes as few bits as a kernel's `calls` need, and the use has the others: of
+/// 512 slots each is used eight million times before an identity comes again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
-pub struct CallId {
-    pub(crate) index: u16,
-    pub(crate) generation: u16,
-}
+pub struct CallId(u32);
 
 impl CallId {
+    /// No call.
+    pub(crate) const NONE: CallId = CallId(0);
+
     /// The identity as it travels on the link and is kept in the log.
     pub const fn to_bits(self) -> u32 {
-        (self.index as u32) << 16 | self.generation as u32
+        self.0
     }
 
     /// The identity that [`CallId::to_bits`] made.
     pub const fn from_bits(bits: u32) -> Self {
-        CallId {
-            index: (bits >> 16) as u16,
-            generation: bits as u16,
-        }
+        CallId(bits)
     }
 }
 

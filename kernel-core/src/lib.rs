@@ -74,6 +74,7 @@ extern crate std;
 pub mod bus;
 mod calls;
 mod capacity;
+mod copy;
 mod error;
 mod fixed;
 mod id;

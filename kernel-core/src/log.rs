@@ -13,6 +13,7 @@
 
 use bytemuck::{must_cast_slice, must_cast_slice_mut};
 
+use crate::copy::copy;
 use crate::id::{CallId, Cause, PluginId};
 use crate::table::Usage;
 
@@ -137,25 +138,20 @@ impl<'a> Texts<'a> {
         bytes.get(start..start.wrapping_add(self.payload)).unwrap_or(&[])
     }
 
-    /// True when this is the topic.
-    pub(crate) fn is_topic(&self, topic: &[u8]) -> bool {
-        let (whole, rest) = topic.as_chunks();
-        let mut kept = self.words.iter();
-        let same = self.topic == topic.len()
-            && whole
-                .iter()
-                .all(|word| kept.next() == Some(&u32::from_le_bytes(*word)));
-        same && (rest.is_empty() || self.topic().ends_with(rest))
-    }
-
     /// Copies both as they lie, so that they are to be found by [`split`]; their lengths, when `to`
     /// has room.
     pub(crate) fn copy(&self, to: &mut [u8]) -> Option<(usize, usize)> {
         let bytes: &[u8] = must_cast_slice(self.words);
         let len = words(self.topic).wrapping_mul(4).wrapping_add(self.payload);
-        to.get_mut(..len)?.copy_from_slice(bytes.get(..len)?);
+        copy(to.get_mut(..len)?, bytes.get(..len)?);
         Some((self.topic, self.payload))
     }
+}
+
+/// Where two texts are to be copied to for [`split`] to find them.
+pub(crate) fn places(buf: &mut [u8], first: usize, second: usize) -> Option<(&mut [u8], &mut [u8])> {
+    let (one, two) = buf.split_at_mut_checked(words(first).wrapping_mul(4))?;
+    Some((one.get_mut(..first)?, two.get_mut(..second)?))
 }
 
 /// Two texts that lie one behind the other, the second one at the begin of a word, and what follows.
@@ -450,13 +446,6 @@ impl Log {
     }
 }
 
-/// Copies `from` to the begin of `to`, which is not shorter.
-pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    if let Some(to) = to.get_mut(..from.len()) {
-        to.copy_from_slice(from);
-    }
-}
-
 /// Calls `f` for each plugin of a receiver set.
 pub(crate) fn each(words: &[u32], mut f: impl FnMut(usize)) {
     let mut first = 0usize;
@@ -526,7 +515,6 @@ mod tests {
                 assert_eq!(here.seq, *seq);
                 let texts = log.texts(here);
                 assert_eq!((texts.topic(), texts.payload()), (topic.as_bytes(), &payload[..]));
-                assert!(texts.is_topic(topic.as_bytes()) && !texts.is_topic(b"x"));
                 at = here;
                 assert_eq!(head.cause, Cause::Event((seq - 1) / 2));
                 assert_eq!((head.source, head.time), (PluginId { index: 3, life: 7 }, 42));

@@ -15,11 +15,12 @@ pub use api::PUBLISH_TIMEOUT;
 pub use errors::{PublishError, SubscribeError};
 pub use tap::{Record, Tap, TapSlot, Tapped};
 
+use crate::copy::{copy, equal};
 use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, wake};
 use crate::lifecycle::Plugins;
-use crate::log::{Header, Log, PluginSet, Position, copy, each};
+use crate::log::{Header, Log, PluginSet, Position, each};
 use crate::pool::{Chain, Pool};
 use crate::subject;
 use crate::table::{Slot, Table, Usage};
@@ -131,7 +132,7 @@ impl Bus {
             seq,
             offset: route.offset,
         })?;
-        let same = seq >= self.routed_since && self.log.texts(at).is_topic(topic);
+        let same = seq >= self.routed_since && equal(self.log.texts(at).topic(), topic);
         same.then(|| self.log.receivers(at))
     }
 

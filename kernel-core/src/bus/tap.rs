@@ -5,10 +5,11 @@
 
 use core::task::{Context, Poll, Waker};
 
+use crate::copy::copy;
 use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
 use crate::kernel::{Core, Kernel, keep_waker};
-use crate::log::{PluginSet, Position, copy};
+use crate::log::{PluginSet, Position};
 use crate::text::CopyOut;
 
 /// A reader of the log: opaque memory of a kernel.

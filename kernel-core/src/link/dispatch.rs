@@ -507,21 +507,21 @@ fn call<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Result<O
     let Some((id, slot)) = core.calls.at(at) else {
         return Ok(None);
     };
-    if matches!(slot.phase, Phase::Done(_)) {
+    if matches!(slot.phase, Phase::Done) {
         return Ok(None);
     }
     let service = match slot.what {
-        Some(What::Service(index)) => core.service_name(index as usize),
+        What::Service(index) => core.service_name(index as usize),
         _ => "",
     };
     Ok(Some(Reply::Call(Call {
         call: id.to_bits(),
         service,
-        caller: slot.caller.map_or("", |caller| core.name_of(caller)),
-        callee: slot.callee.map_or("storage", |callee| core.name_of(callee)),
+        caller: core.name_of(slot.caller),
+        callee: slot.callee().map_or("storage", |callee| core.name_of(callee)),
         running: slot.phase == Phase::Running,
         age_micros: core.now().saturating_sub(slot.started),
-        parent: slot.parent.map(CallId::to_bits),
+        parent: slot.parent().map(CallId::to_bits),
     })))
 }
 

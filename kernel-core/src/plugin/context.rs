@@ -1,12 +1,13 @@
 //! What a plugin's hooks are given: the way to everything outside the plugin.
 
+use core::future::Future;
 use core::time::Duration;
 
 use crate::bus::{EventBus, PublishError, SubscribeError};
 use crate::id::PluginId;
 use crate::json::Json;
 use crate::kernel::Kernel;
-use crate::registry::{CallError, PendingCall, RegisterError, Service, ServiceRegistry};
+use crate::registry::{CallError, Calling, PendingCall, RegisterError, Service, ServiceRegistry};
 use crate::state::StateEngine;
 use crate::storage::{Namespace, StorageApi, StorageError};
 use crate::text::{CopyOut, Name};
@@ -109,13 +110,13 @@ impl Context {
     ///
     /// # Cancellation
     /// Dropping it cancels the call.
-    pub async fn call<'b>(
+    pub fn call<'s, 'b>(
         &self,
-        service: &str,
-        args: Json<'_>,
+        service: &'s str,
+        args: Json<'s>,
         buf: &'b mut [u8],
-    ) -> Result<Json<'b>, CallError> {
-        self.services().call(service, args, buf).await
+    ) -> impl Future<Output = Result<Json<'b>, CallError>> + use<'s, 'b> {
+        Calling::new(self.services(), service, args, None, buf)
     }
 
     /// See [`ServiceRegistry::begin`].

@@ -10,13 +10,12 @@ use serde::Serialize;
 
 use super::{Context, PluginState};
 use crate::bus::Overflow;
-use crate::calls::What;
 use crate::error::Error;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
 use crate::kernel::{Core, Kernel};
 use crate::lifecycle::Hook;
-use crate::log::{Position, copy, split};
+use crate::log::{Position, split};
 use crate::timer::On;
 
 /// An event as its receiver sees it.
@@ -388,7 +387,7 @@ impl Core {
         };
         let call = call.and_then(|call| self.calls.at(call));
         match (event, call) {
-            (Some(at), call) if call.is_none_or(|(_, call)| at.seq < call.arrival) => {
+            (Some(at), call) if call.is_none_or(|(_, call)| at.seq < call.arrival()) => {
                 self.deliver_event(index, at, now, buf, step)
             }
             (_, Some((call, _))) => self.deliver_call(id, call, now, buf, step),
@@ -436,35 +435,14 @@ impl Core {
         buf: &mut [u8],
         step: &mut Step,
     ) -> Option<bool> {
-        self.take_call(call);
-        let slot = self.calls.get(call)?;
-        let caller = slot.caller?;
-        let Some(What::Service(service)) = slot.what else {
-            return None;
-        };
-        let name = self.service_name(service as usize).as_bytes();
-        let args = self.calls.content(call);
-        let Some((to_name, to_args)) = message(buf, name.len(), args.len()) else {
-            let error = Error::new("too_large", "the arguments do not fit into the plugin's buffer");
-            self.reply(call, Some(id), Err(&error));
-            return None;
-        };
-        copy(to_name, name);
-        copy(to_args, args);
+        let taken = self.take_service_call(call, buf)?;
         *step = Step::Call {
             id: call,
-            caller,
-            service: name.len(),
-            len: args.len(),
+            caller: taken.caller,
+            service: taken.name,
+            len: taken.len,
         };
         self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
         Some(true)
     }
-}
-
-/// The places of a message's two parts in the reader's buffer, each at the begin of a word, so that
-/// they are copied at the speed of the machine.
-fn message(buf: &mut [u8], first: usize, second: usize) -> Option<(&mut [u8], &mut [u8])> {
-    let (one, two) = buf.split_at_mut_checked(first.checked_next_multiple_of(4)?)?;
-    Some((one.get_mut(..first)?, two.get_mut(..second)?))
 }

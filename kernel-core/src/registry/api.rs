@@ -1,11 +1,10 @@
 //! The registry as its users see it.
 
-use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::future::Future;
 use core::time::Duration;
 
-use super::{CallError, RegisterError, Service};
-use crate::calls::{NewCall, What};
+use super::{CallError, Calling, PendingCall, RegisterError, Service};
+use crate::calls::Fault;
 use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::kernel::Kernel;
@@ -117,13 +116,13 @@ impl ServiceRegistry {
     /// # Cancellation
     /// Dropping it cancels the call: one that waits in the callee's mailbox is never seen there;
     /// one that is being handled runs on, and its reply is refused.
-    pub async fn call<'b>(
+    pub fn call<'s, 'b>(
         &self,
-        service: &str,
-        args: Json<'_>,
+        service: &'s str,
+        args: Json<'s>,
         buf: &'b mut [u8],
-    ) -> Result<Json<'b>, CallError> {
-        self.begin(service, args, None)?.reply(buf).await
+    ) -> impl Future<Output = Result<Json<'b>, CallError>> + use<'s, 'b> {
+        Calling::new(*self, service, args, None, buf)
     }
 
     /// [`ServiceRegistry::call`] with a deadline of its own, `limit` from now.
@@ -133,14 +132,14 @@ impl ServiceRegistry {
     ///
     /// # Cancellation
     /// As for [`ServiceRegistry::call`].
-    pub async fn call_within<'b>(
+    pub fn call_within<'s, 'b>(
         &self,
-        service: &str,
-        args: Json<'_>,
+        service: &'s str,
+        args: Json<'s>,
         limit: Duration,
         buf: &'b mut [u8],
-    ) -> Result<Json<'b>, CallError> {
-        self.begin(service, args, Some(limit))?.reply(buf).await
+    ) -> impl Future<Output = Result<Json<'b>, CallError>> + use<'s, 'b> {
+        Calling::new(*self, service, args, Some(limit), buf)
     }
 
     /// Begins a call whose reply is awaited later. A call made while the plugin answers another
@@ -154,10 +153,11 @@ impl ServiceRegistry {
         args: Json<'_>,
         limit: Option<Duration>,
     ) -> Result<PendingCall, CallError> {
-        self.kernel.with(|core| {
+        let begun = self.kernel.with(|core| {
             let parent = core.plugins.answering(self.who);
-            self.start(core, parent, service, args, limit)
-        })
+            core.call_service(self.who, parent, service, args.as_bytes(), limit.map(micros))
+        });
+        self.pending(begun)
     }
 
     /// [`ServiceRegistry::begin`] for a plugin that answers several calls at once and knows itself
@@ -172,94 +172,16 @@ impl ServiceRegistry {
         args: Json<'_>,
         limit: Option<Duration>,
     ) -> Result<PendingCall, CallError> {
-        self.kernel
-            .with(|core| self.start(core, parent, service, args, limit))
+        let begun = self
+            .kernel
+            .with(|core| core.call_service(self.who, parent, service, args.as_bytes(), limit.map(micros)));
+        self.pending(begun)
     }
 
-    fn start(
-        &self,
-        core: &mut crate::kernel::Core,
-        parent: Option<CallId>,
-        service: &str,
-        args: Json<'_>,
-        limit: Option<Duration>,
-    ) -> Result<PendingCall, CallError> {
-        if !core.is_live(self.who) {
-            return Err(CallError::Unloaded);
+    fn pending(&self, begun: Result<CallId, Fault>) -> Result<PendingCall, CallError> {
+        match begun {
+            Ok(id) => Ok(PendingCall::new(self.kernel, id)),
+            Err(fault) => Err(fault.into()),
         }
-        let index = core.find_service(service).ok_or(CallError::NotFound)?;
-        let callee = core.callee(index)?;
-        let call = NewCall {
-            caller: self.who,
-            callee: Some(callee),
-            what: What::Service(index as u16),
-            parent,
-            limit: limit.map(micros),
-        };
-        let id = core.begin_call(call, &[args.as_bytes()])?;
-        Ok(PendingCall {
-            kernel: self.kernel,
-            id,
-        })
-    }
-}
-
-/// A call in flight. Dropping it cancels the call.
-pub struct PendingCall {
-    pub(crate) kernel: Kernel,
-    pub(crate) id: CallId,
-}
-
-impl PendingCall {
-    /// The call's identity: its correlation id on the link.
-    pub fn id(&self) -> CallId {
-        self.id
-    }
-
-    /// Waits for the reply and copies it into `buf`.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    ///
-    /// # Cancellation
-    /// Dropping it cancels the call.
-    pub async fn reply<'b>(mut self, buf: &'b mut [u8]) -> Result<Json<'b>, CallError> {
-        let len = poll_fn(|cx| self.poll_reply(cx, buf)).await?;
-        Ok(Json::trusted(buf.get(..len).unwrap_or(&[])))
-    }
-
-    /// The reply's length once it is in `buf`. Must not be polled again after `Ready`.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub fn poll_reply(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, CallError>> {
-        let id = self.id;
-        self.kernel
-            .with(|core| core.poll_call(id, cx.waker(), buf))
-            .map(|outcome| outcome.map(|len| len.unwrap_or(0)))
-    }
-
-    /// [`PendingCall::poll_reply`] with "not there" told apart.
-    #[cfg(feature = "link")]
-    pub(crate) fn poll_answer(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<Result<Option<usize>, CallError>> {
-        let id = self.id;
-        self.kernel.with(|core| core.poll_call(id, cx.waker(), buf))
-    }
-
-    /// [`PendingCall::poll_reply`] for requests that may be answered with "not there".
-    pub(crate) async fn answer(self, buf: &mut [u8]) -> Result<Option<usize>, CallError> {
-        let id = self.id;
-        poll_fn(|cx| self.kernel.with(|core| core.poll_call(id, cx.waker(), buf))).await
-    }
-}
-
-impl Drop for PendingCall {
-    fn drop(&mut self) {
-        let id = self.id;
-        self.kernel.with(|core| core.free_call(id));
     }
 }

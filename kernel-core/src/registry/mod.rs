@@ -1,12 +1,16 @@
 //! The service registry: names that plugins answer to, and calls to them.
 
 mod api;
+mod call;
 mod errors;
 
-pub use api::{PendingCall, ServiceInfo, ServiceRegistry};
+pub use api::{ServiceInfo, ServiceRegistry};
+pub(crate) use call::Calling;
+pub use call::PendingCall;
 pub use errors::{CallError, RegisterError};
 
-use crate::calls::{Outcome, What};
+use crate::calls::{Fault, Outcome, What};
+use crate::copy::equal;
 use crate::fixed::Empty;
 use crate::id::PluginId;
 use crate::kernel::Core;
@@ -188,28 +192,35 @@ impl Core {
     pub(crate) fn find_service(&self, name: &str) -> Option<usize> {
         let names = &self.names;
         let hash = subject::hash(name.as_bytes());
-        self.services.find(hash, |slot| {
-            slot.owner.is_some() && slot.name.as_bytes(names) == name.as_bytes()
-        })
+        self.services
+            .find(hash, |slot| equal(slot.name.as_bytes(names), name.as_bytes()))
     }
 
     /// The service's name, empty when the slot is free.
+    #[cfg(feature = "link")]
     pub(crate) fn service_name(&self, index: usize) -> &str {
         self.services
             .get(index)
             .map_or("", |slot| slot.name.as_str(&self.names))
     }
 
+    /// The bytes of the service's name, empty when the slot is free.
+    pub(crate) fn service_bytes(&self, index: usize) -> &[u8] {
+        self.services
+            .get(index)
+            .map_or(&[], |slot| slot.name.as_bytes(&self.names))
+    }
+
     /// The owner of the service, when it is there and answers calls.
-    pub(crate) fn callee(&self, index: usize) -> Result<PluginId, CallError> {
+    pub(crate) fn callee(&self, index: usize) -> Result<PluginId, Fault> {
         let owner = self
             .services
             .get(index)
             .and_then(|slot| slot.owner)
-            .ok_or(CallError::NotFound)?;
+            .ok_or(Fault::NotFound)?;
         match self.plugins.get(owner) {
             Some(plugin) if plugin.receiving() => Ok(owner),
-            _ => Err(CallError::Unavailable),
+            _ => Err(Fault::Unavailable),
         }
     }
 
@@ -241,9 +252,7 @@ impl Core {
     }
 
     fn remove_service(&mut self, index: usize) {
-        self.finish_calls(Outcome::Gone, |slot| {
-            slot.what == Some(What::Service(index as u16))
-        });
+        self.finish_calls(Outcome::Gone, &|slot| slot.what == What::Service(index as u16));
         if let Some(slot) = self.services.remove(index, ServiceSlot::EMPTY) {
             self.release_service(slot);
         }

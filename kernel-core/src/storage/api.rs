@@ -250,11 +250,8 @@ impl Namespace<'_> {
                 parent: core.plugins.answering(self.who),
                 limit: limit.map(micros),
             };
-            let id = core.begin_call(call, pieces)?;
-            Ok(PendingCall {
-                kernel: self.kernel,
-                id,
-            })
+            let id = core.begin_call(&call, pieces)?;
+            Ok(PendingCall::new(self.kernel, id))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::calls::Fault;
 use crate::error::Error;
 use crate::kernel::Unavailable;
 use crate::registry::CallError;
@@ -96,6 +97,12 @@ impl StorageError {
 }
 
 const TOO_LARGE: &str = "reply_too_large";
+
+impl From<Fault> for StorageError {
+    fn from(fault: Fault) -> Self {
+        CallError::from(fault).into()
+    }
+}
 
 impl From<CallError> for StorageError {
     fn from(error: CallError) -> Self {

@@ -225,7 +225,7 @@ async fn next(kernel: Kernel, buf: &mut [u8]) -> Option<Request<'_>> {
 /// Copies a request out of its call, which was taken; `None` when its caller dropped it, or when
 /// the buffer is too small.
 fn copy_request<'b>(core: &mut Core, id: CallId, buf: &'b mut [u8]) -> Option<Request<'b>> {
-    let Some(What::Storage { op, namespace, key }) = core.calls.get(id)?.what else {
+    let What::Storage { op, namespace, key } = core.calls.get(id)?.what else {
         return None;
     };
     let content = core.calls.content(id);
@@ -281,7 +281,7 @@ impl Core {
     /// A write was carried out; it is answered after the commit.
     fn stage(&mut self, id: CallId, how: Done) {
         if let Some(slot) = self.calls.get_mut(id) {
-            slot.staged = Some(how);
+            slot.stage(how);
         }
     }
 
@@ -289,13 +289,13 @@ impl Core {
     fn unstage(&mut self) -> Option<(CallId, Done)> {
         (0..self.calls.extent()).find_map(|index| {
             let id = self.calls.at(index)?.0;
-            Some((id, self.calls.get_mut(id)?.staged.take()?))
+            Some((id, self.calls.get_mut(id)?.unstage()?))
         })
     }
 
     fn is_write(&self, id: CallId) -> bool {
         matches!(
-            self.calls.get(id).and_then(|slot| slot.what),
+            self.calls.get(id).map(|slot| slot.what),
             Some(What::Storage {
                 op: Op::Set | Op::Delete | Op::ClearNamespace | Op::Batch,
                 ..
@@ -311,8 +311,8 @@ impl Core {
 
     fn close_storage(&mut self) {
         self.storage_open = false;
-        self.finish_calls(Outcome::Unavailable, |slot| {
-            matches!(slot.what, Some(What::Storage { .. }))
+        self.finish_calls(Outcome::Unavailable, &|slot| {
+            matches!(slot.what, What::Storage { .. })
         });
         self.wake_waiting(crate::timer::On::Lifecycle);
     }

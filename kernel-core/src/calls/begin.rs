@@ -1,0 +1,199 @@
+//! How a call begins: a slot is taken, filled and queued, and the callee takes it off its queue.
+
+use super::{CallSlot, Calls, Fault, Phase, STORAGE, What};
+use crate::copy::copy;
+use crate::id::{CallId, PluginId};
+use crate::kernel::{Core, keep_waker};
+use crate::log::places;
+use crate::table::Link;
+
+use core::task::Waker;
+
+/// A call about to begin.
+pub(crate) struct NewCall {
+    pub(crate) caller: PluginId,
+    /// The plugin that answers; `None` for the storage.
+    pub(crate) callee: Option<PluginId>,
+    pub(crate) what: What,
+    pub(crate) parent: Option<CallId>,
+    pub(crate) limit: Option<u64>,
+}
+
+/// A call that its callee took: who calls, and what was copied.
+pub(crate) struct Taken {
+    pub(crate) caller: PluginId,
+    pub(crate) name: usize,
+    pub(crate) len: usize,
+}
+
+impl Calls {
+    /// Takes a free slot with the arguments in its buffer.
+    fn claim(&mut self, pieces: &[&[u8]]) -> Result<(usize, &mut CallSlot), Fault> {
+        let index = match self.free.index() {
+            Some(index) => index,
+            None => self.fresh,
+        };
+        if index >= self.slots.len() {
+            return Err(Fault::Full {
+                capacity: self.slots.len() as u32,
+            });
+        }
+        let len = self.fill(index, pieces)?;
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Err(Fault::Unavailable);
+        };
+        if self.free == Link::NONE {
+            self.fresh = self.fresh.wrapping_add(1);
+            slot.id = CallId::from_bits(self.mask.wrapping_add(1) | index as u32);
+        } else {
+            self.free = slot.link;
+        }
+        self.usage.set_used(self.usage.used.wrapping_add(1));
+        slot.link = Link::NONE;
+        slot.len = len;
+        Ok((index, slot))
+    }
+}
+
+impl Core {
+    /// Takes a slot, copies the arguments into it and queues it at the callee.
+    pub(crate) fn begin_call(&mut self, call: &NewCall, pieces: &[&[u8]]) -> Result<CallId, Fault> {
+        if let Some(callee) = call.callee
+            && self.closes_cycle(call.caller, callee, call.parent)
+        {
+            return Err(Fault::Cycle);
+        }
+        let inherited = call
+            .parent
+            .and_then(|parent| self.calls.get(parent))
+            .map_or(u64::MAX, |slot| slot.deadline);
+        let now = self.now();
+        let limit = call.limit.unwrap_or(self.calls.timeout);
+        let deadline = now.saturating_add(limit).min(inherited);
+        let place = self.bus.log.next_seq();
+        let (index, slot) = self.calls.claim(pieces)?;
+        slot.phase = Phase::Queued;
+        slot.what = call.what;
+        slot.caller = call.caller;
+        slot.callee = call.callee.unwrap_or(STORAGE);
+        slot.parent = call.parent.unwrap_or(CallId::NONE);
+        slot.deadline = deadline;
+        slot.started = now;
+        slot.place = place;
+        let id = slot.id;
+        let waker = match call.callee {
+            Some(callee) => self.plugins.at_mut(callee.index()).and_then(|plugin| {
+                self.calls.enqueue(&mut plugin.queue, index);
+                plugin.take_waker()
+            }),
+            None => {
+                let mut queue = self.calls.storage;
+                self.calls.enqueue(&mut queue, index);
+                self.calls.storage = queue;
+                self.calls.storage_waker.take()
+            }
+        };
+        self.wake(waker);
+        if let Some(caller) = self.plugins.get_mut(call.caller) {
+            caller.open_calls = caller.open_calls.wrapping_add(1);
+            caller.counters.calls_out = caller.counters.calls_out.wrapping_add(1);
+        }
+        self.arm(deadline);
+        Ok(id)
+    }
+
+    /// Calls a service on behalf of `who`.
+    pub(crate) fn call_service(
+        &mut self,
+        who: PluginId,
+        parent: Option<CallId>,
+        service: &str,
+        args: &[u8],
+        limit: Option<u64>,
+    ) -> Result<CallId, Fault> {
+        if !self.is_live(who) {
+            return Err(Fault::Unloaded);
+        }
+        let index = self.find_service(service).ok_or(Fault::NotFound)?;
+        let call = NewCall {
+            caller: who,
+            callee: Some(self.callee(index)?),
+            what: What::Service(index as u16),
+            parent,
+            limit,
+        };
+        self.begin_call(&call, &[args])
+    }
+
+    /// The caller waits for the call that it just began.
+    pub(crate) fn await_call(&mut self, id: CallId, waker: &Waker) {
+        if let Some(slot) = self.calls.get_mut(id) {
+            keep_waker(&mut slot.waker, waker);
+        }
+    }
+
+    /// The next call of a queue, if any.
+    pub(crate) fn peek_call(&self, callee: Option<PluginId>) -> Option<CallId> {
+        let queue = match callee {
+            Some(callee) => self.plugins.get(callee)?.queue,
+            None => self.calls.storage,
+        };
+        self.calls.at(queue.0.index()?).map(|(id, _)| id)
+    }
+
+    /// The callee takes the call off its queue.
+    pub(crate) fn take_call(&mut self, id: CallId) {
+        let index = self.calls.index(id);
+        let Some(slot) = self.calls.get_mut(id) else {
+            return;
+        };
+        slot.phase = Phase::Running;
+        slot.place = 0;
+        let callee = slot.callee;
+        self.unqueue(callee, index);
+        if let Some(plugin) = self.plugins.get_mut(callee) {
+            plugin.counters.calls_in = plugin.counters.calls_in.wrapping_add(1);
+        }
+    }
+
+    /// A plugin takes the call off its queue, the service's name and the arguments copied into
+    /// `buf`; `None` when they have no room there, which the call is answered with.
+    pub(crate) fn take_service_call(&mut self, id: CallId, buf: &mut [u8]) -> Option<Taken> {
+        self.take_call(id);
+        let slot = self.calls.get(id)?;
+        let What::Service(service) = slot.what else {
+            return None;
+        };
+        let name = self.service_bytes(service as usize);
+        let args = self.calls.bytes_of(slot);
+        let taken = Taken {
+            caller: slot.caller,
+            name: name.len(),
+            len: args.len(),
+        };
+        match places(buf, taken.name, taken.len) {
+            Some((to_name, to_args)) => {
+                copy(to_name, name);
+                copy(to_args, args);
+                Some(taken)
+            }
+            None => {
+                let message = "the arguments do not fit into the plugin's buffer";
+                self.fail_call(id, "too_large", message);
+                None
+            }
+        }
+    }
+
+    /// Takes a call out of the queue of `callee`.
+    pub(super) fn unqueue(&mut self, callee: PluginId, index: usize) {
+        if callee == STORAGE {
+            let mut queue = self.calls.storage;
+            self.calls.unqueue(&mut queue, index);
+            self.calls.storage = queue;
+        } else if let Some(plugin) = self.plugins.at_mut(callee.index()) {
+            // By slot: the life may be over already, and the queue still has to be kept in order.
+            self.calls.unqueue(&mut plugin.queue, index);
+        }
+    }
+}
