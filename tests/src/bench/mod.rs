@@ -5,16 +5,23 @@
 use std::fmt::Write;
 
 mod call;
+mod call_threads;
+mod client;
 mod executor;
 mod filters;
 mod harness;
+mod hosted;
+mod link_calls;
+mod link_events;
 mod lookup;
 mod publish;
 mod report;
 mod shuffle;
 mod sizes;
+mod start;
 mod state;
 mod stats;
+mod storage;
 mod world;
 
 pub use harness::Settings;
@@ -77,6 +84,11 @@ pub const SECTIONS: &[Section] = &[
         run: call::run,
     },
     Section {
+        name: "call-threads",
+        about: "a call to a plugin on a thread of its own",
+        run: call_threads::run,
+    },
+    Section {
         name: "lookup",
         about: "finding a service by its name",
         run: lookup::run,
@@ -85,6 +97,36 @@ pub const SECTIONS: &[Section] = &[
         name: "state",
         about: "setting and getting coordination state",
         run: state::run,
+    },
+    Section {
+        name: "storage-set",
+        about: "durable writes of one client",
+        run: storage::set,
+    },
+    Section {
+        name: "storage-many",
+        about: "durable writes of 64 clients at once",
+        run: storage::set_by_many,
+    },
+    Section {
+        name: "storage-get",
+        about: "reads of what was read before",
+        run: storage::get,
+    },
+    Section {
+        name: "link-events",
+        about: "events over the Unix socket",
+        run: link_events::run,
+    },
+    Section {
+        name: "link-calls",
+        about: "calls over the Unix socket",
+        run: link_calls::run,
+    },
+    Section {
+        name: "start",
+        about: "the program's start and its memory",
+        run: start::run,
     },
     Section {
         name: "by-plugins",
@@ -105,6 +147,11 @@ pub const SECTIONS: &[Section] = &[
         name: "by-state",
         about: "a state value, by the number of keys",
         run: state::table,
+    },
+    Section {
+        name: "by-rows",
+        about: "a stored value, by the number of rows",
+        run: storage::table,
     },
     Section {
         name: "by-payload",
