@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::call::{ARGUMENT, LIMIT, SERVICE, answer_all, answered, ask};
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
+use super::pinned;
 use super::report::Row;
 
 /// The comparison.
@@ -20,9 +21,10 @@ use super::report::Row;
 /// # Errors
 /// When a call was not answered.
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
-    let contenders = vec![ours()?, channels()?];
     let name = "call to a plugin on its own thread";
-    Ok(vec![compare(&settings.longer(2), name, contenders, Some(1.0))?])
+    pinned::both(&settings.finer(), name, 1.0, |settings, name, goal| {
+        compare(settings, name, vec![ours()?, channels()?], goal)
+    })
 }
 
 fn executor() -> Result<Runtime, String> {

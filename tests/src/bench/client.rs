@@ -9,6 +9,8 @@ use std::rc::Rc;
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel_core::link::{Client, ToClient};
 
+use super::executor::block_on;
+
 /// Each of the client's three buffers.
 const BUFFER: usize = 256 * 1024;
 
@@ -89,7 +91,7 @@ pub(super) fn connect<'b>(
 ) -> Result<Client<'b, Blocking, Blocking>, String> {
     let stream = UnixStream::connect(socket).map_err(|cause| format!("{}: {cause}", socket.display()))?;
     let mut client = on(stream, memory, kept)?;
-    pollster::block_on(async {
+    block_on(async {
         client
             .hello("bench", 1, "")
             .await

@@ -34,12 +34,23 @@ impl Settings {
         quick: true,
     };
 
-    /// The same with turns `times` as long, for work that waits for a disk or another thread.
+    /// The same with turns `times` as long, for work that waits for a disk.
     pub(super) fn longer(self, times: u32) -> Settings {
         Settings {
             turn: if self.quick { self.turn } else { self.turn * times },
             ..self
         }
+    }
+
+    /// The same in four times as many rounds of half the length, for work that waits for other threads:
+    /// whether the processors they need are asleep or busy changes from one moment to the next, and
+    /// must meet everybody.
+    pub(super) fn finer(self) -> Settings {
+        let (rounds, turn) = match self.quick {
+            true => (self.rounds, self.turn),
+            false => (self.rounds * 4, self.turn / 2),
+        };
+        Settings { rounds, turn, ..self }
     }
 }
 

@@ -14,8 +14,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::call::{ARGUMENT, LIMIT, SERVICE, answered};
 use super::client;
+use super::executor::block_on;
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
+use super::pinned;
 use super::report::Row;
 
 /// What the peers' messages are: what a call needs.
@@ -34,19 +36,17 @@ const MOST: usize = 256;
 /// # Errors
 /// When a call was not answered.
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
-    let hosted = Hosted::start()?;
-    let mut memory = client::memory();
-    let contenders = vec![
-        ours(&hosted, &mut memory)?,
-        echo("postcard echo, blocking", serve_blocking)?,
-        echo("postcard echo on tokio", serve_on_tokio)?,
-    ];
-    Ok(vec![compare(
-        &settings.longer(2),
-        "call over the Unix socket",
-        contenders,
-        Some(0.7),
-    )?])
+    let name = "call over the Unix socket";
+    pinned::both(&settings.finer(), name, 0.7, |settings, name, goal| {
+        let hosted = Hosted::start()?;
+        let mut memory = client::memory();
+        let contenders = vec![
+            ours(&hosted, &mut memory)?,
+            echo("postcard echo, blocking", serve_blocking)?,
+            echo("postcard echo on tokio", serve_on_tokio)?,
+        ];
+        compare(settings, name, contenders, goal)
+    })
 }
 
 fn ours<'a>(hosted: &Hosted, memory: &'a mut [u8]) -> Result<Contender<'a>, String> {
@@ -60,7 +60,7 @@ fn ours<'a>(hosted: &Hosted, memory: &'a mut [u8]) -> Result<Contender<'a>, Stri
         parent: None,
     };
     Ok(Contender::new("ours", move |count| {
-        pollster::block_on(async {
+        block_on(async {
             let begun = Instant::now();
             for id in (0..count).map(|index| index as u32) {
                 client

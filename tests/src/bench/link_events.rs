@@ -19,9 +19,10 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use kernel_core::link::frame::END;
-use kernel_core::link::{Client, Reply, Request, ToClient};
+use kernel_core::link::{Client, ClientError, Reply, Request, ToClient};
 
 use super::client::{self, Blocking};
+use super::executor::block_on;
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
 use super::publish::{PAYLOAD, TOPIC};
@@ -49,7 +50,7 @@ pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
         counted(&frames, batch)?.for_reference(),
     ];
     let row = compare(
-        &settings.longer(3),
+        &settings.finer().longer(2),
         "event to a watching client",
         contenders,
         Some(0.7),
@@ -152,7 +153,7 @@ fn begin_watch(client: &mut Client<'_, Blocking, Blocking>) -> Result<(), String
         since: None,
         credit: u32::MAX,
     };
-    pollster::block_on(async {
+    block_on(async {
         client.request(2, what).await.map_err(|cause| cause.to_string())?;
         match client.next().await.map_err(|cause| cause.to_string())? {
             ToClient::Reply {
@@ -164,12 +165,15 @@ fn begin_watch(client: &mut Client<'_, Blocking, Blocking>) -> Result<(), String
     })
 }
 
+/// Counts events until the other side hangs up, which is how it is told to end.
 fn read_events(client: &mut Client<'_, Blocking, Blocking>, progress: &Progress) -> Result<(), String> {
-    pollster::block_on(async {
+    block_on(async {
         loop {
-            match client.next().await.map_err(|cause| cause.to_string())? {
-                ToClient::Event(event) if event.topic == TOPIC => progress.add(1),
-                other => return Err(format!("not an event of ours: {other:?}")),
+            match client.next().await {
+                Ok(ToClient::Event(event)) if event.topic == TOPIC => progress.add(1),
+                Err(ClientError::Closed) => return Ok(()),
+                Ok(other) => return Err(format!("not an event of ours: {other:?}")),
+                Err(cause) => return Err(cause.to_string()),
             }
         }
     })
@@ -189,7 +193,7 @@ fn sample(hosted: &Hosted) -> Result<(Vec<u8>, usize), String> {
     }
     let (mut pieces, mut at) = (0, 0);
     for _ in 0..KEPT {
-        match pollster::block_on(client.next()) {
+        match block_on(client.next()) {
             Ok(ToClient::Event(_)) => {}
             Ok(other) => return Err(format!("not an event: {other:?}")),
             Err(cause) => return Err(cause.to_string()),
@@ -300,10 +304,7 @@ fn spawn(name: &str, work: impl FnOnce() -> Result<(), String> + Send + 'static)
     let title = name.to_owned();
     let told = move || {
         if let Err(why) = work() {
-            // The end of the connection is how it is told to end.
-            if !why.contains("closed") {
-                eprintln!("bench: the {title} ended: {why}");
-            }
+            eprintln!("bench: the {title} ended: {why}");
         }
     };
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(told);

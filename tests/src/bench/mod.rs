@@ -14,6 +14,7 @@ mod hosted;
 mod link_calls;
 mod link_events;
 mod lookup;
+mod pinned;
 mod publish;
 mod report;
 mod shuffle;

@@ -85,7 +85,7 @@ fn with_payload(bytes: usize) -> Result<Contender<'static>, String> {
 /// When an event was not published.
 pub(super) fn threads(settings: &Settings) -> Result<Vec<Row>, String> {
     let sizes: Result<_, String> = [1, 2].into_iter().map(publishing).collect();
-    growth(&settings.longer(2), sizes?, None)
+    growth(&settings.finer(), sizes?, None)
 }
 
 fn publishing(threads: u64) -> Result<Contender<'static>, String> {

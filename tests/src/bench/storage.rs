@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +19,10 @@ use kernel_core::{CoreRuntime, Json};
 use rusqlite::{Connection, OptionalExtension};
 use tempfile::TempDir;
 
+use super::executor::block_on;
 use super::harness::{Contender, Settings, compare, growth};
 use super::hosted::{Hosted, database, folder};
+use super::pinned;
 use super::report::Row;
 use super::shuffle::Keys;
 
@@ -48,17 +51,18 @@ pub(super) fn set(settings: &Settings) -> Result<Vec<Row>, String> {
         }
         Ok(begun.elapsed())
     });
-    let disk = disk()?;
     let name = "durable storage set, 1 client";
-    let contenders = vec![ours, peer, disk.for_reference()];
-    let row = compare(&settings.longer(10), name, contenders, Some(0.9))?;
+    let flushed = disk("write of a page, fsync", File::sync_all)?;
+    let data = disk("write of a page, fdatasync", File::sync_data)?;
+    let contenders = vec![ours, peer, flushed.for_reference(), data.for_reference()];
+    let row = compare(&settings.finer().longer(6), name, contenders, Some(0.9))?;
     Ok(vec![row])
 }
 
-/// What the disk takes for the least that a commit writes: a page, flushed.
-fn disk() -> Result<Contender<'static>, String> {
+/// What the disk takes for the least that a commit writes.
+fn disk(name: &str, flush: fn(&File) -> io::Result<()>) -> Result<Contender<'static>, String> {
     let folder = folder()?;
-    let no = |cause: std::io::Error| format!("a file in {}: {cause}", folder.path().display());
+    let no = |cause: io::Error| format!("a file in {}: {cause}", folder.path().display());
     let file = File::create(folder.path().join("page")).map_err(no)?;
     // Room that is there already, as in a write-ahead log that has been in use.
     let (page, pages) = ([1; 4096], 1000);
@@ -71,12 +75,12 @@ fn disk() -> Result<Contender<'static>, String> {
         for (_, at) in (0..count).zip((0..pages).cycle()) {
             let written = file.write_all_at(&page, (at * page.len()) as u64);
             written
-                .and_then(|()| file.sync_data())
+                .and_then(|()| flush(&file))
                 .map_err(|cause| format!("not written: {cause}"))?;
         }
         Ok(begun.elapsed())
     };
-    Ok(Contender::new("write of a page and fdatasync", work))
+    Ok(Contender::new(name, work))
 }
 
 /// The durable writes of 64 clients at once, each on a thread.
@@ -104,7 +108,12 @@ pub(super) fn set_by_many(settings: &Settings) -> Result<Vec<Row>, String> {
         ours.in_groups_of(CLIENTS as u64),
         peer.in_groups_of(CLIENTS as u64),
     ];
-    Ok(vec![compare(&settings.longer(10), &name, contenders, Some(8.0))?])
+    Ok(vec![compare(
+        &settings.finer().longer(6),
+        &name,
+        contenders,
+        Some(8.0),
+    )?])
 }
 
 /// Reading what was read before.
@@ -112,25 +121,27 @@ pub(super) fn set_by_many(settings: &Settings) -> Result<Vec<Row>, String> {
 /// # Errors
 /// When something was not there.
 pub(super) fn get(settings: &Settings) -> Result<Vec<Row>, String> {
-    let (ours, peer) = (Hosted::start()?, Sqlite::open()?);
-    let keys = keys(KEYS);
-    let runtime = ours.runtime();
-    ours_set(runtime, &keys, KEYS as u64)?;
-    peer.fill(&keys)?;
-    let ours = Contender::new("ours", |count| ours_get(runtime, &keys, count));
-    let peer = Contender::new("rusqlite, prepared select", |count| {
-        let begun = Instant::now();
-        for key in keys.take(count) {
-            peer.get(key)?;
-        }
-        Ok(begun.elapsed())
-    });
-    Ok(vec![compare(
-        &settings.longer(2),
+    pinned::both(
+        &settings.finer(),
         "storage get, warm",
-        vec![ours, peer],
-        Some(0.5),
-    )?])
+        0.5,
+        |settings, name, goal| {
+            let (ours, peer) = (Hosted::start()?, Sqlite::open()?);
+            let keys = keys(KEYS);
+            let runtime = ours.runtime();
+            ours_set(runtime, &keys, KEYS as u64)?;
+            peer.fill(&keys)?;
+            let ours = Contender::new("ours", |count| ours_get(runtime, &keys, count));
+            let peer = Contender::new("rusqlite, prepared select", |count| {
+                let begun = Instant::now();
+                for key in keys.take(count) {
+                    peer.get(key)?;
+                }
+                Ok(begun.elapsed())
+            });
+            compare(settings, name, vec![ours, peer], goal)
+        },
+    )
 }
 
 /// A table of numbers of rows.
@@ -154,12 +165,12 @@ pub(super) fn table(settings: &Settings) -> Result<Vec<Row>, String> {
         let work = |count| ours_set(host.runtime(), keys, count);
         Contender::new(format!("set 1 of {} rows", keys.len()), work)
     });
-    let mut rows = growth(&settings.longer(5), set.collect(), None)?;
+    let mut rows = growth(&settings.finer().longer(4), set.collect(), None)?;
     let get = hosts.iter().map(|(host, keys)| {
         let work = |count| ours_get(host.runtime(), keys, count);
         Contender::new(format!("get 1 of {} rows", keys.len()), work)
     });
-    rows.extend(growth(&settings.longer(2), get.collect(), None)?);
+    rows.extend(growth(&settings.finer(), get.collect(), None)?);
     Ok(rows)
 }
 
@@ -181,7 +192,7 @@ fn ours_set(runtime: CoreRuntime, keys: &Keys, count: u64) -> Result<Duration, S
     for key in keys.take(count) {
         let value = value();
         let value = Json::parse(&value).map_err(|cause| format!("the value: {cause}"))?;
-        let stored = pollster::block_on(namespace.set(key, value));
+        let stored = block_on(namespace.set(key, value));
         stored.map_err(|cause| format!("{key} is not stored: {cause}"))?;
     }
     Ok(begun.elapsed())
@@ -193,7 +204,7 @@ fn ours_get(runtime: CoreRuntime, keys: &Keys, count: u64) -> Result<Duration, S
     let mut buf = [0; 256];
     let begun = Instant::now();
     for key in keys.take(count) {
-        match pollster::block_on(namespace.get(key, &mut buf)) {
+        match block_on(namespace.get(key, &mut buf)) {
             Ok(Some(value)) => drop(black_box(value)),
             Ok(None) => return Err(format!("{key} is not there")),
             Err(cause) => return Err(format!("{key} is not read: {cause}")),
