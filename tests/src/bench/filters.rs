@@ -2,14 +2,19 @@
 
 use super::executor::Count;
 use super::harness::{Contender, Settings, growth};
-use super::publish::{FILTER, PAYLOAD, TOPIC, publish, repeat};
+use super::publish::{PAYLOAD, publish, repeat};
 use super::report::Row;
+use super::shuffle::Keys;
 use super::world::{Receiver, World};
 
 /// The plugins that have them.
 const OTHERS: usize = 8;
 
-/// 1,000 filters may cost half as much again as 1.
+/// What the receiver subscribes to, and so many topics that no memory of the last ones holds them all.
+const ALL: &str = "home.kitchen.>";
+const TOPICS: usize = 20_000;
+
+/// 1,000 filters may cost half as much again as 1, on the same topic and on ever others.
 ///
 /// # Errors
 /// When an event was lost.
@@ -26,11 +31,37 @@ pub(super) fn table(settings: &Settings) -> Result<Vec<Row>, String> {
 }
 
 fn sizes(settings: &Settings, sizes: &[usize], most: Option<f64>) -> Result<Vec<Row>, String> {
-    let contenders: Result<_, String> = sizes.iter().map(|filters| among(*filters)).collect();
-    growth(settings, contenders?, most)
+    let mut rows = Vec::new();
+    for (topics, which) in [(1, "1 topic"), (TOPICS, "ever other topics")] {
+        let contenders: Result<_, String> = sizes
+            .iter()
+            .map(|filters| {
+                let plural = if *filters == 1 { "" } else { "s" };
+                among(
+                    format!("publish {which}, {filters} other filter{plural}"),
+                    *filters,
+                    topics,
+                )
+            })
+            .collect();
+        rows.extend(growth(settings, contenders?, most)?);
+    }
+    Ok(rows)
 }
 
-fn among(filters: usize) -> Result<Contender<'static>, String> {
+/// By the number of topics that are published to in turn, beside 100 filters of others.
+///
+/// # Errors
+/// When an event was lost.
+pub(super) fn by_topics(settings: &Settings) -> Result<Vec<Row>, String> {
+    let sizes = [1, 10, 100, 1000, TOPICS].into_iter();
+    let contenders: Result<_, String> = sizes
+        .map(|topics| among(format!("publish, {topics} topics in turn"), 100, topics))
+        .collect();
+    growth(settings, contenders?, None)
+}
+
+fn among(name: String, filters: usize, topics: usize) -> Result<Contender<'static>, String> {
     let mut world = World::new()?;
     let (seen, others) = (Count::default(), Count::default());
     let mut owners: Vec<Receiver> = Vec::new();
@@ -45,23 +76,28 @@ fn among(filters: usize) -> Result<Contender<'static>, String> {
         world.add(&format!("other{index}"), owner)?;
     }
     let receiver = Receiver {
-        filters: vec![FILTER.to_owned()],
+        filters: vec![ALL.to_owned()],
         seen: seen.clone(),
     };
     world.add("receiver", receiver)?;
     world.start()?;
     let World { runtime, mut tasks } = world;
-    let plural = if filters == 1 { "" } else { "s" };
-    let name = format!("publish beside {filters} other filter{plural}");
+    let topics = Keys::new((0..topics).map(topic).collect());
     Ok(Contender::new(name, move |count| {
+        let mut topics = topics.take(count);
         let took = repeat(&mut tasks, count, &seen, 1, |tasks| {
-            publish(tasks, runtime, TOPIC, PAYLOAD, 1)
+            publish(tasks, runtime, topics.next().unwrap_or_default(), PAYLOAD, 1)
         })?;
         match others.get() {
             0 => Ok(took),
             wrong => Err(format!("{wrong} events to plugins whose filters do not match")),
         }
     }))
+}
+
+/// 23 bytes.
+fn topic(index: usize) -> String {
+    format!("home.kitchen.light{index:05}")
 }
 
 /// Filters of the four kinds that a home has, near the topic and far from it.
@@ -81,8 +117,13 @@ mod tests {
 
     #[test]
     fn the_others_do_not_match() {
-        assert!(subject::matches(FILTER, TOPIC));
-        assert!((0..2000).all(|index| !subject::matches(&other(index), TOPIC)));
-        assert_eq!((TOPIC.len(), PAYLOAD.len()), (20, 64));
+        let topics: Vec<String> = [0, 7, TOPICS - 1].into_iter().map(topic).collect();
+        for topic in &topics {
+            assert!(subject::matches(ALL, topic), "{topic}");
+            assert!(
+                (0..2000).all(|index| !subject::matches(&other(index), topic)),
+                "{topic}"
+            );
+        }
     }
 }

@@ -140,6 +140,11 @@ pub const SECTIONS: &[Section] = &[
         run: filters::table,
     },
     Section {
+        name: "by-topics",
+        about: "an event, by the number of topics published to in turn",
+        run: filters::by_topics,
+    },
+    Section {
         name: "by-services",
         about: "a lookup, by the number of services",
         run: lookup::table,

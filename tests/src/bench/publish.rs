@@ -231,3 +231,14 @@ fn embassy<R: RawMutex + 'static>(name: &str, receivers: usize) -> Result<Conten
         })
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_is_as_long_as_it_is_said_to_be() {
+        assert!(subject::matches(FILTER, TOPIC));
+        assert_eq!((TOPIC.len(), PAYLOAD.len()), (20, 64));
+    }
+}
