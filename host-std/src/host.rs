@@ -82,7 +82,7 @@ impl HostBuilder {
     /// See [`HostError`]. A plugin that fails is no error: see [`Host::start_plugins`].
     pub fn start(self, config: Config) -> Result<Host, HostError> {
         let host = self.launch(config)?;
-        pollster::block_on(host.start_plugins());
+        crate::park::block_on(host.start_plugins());
         Ok(host)
     }
 
@@ -217,7 +217,7 @@ impl Host {
         let begun = Instant::now();
         let deadline = begun + self.shutdown_timeout;
         // A tenth of the time is the storage's own.
-        let down = pollster::block_on(self.runtime.shutdown(self.shutdown_timeout / 10 * 9));
+        let down = crate::park::block_on(self.runtime.shutdown(self.shutdown_timeout / 10 * 9));
         let late = self.describe(down.late).into_iter().map(|plugin| plugin.name);
         let late: Vec<String> = late.collect();
         let storage = self

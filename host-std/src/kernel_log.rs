@@ -32,7 +32,7 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
     };
     Worker::spawn("log", move |stop| {
         let mut buf = [0; LONGEST];
-        pollster::block_on(async {
+        crate::park::block_on(async {
             let mut stop = pin!(stop.asked());
             loop {
                 let stopped = poll_fn(|cx| {

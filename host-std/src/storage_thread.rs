@@ -35,7 +35,7 @@ impl StorageThread {
             let mut buf = vec![0; call_bytes.saturating_mul(2)];
             let mut open = Some(open);
             while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-                pollster::block_on(served(kernel, &mut storage, &mut buf, || drop(open.take())));
+                crate::park::block_on(served(kernel, &mut storage, &mut buf, || drop(open.take())));
             })) {
                 error!(
                     "the storage thread panicked and serves on; requests under way end by their deadlines: {}",

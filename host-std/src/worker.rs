@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_worker_ends_when_it_is_asked() {
-        let worker = Worker::spawn("obedient", |stop| pollster::block_on(stop.asked())).unwrap();
+        let worker = Worker::spawn("obedient", |stop| crate::park::block_on(stop.asked())).unwrap();
         assert_eq!(worker.join_until(soon()), Ended::Well);
     }
 

@@ -106,7 +106,7 @@ fn one_that_blocks_its_own_thread_holds_up_nobody() {
     let services = host.runtime().services();
     for _ in 0..100 {
         let call = services.call("echo", json_literal!("1"), &mut buf);
-        assert_eq!(pollster::block_on(call).unwrap().as_str(), "1");
+        assert_eq!(host_std::block_on(call).unwrap().as_str(), "1");
     }
     let took = begun.elapsed();
     assert!(took < LONG / 2, "100 calls to another plugin took {took:?}");
@@ -135,11 +135,11 @@ fn one_that_blocks_the_shared_thread_is_named_and_the_rest_goes_on() {
     let begun = Instant::now();
 
     // The storage, the state, the timers and the link are on other threads.
-    pollster::block_on(runtime.storage().namespace("n").set("k", json_literal!("1"))).unwrap();
+    host_std::block_on(runtime.storage().namespace("n").set("k", json_literal!("1"))).unwrap();
     runtime.state().set("still", json_literal!("true")).unwrap();
     std::os::unix::net::UnixStream::connect(&socket).unwrap();
     let mut buf = [0; 64];
-    let late = pollster::block_on(async {
+    let late = host_std::block_on(async {
         let pause = host.kernel().sleep(Duration::from_millis(20));
         pause.await.unwrap();
         let limit = Duration::from_millis(30);
@@ -163,7 +163,7 @@ fn one_that_blocks_the_shared_thread_is_named_and_the_rest_goes_on() {
     log_line(&["WARN", "plugin hog: on_event took "]);
     let services = runtime.services();
     let call = services.call("echo", json_literal!("2"), &mut buf);
-    assert_eq!(pollster::block_on(call).unwrap().as_str(), "2");
+    assert_eq!(host_std::block_on(call).unwrap().as_str(), "2");
     assert!(host.shutdown().late.is_empty());
 }
 
@@ -203,7 +203,7 @@ fn one_that_never_answers_is_restarted() {
     let services = host.runtime().services();
     let mut buf = [0; 8];
     let call = services.call_within("mute.ask", Json::NULL, limit, &mut buf);
-    assert_eq!(pollster::block_on(call).map(|_| ()), Err(CallError::Timeout));
+    assert_eq!(host_std::block_on(call).map(|_| ()), Err(CallError::Timeout));
     assert!(begun.elapsed() >= Duration::from_millis(50));
     until("it is restarted", || {
         let info = info(&host, "mute");
@@ -254,7 +254,7 @@ fn one_with_more_events_than_it_can_handle_leaves_the_others_their_turn() {
     let mut buf = [0; 64];
     let services = host.runtime().services();
     let call = services.call("echo", json_literal!("1"), &mut buf);
-    assert_eq!(pollster::block_on(call).unwrap().as_str(), "1");
+    assert_eq!(host_std::block_on(call).unwrap().as_str(), "1");
     let seen = BUSY_SEEN.load(Ordering::SeqCst);
     assert!(
         seen < 5_000,

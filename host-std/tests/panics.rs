@@ -103,7 +103,7 @@ impl Plugin for Unmakable {
 fn count(host: &Host) -> String {
     let mut buf = [0; 64];
     let services = host.runtime().services();
-    let reply = pollster::block_on(services.call("steady.count", Json::NULL, &mut buf));
+    let reply = host_std::block_on(services.call("steady.count", Json::NULL, &mut buf));
     reply.unwrap().as_str().to_owned()
 }
 
@@ -139,7 +139,7 @@ fn one_that_panics_on_an_event_is_restarted_and_then_left_failed() {
     log_line(&["ERROR", "plugin clumsy FAILED: panic: dropped a vase"]);
 
     // The operator may bring it back all the same.
-    let started = pollster::block_on(host.runtime().plugins().start("clumsy"));
+    let started = host_std::block_on(host.runtime().plugins().start("clumsy"));
     assert_eq!(started, Ok(PluginState::Started));
     let report = host.shutdown();
     assert!(report.late.is_empty() && report.threads.is_empty(), "{report:?}");
@@ -161,7 +161,7 @@ fn one_that_panics_when_it_starts_or_is_made_fails_alone() {
         0,
         "made only when it is loaded"
     );
-    let failed = pollster::block_on(host.start_plugins());
+    let failed = host_std::block_on(host.start_plugins());
     let names: Vec<_> = failed.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["stillborn", "unmakable"]);
     for (plugin, error) in [

@@ -25,7 +25,7 @@ fn writes_of_many_threads_are_durable() {
                     let value = format!("{{\"writer\":{writer},\"n\":{n}}}");
                     let value = Json::parse(&value).unwrap();
                     let key = format!("{writer:02}.{n:03}");
-                    pollster::block_on(storage.namespace("many").set(&key, value)).unwrap();
+                    host_std::block_on(storage.namespace("many").set(&key, value)).unwrap();
                 }
             })
         })
@@ -43,7 +43,7 @@ fn writes_of_many_threads_are_durable() {
     let mut after = String::new();
     let mut buf = vec![0; 4096];
     loop {
-        let page = pollster::block_on(namespace.list_keys(&after, 1000, &mut buf)).unwrap();
+        let page = host_std::block_on(namespace.list_keys(&after, 1000, &mut buf)).unwrap();
         let more = page.more();
         for key in page {
             assert!(*key > *after, "in order, none twice");
@@ -55,7 +55,7 @@ fn writes_of_many_threads_are_durable() {
         }
     }
     assert_eq!(seen, WRITERS * EACH);
-    let value = pollster::block_on(namespace.get("63.049", &mut buf))
+    let value = host_std::block_on(namespace.get("63.049", &mut buf))
         .unwrap()
         .unwrap();
     assert_eq!(value.as_str(), "{\"writer\":63,\"n\":49}");
@@ -76,7 +76,7 @@ fn writes_that_wait_share_a_commit() {
     let config = config(dir.path());
     let host = Host::builder().start(config.clone()).unwrap();
     let storage = host.runtime().storage();
-    pollster::block_on(storage.namespace("n").set("first", json_literal!("0"))).unwrap();
+    host_std::block_on(storage.namespace("n").set("first", json_literal!("0"))).unwrap();
     let before = commits(&config.db_path);
 
     // While another program writes, requests gather behind the first one.
@@ -86,7 +86,7 @@ fn writes_that_wait_share_a_commit() {
         .map(|writer| {
             thread::spawn(move || {
                 let key = writer.to_string();
-                pollster::block_on(storage.namespace("n").set(&key, json_literal!("1")))
+                host_std::block_on(storage.namespace("n").set(&key, json_literal!("1")))
             })
         })
         .collect();
@@ -115,9 +115,9 @@ fn a_full_database_says_so_and_goes_on() {
     let big = format!("\"{}\"", "x".repeat(30_000));
     let big = Json::parse(&big).unwrap();
     let space = storage.namespace("space");
-    pollster::block_on(space.set("kept", json_literal!("1"))).unwrap();
+    host_std::block_on(space.set("kept", json_literal!("1"))).unwrap();
     let refused = (0..64)
-        .find_map(|n| pollster::block_on(space.set(&format!("k{n}"), big)).err())
+        .find_map(|n| host_std::block_on(space.set(&format!("k{n}"), big)).err())
         .expect("64 values of 30 KB do not fit into 128 KiB");
     assert_eq!(refused.code(), "storage_full");
     assert!(refused.to_string().contains("free some space"), "{refused}");
@@ -131,7 +131,7 @@ fn a_full_database_says_so_and_goes_on() {
                     0 => (format!("big{n}"), Json::parse(&big).unwrap()),
                     _ => ("kept".to_owned(), json_literal!("2")),
                 };
-                pollster::block_on(storage.namespace("space").set(&key, value))
+                host_std::block_on(storage.namespace("space").set(&key, value))
             })
         })
         .collect();
@@ -144,18 +144,18 @@ fn a_full_database_says_so_and_goes_on() {
     }
 
     let mut buf = [0; 64];
-    let kept = pollster::block_on(space.get("kept", &mut buf)).unwrap().unwrap();
+    let kept = host_std::block_on(space.get("kept", &mut buf)).unwrap().unwrap();
     assert_eq!(kept.as_str(), "2");
     let batch = [
         BatchOp::Set("kept", json_literal!("3")),
         BatchOp::Set("more", big),
     ];
-    assert!(pollster::block_on(space.transaction(&batch)).is_err());
-    let kept = pollster::block_on(space.get("kept", &mut buf)).unwrap().unwrap();
+    assert!(host_std::block_on(space.transaction(&batch)).is_err());
+    let kept = host_std::block_on(space.get("kept", &mut buf)).unwrap().unwrap();
     assert_eq!(kept.as_str(), "2", "all of a batch or none");
 
-    assert!(pollster::block_on(space.clear_namespace()).unwrap() > 1);
-    pollster::block_on(space.set("again", big)).unwrap();
+    assert!(host_std::block_on(space.clear_namespace()).unwrap() > 1);
+    host_std::block_on(space.set("again", big)).unwrap();
     assert!(host.runtime().health().storage);
     assert!(host.runtime().metrics().storage_errors >= 6);
     assert_eq!(host.shutdown().storage, Some(Ok(())));
@@ -168,12 +168,12 @@ fn a_value_too_large_for_its_reader_is_an_error_that_says_how_large() {
     let storage = host.runtime().storage();
     let space = storage.namespace("space");
     let value = format!("\"{}\"", "y".repeat(998));
-    pollster::block_on(space.set("k", Json::parse(&value).unwrap())).unwrap();
+    host_std::block_on(space.set("k", Json::parse(&value).unwrap())).unwrap();
     let mut small = [0; 10];
-    let refused = pollster::block_on(space.get("k", &mut small)).unwrap_err();
+    let refused = host_std::block_on(space.get("k", &mut small)).unwrap_err();
     assert_eq!(refused, StorageError::Buffer { len: 1000, max: 10 });
-    assert_eq!(pollster::block_on(space.delete("k")), Ok(true));
-    assert_eq!(pollster::block_on(space.delete("k")), Ok(false));
+    assert_eq!(host_std::block_on(space.delete("k")), Ok(true));
+    assert_eq!(host_std::block_on(space.delete("k")), Ok(false));
     let mut buf = [0; 64];
-    assert_eq!(pollster::block_on(space.get("k", &mut buf)), Ok(None));
+    assert_eq!(host_std::block_on(space.get("k", &mut buf)), Ok(None));
 }

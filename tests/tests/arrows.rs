@@ -103,6 +103,7 @@ fn the_kernel_is_built_of_no_std_crates_that_need_no_allocator() {
         ("heapless", true),
         ("portable-atomic", false),
         ("serde", false),
+        ("bytemuck", true),
         ("static_cell", true),
     ]);
     assert_eq!(found, expected);

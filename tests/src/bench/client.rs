@@ -9,7 +9,7 @@ use std::rc::Rc;
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel_core::link::{Client, ToClient};
 
-use super::executor::block_on;
+use host_std::block_on;
 
 /// Each of the client's three buffers.
 const BUFFER: usize = 256 * 1024;

@@ -1,5 +1,4 @@
-//! The executor of the comparisons on one thread: ours and the peers run on the same one. And waiting on
-//! a thread.
+//! The executor of the comparisons on one thread: ours and the peers run on the same one.
 //!
 //! It is as small as an executor can be, a set of bits that say which task was woken, so that what is
 //! measured is the work and not the executor: every one with queues, budgets and a reactor would add the
@@ -12,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 
 const WORDS: usize = 16;
 
@@ -144,32 +143,6 @@ impl Tasks {
             .words
             .first()
             .is_some_and(|word| word.fetch_and(!1, Ordering::AcqRel) & 1 != 0)
-    }
-}
-
-/// Wakes a thread that parks.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Runs `future` to its end on this thread, which parks while it waits.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }
 

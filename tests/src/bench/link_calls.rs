@@ -14,11 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::call::{ARGUMENT, LIMIT, SERVICE, answered};
 use super::client;
-use super::executor::block_on;
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
 use super::pinned;
 use super::report::Row;
+use host_std::block_on;
 
 /// What the peers' messages are: what a call needs.
 #[derive(Serialize, Deserialize)]

@@ -22,11 +22,11 @@ use kernel_core::link::frame::END;
 use kernel_core::link::{Client, ClientError, Reply, Request, ToClient};
 
 use super::client::{self, Blocking};
-use super::executor::block_on;
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
 use super::publish::{PAYLOAD, TOPIC};
 use super::report::{Goal, Row};
+use host_std::block_on;
 
 /// Events published before the client has them, far fewer than the log holds.
 const WINDOW: u64 = 8192;

@@ -19,12 +19,12 @@ use kernel_core::{CoreRuntime, Json};
 use rusqlite::{Connection, OptionalExtension};
 use tempfile::TempDir;
 
-use super::executor::block_on;
 use super::harness::{Contender, Settings, compare, growth};
 use super::hosted::{Hosted, database, folder};
 use super::pinned;
 use super::report::Row;
 use super::shuffle::Keys;
+use host_std::block_on;
 
 const NAMESPACE: &str = "bench";
 const KEYS: usize = 1000;
