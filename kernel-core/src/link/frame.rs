@@ -5,10 +5,16 @@
 //! one of HDLC) tells a damaged frame from a message. A frame begins after any zero, so that a
 //! sender may send one first to end whatever was on the line before.
 
-use crc::{CRC_16_IBM_SDLC, Crc};
+use crc::{CRC_16_IBM_SDLC, Crc, Table};
 use serde::{Deserialize, Serialize};
 
-const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_IBM_SDLC);
+/// Sixteen bytes a step where 8 KiB of tables do not matter, else one.
+#[cfg(target_pointer_width = "64")]
+type Steps = Table<16>;
+#[cfg(not(target_pointer_width = "64"))]
+type Steps = Table<1>;
+
+static CRC: Crc<u16, Steps> = Crc::<u16, Steps>::new(&CRC_16_IBM_SDLC);
 const CRC_BYTES: usize = 2;
 
 /// The byte between frames.
