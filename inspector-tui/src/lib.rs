@@ -1,0 +1,3 @@
+//! The terminal inspector: see into a running runtime, on a host or a chip, over the link.
+
+pub mod facts;

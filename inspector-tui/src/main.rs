@@ -1,0 +1,3 @@
+//! `core-inspector`: see into a running runtime.
+
+fn main() {}
