@@ -1,3 +1,5 @@
 //! The terminal inspector: see into a running runtime, on a host or a chip, over the link.
 
+pub mod args;
 pub mod facts;
+pub mod target;
