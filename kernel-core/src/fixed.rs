@@ -44,6 +44,8 @@ macro_rules! kernel {
                     calls: $crate::fixed_memory!([$crate::parts::CallSlot; C.calls]),
                     call_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.calls * C.call_bytes]),
                     call_size: C.call_bytes,
+                    latency: $crate::fixed_memory!([$crate::parts::Byte; C.latency_bytes()]),
+                    latency_buckets: C.latency_buckets,
                     entries: $crate::fixed_memory!([$crate::parts::EntrySlot; C.state_entries]),
                     entry_heads: $crate::fixed_memory!([$crate::parts::Head; $crate::Capacities::buckets(C.state_entries)]),
                     state_bytes: $crate::fixed_memory!([$crate::parts::Byte; C.state_bytes]),

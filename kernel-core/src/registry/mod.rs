@@ -2,9 +2,11 @@
 
 mod api;
 mod errors;
+mod latency;
 
 pub use api::{PendingCall, ServiceInfo, ServiceRegistry};
 pub use errors::{CallError, RegisterError};
+pub(crate) use latency::Histograms;
 
 use crate::calls::{Outcome, What};
 use crate::fixed::Empty;
@@ -152,7 +154,10 @@ impl Core {
         });
         let refused = match kept {
             Ok(()) => match self.services.insert(slot) {
-                Ok(_) => return Ok(()),
+                Ok(index) => {
+                    self.latency.clear(index);
+                    return Ok(());
+                }
                 Err(slot) => (
                     slot,
                     RegisterError::Full {
@@ -228,6 +233,7 @@ impl Core {
             slot.errors = slot.errors.wrapping_add(failed as usize);
             slot.busy_micros = slot.busy_micros.wrapping_add(took);
             slot.worst_micros = slot.worst_micros.max(took.min(u32::MAX as u64) as u32);
+            self.latency.count(index, took);
         }
     }
 
