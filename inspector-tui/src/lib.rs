@@ -2,4 +2,9 @@
 
 pub mod args;
 pub mod facts;
+pub mod keys;
 pub mod target;
+pub mod theme;
+pub mod ui;
+pub mod update;
+pub mod view;
