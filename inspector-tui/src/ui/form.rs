@@ -88,7 +88,11 @@ fn json_fault(text: &str) -> Option<Fault> {
         });
     }
     let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
-    let at = error.column().saturating_sub(1).min(text.len());
+    let at = if error.is_eof() {
+        text.len()
+    } else {
+        error.column().saturating_sub(1).min(text.len())
+    };
     let mut said = error.to_string();
     if let Some(end) = said.find(" at line ") {
         said.truncate(end);

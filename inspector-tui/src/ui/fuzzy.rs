@@ -19,7 +19,7 @@ pub fn score(pattern: &str, text: &str) -> Option<i32> {
         let at = next
             .or_else(|| (from..text.len()).filter(here).find(|at| begins(*at)))
             .or_else(|| (from..text.len()).find(here))?;
-        score += if next.is_some() { 8 } else { 1 } + if begins(at) { 10 } else { 0 };
+        score += if next.is_some() { 8 } else { 1 } + if begins(at) { 6 } else { 0 };
         last = Some(at);
         from = at + 1;
     }

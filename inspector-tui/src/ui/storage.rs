@@ -274,11 +274,13 @@ mod tests {
 
     #[test]
     fn the_filter_hides_names() {
-        let mut browser = Browser::default();
-        browser.namespaces = Names {
-            names: vec!["lamp".into(), "Clock".into()],
-            whole: true,
-            failed: None,
+        let mut browser = Browser {
+            namespaces: Names {
+                names: vec!["lamp".into(), "Clock".into()],
+                whole: true,
+                failed: None,
+            },
+            ..Browser::default()
         };
         browser.keys.insert(
             "lamp".into(),

@@ -19,7 +19,9 @@ pub fn count(n: u64) -> String {
 
 /// A number in at most five columns: `9,999`, `12.3k`, `4.5M`.
 pub fn short(n: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [
+    const UNITS: [(u64, &str); 6] = [
+        (1_000_000_000_000_000_000, "E"),
+        (1_000_000_000_000_000, "P"),
         (1_000_000_000_000, "T"),
         (1_000_000_000, "G"),
         (1_000_000, "M"),
@@ -218,7 +220,7 @@ mod tests {
         );
         assert_eq!([span(59), span(3_725), span(90_000)], ["59s", "1h02m", "1d01h"]);
         assert_eq!(clock(3_723_004_567, None), "01:02:03.004");
-        assert_eq!(clock(1_000, Some(1_795_390_725_999_000)), "09:38:46.000");
+        assert_eq!(clock(1_000, Some(1_795_390_725_999_000)), "23:38:46.000");
         assert_eq!(
             moment(0, Some(951_782_400_000_001)),
             "2000-02-29 00:00:00.000001 UTC"
