@@ -47,7 +47,7 @@ pub struct Event {
 pub enum LostAt {
     /// On the bus: its log had moved on before they were read.
     Bus,
-    /// On the link: too large for a message, damaged on the line, or published while there was no connection.
+    /// On the link: too large for a message, damaged on the line, or gone while there was no connection.
     Link,
 }
 
@@ -196,8 +196,13 @@ pub enum Answer {
     Json(String),
     /// The state a plugin is in now.
     PluginState(PluginState),
-    /// Names, in order: a page of keys or namespaces.
-    Names(Vec<String>),
+    /// A page of keys or namespaces, in order.
+    Names {
+        /// The names.
+        names: Vec<String>,
+        /// True when there are more after the last one.
+        more: bool,
+    },
     /// It failed: code and message.
     Failed(String, String),
 }
