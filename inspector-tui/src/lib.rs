@@ -4,6 +4,7 @@ pub mod args;
 pub mod chain;
 pub mod facts;
 pub mod filter;
+pub mod io;
 pub mod keys;
 pub mod model;
 pub mod ring;

@@ -34,9 +34,10 @@ impl Listing {
         }
         self.loading = false;
         match answer {
-            // A page may end early for want of room: only an empty one is the last.
-            Answer::Names(names) if names.is_empty() => self.complete = true,
-            Answer::Names(names) => self.names.extend(names.iter().cloned()),
+            Answer::Names { names, more } => {
+                self.names.extend(names.iter().cloned());
+                self.complete = !more || names.is_empty();
+            }
             other => self.error = Some(failure(other)),
         }
     }

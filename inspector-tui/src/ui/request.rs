@@ -111,7 +111,7 @@ pub fn answer(request: &Request, answer: &Answer) -> (bool, String) {
         (_, Answer::Absent) => (false, "there is no such thing any more".into()),
         (_, Answer::Json(json)) => (true, json.clone()),
         (_, Answer::PluginState(state)) => (true, format!("it is {} now", state.as_str())),
-        (_, Answer::Names(names)) => (true, names.join(", ")),
+        (_, Answer::Names { names, .. }) => (true, names.join(", ")),
     }
 }
 

@@ -142,8 +142,10 @@ impl Browser {
             return false;
         };
         let page = |names: &mut Names| match answer {
-            Answer::Names(page) if page.is_empty() => names.whole = true,
-            Answer::Names(page) => names.names.extend(page.iter().cloned()),
+            Answer::Names { names: page, more } => {
+                names.names.extend(page.iter().cloned());
+                names.whole = !more || page.is_empty();
+            }
             Answer::Absent => names.whole = true,
             other => names.failed = Some(super::request::answer(&request, other).1),
         };
@@ -207,7 +209,10 @@ mod tests {
     }
 
     fn names(names: &[&str]) -> Answer {
-        Answer::Names(names.iter().map(|name| (*name).to_owned()).collect())
+        Answer::Names {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            more: !names.is_empty(),
+        }
     }
 
     #[test]
