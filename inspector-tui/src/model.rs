@@ -4,7 +4,6 @@
 //! longer (filtering, searching), and the rest is for the views to read. Nothing here waits.
 
 mod requests;
-mod storage;
 mod totals;
 mod watched;
 
@@ -14,13 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use requests::{Finished, InFlight, Requests};
-pub use storage::{Listing, Storage, Stored};
 pub use totals::Totals;
 pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
 use crate::facts::{Command, Connection, Event, Item, LostAt, Request, Snapshot, State, Update};
-use crate::filter::{FilterError, View};
+use crate::filter::{self, FilterError, Matcher, View};
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
@@ -73,14 +71,16 @@ pub struct Model {
     view: View,
     filter: String,
     filter_error: Option<FilterError>,
+    /// Where the filter's jq expression begins in its text.
+    jq_at: usize,
     series: Series,
     topics: Topics,
     warnings: Warnings,
     watched: Watched,
-    storage: Storage,
     requests: Requests,
     totals: Totals,
     recording: Result<Option<PathBuf>, String>,
+    config: Config,
 }
 
 impl Model {
@@ -88,7 +88,7 @@ impl Model {
     pub fn new(config: Config, now: Instant) -> Self {
         let ring = Ring::new(config.ring_bytes);
         let mut view = View::default();
-        view.restart(&ring);
+        view.show_all(&ring);
         Model {
             connection: Connection::Connecting,
             name: String::new(),
@@ -100,14 +100,15 @@ impl Model {
             view,
             filter: String::new(),
             filter_error: None,
+            jq_at: 0,
             series: Series::new(now),
             topics: Topics::default(),
             warnings: Warnings::default(),
             watched: Watched::default(),
-            storage: Storage::default(),
             requests: Requests::default(),
             totals: Totals::default(),
             recording: Ok(None),
+            config,
         }
     }
 
@@ -119,9 +120,7 @@ impl Model {
             Update::Snapshot(snapshot) => self.take_snapshot(snapshot, now),
             Update::Items(items) => self.take_items(&items),
             Update::Answer { id, answer, took } => {
-                if let Some(request) = self.requests.finish(id, answer.clone(), took, now) {
-                    self.storage.answered(&request, &answer, now);
-                }
+                self.requests.finish(id, answer, took, now);
             }
             Update::Recording(recording) => self.recording = recording,
         }
@@ -142,8 +141,6 @@ impl Model {
                 self.totals.restart();
                 self.watched.restart();
             }
-        } else {
-            self.storage.disconnected();
         }
         self.connection = connection;
     }
@@ -153,8 +150,16 @@ impl Model {
             .take(self.snapshot.as_deref(), &snapshot, self.snapshot_at, now);
         let published = self.totals.published(&snapshot.metrics);
         self.series.add(Measure::Published, published);
+        let renamed = self.view.asks_for_receivers()
+            && self
+                .snapshot
+                .as_deref()
+                .is_none_or(|before| plugin_names(before) != plugin_names(&snapshot));
         self.snapshot = Some(snapshot);
         self.snapshot_at = Some(now);
+        if renamed {
+            self.apply_filter();
+        }
     }
 
     fn take_items(&mut self, items: &[Item]) {
@@ -169,6 +174,7 @@ impl Model {
                 Item::Lost { count, .. } => self.series.add(Measure::Lost, *count),
             }
         }
+        self.view.follow(&self.ring);
     }
 
     /// Lets the clocks go on; to be called at least at [`Model::next_tick`]. True when something
@@ -189,7 +195,17 @@ impl Model {
     /// Goes on with what takes longer, until `deadline` at the latest; true when there is more to
     /// do at once. Cheap when there is nothing to do.
     pub fn work(&mut self, deadline: Instant) -> bool {
-        self.view.work(&self.ring, deadline)
+        let more = self.view.work(&self.ring, deadline);
+        if let Some(fault) = self.view.fault()
+            && self.filter_error.is_none()
+        {
+            // Its place is in the expression; ours is in the whole text.
+            self.filter_error = Some(FilterError {
+                span: self.jq_at + fault.span.start..self.jq_at + fault.span.end,
+                reason: fault.reason.clone(),
+            });
+        }
+        more
     }
 
     /// How the connection is.
@@ -233,11 +249,34 @@ impl Model {
     }
 
     /// Sets the filter. One that does not parse leaves the rows as they are, and
-    /// [`filter_error`](Self::filter_error) says why.
+    /// [`filter_error`](Self::filter_error) says why; for a jq expression that may take a moment.
     pub fn set_filter(&mut self, text: &str) {
+        if text == self.filter {
+            return;
+        }
         self.filter = text.to_owned();
+        self.apply_filter();
+    }
+
+    fn apply_filter(&mut self) {
         self.filter_error = None;
-        self.view.restart(&self.ring);
+        self.jq_at = 0;
+        match filter::parse(&self.filter) {
+            Err(error) => {
+                self.view.refuse();
+                self.filter_error = Some(error);
+            }
+            Ok(filter) if filter.terms.is_empty() && filter.jq.is_none() => self.view.show_all(&self.ring),
+            Ok(filter) => {
+                let plugins = self.snapshot.as_deref().map_or_else(Vec::new, plugin_names);
+                let matcher = Matcher::new(&filter, &plugins);
+                let jq = filter.jq.map(|(code, at)| {
+                    self.jq_at = at;
+                    (self.config.jq_program.clone(), code, self.config.wake.clone())
+                });
+                self.view.show(&self.ring, matcher, jq);
+            }
+        }
     }
 
     /// The filter's text.
@@ -276,16 +315,6 @@ impl Model {
             .snapshot_at
             .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         Some(Duration::from_millis(state.ttl_ms?).saturating_sub(since))
-    }
-
-    /// The pages of the storage.
-    pub fn storage(&self) -> &Storage {
-        &self.storage
-    }
-
-    /// The storage, to open and to close things in; what it gives back is to be sent.
-    pub fn storage_mut(&mut self) -> &mut Storage {
-        &mut self.storage
     }
 
     /// The requests under way, and the last ones that were answered.
@@ -332,4 +361,11 @@ impl Model {
             LostAt::Link => self.totals.lost_link,
         }
     }
+}
+
+fn plugin_names(snapshot: &Snapshot) -> Vec<(u8, Arc<str>)> {
+    let plugins = snapshot.plugins.iter();
+    plugins
+        .map(|plugin| (plugin.index, plugin.name.clone()))
+        .collect()
 }

@@ -21,8 +21,17 @@
 //!
 //! Gaps pass every filter, since nobody knows what was in them; `!lost:any` hides them.
 
+mod field;
+pub mod jq;
+mod matcher;
+mod parse;
+mod text;
 mod view;
 
+pub use field::{Number, Operand, Operator};
+pub use matcher::Matcher;
+pub use parse::{Filter, MAX_TERMS, Term, What, parse};
+pub use text::Needle;
 pub use view::{JqState, View};
 
 use std::fmt;

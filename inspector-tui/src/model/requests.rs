@@ -54,27 +54,22 @@ impl Requests {
         Command::Request { id, request }
     }
 
-    /// The request that this answers; `None` for one that nobody waits for.
-    pub(super) fn finish(
-        &mut self,
-        id: u32,
-        answer: Answer,
-        took: Duration,
-        now: Instant,
-    ) -> Option<Request> {
-        let at = self.in_flight.iter().position(|waiting| waiting.id == id)?;
+    /// Takes an answer; one that nobody waits for is passed over.
+    pub(super) fn finish(&mut self, id: u32, answer: Answer, took: Duration, now: Instant) {
+        let Some(at) = self.in_flight.iter().position(|waiting| waiting.id == id) else {
+            return;
+        };
         let InFlight { request, .. } = self.in_flight.remove(at);
         if self.finished.len() == KEPT {
             self.finished.pop_front();
         }
         self.finished.push_back(Finished {
             id,
-            request: request.clone(),
+            request,
             answer,
             took,
             at: now,
         });
-        Some(request)
     }
 
     /// Those under way, oldest first.
