@@ -17,9 +17,10 @@ pub use totals::Totals;
 pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
-use crate::facts::{Command, Connection, Event, Item, LostAt, Request, Snapshot, State, Update};
+use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View};
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
+use crate::search::Search;
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
 use crate::warnings::Warnings;
@@ -67,6 +68,8 @@ pub struct Model {
     restarts: u32,
     snapshot: Option<Box<Snapshot>>,
     snapshot_at: Option<Instant>,
+    /// The next snapshot is of another run than the last.
+    first_of_run: bool,
     ring: Ring,
     view: View,
     filter: String,
@@ -75,6 +78,7 @@ pub struct Model {
     jq_at: usize,
     series: Series,
     topics: Topics,
+    search: Search,
     warnings: Warnings,
     watched: Watched,
     requests: Requests,
@@ -96,6 +100,7 @@ impl Model {
             restarts: 0,
             snapshot: None,
             snapshot_at: None,
+            first_of_run: true,
             ring,
             view,
             filter: String::new(),
@@ -103,6 +108,7 @@ impl Model {
             jq_at: 0,
             series: Series::new(now),
             topics: Topics::default(),
+            search: Search::default(),
             warnings: Warnings::default(),
             watched: Watched::default(),
             requests: Requests::default(),
@@ -118,7 +124,7 @@ impl Model {
         match update {
             Update::Connection(connection) => self.connect(connection),
             Update::Snapshot(snapshot) => self.take_snapshot(snapshot, now),
-            Update::Items(items) => self.take_items(&items),
+            Update::Items(items) => self.take_items(&items, now),
             Update::Answer { id, answer, took } => {
                 self.requests.finish(id, answer, took, now);
             }
@@ -140,16 +146,35 @@ impl Model {
                 self.ring.push_restart();
                 self.totals.restart();
                 self.watched.restart();
+                self.first_of_run = true;
             }
         }
         self.connection = connection;
     }
 
     fn take_snapshot(&mut self, snapshot: Box<Snapshot>, now: Instant) {
-        self.watched
-            .take(self.snapshot.as_deref(), &snapshot, self.snapshot_at, now);
-        let published = self.totals.published(&snapshot.metrics);
-        self.series.add(Measure::Published, published);
+        // The last snapshot of the same run, if there is one.
+        let before = self.snapshot.as_deref().filter(|_| !self.first_of_run);
+        self.watched.take(before, &snapshot, now);
+        self.warnings.observe(before, &snapshot, now);
+        if let Some(before) = before {
+            let grown = |of: fn(&Snapshot) -> u64| of(&snapshot).saturating_sub(of(before));
+            for (measure, count) in [
+                (Measure::Published, grown(|now| now.metrics.published as u64)),
+                (Measure::Dropped, grown(|now| now.metrics.dropped as u64)),
+                (
+                    Measure::Calls,
+                    grown(|now| now.services.iter().map(|service| service.calls).sum()),
+                ),
+                (
+                    Measure::CallErrors,
+                    grown(|now| now.services.iter().map(|service| service.errors).sum()),
+                ),
+            ] {
+                self.series.add(measure, count);
+            }
+        }
+        self.first_of_run = false;
         let renamed = self.view.asks_for_receivers()
             && self
                 .snapshot
@@ -162,7 +187,7 @@ impl Model {
         }
     }
 
-    fn take_items(&mut self, items: &[Item]) {
+    fn take_items(&mut self, items: &[Item], now: Instant) {
         for item in items {
             self.ring.push(item);
             self.totals.item(item);
@@ -171,7 +196,10 @@ impl Model {
                     self.topics.add(topic, 1);
                     self.series.add(Measure::Received, 1);
                 }
-                Item::Lost { count, .. } => self.series.add(Measure::Lost, *count),
+                Item::Lost { count, at, .. } => {
+                    self.series.add(Measure::Lost, *count);
+                    self.warnings.missed(*at, *count, self.totals.lost(*at), now);
+                }
             }
         }
         self.view.follow(&self.ring);
@@ -184,7 +212,7 @@ impl Model {
         if advanced {
             self.topics.take_rates(1.0);
         }
-        advanced
+        self.warnings.tick(now) || advanced
     }
 
     /// When [`Model::tick`] has something to do.
@@ -196,6 +224,7 @@ impl Model {
     /// do at once. Cheap when there is nothing to do.
     pub fn work(&mut self, deadline: Instant) -> bool {
         let more = self.view.work(&self.ring, deadline);
+        let more = self.search.work(&self.ring, &self.view, deadline) || more;
         if let Some(fault) = self.view.fault()
             && self.filter_error.is_none()
         {
@@ -354,12 +383,14 @@ impl Model {
             .map(|plugin| &plugin.name)
     }
 
-    /// Where events were lost, for a total of both.
-    pub fn lost(&self, at: LostAt) -> u64 {
-        match at {
-            LostAt::Bus => self.totals.lost_bus,
-            LostAt::Link => self.totals.lost_link,
-        }
+    /// The search.
+    pub fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// The search, to set its text and to begin to look.
+    pub fn search_mut(&mut self) -> &mut Search {
+        &mut self.search
     }
 }
 

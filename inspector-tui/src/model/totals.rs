@@ -1,7 +1,5 @@
 //! How many events were published, received and lost: the numbers add up.
 
-use kernel_core::Metrics;
-
 use crate::facts::{Item, LostAt};
 
 /// The events of the present run of the runtime, from the first one that was asked for.
@@ -19,14 +17,15 @@ pub struct Totals {
     pub next_seq: u64,
     /// Bytes of payload that came.
     pub bytes: u64,
-    published_before: Option<usize>,
 }
 
 impl Totals {
-    /// Events published as far as the stream tells: received and lost together.
-    pub fn published(&mut self, metrics: &Metrics) -> u64 {
-        let before = self.published_before.replace(metrics.published);
-        before.map_or(0, |before| metrics.published.saturating_sub(before) as u64)
+    /// Events lost there.
+    pub fn lost(&self, at: LostAt) -> u64 {
+        match at {
+            LostAt::Bus => self.lost_bus,
+            LostAt::Link => self.lost_link,
+        }
     }
 
     /// Events published by the runtime that the stream has told of, by their sequence numbers:
