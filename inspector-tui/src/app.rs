@@ -213,6 +213,8 @@ impl App {
                 () = ready(()), if working => {
                     let begun = Instant::now();
                     working = self.model.work(begun + SLICE);
+                    // The selection stays where it is while rows are found before it.
+                    self.message(Msg::Tick(Instant::now()))?;
                     self.fresh = true;
                 }
                 () = tokio::time::sleep_until(wake_at.into()) => {

@@ -6,18 +6,19 @@ pub mod list;
 pub mod request;
 pub mod storage;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tui_input::Input;
 
+use crate::chain::Chain;
 use crate::facts::{Answer, Request};
 use crate::keys::{Context, KeyMap};
+use crate::ring::RowId;
 use crate::theme::{Theme, Tone};
+use crate::topics::NodeId;
 use form::Form;
 use list::List;
-use storage::Browser;
 
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -217,9 +218,15 @@ pub struct Ui {
     /// True when the topic tree has the keys.
     pub tree_focus: bool,
     /// The branches of the topic tree that are closed.
-    pub folded: std::collections::BTreeSet<String>,
-    /// The storage.
-    pub storage: Browser,
+    pub folded: HashSet<NodeId>,
+    /// How many lines the topic tree has.
+    pub tree_len: usize,
+    /// The event that is selected.
+    pub event: Option<RowId>,
+    /// What led to the selected event and what it led to: of which row, and as of when.
+    pub chain: Option<(RowId, Instant, Chain)>,
+    /// What is known of the storage.
+    pub storage: storage::Browser,
     /// What is looked for.
     pub search: String,
     /// The marks.
@@ -228,12 +235,6 @@ pub struct Ui {
     pub history: Vec<String>,
     /// What the footer says.
     pub notice: Option<Notice>,
-    /// The file that is recorded to.
-    pub recording: Option<PathBuf>,
-    /// The number of the next request.
-    pub next_id: u32,
-    /// State keys that changed: their version, and when it was seen first.
-    pub changed: BTreeMap<String, (u64, Instant)>,
 }
 
 impl Ui {
@@ -251,15 +252,15 @@ impl Ui {
             follow: true,
             tree: None,
             tree_focus: false,
-            folded: Default::default(),
-            storage: Browser::default(),
+            folded: HashSet::new(),
+            tree_len: 0,
+            event: None,
+            chain: None,
+            storage: storage::Browser::default(),
             search: String::new(),
             marks: BTreeMap::new(),
             history: Vec::new(),
             notice: None,
-            recording: None,
-            next_id: 1,
-            changed: BTreeMap::new(),
         }
     }
 

@@ -4,27 +4,35 @@
 /// pattern's spaces.
 pub fn score(pattern: &str, text: &str) -> Option<i32> {
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    let mut score = 0;
-    let mut from = 0;
-    let mut last: Option<usize> = None;
+    // The best score of the pattern so far when its last letter is the text's letter at this place.
+    let mut ends: Vec<Option<i32>> = vec![None; text.len()];
+    let mut first = true;
     for wanted in pattern
         .chars()
         .filter(|c| !c.is_whitespace())
         .flat_map(char::to_lowercase)
     {
+        let mut before = None;
+        let mut best = None;
         let begins = |at: usize| at == 0 || text.get(at - 1).is_some_and(|before| !before.is_alphanumeric());
-        let here = |at: &usize| text.get(*at) == Some(&wanted);
-        // The next letter in a row is best, else the next one that begins a word, else the next one.
-        let next = last.map(|last| last + 1).filter(here);
-        let at = next
-            .or_else(|| (from..text.len()).filter(here).find(|at| begins(*at)))
-            .or_else(|| (from..text.len()).find(here))?;
-        score += if next.is_some() { 8 } else { 1 } + if begins(at) { 6 } else { 0 };
-        last = Some(at);
-        from = at + 1;
+        let next = text.iter().enumerate().map(|(at, letter)| {
+            let gain = if begins(at) { 7 } else { 1 };
+            let run = before.map(|score: i32| score + 8);
+            let from = if first { Some(0) } else { run.max(best) };
+            best = best.max(before);
+            before = ends.get(at).copied().flatten();
+            from.filter(|_| *letter == wanted).map(|from| from + gain)
+        });
+        ends = next.collect();
+        first = false;
     }
+    let score = if first {
+        Some(0)
+    } else {
+        ends.into_iter().flatten().max()
+    };
     // Of two that match alike, the shorter one was meant.
-    Some(score * 100 - text.len() as i32)
+    score.map(|score| score * 100 - text.len() as i32)
 }
 
 #[cfg(test)]
