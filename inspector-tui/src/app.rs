@@ -43,7 +43,9 @@ pub enum Ended {
 /// # Errors
 /// When the terminal, or the I/O thread, is gone.
 pub fn run(source: impl Source + 'static, ring_bytes: usize, ui: Ui) -> io::Result<Ended> {
-    let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let reactor = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     // Before the terminal is taken: from here on no signal ends the program with the terminal in pieces.
     let signals = {
         let _inside = reactor.enter();
@@ -229,7 +231,9 @@ impl App {
         if !(self.urgent || self.fresh && self.drawn.elapsed() >= FRAME) || !terminal::is_taken() {
             return Ok(());
         }
-        let App { screen, model, ui, .. } = self;
+        let App {
+            screen, model, ui, ..
+        } = self;
         screen.draw(|frame| view::draw(model, ui, frame))?;
         self.drawn = Instant::now();
         self.fresh = false;
@@ -241,7 +245,11 @@ impl App {
     fn wake_at(&self) -> Instant {
         let tick = self.model.next_tick();
         let tick = update::wake_at(&self.model, &self.ui).map_or(tick, |at| at.min(tick));
-        if self.fresh { tick.min(self.drawn + FRAME) } else { tick }
+        if self.fresh {
+            tick.min(self.drawn + FRAME)
+        } else {
+            tick
+        }
     }
 
     fn terminal_event(&mut self, event: Event) -> io::Result<()> {
@@ -308,23 +316,25 @@ impl App {
     /// Writes a file on a thread of its own: a disk may be slow.
     fn export(&mut self, path: PathBuf, text: String) -> io::Result<()> {
         let done = self.done.clone();
-        std::thread::Builder::new().name("export".to_owned()).spawn(move || {
-            let written = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&path)
-                .and_then(|mut file| file.write_all(text.as_bytes()));
-            let path = path.display();
-            let result = match written {
-                Ok(()) => Ok(format!("exported {} lines to {path}", text.lines().count())),
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-                    Err(format!("{path} is there already: say another name"))
-                }
-                Err(cause) => Err(format!("cannot write {path}: {cause}")),
-            };
-            // Nobody is left to hear it when the program has ended meanwhile.
-            let _ = done.blocking_send(result);
-        })?;
+        std::thread::Builder::new()
+            .name("export".to_owned())
+            .spawn(move || {
+                let written = OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&path)
+                    .and_then(|mut file| file.write_all(text.as_bytes()));
+                let path = path.display();
+                let result = match written {
+                    Ok(()) => Ok(format!("exported {} lines to {path}", text.lines().count())),
+                    Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+                        Err(format!("{path} is there already: say another name"))
+                    }
+                    Err(cause) => Err(format!("cannot write {path}: {cause}")),
+                };
+                // Nobody is left to hear it when the program has ended meanwhile.
+                let _ = done.blocking_send(result);
+            })?;
         Ok(())
     }
 }

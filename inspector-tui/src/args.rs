@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::target::Target;
+use crate::theme::Palette;
 
 const EXAMPLES: &str = "\
 TARGET is a Unix socket's path, serial:DEVICE[:BAUD] or tcp:HOST:PORT; without it, the socket of the runtime \
@@ -65,10 +66,10 @@ pub struct Options {
     /// How much memory the events may take, such as 64MiB
     #[arg(long, global = true, value_name = "BYTES", value_parser = bytes, default_value = "64MiB")]
     pub ring_bytes: usize,
-    /// The colours
-    #[arg(long, global = true, value_enum, default_value_t = ThemeName::Dark)]
-    pub theme: ThemeName,
-    /// Draw with ASCII alone
+    /// The colours [default: dark, or none where NO_COLOR is set]
+    #[arg(long, global = true, value_enum)]
+    pub theme: Option<Palette>,
+    /// Draw with ASCII alone, as where the locale is not UTF-8
     #[arg(long, global = true)]
     pub ascii: bool,
     /// A TOML file with key bindings, see --print-keys
@@ -103,17 +104,6 @@ pub enum Command {
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
     },
-}
-
-/// The colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ThemeName {
-    /// For a dark terminal.
-    Dark,
-    /// For a light terminal.
-    Light,
-    /// Told apart by everybody: no meaning rests on red and green.
-    Safe,
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

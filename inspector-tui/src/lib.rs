@@ -1,7 +1,9 @@
 //! The terminal inspector: see into a running runtime, on a host or a chip, over the link.
 
+pub mod app;
 pub mod args;
 pub mod chain;
+pub mod cli;
 pub mod facts;
 pub mod filter;
 pub mod headless;

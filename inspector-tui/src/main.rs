@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use inspector_tui::cli;
 use inspector_tui::filter::jq;
 
 fn main() -> ExitCode {
@@ -16,5 +17,5 @@ fn main() -> ExitCode {
             }
         };
     }
-    ExitCode::SUCCESS
+    cli::run()
 }

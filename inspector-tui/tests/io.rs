@@ -8,7 +8,8 @@ use std::time::Duration;
 use inspector_tui::facts::{Answer, Command, Connection, Item, Request, Update};
 use inspector_tui::headless;
 use inspector_tui::io::{Io, Live, Replay, lines};
-use support::{BadLine, Runtime, Seen, attach, live, until, until_open};
+use inspector_tui::target::Target;
+use support::{BadLine, Runtime, Seen, attach, live, serial_line, until, until_open};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -424,4 +425,56 @@ fn one_snapshot_has_everything_with_names() {
     drop(server);
     let failure = headless::snapshot(live(&socket), Vec::new()).unwrap_err();
     assert_eq!(failure.status(), 3, "{failure}");
+}
+
+#[test]
+fn a_serial_line_carries_what_it_can_and_the_rest_is_lost_on_the_bus() {
+    let folder = folder();
+    let socket = folder.path().join("s");
+    let runtime = Runtime::new(7, 1 << 14);
+    let _server = runtime.serve(&socket);
+    let device = serial_line(&socket);
+    let live = || Live {
+        target: Target::Serial {
+            device: device.clone(),
+            baud: 115_200,
+        },
+        ..live(&socket)
+    };
+    let mut io = Io::spawn(live()).unwrap();
+    let (_, first) = until_open(&mut io);
+    // Twenty seconds of the line, at once: the runtime does not wait for it.
+    let published = 4_000;
+    for n in 0..published {
+        runtime.publish("a.topic.of.some.length", &n.to_string());
+    }
+    let request = Request::StateSet {
+        key: "in.between".to_owned(),
+        value: "1".to_owned(),
+        ttl: None,
+        expected: None,
+    };
+    io.send(Command::Request { id: 3, request }).unwrap();
+    let mut seen = Seen {
+        next: Some(first),
+        ..Seen::default()
+    };
+    let mut answered = false;
+    while seen.next < Some(first + published) || !answered {
+        match io.updates.blocking_recv() {
+            Some(Update::Items(items)) => seen.take(&items),
+            Some(Update::Answer { id: 3, answer, .. }) => {
+                assert_eq!(answer, Answer::Count(1));
+                answered = true;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(seen.link, 0);
+    assert!(seen.bus > 1000 && seen.events > 100, "{seen:?}");
+    assert!(io.close());
+
+    // Somebody else takes the line over, in the middle of whatever was on it.
+    let mut io = Io::spawn(live()).unwrap();
+    until_open(&mut io);
 }

@@ -39,8 +39,8 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
     let glyphs = ui.theme.glyphs;
     let plain = ink.theme.tone(Tone::Plain);
     // What is to the right is what one comes to look for; it is written first and whole.
-    let bus = model.lost(LostAt::Bus);
-    let link = model.lost(LostAt::Link);
+    let bus = model.totals().lost(LostAt::Bus);
+    let link = model.totals().lost(LostAt::Link);
     let lost = |count: u64| if count > 0 { Tone::Lost } else { Tone::Dim };
     let mut right: Vec<(String, Tone)> = Vec::new();
     if let Ok(Some(_)) = model.recording() {

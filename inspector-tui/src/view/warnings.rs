@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
 use crate::update::rows;
-use crate::warnings::{Kind, Level, Warning};
+use crate::warnings::{Level, Warning};
 
 const COLUMNS: &[Column] = &[
     left("LEVEL", 9, 0, 0),
@@ -24,22 +24,6 @@ pub fn level(ui: &Ui, warning: &Warning) -> (&'static str, &'static str, Tone) {
         (Some(_), _) => (glyphs.started, "over", Tone::Dim),
         (None, Level::Warning) => (glyphs.warn, "warning", Tone::Warn),
         (None, Level::Error) => (glyphs.failed, "error", Tone::Bad),
-    }
-}
-
-/// The name of a kind.
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::SlowHandler => "slow handler",
-        Kind::GrowingLag => "growing lag",
-        Kind::Dropped => "dropped events",
-        Kind::Capacity => "capacity",
-        Kind::RestartLoop => "restart loop",
-        Kind::Failed => "failed",
-        Kind::TimedOut => "calls time out",
-        Kind::Deprecated => "deprecated",
-        Kind::Storage => "storage errors",
-        Kind::Refused => "refused events",
     }
 }
 
@@ -75,7 +59,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         };
         table.tone(ink, y, 0, &format!("{glyph} {word}"), tone);
         table.tone(ink, y, 1, &warning.plugin, Tone::Source);
-        table.tone(ink, y, 2, kind(warning.kind), text);
+        table.tone(ink, y, 2, warning.kind.name(), text);
         table.tone(ink, y, 3, &warning.what, text);
         let since = ui.now.saturating_duration_since(warning.first).as_secs();
         table.tone(ink, y, 4, &format::span(since), Tone::Dim);
@@ -123,5 +107,5 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
         line.pieces.remove(0);
     }
     lines.extend(advice);
-    (format!("{}: {}", kind(warning.kind), warning.plugin), lines)
+    (format!("{}: {}", warning.kind.name(), warning.plugin), lines)
 }

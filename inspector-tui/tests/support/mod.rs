@@ -270,3 +270,33 @@ fn damage(mut from: UnixStream, mut to: UnixStream, damaging: &AtomicBool) {
         }
     }
 }
+
+/// A serial line of 115,200 baud with the runtime at its other end; gives the device's name. The line
+/// works until the program ends.
+pub fn serial_line(socket: &Path) -> PathBuf {
+    let pair = portable_pty::native_pty_system()
+        .openpty(portable_pty::PtySize::default())
+        .unwrap();
+    let device = pair.master.tty_name().unwrap();
+    let board = UnixStream::connect(socket).unwrap();
+    let (from_line, to_line) = (
+        pair.master.try_clone_reader().unwrap(),
+        pair.master.take_writer().unwrap(),
+    );
+    let (from_board, to_board) = (board.try_clone().unwrap(), board);
+    std::thread::spawn(move || at_line_speed(from_line, to_board));
+    std::thread::spawn(move || at_line_speed(from_board, to_line));
+    // Open for good: a line is there whether anybody listens or not.
+    std::mem::forget(pair);
+    device
+}
+
+fn at_line_speed(mut from: impl Read, mut to: impl Write) {
+    let mut buf = [0; 64];
+    while let Ok(count) = from.read(&mut buf) {
+        std::thread::sleep(std::time::Duration::from_micros(count as u64 * 87));
+        if count == 0 || to.write_all(&buf[..count]).and_then(|()| to.flush()).is_err() {
+            break;
+        }
+    }
+}
