@@ -111,3 +111,92 @@ pub fn chain(ring: &Ring, row: RowId, call: impl Fn(u32) -> Option<KnownCall>) -
         .collect();
     Chain { causes, effects }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Event, Item, LostAt, PluginSet};
+    use crate::ring::MIN_BYTES;
+
+    fn push(ring: &mut Ring, seq: u64, cause: Cause) -> RowId {
+        ring.push(&Item::Event(Event {
+            seq,
+            time: 0,
+            source: "s".into(),
+            cause,
+            receivers: PluginSet::default(),
+            topic: "t".into(),
+            payload: b"1".to_vec().into(),
+        }))
+    }
+
+    #[test]
+    fn a_chain_goes_back_over_events_and_calls_and_lists_the_effects() {
+        let mut ring = Ring::new(MIN_BYTES);
+        let first = push(&mut ring, 10, Cause::Call(7));
+        let second = push(&mut ring, 11, Cause::Event(10));
+        push(&mut ring, 12, Cause::None);
+        let third = push(&mut ring, 13, Cause::Event(11));
+        let other = push(&mut ring, 14, Cause::Event(11));
+        let known = |parent| KnownCall {
+            service: "light.set".into(),
+            caller: "scene".into(),
+            callee: "light".into(),
+            parent,
+        };
+        let found = chain(&ring, third, |call| match call {
+            7 => Some(known(Some(6))),
+            _ => None,
+        });
+        assert_eq!(
+            found.causes,
+            [
+                Step::Event(second),
+                Step::Event(first),
+                Step::Call {
+                    call: 7,
+                    known: Some(known(Some(6)))
+                },
+                Step::Call { call: 6, known: None }
+            ]
+        );
+        assert_eq!(chain(&ring, second, |_| None).effects, [third, other]);
+    }
+
+    #[test]
+    fn what_is_lost_gone_or_of_another_run_is_said() {
+        let mut ring = Ring::new(MIN_BYTES);
+        push(&mut ring, 5, Cause::None);
+        let gap = ring.push(&Item::Lost {
+            from: 6,
+            count: 3,
+            at: LostAt::Bus,
+        });
+        let of_gap = push(&mut ring, 9, Cause::Event(7));
+        let of_old = push(&mut ring, 10, Cause::Event(2));
+        ring.push_restart();
+        let anew = push(&mut ring, 9, Cause::Event(5));
+        let causes = |row| chain(&ring, row, |_| None).causes;
+        assert_eq!(causes(of_gap), [Step::Lost { row: gap, seq: 7 }]);
+        assert_eq!(causes(of_old), [Step::Gone { seq: 2 }]);
+        assert_eq!(causes(anew), [Step::Gone { seq: 5 }]);
+        assert!(chain(&ring, of_gap, |_| None).effects.is_empty());
+    }
+
+    #[test]
+    fn nonsense_does_not_go_round_for_ever() {
+        let mut ring = Ring::new(MIN_BYTES);
+        let own = push(&mut ring, 1, Cause::Event(1));
+        assert_eq!(chain(&ring, own, |_| None).causes, [Step::Gone { seq: 1 }]);
+        let call = push(&mut ring, 2, Cause::Call(3));
+        let round = |_| {
+            Some(KnownCall {
+                service: "s".into(),
+                caller: "a".into(),
+                callee: "b".into(),
+                parent: Some(3),
+            })
+        };
+        assert_eq!(chain(&ring, call, round).causes.len(), MAX_DEPTH);
+    }
+}

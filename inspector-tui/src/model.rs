@@ -400,3 +400,6 @@ fn plugin_names(snapshot: &Snapshot) -> Vec<(u8, Arc<str>)> {
         .map(|plugin| (plugin.index, plugin.name.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

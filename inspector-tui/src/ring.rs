@@ -362,3 +362,6 @@ impl Ring {
         self.record(row).map_or(0, |(head, _)| head.seq)
     }
 }
+
+#[cfg(test)]
+mod tests;

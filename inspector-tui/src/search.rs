@@ -134,3 +134,93 @@ impl Search {
         self.state == SearchState::Looking
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::facts::{Cause, Event, Item, PluginSet};
+    use crate::ring::MIN_BYTES;
+
+    #[test]
+    fn the_nearest_row_either_way_is_found_in_slices() {
+        let mut ring = Ring::new(MIN_BYTES);
+        for seq in 0..1000u64 {
+            ring.push(&Item::Event(Event {
+                seq,
+                time: 0,
+                source: "s".into(),
+                cause: Cause::None,
+                receivers: PluginSet::default(),
+                topic: if seq == 990 {
+                    "has.NEEDLE".into()
+                } else {
+                    "t".into()
+                },
+                payload: if seq % 300 == 10 {
+                    b"\"needle\"".to_vec()
+                } else {
+                    b"1".to_vec()
+                }
+                .into(),
+            }));
+        }
+        let mut view = View::default();
+        view.show_all(&ring);
+        let mut search = Search::default();
+        search.look(5, Way::Newer);
+        assert_eq!(search.state(), SearchState::Idle, "there is no text");
+        search.set("Needle");
+        let mut run = |from, way| {
+            search.look(from, way);
+            let mut slices = 0;
+            while search.work(&ring, &view, Instant::now()) {
+                slices += 1;
+            }
+            (search.state(), slices)
+        };
+        assert_eq!(run(0, Way::Newer).0, SearchState::Found(10));
+        let (state, slices) = run(10, Way::Newer);
+        assert_eq!(state, SearchState::Found(310), "without the row itself");
+        assert!((3..=6).contains(&slices), "{slices} slices for 300 rows");
+        assert_eq!(run(910, Way::Newer).0, SearchState::Found(990));
+        assert_eq!(run(990, Way::Newer).0, SearchState::Nowhere);
+        assert_eq!(run(999, Way::Older).0, SearchState::Found(990));
+        assert_eq!(run(610, Way::Older).0, SearchState::Found(310));
+        assert_eq!(run(10, Way::Older).0, SearchState::Nowhere);
+        assert_eq!(search.spans("a needle, a Needle"), [2..8, 12..18]);
+        search.set("");
+        assert!(search.spans("a needle").is_empty());
+    }
+
+    #[test]
+    fn only_what_passes_the_filter_is_looked_at() {
+        let mut ring = Ring::new(MIN_BYTES);
+        for seq in 0..10u64 {
+            ring.push(&Item::Event(Event {
+                seq,
+                time: 0,
+                source: "s".into(),
+                cause: Cause::None,
+                receivers: PluginSet::default(),
+                topic: "t".into(),
+                payload: format!("{{\"n\":{seq},\"x\":\"needle\"}}").into_bytes().into(),
+            }));
+        }
+        let far = Instant::now() + Duration::from_secs(60);
+        let mut view = View::default();
+        let filter = crate::filter::parse("n>=6").unwrap();
+        view.show(&ring, crate::filter::Matcher::new(&filter, &[]), None);
+        view.work(&ring, far);
+        let mut search = Search::default();
+        search.set("needle");
+        // From a row that is hidden itself.
+        search.look(3, Way::Newer);
+        search.work(&ring, &view, far);
+        assert_eq!(search.state(), SearchState::Found(6));
+        search.look(6, Way::Older);
+        search.work(&ring, &view, far);
+        assert_eq!(search.state(), SearchState::Nowhere);
+    }
+}

@@ -107,3 +107,41 @@ impl Series {
 fn slot(second: u64) -> usize {
     (second % (SECONDS as u64 + 1)) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As if every second were kept.
+        #[test]
+        fn each_count_is_in_its_second(steps in prop::collection::vec((0u64..40_000, 0u64..9), 1..60)) {
+            let start = Instant::now();
+            let mut series = Series::new(start);
+            let (mut millis, mut seconds) = (0, vec![0u64]);
+            for (pause, count) in steps {
+                millis += pause;
+                let advanced = series.advance(start + Duration::from_millis(millis));
+                prop_assert_eq!(advanced, millis / 1000 >= seconds.len() as u64);
+                seconds.resize((millis / 1000) as usize + 1, 0);
+                series.add(Measure::Calls, count);
+                *seconds.last_mut().unwrap() += count;
+                let whole = &seconds[..seconds.len() - 1];
+                let kept = &whole[whole.len().saturating_sub(SECONDS)..];
+                let mut expected = vec![0; SECONDS - kept.len()];
+                expected.extend(kept);
+                prop_assert_eq!(series.history(Measure::Calls).to_vec(), expected);
+                prop_assert_eq!(series.rate(Measure::Calls), whole.last().copied().unwrap_or(0));
+                prop_assert_eq!(series.seconds(), kept.len());
+                prop_assert_eq!(series.history(Measure::Lost), [0; SECONDS]);
+                prop_assert_eq!(series.next(), start + Duration::from_secs(millis / 1000 + 1));
+            }
+        }
+    }
+}

@@ -234,3 +234,82 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(topics: &Topics) -> Vec<Line> {
+        topics.lines(|_| true, 0, usize::MAX)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn each_node_counts_what_is_at_it_and_below(events in prop::collection::vec("[ab](\\.[abc]){0,3}", 0..60)) {
+            let mut topics = Topics::default();
+            let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+            for topic in &events {
+                topics.add(topic, 1);
+                let ends = topic.match_indices('.').map(|(at, _)| at).chain([topic.len()]);
+                for end in ends {
+                    *expected.entry(topic[..end].to_owned()).or_default() += 1;
+                }
+            }
+            let lines = all(&topics);
+            let found: BTreeMap<String, u64> = lines.iter().map(|line| (line.path.clone(), line.count)).collect();
+            prop_assert_eq!(lines.len(), expected.len());
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(topics.total(), events.len() as u64);
+            prop_assert_eq!(topics.line_count(|_| true), lines.len());
+            // A window is a window on the same lines.
+            for skip in 0..lines.len() {
+                prop_assert_eq!(&topics.lines(|_| true, skip, 3)[..], &lines[skip..lines.len().min(skip + 3)]);
+            }
+            let closed = topics.lines(|_| false, 0, usize::MAX);
+            prop_assert!(closed.iter().all(|line| line.depth == 0));
+            prop_assert_eq!(topics.line_count(|_| false), closed.len());
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_with_others() {
+        let mut topics = Topics::default();
+        for number in 0..MAX_NODES as u64 * 2 {
+            topics.add(&format!("device.{number}"), 1);
+        }
+        assert!(topics.len() < MAX_NODES);
+        let lines = all(&topics);
+        let others = lines.last().unwrap();
+        assert!(
+            others.others && others.depth == 1 && others.path == "device",
+            "{others:?}"
+        );
+        let shown: u64 = lines
+            .iter()
+            .filter(|line| line.depth == 1)
+            .map(|line| line.count)
+            .sum();
+        assert_eq!(shown, MAX_NODES as u64 * 2, "none is left out");
+        assert_eq!(topics.line_count(|_| true), lines.len());
+    }
+
+    #[test]
+    fn rates_settle_and_go_to_zero() {
+        let mut topics = Topics::default();
+        for _ in 0..10 {
+            topics.add("a.b", 100);
+            topics.take_rates(1.0);
+        }
+        assert!((all(&topics)[1].rate - 100.0).abs() < 1.0);
+        for _ in 0..12 {
+            topics.take_rates(1.0);
+        }
+        assert_eq!(all(&topics)[1].rate, 0.0);
+    }
+}

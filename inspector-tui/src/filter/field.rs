@@ -142,7 +142,9 @@ fn holds(leaf: Leaf<'_>, operator: Operator, operand: &Operand) -> bool {
 /// object has twice, the last one counts.
 pub(super) fn field_holds(payload: &[u8], path: &[String], operator: Operator, operand: &Operand) -> bool {
     // Most payloads are told by the name alone; one with escapes could write it in another way.
-    if let Some(name) = path.last()
+    // A number may be a place in an array.
+    let name = path.iter().rev().find(|name| name.parse::<usize>().is_err());
+    if let Some(name) = name
         && memchr(b'\\', payload).is_none()
         && memmem::find(payload, name.as_bytes()).is_none()
     {
