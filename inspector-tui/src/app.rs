@@ -185,6 +185,8 @@ impl App {
                         self.terminal_event(event?)?;
                     }
                     self.urgent = true;
+                    // A key may have set a filter or begun a search.
+                    working = true;
                 }
                 told = signals.next() => match told {
                     Told::End(kind) => return Ok(Ended::Signal(kind.as_raw_value())),

@@ -22,3 +22,6 @@ pub mod ui;
 pub mod update;
 pub mod view;
 pub mod warnings;
+
+#[cfg(test)]
+mod testing;

@@ -227,6 +227,8 @@ pub struct Ui {
     pub chain: Option<(RowId, Instant, Chain)>,
     /// What is known of the storage.
     pub storage: storage::Browser,
+    /// True while the model looks for the next row that has it.
+    pub seeking: bool,
     /// What is looked for.
     pub search: String,
     /// The marks.
@@ -257,6 +259,7 @@ impl Ui {
             event: None,
             chain: None,
             storage: storage::Browser::default(),
+            seeking: false,
             search: String::new(),
             marks: BTreeMap::new(),
             history: Vec::new(),

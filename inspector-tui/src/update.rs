@@ -83,6 +83,7 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
         Msg::Update(said) => take(model, ui, said),
         Msg::Tick(now) => {
             ui.now = now;
+            browse::sought(model, ui);
             if model.tick(now) {
                 rows::count_tree(model, ui);
                 rows::refresh(model, ui, Screen::Warnings);
@@ -299,3 +300,6 @@ fn send(model: &mut Model, ui: &Ui, request: Request, effects: &mut Vec<Effect>)
     effects.push(Effect::Send(command));
     id
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use crate::facts::{Action as Manage, Cause, Command, Request};
 use crate::keys::Action;
 use crate::model::Model;
 use crate::ring::Row as EventRow;
+use crate::search::{SearchState, Way};
 use crate::theme::Tone;
 use crate::ui::form::Form;
 use crate::ui::list::List;
@@ -205,7 +206,7 @@ fn back(model: &mut Model, ui: &mut Ui) {
     } else if ui.list().detail == Some(true) {
         ui.list_mut().detail = None;
     } else if !ui.search.is_empty() {
-        ui.search.clear();
+        lines::look_for(model, ui, "");
     } else if !ui.list().filter.is_empty() {
         lines::filter(model, ui, "");
     } else if ui.screen != Screen::Overview {
@@ -437,6 +438,10 @@ pub(super) fn search(model: &mut Model, ui: &mut Ui, forward: bool, here: bool) 
         ui.say("nothing is looked for: s starts a search", Tone::Warn);
         return;
     }
+    if ui.screen == Screen::Events {
+        seek(model, ui, forward, here);
+        return;
+    }
     let len = rows::len(model, ui, ui.screen);
     let at = ui.list().at;
     let found = {
@@ -457,15 +462,43 @@ pub(super) fn search(model: &mut Model, ui: &mut Ui, forward: bool, here: bool) 
     }
 }
 
+/// Has the events looked through, in slices: what is found comes with a later tick.
+fn seek(model: &mut Model, ui: &mut Ui, forward: bool, here: bool) {
+    let Some(row) = ui.event else {
+        ui.say("there is no event to look through", Tone::Warn);
+        return;
+    };
+    let has = here && model.ring().get(row).is_some_and(|row| model.search().has(&row));
+    if !has {
+        model
+            .search_mut()
+            .look(row, if forward { Way::Newer } else { Way::Older });
+        ui.seeking = true;
+    }
+    // What is found is not to be run away from.
+    ui.follow = false;
+}
+
+/// Goes to what the search has found meanwhile.
+pub(super) fn sought(model: &Model, ui: &mut Ui) {
+    if !ui.seeking {
+        return;
+    }
+    match model.search().state() {
+        SearchState::Looking => return,
+        SearchState::Found(row) if ui.screen == Screen::Events => go(model, ui, model.view().place(row)),
+        SearchState::Nowhere => ui.say(format!("no event that way has {:?}", ui.search), Tone::Warn),
+        SearchState::Found(_) | SearchState::Idle => {}
+    }
+    ui.seeking = false;
+}
+
 fn matches(model: &Model, ui: &Ui, at: usize) -> bool {
     let needle = ui.search.as_str();
     let has = |texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(needle));
     let index = || ui.list().rows.get(at).copied().unwrap_or(usize::MAX);
     match ui.screen {
-        Screen::Events => {
-            let row = model.view().row(at).and_then(|row| model.ring().get(row));
-            row.is_some_and(|row| rows::has(row, needle))
-        }
+        Screen::Events => false,
         Screen::Overview | Screen::Plugins => rows::plugins(model).get(index()).is_some_and(|plugin| {
             has(&[
                 &plugin.name,

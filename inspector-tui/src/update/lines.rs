@@ -33,13 +33,20 @@ pub(super) fn filter(model: &mut Model, ui: &mut Ui, text: &str) {
     }
 }
 
+/// Sets what is looked for.
+pub(super) fn look_for(model: &mut Model, ui: &mut Ui, text: &str) {
+    ui.search = text.to_lowercase();
+    ui.seeking = false;
+    model.search_mut().set(text);
+}
+
 /// What is typed takes effect at once.
 pub(super) fn typed(model: &mut Model, ui: &mut Ui) {
     let Mode::Line(line) = &ui.mode else { return };
     let text = line.input.value().to_owned();
     match line.what {
         LineFor::Filter => filter(model, ui, &text),
-        LineFor::Search => ui.search = text.to_lowercase(),
+        LineFor::Search => look_for(model, ui, &text),
         LineFor::Record | LineFor::Export => {}
     }
 }
@@ -52,7 +59,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
     match action {
         Action::Cancel => match line.what {
             LineFor::Filter => filter(model, ui, &line.before),
-            LineFor::Search => ui.search = line.before.to_lowercase(),
+            LineFor::Search => look_for(model, ui, &line.before),
             LineFor::Record | LineFor::Export => {}
         },
         Action::Accept => {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::facts::{Plugin, Request, Service, State};
 use crate::model::Model;
-use crate::ring::Row as EventRow;
 use crate::ui::storage::Row;
 use crate::ui::{Screen, Ui};
 use crate::view::layout;
@@ -250,25 +249,4 @@ pub fn wanted(model: &Model, ui: &Ui) -> Option<Request> {
     let end = (top + layout::height(ui)).min(ui.storage.rows.len());
     ui.storage
         .wanted(stored(ui), ui.storage.rows.get(top..end).unwrap_or(&[]))
-}
-
-/// True when the event in a row has the text in its topic, its source or its payload.
-pub fn has(row: EventRow<'_>, needle: &str) -> bool {
-    row.event().is_some_and(|event| {
-        has_text(event.topic.as_bytes(), needle)
-            || has_text(event.source.as_bytes(), needle)
-            || has_text(event.payload, needle)
-    })
-}
-
-/// True when a text has another one in it, the case of ASCII letters aside and that of others too where
-/// that is needed.
-fn has_text(text: &[u8], needle: &str) -> bool {
-    if needle.is_ascii() {
-        let needle = needle.as_bytes();
-        return text
-            .windows(needle.len().max(1))
-            .any(|window| window.eq_ignore_ascii_case(needle));
-    }
-    std::str::from_utf8(text).is_ok_and(|text| text.to_lowercase().contains(needle))
 }

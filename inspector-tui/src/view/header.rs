@@ -78,7 +78,10 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         ink.theme.key(),
     ) + 2;
     used += ink.tone(x + used, y, room.saturating_sub(used), &words, tone) + 2;
-    if !model.name().is_empty() && used + 4 < room && super::is_open(model) {
+    if !model.name().is_empty()
+        && usize::from(used) + columns(model.name()) <= usize::from(room)
+        && super::is_open(model)
+    {
         ink.text(
             x + used,
             y,

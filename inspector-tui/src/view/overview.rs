@@ -35,6 +35,8 @@ fn areas(ui: &Ui) -> [Rect; 6] {
         ];
     }
     let half = w / 2;
+    // A warning is a sentence, and latencies are numbers.
+    let newest = w * 11 / 20;
     let extra = h.saturating_sub(21);
     let third = (5 + extra * 2 / 5).min(h.saturating_sub(6 + 3));
     let first = (6 + extra / 5).min(h - third - 3);
@@ -44,8 +46,8 @@ fn areas(ui: &Ui) -> [Rect; 6] {
         rect(half, 0, w - half, first),
         rect(0, first, half, second),
         rect(half, first, w - half, second),
-        rect(0, first + second, half, third),
-        rect(half, first + second, w - half, third),
+        rect(0, first + second, newest, third),
+        rect(newest, first + second, w - newest, third),
     ]
 }
 
@@ -319,6 +321,17 @@ fn draw_capacities(model: &Model, ink: &mut Ink<'_>, area: Rect) {
     }
 }
 
+/// Bytes in at most five columns: `900`, `16K`, `1.5M`.
+fn compact(n: usize) -> String {
+    match n {
+        0..1024 => n.to_string(),
+        1024..10_240 => format!("{:.1}K", n as f64 / 1024.0).replace(".0", ""),
+        10_240..1_048_576 => format!("{}K", n / 1024),
+        1_048_576..10_485_760 => format!("{:.1}M", n as f64 / 1_048_576.0).replace(".0", ""),
+        _ => format!("{}M", n / 1_048_576),
+    }
+}
+
 /// One capacity: a bar with the high-water mark, and numbers. A log is full by design, and not near its end.
 fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, log: bool) {
     let glyphs = ink.theme.glyphs;
@@ -338,19 +351,13 @@ fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, lo
     ink.tone(row.x + 1, row.y, 9, name, Tone::Dim);
     let number = |n: usize| {
         if bytes {
-            format::bytes(n as u64).replace(".0 ", " ")
+            compact(n)
         } else {
             format::short(n as u64)
         }
     };
     let numbers = format!("{} / {}", number(usage.used), number(usage.capacity));
-    let numbers_room = if row.width >= 52 {
-        21
-    } else if bytes {
-        0
-    } else {
-        11
-    };
+    let numbers_room = 13;
     let percent = format!("{:3.0}%", part(usage.used) * 100.0);
     let bar = row.width.saturating_sub(10 + 5 + 1 + numbers_room + 1).min(60);
     let x = row.x + 10;

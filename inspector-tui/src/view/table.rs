@@ -9,6 +9,9 @@ use crate::theme::Tone;
 /// The columns before the first one: the cursor and the mark.
 pub const GUTTER: u16 = 2;
 
+/// From this share on a column grows as far as there is room.
+const FREE: u16 = 5;
+
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
@@ -55,33 +58,46 @@ pub struct Table {
 }
 
 impl Table {
-    /// Lays columns out in the inside of a pane.
+    /// Lays columns out in the inside of a pane. Those for which there is no room go, the least needed first.
     pub fn new(area: Rect, columns: &'static [Column]) -> Self {
-        let shown = |column: &&Column| area.width >= column.from;
         let gap = if area.width >= 100 { 2 } else { 1 };
-        let count = columns.iter().filter(shown).count() as u16;
-        let fixed: u16 = columns.iter().filter(shown).map(|column| column.width).sum();
-        let shares: u16 = columns.iter().filter(shown).map(|column| column.flex).sum();
-        let room = area.width.saturating_sub(GUTTER);
-        let spare = room.saturating_sub(fixed + gap * count.saturating_sub(1));
-        let mut x = area.x + GUTTER.min(area.width);
-        let mut given = 0;
-        let mut parts = 0;
+        // A column stays free before the frame.
+        let room = area.width.saturating_sub(GUTTER + 1);
+        let mut limit = area.width;
+        let shown = loop {
+            let shown: Vec<&Column> = columns.iter().filter(|column| column.from <= limit).collect();
+            let needed: u16 = shown.iter().map(|column| column.width + gap).sum();
+            let least = shown.iter().map(|column| column.from).max().unwrap_or(0);
+            if needed <= room + gap || least == 0 {
+                break shown;
+            }
+            limit = least - 1;
+        };
+        let fixed: u16 = shown.iter().map(|column| column.width + gap).sum();
+        let shares: u16 = shown.iter().map(|column| column.flex).sum();
+        let spare = (room + gap).saturating_sub(fixed);
+        let end = area.right().saturating_sub(1).max(area.x);
+        let mut x = (area.x + GUTTER).min(end);
+        let (mut given, mut parts) = (0, 0);
         let place = columns.iter().map(|column| {
-            if area.width < column.from {
+            if column.from > limit {
                 return None;
             }
             // What divides with a remainder goes to the last one.
             parts += column.flex;
-            let upto = if shares == 0 {
-                0
+            let upto = (u32::from(spare) * u32::from(parts))
+                .checked_div(u32::from(shares))
+                .unwrap_or(0) as u16;
+            // A name far from its numbers is hard to follow: what is a name grows so far and no further.
+            let share = if column.flex >= FREE {
+                upto - given
             } else {
-                (u32::from(spare) * u32::from(parts) / u32::from(shares)) as u16
+                (upto - given).min(column.width * 2)
             };
-            let width = (column.width + upto - given).min(area.right().saturating_sub(x));
+            let width = (column.width + share).min(end.saturating_sub(x));
             given = upto;
             let at = x;
-            x = (x + width + gap).min(area.right());
+            x = (x + width + gap).min(end);
             Some((at, width))
         });
         let places = place.collect();
