@@ -1,7 +1,9 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
 //!
-//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator.
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator;
+//! [`inspector`] measures the terminal inspector.
 
+pub mod inspector;
 pub mod mcu;
 
 /// The README's Rust code is compiled as a test.
