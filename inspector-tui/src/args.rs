@@ -19,8 +19,8 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
   core-inspector record night.ndjson --for 8h      without a terminal
   core-inspector replay night.ndjson               the same screens on the recording
 
-The exit status is 0 when it is done, 1 when the runtime answered with an error, 2 for wrong usage, 3 when \
-there is no runtime.";
+The exit status is 0 when it is done, 1 when it failed, 2 for wrong usage, 3 when there is no \
+runtime or it does not let the inspector in, and 128 with the signal's number added when a signal ended the screens.";
 
 /// See into a running runtime.
 #[derive(Debug, Parser)]

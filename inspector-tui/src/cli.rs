@@ -67,7 +67,7 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
         }) => {
             let live = live(of_command.or(target), &options)?;
             let counted = headless::record(live, &file, span)?;
-            writeln!(io::stderr().lock(), "{counted}, recorded to {}", file.display())?;
+            writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay { file, speed: _ }) if options.json => {

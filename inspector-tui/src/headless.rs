@@ -190,7 +190,7 @@ impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} events, {} lost on the bus, {} lost on the link",
+            "events: {}, lost on the bus: {}, lost on the link: {}",
             self.events, self.bus, self.link
         )
     }
@@ -215,6 +215,7 @@ pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted
         let mut counted = Counted::default();
         let mut absent = Some("the runtime said nothing yet".to_owned());
         let mut failed = None;
+        let mut said = String::new();
         loop {
             let update = tokio::select! {
                 update = io.updates.recv() => update,
@@ -231,12 +232,14 @@ pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted
                 }
                 Some(Update::Connection(Connection::Open { name, .. })) => {
                     absent = None;
+                    said.clear();
                     say(&format!("recording {name}"));
                 }
                 Some(Update::Connection(Connection::Down { reason, .. })) => {
                     // Once, and not with every attempt.
-                    if absent.as_ref() != Some(&reason) {
+                    if said != reason {
                         say(&reason);
+                        said.clone_from(&reason);
                     }
                     if let Some(absent) = absent.as_mut() {
                         *absent = reason;

@@ -19,6 +19,9 @@ use crate::target::Target;
 pub(super) type Reader = FromTokio<Box<dyn AsyncRead + Unpin>>;
 pub(super) type Writer = FromTokio<Box<dyn AsyncWrite + Unpin>>;
 
+/// Between attempts to connect.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
 /// How long a connection may take to be made: a host that is away answers nothing at all, and the next
 /// attempt should not be far.
 const CONNECT: Duration = Duration::from_millis(900);
@@ -52,20 +55,6 @@ impl Target {
                 Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
             }
         }
-    }
-
-    /// How long to wait between attempts to connect.
-    pub(super) fn pause(&self) -> Duration {
-        match self {
-            Target::Unix(_) => Duration::from_millis(250),
-            Target::Tcp { .. } | Target::Serial { .. } => Duration::from_millis(500),
-        }
-    }
-
-    /// True where a message may get lost without the stream ending: the other side may be a board that
-    /// was not up yet.
-    pub(super) fn forgets(&self) -> bool {
-        !matches!(self, Target::Unix(_))
     }
 
     /// Why nobody could be reached, and what to do.

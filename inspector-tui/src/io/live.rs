@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use super::dial::PAUSE;
 use super::port::Gone;
 use super::session::{self, Run};
 use super::{Port, Source};
@@ -49,7 +50,7 @@ async fn connect_again_and_again(live: &Live, mut port: Port) -> Gone {
     loop {
         match attempt(live, &mut port, &mut memory, &mut run).await {
             Ok(reason) => {
-                let retry_at = Instant::now() + live.target.pause();
+                let retry_at = Instant::now() + PAUSE;
                 let down = Connection::Down { reason, retry_at };
                 if port.send(Update::Connection(down)).await.is_err()
                     || port.wait(retry_at, UNSENT).await.is_err()

@@ -37,6 +37,9 @@ const PACE: Duration = Duration::from_millis(15);
 /// The same while somebody waits for an answer.
 const PACE_URGENT: Duration = Duration::from_millis(2);
 
+/// So many events at a time are well within what a socket holds.
+const MANY_A_NAP: usize = 400;
+
 /// How often a snapshot is asked for.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -55,7 +58,7 @@ const SILENCE: Duration = Duration::from_secs(6);
 /// Snapshots that are thrown away in a row because the line damaged a frame.
 const DAMAGED: u32 = 3;
 
-/// Messages that may get lost are sent again after this.
+/// A hello that is not answered is sent again after this.
 const AGAIN: Duration = Duration::from_millis(500);
 
 type Receiving<'b> = Client<'b, Reader, FromTokio<Empty>>;
@@ -144,7 +147,8 @@ pub(super) async fn open<'b>(live: &Live, memory: &'b mut Memory) -> Result<Open
     })
 }
 
-/// Says hello, more than once where that may get lost, and waits for the answer to the last one.
+/// Says hello, again and again until it is heard (behind any of the ways there may be a board that is not up
+/// yet), and waits for the answer to the last one.
 async fn greet(
     live: &Live,
     receiving: &mut Receiving<'_>,
@@ -156,7 +160,7 @@ async fn greet(
     // A runtime that takes no more clients says so and closes, perhaps before it hears this.
     let mut sent = sending.hello(NAME, nonce, &live.token).await;
     let mut again = tokio::time::interval_at((Instant::now() + AGAIN).into(), AGAIN);
-    let mut heard = !target.forgets();
+    let mut heard = false;
     loop {
         let received = tokio::select! {
             received = receiving.next() => received,
@@ -262,6 +266,8 @@ impl Opened<'_> {
             answers: Vec::new(),
             batch: Vec::new(),
             flushed: Instant::now(),
+            nap: PACE,
+            napped_at: 0,
             heard: Instant::now(),
             owed: 0,
             texts: Texts::default(),
@@ -329,6 +335,9 @@ struct Session<'s> {
     batch: Vec<Item>,
     /// When a batch was handed over last.
     flushed: Instant,
+    /// How long to sleep between looks at what came, and how many were there before the last sleep.
+    nap: Duration,
+    napped_at: usize,
     /// When the runtime was heard of last.
     heard: Instant,
     /// Events that were paid for by credit which is not given back yet.
@@ -403,8 +412,19 @@ impl Session<'_> {
         if left.is_zero() || self.batch.is_empty() || self.batch.len() >= BATCH || !self.answers.is_empty() {
             return false;
         }
+        // Long enough for some to come, and short enough that they do not fill the socket: then the
+        // runtime could send no more, and would have to drop.
+        let came = self.batch.len().saturating_sub(self.napped_at);
+        self.nap = if came > MANY_A_NAP {
+            (self.nap / 2).max(PACE_URGENT)
+        } else if came < MANY_A_NAP / 4 {
+            (self.nap * 2).min(PACE)
+        } else {
+            self.nap
+        };
+        self.napped_at = self.batch.len();
         // Not a timer of the reactor's: every event that arrives would wake that.
-        std::thread::sleep(left);
+        std::thread::sleep(left.min(self.nap));
         true
     }
 
@@ -428,6 +448,7 @@ impl Session<'_> {
             let items = std::mem::replace(&mut self.batch, room);
             self.port.send(Update::Items(items)).await?;
             self.flushed = Instant::now();
+            self.napped_at = 0;
         }
         for (id, answer, took) in std::mem::take(&mut self.answers) {
             self.port.send(Update::Answer { id, answer, took }).await?;
