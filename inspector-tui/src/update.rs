@@ -19,7 +19,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request};
 
-/// How often the time that an answer is waited for is written anew.
+/// How often a time that counts is written anew.
 const WAITING: Duration = Duration::from_millis(100);
 
 /// What happens.
@@ -108,10 +108,11 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
 }
 
 /// When something on the screen changes though nothing happens, sooner than [`Model::next_tick`]: a waiting
-/// dialog, a lit row, a notice that goes.
+/// dialog, a countdown, a lit row, a notice that goes.
 pub fn wake_at(model: &Model, ui: &Ui) -> Option<Instant> {
     let waiting = matches!(&ui.mode, Mode::Outcome(outcome) if outcome.answer.is_none());
     let waiting = waiting.then(|| ui.now + WAITING);
+    let down = matches!(model.connection(), Connection::Down { .. }).then(|| ui.now + WAITING);
     let notice = ui.notice.as_ref().map(|notice| notice.at + NOTICE);
     let lit = (ui.screen == Screen::State)
         .then(|| {
@@ -123,7 +124,7 @@ pub fn wake_at(model: &Model, ui: &Ui) -> Option<Instant> {
             until.filter(|until| *until > ui.now).min()
         })
         .flatten();
-    [waiting, notice, lit].into_iter().flatten().min()
+    [waiting, down, notice, lit].into_iter().flatten().min()
 }
 
 /// True when there is somebody to ask.
@@ -177,7 +178,10 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
                 ui.say("the runtime was started anew", Tone::Warn);
             }
         }
-        facts::Update::Connection(_) => {
+        facts::Update::Connection(said) => {
+            if let (Connection::Down { reason, .. }, true) = (said, is_open(model)) {
+                ui.say(format!("the target is gone: {reason}"), Tone::Bad);
+            }
             // Whatever was asked for does not come any more.
             ui.storage.asking = None;
             refresh = &[Screen::Storage];

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::ink::Ink;
 use super::table::{Column, Table, left, right};
-use super::{dialog, fact, facts, format, json, layout, plain, section};
+use super::{dialog, fact, facts, format, json, layout, paragraph, plain, section};
 use crate::chain::Step;
 use crate::facts::{Cause, LostAt};
 use crate::model::Model;
@@ -141,7 +141,7 @@ fn draw_event(
 /// A row that is a sign across the list.
 fn banner(ink: &mut Ink<'_>, area: Rect, y: u16, text: &str, tone: Tone) {
     let style = ink.theme.tone(tone);
-    let (x, width) = (area.x + 2.min(area.width), area.width.saturating_sub(2));
+    let (x, width) = (area.x + 2.min(area.width), area.width.saturating_sub(3));
     let rule = ink.theme.glyphs.rule.repeat(usize::from(width));
     ink.text(x, y, width, &rule, style);
     ink.text(x + 2.min(width), y, width.saturating_sub(2), text, style);
@@ -208,7 +208,7 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         } else {
             Tone::Name
         };
-        ink.tone(x + 2, y, room.saturating_sub(1), name, tone);
+        ink.tone(x + 2, y, room.saturating_sub(2), name, tone);
         let tone = if line.rate > 0.0 { Tone::Plain } else { Tone::Dim };
         let style = ink.theme.tone(tone);
         ink.right(inner.x, y, inner.width.saturating_sub(1), &rate, style);
@@ -401,11 +401,8 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
             });
         }
         _ if event.cause == Cause::None => {
-            lines.push(plain(
-                0,
-                "nothing the runtime knows of: a clock, an operator, the world",
-                Tone::Dim,
-            ));
+            let said = "nothing the runtime knows of: a clock, an operator, the world";
+            paragraph(&mut lines, said, Tone::Dim, width);
         }
         _ => lines.push(plain(0, glyphs.ellipsis, Tone::Dim)),
     }

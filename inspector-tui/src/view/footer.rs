@@ -153,7 +153,10 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
     let free = area.right().saturating_sub(x);
     // The reason is read to its end first: it says what to type.
     let said = fault.map_or(note, |(_, reason)| reason);
-    let mut said_room = (columns(said) as u16 + 2).min(free / 2);
+    let typed = (columns(text) as u16).saturating_add(2);
+    let mut said_room = (columns(said) as u16)
+        .saturating_add(3)
+        .min(free - typed.min(free / 2));
     if said.is_empty() {
         said_room = 0;
     }

@@ -167,16 +167,14 @@ impl<'a> Ink<'a> {
             if last > x && at > last && self.wide(last - 1, y) {
                 self.put(last - 1, y, " ", style);
             }
-            for free in at..last {
-                self.put(free, y, " ", style);
-            }
+            let sign = at.min(last);
             self.put(
-                last,
+                sign,
                 y,
                 self.theme.glyphs.ellipsis,
                 style.patch(self.theme.tone(Tone::Dim)),
             );
-            return right - x;
+            return sign + 1 - x;
         }
         at - x
     }

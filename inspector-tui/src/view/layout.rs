@@ -77,7 +77,7 @@ pub fn panes(ui: &Ui) -> Panes {
     let mut list = parts(ui).body;
     let mut tree = None;
     if ui.screen == Screen::Events && ui.tree.is_some() && list.width >= 40 {
-        let width = (list.width / 4).clamp(24, 40);
+        let width = (list.width / 5).clamp(24, 36);
         tree = Some(Rect { width, ..list });
         list.x += width;
         list.width -= width;
@@ -86,7 +86,9 @@ pub fn panes(ui: &Ui) -> Panes {
     let mut detail = None;
     // The value is the point of the storage: beside its keys wherever there is room.
     let beside = body.width >= if ui.screen == Screen::Storage { 56 } else { WIDE };
-    let shown = ui.list().detail.unwrap_or(beside);
+    // A warning says in its detail what to do.
+    let told = ui.screen == Screen::Warnings && body.height >= 16;
+    let shown = ui.list().detail.unwrap_or(beside || told);
     if shown && ui.screen != Screen::Overview {
         if beside {
             let share = if ui.screen == Screen::Storage { 55 } else { 40 };

@@ -240,19 +240,35 @@ pub fn fact(name: &str, value: impl Into<String>, tone: Tone) -> json::Line {
     }
 }
 
-/// The same with a text that goes on below where it is too long.
-pub fn facts(lines: &mut Vec<json::Line>, name: &str, value: &str, tone: Tone, width: u16) {
-    let room = usize::from(width).saturating_sub(NAMES).max(8);
+/// A text as lines of at most so many columns, broken between words.
+fn words(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut now = String::new();
-    let mut name = name;
-    for word in value.split_inclusive(' ') {
-        if ink::columns(&now) + ink::columns(word.trim_end()) > room && !now.is_empty() {
-            lines.push(fact(name, std::mem::take(&mut now), tone));
-            name = "";
+    for word in text.split_inclusive(' ') {
+        if ink::columns(&now) + ink::columns(word.trim_end()) > width && !now.is_empty() {
+            lines.push(std::mem::take(&mut now));
         }
         now.push_str(word);
     }
-    lines.push(fact(name, now, tone));
+    lines.push(now);
+    lines
+}
+
+/// A fact whose value goes on below where it is too long.
+pub fn facts(lines: &mut Vec<json::Line>, name: &str, value: &str, tone: Tone, width: u16) {
+    let room = usize::from(width).saturating_sub(NAMES).max(8);
+    for (nth, line) in words(value, room).into_iter().enumerate() {
+        lines.push(fact(if nth == 0 { name } else { "" }, line, tone));
+    }
+}
+
+/// A text over the whole width.
+pub fn paragraph(lines: &mut Vec<json::Line>, text: &str, tone: Tone, width: u16) {
+    lines.extend(
+        words(text, usize::from(width).max(8))
+            .into_iter()
+            .map(|line| plain(0, line, tone)),
+    );
 }
 
 /// The title of a part of a detail.

@@ -69,13 +69,9 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, _area: Rect) {
 }
 
 fn draw_runtime(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
-    let title = if model.name().is_empty() {
-        "Runtime"
-    } else {
-        model.name()
-    };
     let stale = super::stale(model, ui);
-    let inner = ink.pane(area, title, &stale, false);
+    let note = if stale.is_empty() { model.name() } else { &stale };
+    let inner = ink.pane(area, "Runtime", note, false);
     let glyphs = ui.theme.glyphs;
     let Some(snapshot) = model.snapshot() else {
         super::nothing(model, ui, ink, inner, "");
@@ -229,7 +225,7 @@ const PLUGINS: &[Column] = &[
     left("PLUGIN", 10, 1, 0),
     left("STATE", 10, 0, 0),
     right("EVENTS", 7, 36),
-    right("LAG", 5, 30),
+    right("LAG", 4, 30),
     right("WORST", 7, 44),
 ];
 
@@ -433,7 +429,7 @@ fn draw_warnings(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
 }
 
 const LATENCY: &[Column] = &[
-    left("CALL LATENCY", 10, 1, 0),
+    left("SERVICE", 10, 1, 0),
     right("CALLS", 6, 0),
     right("P50", 6, 44),
     right("P95", 6, 0),

@@ -2,7 +2,7 @@
 
 use super::ink::Ink;
 use super::table::{Column, Table, left, right};
-use super::{fact, facts, format, json, layout, section};
+use super::{fact, facts, format, json, layout, paragraph, section};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
@@ -12,7 +12,7 @@ use crate::warnings::{Level, Warning};
 const COLUMNS: &[Column] = &[
     left("LEVEL", 9, 0, 0),
     left("PLUGIN", 12, 1, 0),
-    left("WARNING", 16, 0, 56),
+    left("WARNING", 16, 0, 90),
     left("WHAT", 10, 6, 34),
     right("SINCE", 7, 48),
 ];
@@ -100,12 +100,6 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
         lines.push(fact("over", ago(over), Tone::Good));
     }
     section(&mut lines, "What to do");
-    let mut advice = Vec::new();
-    facts(&mut advice, "", warning.advice, Tone::Plain, width + 12);
-    // The advice takes the whole width: it has no name before it.
-    for line in &mut advice {
-        line.pieces.remove(0);
-    }
-    lines.extend(advice);
+    paragraph(&mut lines, warning.advice, Tone::Plain, width);
     (format!("{}: {}", warning.kind.name(), warning.plugin), lines)
 }
