@@ -1,7 +1,9 @@
 //! What happens and what comes of it: a pure function of the model, the screens' state and a message.
 
+mod ask;
 mod browse;
 mod dialogs;
+mod find;
 mod lines;
 mod mouse;
 pub mod rows;
@@ -83,7 +85,7 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
         Msg::Update(said) => take(model, ui, said),
         Msg::Tick(now) => {
             ui.now = now;
-            browse::sought(model, ui);
+            find::sought(model, ui);
             if model.tick(now) {
                 rows::count_tree(model, ui);
                 rows::refresh(model, ui, Screen::Warnings);
@@ -219,7 +221,7 @@ fn press(model: &mut Model, ui: &mut Ui, key: KeyEvent, effects: &mut Vec<Effect
     if let Mode::Letter(letter) = ui.mode {
         ui.mode = Mode::Browse;
         match key.code {
-            KeyCode::Char(c) => browse::letter(model, ui, letter, c),
+            KeyCode::Char(c) => find::letter(model, ui, letter, c),
             KeyCode::Esc => {}
             _ => ui.say("a letter was waited for", Tone::Warn),
         }

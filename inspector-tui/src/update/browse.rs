@@ -1,20 +1,15 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, is_open, lines, rows, text};
-use crate::facts::{Action as Manage, Cause, Command, Request};
+use super::{Effect, ask, find, is_open, lines, rows, text};
+use crate::facts::{Action as Manage, Command};
 use crate::keys::Action;
 use crate::model::Model;
-use crate::ring::Row as EventRow;
-use crate::search::{SearchState, Way};
 use crate::theme::Tone;
 use crate::ui::form::Form;
 use crate::ui::list::List;
-use crate::ui::storage::{Row, Value};
-use crate::ui::{Letter, LineFor, Mark, Mode, Palette, Screen, Ui};
+use crate::ui::storage::Row;
+use crate::ui::{Letter, LineFor, Mode, Palette, Screen, Ui};
 use crate::view::layout;
-
-/// The most rows that are searched for one key press.
-const SEARCHED: usize = 200_000;
 
 /// Does an action.
 pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut Vec<Effect>) {
@@ -40,7 +35,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Help => ui.mode = Mode::Help(0),
         Action::Palette => ui.mode = Mode::Palette(Palette::default()),
         Action::Back => back(model, ui),
-        Action::Publish => publish(model, ui),
+        Action::Publish => ask::publish(model, ui),
         Action::Record => match model.recording() {
             _ if ui.options.replay => ui.say("this is a recording already", Tone::Warn),
             Ok(Some(_)) => effects.push(Effect::Send(Command::Record(None))),
@@ -70,14 +65,14 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
             let filter = ui.list().filter.clone();
             lines::open(ui, LineFor::Filter, &filter, &filter);
         }
-        Action::FilterFrom => filter_from(model, ui),
+        Action::FilterFrom => find::filter_from(model, ui),
         Action::Search => {
             let before = ui.search.clone();
             lines::open(ui, LineFor::Search, "", &before);
             lines::typed(model, ui);
         }
-        Action::SearchNext => search(model, ui, true, false),
-        Action::SearchPrevious => search(model, ui, false, false),
+        Action::SearchNext => find::search(model, ui, true, false),
+        Action::SearchPrevious => find::search(model, ui, false, false),
         Action::Mark => ui.mode = Mode::Letter(Letter::Mark),
         Action::Jump => ui.mode = Mode::Letter(Letter::Jump),
         Action::Copy => match text::selected(model, ui) {
@@ -105,7 +100,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
             ui.tree_focus = ui.tree.is_some();
         }
         Action::Focus => ui.tree_focus = ui.tree.is_some() && !ui.tree_focus,
-        Action::Cause => cause(model, ui),
+        Action::Cause => find::cause(model, ui),
         Action::Sort => {
             let orders: &[&str] = if ui.screen == Screen::Plugins {
                 &rows::PLUGIN_SORTS
@@ -122,16 +117,16 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                 Tone::Good,
             );
         }
-        Action::Start => manage(model, ui, Manage::Start),
-        Action::Stop => manage(model, ui, Manage::Stop),
-        Action::Reload => manage(model, ui, Manage::Reload),
+        Action::Start => ask::manage(model, ui, Manage::Start),
+        Action::Stop => ask::manage(model, ui, Manage::Stop),
+        Action::Reload => ask::manage(model, ui, Manage::Reload),
         Action::Call => match rows::service(model, ui) {
             Some(service) => ui.mode = Mode::Form(Form::call(&service.name)),
             None => ui.say("there is no service selected", Tone::Warn),
         },
-        Action::Edit => edit(model, ui),
-        Action::Delete => delete(model, ui),
-        Action::New => new(ui),
+        Action::Edit => ask::edit(model, ui),
+        Action::Delete => ask::delete(model, ui),
+        Action::New => ask::new(ui),
         Action::Refresh => {
             if is_open(model) {
                 ui.storage.forget();
@@ -218,7 +213,7 @@ fn enter(model: &mut Model, ui: &mut Ui) {
     match ui.screen {
         Screen::Overview => {
             let name = rows::plugin(model, ui).map(|plugin| plugin.name.to_string());
-            find(model, ui, Screen::Plugins, name);
+            find::show_item(model, ui, Screen::Plugins, name);
         }
         Screen::Events if ui.tree_focus => {
             let line = ui.tree.as_ref().and_then(|tree| {
@@ -231,7 +226,7 @@ fn enter(model: &mut Model, ui: &mut Ui) {
                 Some(line) if line.children > 0 => {
                     ui.folded.insert(line.node);
                 }
-                Some(line) => add_filter(model, ui, &format!("topic:{}", quoted(&line.path))),
+                Some(line) => find::add_filter(model, ui, &format!("topic:{}", find::quoted(&line.path))),
                 None => {}
             }
         }
@@ -253,359 +248,4 @@ fn toggle_detail(ui: &mut Ui) {
     let list = ui.list_mut();
     list.detail = Some(!shown);
     list.scroll = 0;
-}
-
-/// Shows a screen with this item selected.
-fn find(model: &Model, ui: &mut Ui, screen: Screen, id: Option<String>) {
-    let Some(id) = id else { return };
-    ui.screen = screen;
-    ui.list_mut().filter.clear();
-    ui.list_mut().id = Some(id);
-    rows::refresh(model, ui, screen);
-}
-
-/// A text as a filter takes it: quoted where it has to be.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '>' | '/');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-    }
-}
-
-/// Adds a term to the filter, before the jq expression where there is one.
-fn add_filter(model: &mut Model, ui: &mut Ui, term: &str) {
-    let before = ui.list().filter.clone();
-    let (terms, jq) = match before.split_once(" | ") {
-        Some((terms, jq)) => (terms.trim(), format!(" | {jq}")),
-        None => (before.trim(), String::new()),
-    };
-    if terms.split_whitespace().any(|known| known == term) {
-        ui.say(format!("the filter has {term} already"), Tone::Warn);
-        return;
-    }
-    let text = if terms.is_empty() {
-        format!("{term}{jq}")
-    } else {
-        format!("{terms} {term}{jq}")
-    };
-    lines::filter(model, ui, &text);
-    ui.say(format!("filter: {text}"), Tone::Good);
-}
-
-/// The filter from the selection.
-fn filter_from(model: &mut Model, ui: &mut Ui) {
-    let owner = match ui.screen {
-        Screen::Events if ui.tree_focus => {
-            let line = ui.tree.as_ref().and_then(|tree| {
-                let open = |node| !ui.folded.contains(&node);
-                model.topics().lines(open, tree.at, 1).into_iter().next()
-            });
-            if let Some(line) = line {
-                let path = if line.children > 0 {
-                    format!("{}.>", line.path)
-                } else {
-                    line.path
-                };
-                add_filter(model, ui, &format!("topic:{}", quoted(&path)));
-            }
-            return;
-        }
-        Screen::Events => {
-            ui.mode = Mode::Letter(Letter::Filter);
-            return;
-        }
-        Screen::Overview | Screen::Plugins => rows::plugin(model, ui).map(|plugin| plugin.name.clone()),
-        Screen::Services => rows::service(model, ui).map(|service| service.owner.clone()),
-        Screen::State => rows::state(model, ui).map(|state| state.owner.clone()),
-        Screen::Storage => rows::stored(ui).and_then(Row::namespace).map(Into::into),
-        Screen::Warnings => rows::warning(model, ui).map(|warning| warning.plugin.clone()),
-    };
-    match owner.filter(|owner| !owner.is_empty()) {
-        Some(owner) => {
-            show(model, ui, Screen::Events);
-            lines::filter(model, ui, "");
-            add_filter(model, ui, &format!("src:{}", quoted(&owner)));
-        }
-        None => ui.say("there is nothing selected to filter by", Tone::Warn),
-    }
-}
-
-/// A letter that was waited for.
-pub(super) fn letter(model: &mut Model, ui: &mut Ui, letter: Letter, c: char) {
-    match letter {
-        Letter::Mark => {
-            let (screen, at) = (ui.screen, ui.list().at);
-            match rows::id(model, ui, screen, at) {
-                Some(id) => {
-                    ui.marks.insert(c, Mark { screen, id });
-                    ui.say(format!("mark {c} is set"), Tone::Good);
-                }
-                None => ui.say("there is nothing selected to mark", Tone::Warn),
-            }
-        }
-        Letter::Jump => jump(model, ui, c),
-        Letter::Filter => {
-            let Some(EventRow::Event(event)) = ui.event.and_then(|row| model.ring().get(row)) else {
-                ui.say("there is no event selected to filter by", Tone::Warn);
-                return;
-            };
-            let branch = match event.topic.rsplit_once('.') {
-                Some((branch, _)) => format!("{branch}.>"),
-                None => event.topic.to_owned(),
-            };
-            let term = match c {
-                't' => format!("topic:{}", quoted(event.topic)),
-                'b' => format!("topic:{}", quoted(&branch)),
-                's' => format!("src:{}", quoted(event.source)),
-                'T' => format!("!topic:{}", quoted(event.topic)),
-                'S' => format!("!src:{}", quoted(event.source)),
-                _ => {
-                    ui.say(format!("{c:?} is none of t, b, s, T and S"), Tone::Warn);
-                    return;
-                }
-            };
-            add_filter(model, ui, &term);
-        }
-    }
-}
-
-fn jump(model: &mut Model, ui: &mut Ui, c: char) {
-    let Some(mark) = ui.marks.get(&c).cloned() else {
-        ui.say(format!("there is no mark {c}"), Tone::Warn);
-        return;
-    };
-    if mark.screen != Screen::Events {
-        find(model, ui, mark.screen, Some(mark.id));
-        return;
-    }
-    let Some(row) = mark
-        .id
-        .parse()
-        .ok()
-        .filter(|row| model.ring().get(*row).is_some())
-    else {
-        ui.say(format!("the event of mark {c} is not kept any more"), Tone::Warn);
-        return;
-    };
-    show(model, ui, Screen::Events);
-    let at = model.view().place(row);
-    let hidden = model.view().row(at) != Some(row);
-    go(model, ui, at);
-    if hidden {
-        ui.say(
-            format!("the filter hides the event of mark {c}: this is the one after it"),
-            Tone::Warn,
-        );
-    }
-}
-
-/// Goes to the event that led to the selected one.
-fn cause(model: &mut Model, ui: &mut Ui) {
-    let Some(row) = ui.event else { return };
-    let Some(EventRow::Event(event)) = model.ring().get(row) else {
-        ui.say("no event is selected", Tone::Warn);
-        return;
-    };
-    let said = match event.cause {
-        Cause::None => Err("nothing the runtime knows of led to it".to_owned()),
-        Cause::Call(call) => Err(format!("the answering of call {call} led to it")),
-        Cause::Event(seq) => model
-            .ring()
-            .find(row, seq)
-            .ok_or_else(|| format!("event {seq} is not kept any more")),
-    };
-    match said {
-        Ok(found) => {
-            let at = model.view().place(found);
-            let hidden = model.view().row(at) != Some(found);
-            if hidden {
-                ui.say(
-                    "the filter hides the event that led to it: this is the one after it",
-                    Tone::Warn,
-                );
-            }
-            go(model, ui, at);
-        }
-        Err(why) => ui.say(why, Tone::Warn),
-    }
-}
-
-/// Goes to the next row that has what is looked for; `here` when the selected one counts too.
-pub(super) fn search(model: &mut Model, ui: &mut Ui, forward: bool, here: bool) {
-    if ui.search.is_empty() {
-        ui.say("nothing is looked for: s starts a search", Tone::Warn);
-        return;
-    }
-    if ui.screen == Screen::Events {
-        seek(model, ui, forward, here);
-        return;
-    }
-    let len = rows::len(model, ui, ui.screen);
-    let at = ui.list().at;
-    let found = {
-        let hit = |at: &usize| matches(model, ui, *at);
-        let from = if here { at } else { at + 1 };
-        if forward {
-            (from..len).take(SEARCHED).find(hit)
-        } else {
-            (0..at.min(len)).rev().take(SEARCHED).find(hit)
-        }
-    };
-    match found {
-        Some(found) => go(model, ui, found),
-        None => {
-            let way = if forward { "after" } else { "before" };
-            ui.say(format!("{:?} is not found {way} this row", ui.search), Tone::Warn);
-        }
-    }
-}
-
-/// Has the events looked through, in slices: what is found comes with a later tick.
-fn seek(model: &mut Model, ui: &mut Ui, forward: bool, here: bool) {
-    let Some(row) = ui.event else {
-        ui.say("there is no event to look through", Tone::Warn);
-        return;
-    };
-    let has = here && model.ring().get(row).is_some_and(|row| model.search().has(&row));
-    if !has {
-        model
-            .search_mut()
-            .look(row, if forward { Way::Newer } else { Way::Older });
-        ui.seeking = true;
-    }
-    // What is found is not to be run away from.
-    ui.follow = false;
-}
-
-/// Goes to what the search has found meanwhile.
-pub(super) fn sought(model: &Model, ui: &mut Ui) {
-    if !ui.seeking {
-        return;
-    }
-    match model.search().state() {
-        SearchState::Looking => return,
-        SearchState::Found(row) if ui.screen == Screen::Events => go(model, ui, model.view().place(row)),
-        SearchState::Nowhere => ui.say(format!("no event that way has {:?}", ui.search), Tone::Warn),
-        SearchState::Found(_) | SearchState::Idle => {}
-    }
-    ui.seeking = false;
-}
-
-fn matches(model: &Model, ui: &Ui, at: usize) -> bool {
-    let needle = ui.search.as_str();
-    let has = |texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(needle));
-    let index = || ui.list().rows.get(at).copied().unwrap_or(usize::MAX);
-    match ui.screen {
-        Screen::Events => false,
-        Screen::Overview | Screen::Plugins => rows::plugins(model).get(index()).is_some_and(|plugin| {
-            has(&[
-                &plugin.name,
-                plugin.state.as_str(),
-                &plugin.error.0,
-                &plugin.error.1,
-            ])
-        }),
-        Screen::Services => rows::services(model)
-            .get(index())
-            .is_some_and(|service| has(&[&service.name, &service.owner])),
-        Screen::State => rows::states(model)
-            .get(index())
-            .is_some_and(|state| has(&[&state.key, &state.owner, state.value.as_deref().unwrap_or("")])),
-        Screen::Storage => match ui.storage.rows.get(at) {
-            Some(Row::Namespace(name, _)) => has(&[name]),
-            Some(Row::Key(_, key)) => has(&[key]),
-            _ => false,
-        },
-        Screen::Warnings => model
-            .warnings()
-            .iter()
-            .nth(index())
-            .is_some_and(|warning| has(&[&warning.plugin, &warning.what])),
-    }
-}
-
-fn publish(model: &Model, ui: &mut Ui) {
-    let selected = if ui.screen == Screen::Events {
-        ui.event
-    } else {
-        None
-    };
-    let event = selected
-        .and_then(|row| model.ring().get(row))
-        .and_then(EventRow::event);
-    let topic = event.map_or("", |event| event.topic);
-    ui.mode = Mode::Form(Form::publish(topic));
-}
-
-fn manage(model: &Model, ui: &mut Ui, action: Manage) {
-    match rows::plugin(model, ui) {
-        Some(plugin) => {
-            let plugin = plugin.name.to_string();
-            ui.mode = Mode::Question(Request::Manage { action, plugin }, None);
-        }
-        None => ui.say("there is no plugin selected", Tone::Warn),
-    }
-}
-
-fn edit(model: &Model, ui: &mut Ui) {
-    if ui.screen == Screen::State {
-        match rows::state(model, ui) {
-            Some(state) => match &state.value {
-                Some(value) => {
-                    let left = model.ttl_left(state, ui.now).map(|left| left.as_millis() as u64);
-                    ui.mode = Mode::Form(Form::state(&state.key, value, state.version, left));
-                }
-                None => ui.say(
-                    "the value is too long for the link: it cannot be edited here",
-                    Tone::Warn,
-                ),
-            },
-            None => ui.say("there is no key selected", Tone::Warn),
-        }
-        return;
-    }
-    let Some(Row::Key(namespace, key)) = rows::stored(ui).cloned() else {
-        ui.say("there is no key selected", Tone::Warn);
-        return;
-    };
-    match ui.storage.values.get(&(namespace.clone(), key.clone())) {
-        Some(Value::Json(value)) => ui.mode = Mode::Form(Form::storage(&namespace, &key, value)),
-        Some(Value::Absent) => ui.mode = Mode::Form(Form::storage(&namespace, &key, "null")),
-        Some(Value::Failed(why)) => ui.say(format!("its value could not be read: {why}"), Tone::Bad),
-        None => ui.say("its value is not read yet", Tone::Warn),
-    }
-}
-
-fn delete(model: &Model, ui: &mut Ui) {
-    let request = if ui.screen == Screen::State {
-        rows::state(model, ui).map(|state| Request::StateDelete {
-            key: state.key.to_string(),
-            expected: Some(state.version),
-        })
-    } else {
-        match rows::stored(ui) {
-            Some(Row::Key(namespace, key)) => Some(Request::StorageDelete {
-                namespace: namespace.clone(),
-                key: key.clone(),
-            }),
-            _ => None,
-        }
-    };
-    match request {
-        Some(request) => ui.mode = Mode::Question(request, None),
-        None => ui.say("there is no key selected", Tone::Warn),
-    }
-}
-
-fn new(ui: &mut Ui) {
-    if ui.screen == Screen::State {
-        ui.mode = Mode::Form(Form::new_state());
-    } else {
-        match rows::stored(ui).and_then(Row::namespace).map(str::to_owned) {
-            Some(namespace) => ui.mode = Mode::Form(Form::new_storage(&namespace)),
-            None => ui.say("select a namespace first", Tone::Warn),
-        }
-    }
 }

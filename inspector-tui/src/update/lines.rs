@@ -1,6 +1,6 @@
 //! Lines that are typed: filter, search, file names, and the palette; and the help.
 
-use super::{Effect, browse, rows};
+use super::{Effect, browse, find, rows};
 use crate::facts::Command;
 use crate::keys::Action;
 use crate::model::Model;
@@ -73,7 +73,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                     let many = ui.history.len().saturating_sub(HISTORY);
                     ui.history.drain(..many);
                 }
-                LineFor::Search => browse::search(model, ui, true, true),
+                LineFor::Search => find::search(model, ui, true, true),
                 LineFor::Record if !text.trim().is_empty() => {
                     effects.push(Effect::Send(Command::Record(Some(text.trim().into()))));
                 }
