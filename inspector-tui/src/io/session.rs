@@ -385,7 +385,7 @@ impl Session<'_> {
                 command = self.port.command() => Woken::Asked(command),
                 () = tokio::time::sleep_until(wake_at.into()) => Woken::Idle,
             };
-            if self.gather_more() {
+            if matches!(woken, Woken::Idle) && self.gather_more() {
                 continue;
             }
             if let Err(over) = self.turn(woken).await {
@@ -717,5 +717,33 @@ fn lost_item(gap: Gap) -> Item {
         from: gap.from,
         count: gap.count,
         at: gap.at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_tells_whether_the_runtime_began_anew() {
+        let begun = Instant::now();
+        let clock = |heard: u64, now: f64, epoch: Option<u64>| Clock {
+            now: (now * 1e6) as u64,
+            heard: begun + Duration::from_secs(heard),
+            epoch,
+        };
+        let with_epoch = clock(0, 100.0, Some(7_000_000));
+        assert!(with_epoch.goes_on_as(&clock(60, 160.0, Some(7_000_000))));
+        // Started anew a minute later: its zero is another.
+        assert!(!with_epoch.goes_on_as(&clock(60, 161.0, Some(6_000_000))));
+        assert!(!with_epoch.goes_on_as(&clock(60, 5.0, Some(67_000_000))));
+        let board = clock(0, 100.0, None);
+        assert!(board.goes_on_as(&clock(60, 160.0, None)));
+        // An emulator that is too slow, and one that catches up.
+        assert!(board.goes_on_as(&clock(60, 146.0, None)));
+        assert!(board.goes_on_as(&clock(1, 102.5, None)));
+        // Reset: it goes back, or is behind where it must be by now.
+        assert!(!board.goes_on_as(&clock(60, 3.0, None)));
+        assert!(!board.goes_on_as(&clock(600, 110.0, None)));
     }
 }

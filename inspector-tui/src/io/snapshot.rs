@@ -122,7 +122,7 @@ impl Collecting {
 
     /// True when all of it is there.
     pub(super) fn is_done(&self) -> bool {
-        self.done.iter().all(|done| *done)
+        self.done.iter().all(|done| *done) && self.health.is_some() && self.metrics.is_some()
     }
 
     /// The snapshot, once all of it is there.
