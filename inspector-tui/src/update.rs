@@ -248,6 +248,10 @@ fn press(model: &mut Model, ui: &mut Ui, key: KeyEvent, effects: &mut Vec<Effect
         (None, Mode::Form(form)) => {
             form.refused = None;
             if let Some(field) = form.focused() {
+                if Chord::from(key).types() {
+                    field.begin_typing();
+                }
+                field.stands_in = false;
                 field.input.handle_event(&Event::Key(key));
             }
         }
@@ -286,6 +290,7 @@ fn paste(model: &mut Model, ui: &mut Ui, pasted: &str) {
         Mode::Form(form) => {
             form.refused = None;
             if let Some(field) = form.focused() {
+                field.begin_typing();
                 insert(&mut field.input);
             }
         }

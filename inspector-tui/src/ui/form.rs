@@ -40,6 +40,8 @@ pub struct Field {
     pub hint: &'static str,
     /// What is typed.
     pub input: Input,
+    /// True while it holds what it opened with only so as to hold something: what is typed takes its place.
+    pub stands_in: bool,
 }
 
 impl Field {
@@ -49,6 +51,14 @@ impl Field {
             kind,
             hint,
             input: Input::new(one_line(value)),
+            stands_in: value == "null",
+        }
+    }
+
+    /// Something is typed: what only stood in for it goes.
+    pub fn begin_typing(&mut self) {
+        if std::mem::take(&mut self.stands_in) {
+            self.input.reset();
         }
     }
 
@@ -188,7 +198,9 @@ impl Form {
                 format!("{ms}ms")
             }
         });
-        let value = Field::new("value", Kind::Json, "a JSON text", value);
+        let mut value = Field::new("value", Kind::Json, "a JSON text", value);
+        // What is there is there to be edited, be it null.
+        value.stands_in = false;
         let ttl = Field::new(
             "lives",
             Kind::Time,
@@ -204,12 +216,16 @@ impl Form {
         form.what = What::State(None);
         form.fields
             .insert(0, Field::new("key", Kind::Key, "such as lamp.state", ""));
+        if let Some(value) = form.fields.get_mut(1) {
+            value.stands_in = true;
+        }
         form
     }
 
     /// A form to store a value.
     pub fn storage(namespace: &str, key: &str, value: &str) -> Self {
-        let value = Field::new("value", Kind::Json, "a JSON text", value);
+        let mut value = Field::new("value", Kind::Json, "a JSON text", value);
+        value.stands_in = false;
         Form::new(What::Storage(namespace.into(), Some(key.into())), vec![value])
     }
 
@@ -219,6 +235,9 @@ impl Form {
         form.what = What::Storage(namespace.into(), None);
         form.fields
             .insert(0, Field::new("key", Kind::Key, "such as settings", ""));
+        if let Some(value) = form.fields.get_mut(1) {
+            value.stands_in = true;
+        }
         form
     }
 

@@ -147,7 +147,11 @@ fn nothing_is_sent_to_a_target_that_is_not_there() {
 fn a_call_from_a_form() {
     let mut bench = Bench::full(80, 24);
     bench.press("4 end c");
-    bench.enter("x");
+    bench.enter("nullx");
+    assert!(
+        matches!(&bench.ui.mode, Mode::Form(form) if form.fields[0].input.value() == "nullx"),
+        "what only stood in is gone"
+    );
     assert_eq!(bench.press("enter"), [], "nullx is no JSON");
     let Mode::Form(form) = &bench.ui.mode else {
         panic!("{:?}", bench.ui.mode)

@@ -199,7 +199,6 @@ fn dialogs() {
     let mut bench = Bench::full(100, 30);
     show(&mut bench, Screen::Services);
     bench.press("end c");
-    bench.press("backspace backspace backspace backspace");
     bench.enter("{\"level\": }");
     insta::assert_snapshot!("form_fault", text(&screen(&bench)));
     bench.press("backspace");

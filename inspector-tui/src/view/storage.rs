@@ -20,7 +20,14 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
     } else {
         super::stale(model, ui)
     };
-    let note = super::notes_of(ui, &live, &format!("{}{more} namespaces", spaces.names.len()));
+    let note = super::notes_of(
+        ui,
+        &live,
+        &match spaces.names.len() {
+            1 if spaces.whole => "1 namespace".to_owned(),
+            count => format!("{count}{more} namespaces"),
+        },
+    );
     let inner = ink.pane(pane, "Storage", &note, true);
     let area = layout::rows(pane);
     if area.y > inner.y {
