@@ -282,6 +282,10 @@ impl Host {
                 settings: settings.to_owned(),
             })?;
             installed.set_settings(json);
+            installed.set_placement(match wanted.placement {
+                Placement::Shared => "shared",
+                Placement::Thread => "own thread",
+            });
             let job = Job {
                 plugin: *plugin,
                 installed,

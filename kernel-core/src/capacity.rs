@@ -39,6 +39,9 @@ pub struct Capacities {
     pub taps: usize,
     /// Bytes kept of each plugin's last error.
     pub error_bytes: usize,
+    /// Buckets of each service's latency histogram, the first one for less than
+    /// 16 µs, each of the others for four times more than the one before; 0 for no histogram.
+    pub latency_buckets: usize,
 }
 
 impl Capacities {
@@ -58,6 +61,7 @@ impl Capacities {
         waits: 4,
         taps: 1,
         error_bytes: 32,
+        latency_buckets: 0,
     };
 
     /// For a chip with tens of KiB.
@@ -76,6 +80,7 @@ impl Capacities {
         waits: 8,
         taps: 2,
         error_bytes: 48,
+        latency_buckets: 0,
     };
 
     /// For a desktop, a server or a Raspberry Pi.
@@ -94,6 +99,7 @@ impl Capacities {
         waits: 256,
         taps: 64,
         error_bytes: 184,
+        latency_buckets: 8,
     };
 
     /// Links for a table of `slots`: one for each, and its hash buckets.
@@ -111,6 +117,14 @@ impl Capacities {
             1..1024 => records.next_power_of_two(),
             _ => 1024,
         }
+    }
+
+    /// Bytes of all services' histograms.
+    #[doc(hidden)]
+    pub const fn latency_bytes(&self) -> usize {
+        self.services
+            .saturating_mul(self.latency_buckets)
+            .saturating_mul(4)
     }
 
     /// Blocks of state values.

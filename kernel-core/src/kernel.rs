@@ -12,7 +12,7 @@ use crate::id::PluginId;
 use crate::lifecycle::{PluginSlot, Plugins};
 use crate::log::MAX_PLUGINS;
 use crate::pool::Pool;
-use crate::registry::ServiceSlot;
+use crate::registry::{Histograms, ServiceSlot};
 use crate::state::{Entries, EntrySlot};
 use crate::table::{Link, Table};
 use crate::text::Names;
@@ -134,6 +134,7 @@ pub struct Core {
     pub(crate) plugins: Plugins,
     pub(crate) bus: Bus,
     pub(crate) services: Table<ServiceSlot>,
+    pub(crate) latency: Histograms,
     pub(crate) calls: Calls,
     pub(crate) state: Entries,
     pub(crate) timers: Timers,
@@ -161,6 +162,7 @@ impl Core {
                 parts.taps,
             ),
             services: Table::new(parts.services, parts.service_links),
+            latency: Histograms::new(parts.latency, parts.latency_buckets),
             calls: Calls::new(parts.calls, parts.call_bytes, parts.call_size),
             state: Entries::new(
                 Table::new(parts.entries, parts.entry_links),
@@ -237,6 +239,8 @@ pub struct Parts {
     pub calls: &'static mut [CallSlot],
     pub call_bytes: &'static mut [u8],
     pub call_size: usize,
+    pub latency: &'static mut [u8],
+    pub latency_buckets: usize,
     pub entries: &'static mut [EntrySlot],
     pub entry_links: &'static mut [Head],
     pub state_bytes: &'static mut [u8],
@@ -267,6 +271,8 @@ impl Parts {
             calls: memory.slots(c.calls),
             call_bytes: memory.bytes(c.calls.saturating_mul(c.call_bytes)),
             call_size: c.call_bytes,
+            latency: memory.bytes(c.latency_bytes()),
+            latency_buckets: c.latency_buckets,
             entries: memory.slots(c.state_entries),
             entry_links: memory.slots(Capacities::links(c.state_entries)),
             state_bytes: memory.bytes(c.state_bytes),

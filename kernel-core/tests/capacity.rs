@@ -257,6 +257,7 @@ const NOTHING: Capacities = Capacities {
     waits: 0,
     taps: 0,
     error_bytes: 0,
+    latency_buckets: 0,
 };
 
 kernel_core::kernel! {

@@ -150,7 +150,11 @@ fn a_watch_sends_what_there_is_credit_for_and_counts_what_it_missed() {
                         client.send(&ToRuntime::Credit(5)).await.unwrap();
                     }
                 }
-                ToClient::Lost { from, count } => {
+                ToClient::Lost {
+                    from,
+                    count,
+                    at: LostAt::Bus,
+                } => {
                     assert_eq!(from, next);
                     next += count;
                     lost += count;
@@ -374,5 +378,89 @@ fn a_name_longer_than_any_plugins_is_nobodys() {
             },
             Reply::PluginState(PluginState::Unloaded)
         );
+    });
+}
+
+#[test]
+fn a_service_tells_how_long_its_calls_took() {
+    let capacities = Capacities {
+        latency_buckets: 4,
+        ..Capacities::DEFAULT
+    };
+    let (runtime, mut tasks) = start(&capacities);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let call = |service, timeout_ms| Request::Call {
+            service,
+            args: Raw(b"1"),
+            timeout_ms,
+            parent: None,
+        };
+        for _ in 0..3 {
+            ask!(client, call("echo.back", 500), Reply::Json(_));
+        }
+        ask!(
+            client,
+            call("echo.never", 1),
+            Reply::Failed(Failure { code: "timeout", .. })
+        );
+        client.request(9, Request::Services).await.unwrap();
+        loop {
+            match client.next().await.unwrap() {
+                ToClient::Reply {
+                    id: 9,
+                    what: Reply::End,
+                } => break,
+                ToClient::Reply {
+                    id: 9,
+                    what: Reply::Service(service),
+                } => {
+                    let latency: Vec<u32> = service.latency().collect();
+                    let expected = match service.name {
+                        "echo.back" => [3, 0, 0, 0],
+                        "echo.fail" => [0; 4],
+                        _ => [0, 0, 0, 1],
+                    };
+                    assert_eq!(latency, expected, "{}", service.name);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_record_larger_than_a_message_is_lost_on_the_link() {
+    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 256);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let first =
+            ask!(client, Request::Watch { filter: ">", since: None, credit: 9 }, Reply::Count(seq) => seq);
+        let publish = |bytes: usize| {
+            let text = format!("\"{}\"", "x".repeat(bytes));
+            runtime
+                .bus()
+                .try_publish("big", kernel_core::Json::parse(&text).unwrap())
+                .unwrap();
+        };
+        // Larger than the session's buffer, larger than a message, and one that fits.
+        publish(280);
+        publish(246);
+        publish(9);
+        for seq in [first, first + 1] {
+            match client.next().await.unwrap() {
+                ToClient::Lost {
+                    from,
+                    count: 1,
+                    at: LostAt::Link,
+                } => assert_eq!(from, seq),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(matches!(client.next().await.unwrap(), ToClient::Event(event) if event.seq == first + 2));
     });
 }

@@ -1,9 +1,10 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
 //!
-//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator. [`bench`]
-//! measures the host beside others.
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`bench`]
+//! measures the host beside others, and [`inspector`] the terminal inspector.
 
 pub mod bench;
+pub mod inspector;
 pub mod mcu;
 
 /// The README's Rust code is compiled as a test.

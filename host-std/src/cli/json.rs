@@ -36,8 +36,8 @@ pub(crate) struct Plugin {
     pub(crate) state: &'static str,
     /// The hook it is in, or `idle`.
     pub(crate) hook: String,
-    /// True for one on the other side of a link.
-    pub(crate) remote: bool,
+    /// Where it runs: `shared`, `own thread`, `remote`, or what a board says.
+    pub(crate) placement: String,
     /// The installed plugins it depends on.
     pub(crate) dependencies: Vec<String>,
     /// Its last error.
@@ -57,6 +57,8 @@ pub(crate) struct Service {
     pub(crate) errors: u64,
     pub(crate) busy_micros: u64,
     pub(crate) worst_micros: u32,
+    /// How many calls took how long: element `i` counts those of less than `4^(i+2)` µs.
+    pub(crate) latency: Vec<u32>,
 }
 
 impl From<link::Service<'_>> for Service {
@@ -71,6 +73,7 @@ impl From<link::Service<'_>> for Service {
             errors: service.errors,
             busy_micros: service.busy_micros,
             worst_micros: service.worst_micros,
+            latency: service.latency().collect(),
         }
     }
 }
@@ -229,6 +232,8 @@ pub(crate) struct Lost {
     pub(crate) lost: u64,
     /// The sequence number of the first.
     pub(crate) from: u64,
+    /// `bus`: its log had moved on; `link`: larger than a message of the link.
+    pub(crate) at: &'static str,
 }
 
 /// `publish`.

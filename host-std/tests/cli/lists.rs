@@ -32,7 +32,7 @@ fn lists_have_headings_and_stable_shapes() {
             "error",
             "hook",
             "name",
-            "remote",
+            "placement",
             "state",
             "version"
         ]
@@ -69,6 +69,7 @@ fn lists_have_headings_and_stable_shapes() {
             "deprecated",
             "description",
             "errors",
+            "latency",
             "name",
             "plugin",
             "version",

@@ -152,6 +152,9 @@ pub struct PluginSlot {
     /// The life it was installed with: identities from it on are this plugin's.
     first_life: u16,
     pub(crate) settings: Option<Json<'static>>,
+    /// Where it runs, for people.
+    #[cfg(feature = "link")]
+    pub(crate) placement: Option<&'static str>,
     /// It handles one message at a time, so that a call it waits for holds up its mailbox.
     pub(crate) serial: bool,
     pub(crate) state: PluginState,
@@ -187,6 +190,8 @@ impl Empty for PluginSlot {
         life: 0,
         first_life: 0,
         settings: None,
+        #[cfg(feature = "link")]
+        placement: None,
         serial: false,
         state: PluginState::Unloaded,
         goal: PluginState::Unloaded,

@@ -74,7 +74,7 @@ impl Session<'_> {
         let refusal = if version != VERSION {
             Some(Failure {
                 code: "version",
-                message: "this runtime speaks version 1 of the link",
+                message: "this runtime speaks version 2 of the link",
             })
         } else if !self
             .identity
@@ -460,7 +460,7 @@ fn plugin<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Result
         description: info.description,
         author: info.author,
         dependencies,
-        remote: info.remote,
+        placement: info.placement,
         state: info.state,
         hook: info.hook,
         error: Failure {
@@ -484,6 +484,7 @@ fn service<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Resul
             errors: info.errors as u64,
             busy_micros: info.busy_micros,
             worst_micros: info.worst_micros,
+            latency: Raw(core.latency.row(at)),
         })
     }))
 }

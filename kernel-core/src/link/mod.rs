@@ -41,7 +41,8 @@ mod watch;
 pub use client::{Client, ClientError};
 pub use frame::FrameError;
 pub use protocol::{
-    Action, Call, Event, Failure, Plugin, Reply, Request, Service, State, Step, ToClient, ToRuntime, VERSION,
+    Action, Call, Event, Failure, LostAt, Plugin, Reply, Request, Service, State, Step, ToClient, ToRuntime,
+    VERSION,
 };
 pub use raw::Raw;
 pub use server::{End, Identity, refuse, serve};

@@ -9,7 +9,7 @@ use crate::plugin::{PluginCounters, PluginState};
 use crate::runtime::{Health, Metrics};
 
 /// The version of the protocol; both sides must have the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// From the client to the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -280,13 +280,14 @@ pub enum ToClient<'a> {
     },
     /// An event that matches the watch.
     Event(Event<'a>),
-    /// Records that were gone before they could be sent: this many, from this one on, whether they
-    /// would have matched or not.
+    /// Records that are missing: this many, from this one on, whether they would have matched or not.
     Lost {
         /// The first one missing.
         from: u64,
         /// How many are missing.
         count: u64,
+        /// Where they were lost.
+        at: LostAt,
     },
     /// A remote plugin is to take a step, and to say [`ToRuntime::StepDone`].
     Step(Step),
@@ -306,6 +307,15 @@ pub enum ToClient<'a> {
         /// The arguments.
         args: Raw<'a>,
     },
+}
+
+/// Where records were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LostAt {
+    /// On the bus: its log had moved on before they could be sent.
+    Bus,
+    /// On the link: they are larger than one of its messages.
+    Link,
 }
 
 /// A step in a remote plugin's life.
@@ -399,8 +409,8 @@ pub struct Plugin<'a> {
     pub author: &'a str,
     /// The installed plugins it depends on.
     pub dependencies: PluginSet,
-    /// True for one on the other side of a link.
-    pub remote: bool,
+    /// Where it runs: what its platform says, `remote` for one on the other side of a link.
+    pub placement: &'a str,
     /// Where it is in its life.
     pub state: PluginState,
     /// The hook it is in, or `idle`.
@@ -432,6 +442,17 @@ pub struct Service<'a> {
     pub busy_micros: u64,
     /// Microseconds of the slowest one.
     pub worst_micros: u32,
+    /// How many calls took how long, four bytes each, little-endian: bucket `i` counts those of less than
+    /// `4^(i+2)` µs, the last one all others. As many as the capacity `latency_buckets`.
+    pub latency: Raw<'a>,
+}
+
+impl Service<'_> {
+    /// The buckets of [`Service::latency`] as numbers.
+    pub fn latency(&self) -> impl Iterator<Item = u32> {
+        let (buckets, _) = self.latency.0.as_chunks::<4>();
+        buckets.iter().map(|bucket| u32::from_le_bytes(*bucket))
+    }
 }
 
 /// A call in flight as it travels.

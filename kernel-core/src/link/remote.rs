@@ -2,7 +2,7 @@
 
 use core::task::Context;
 
-use super::protocol::{Event, Step as WireStep, ToClient};
+use super::protocol::{Event, LostAt, Step as WireStep, ToClient};
 use super::raw::Raw;
 use super::session::Session;
 use crate::id::PluginId;
@@ -178,7 +178,11 @@ impl Session<'_> {
                     event,
                     lost: lost as u64,
                 }) {
-                    self.send(&ToClient::Lost { from: seq, count: 1 });
+                    self.send(&ToClient::Lost {
+                        from: seq,
+                        count: 1,
+                        at: LostAt::Link,
+                    });
                 }
             }
             Step::Call { id, service, len, .. } => {

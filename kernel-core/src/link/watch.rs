@@ -4,7 +4,7 @@ use core::task::{Context, Poll};
 
 use heapless::String;
 
-use super::protocol::{Event, ToClient};
+use super::protocol::{Event, LostAt, ToClient};
 use super::raw::Raw;
 use super::session::Session;
 use crate::bus::{Record, Tap, Tapped};
@@ -62,14 +62,23 @@ impl Session<'_> {
                         self.send(&ToClient::Lost {
                             from: record.seq,
                             count: 1,
+                            at: LostAt::Link,
                         });
                     }
                 }
                 Tapped::Lost { from, count } => {
-                    self.send(&ToClient::Lost { from, count });
+                    self.send(&ToClient::Lost {
+                        from,
+                        count,
+                        at: LostAt::Bus,
+                    });
                 }
                 Tapped::TooLarge { seq, .. } => {
-                    self.send(&ToClient::Lost { from: seq, count: 1 });
+                    self.send(&ToClient::Lost {
+                        from: seq,
+                        count: 1,
+                        at: LostAt::Link,
+                    });
                 }
             }
         }

@@ -40,6 +40,17 @@ impl Installed {
             }
         });
     }
+
+    /// Says where the plugin runs, for whoever looks in over the link: `own thread`, or whatever tells
+    /// people of this platform what it may hold up.
+    #[cfg(feature = "link")]
+    pub fn set_placement(&self, placement: &'static str) {
+        self.kernel.with(|core| {
+            if let Some(slot) = core.plugins.at_mut(self.index) {
+                slot.placement = Some(placement);
+            }
+        });
+    }
 }
 
 /// How a plugin's life ended.

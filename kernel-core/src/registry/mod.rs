@@ -3,11 +3,13 @@
 mod api;
 mod call;
 mod errors;
+mod latency;
 
 pub use api::{ServiceInfo, ServiceRegistry};
 pub(crate) use call::Calling;
 pub use call::PendingCall;
 pub use errors::{CallError, RegisterError};
+pub(crate) use latency::Histograms;
 
 use crate::calls::{Fault, Outcome, What};
 use crate::copy::equal;
@@ -148,7 +150,10 @@ impl Core {
         });
         let refused = match kept {
             Ok(()) => match self.services.insert(slot) {
-                Ok(_) => return Ok(()),
+                Ok(index) => {
+                    self.latency.clear(index);
+                    return Ok(());
+                }
                 Err(slot) => (
                     slot,
                     RegisterError::Full {
@@ -231,6 +236,7 @@ impl Core {
             slot.errors = slot.errors.wrapping_add(failed as usize);
             slot.busy_micros = slot.busy_micros.wrapping_add(took);
             slot.worst_micros = slot.worst_micros.max(took.min(u32::MAX as u64) as u32);
+            self.latency.count(index, took);
         }
     }
 

@@ -405,4 +405,5 @@ pub const ROOMY: Capacities = Capacities {
     waits: 8,
     taps: 2,
     error_bytes: 184,
+    latency_buckets: 8,
 };

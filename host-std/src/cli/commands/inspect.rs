@@ -14,16 +14,17 @@ use crate::cli::time::span;
 
 pub(crate) const PLUGINS_HELP: &str = "\
 JSON: an array, in the order of installation, of
-  {name, version, description, author, state, hook, remote, dependencies: [name],
+  {name, version, description, author, state, hook, placement, dependencies: [name],
    error: {code, message} or null,
    counters: {events, dropped, lag, lag_high_water, calls_in, calls_out, errors, slow, handled,
               busy_micros, worst_micros, restarts}}
-`state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `error` is \
-its last one.";
+`state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
+shared, own thread, remote, or what a board says; `error` is its last one.";
 
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of
-  {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros}";
+  {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
+`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.";
 
 pub(crate) const HEALTH_HELP: &str = "\
 It is well when it runs, has storage, and no plugin has failed.
@@ -69,7 +70,7 @@ fn convert(plugin: Plugin<'_>) -> json::Plugin {
         author: plugin.author.to_owned(),
         state: plugin.state.as_str(),
         hook: plugin.hook.to_owned(),
-        remote: plugin.remote,
+        placement: plugin.placement.to_owned(),
         dependencies: Vec::new(),
         error: failed.then(|| json::Error {
             code: plugin.error.code.to_owned(),

@@ -1,7 +1,7 @@
 //! `watch`.
 
 use clap::Args;
-use kernel_core::link::{Request, ToClient, ToRuntime};
+use kernel_core::link::{LostAt, Request, ToClient, ToRuntime};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count};
@@ -16,9 +16,9 @@ Each event is a line:
 `micros` is the same moment on the runtime's own clock. `source` is a plugin, `kernel` or `operator`. \
 `cause` is null, {\"event\": seq} or {\"call\": number}. `receivers` is how many plugins get it.
 
-Events that were gone before they could be printed, because this program was too slow or they are no \
-longer kept, are told in their place, whether they would have matched or not:
-  {lost, from}
+Events that are missing, because this program was too slow or they are no longer kept, are told in their place, whether they would have matched or not:
+  {lost, from, at}
+with `at` being bus, or link for one that is too large for this link's messages.
 
 Examples:
   core-runtime watch 'device.>'
@@ -90,8 +90,16 @@ async fn next(session: &mut Session<'_>, out: &mut Out) -> Result<bool, Failure>
                 let line = json::Event::new(event, epoch).and_then(|event| out.document(&event));
                 Some(line.map(|()| true))
             }
-            ToClient::Lost { from, count } => {
-                let line = out.document(&json::Lost { lost: count, from });
+            ToClient::Lost { from, count, at } => {
+                let at = match at {
+                    LostAt::Bus => "bus",
+                    LostAt::Link => "link",
+                };
+                let line = out.document(&json::Lost {
+                    lost: count,
+                    from,
+                    at,
+                });
                 Some(line.map(|()| false))
             }
             _ => None,

@@ -38,8 +38,9 @@ pub struct PluginInfo<'b> {
     pub author: &'b str,
     /// What it depends on; empty for a remote plugin.
     pub dependencies: &'static [&'static str],
-    /// True for a plugin on the other side of a link.
-    pub remote: bool,
+    /// Where it runs, as [`Installed::set_placement`](super::Installed::set_placement) said; `remote` for one on
+    /// the other side of a link. Empty without the feature `link`.
+    pub placement: &'static str,
     /// Where it is in its life.
     pub state: PluginState,
     /// The hook it is in, such as `on_event`, or `idle`.
@@ -181,7 +182,7 @@ impl PluginManager {
                         error_code: out.text(info.error_code),
                         error: out.text(info.error),
                         dependencies: info.dependencies,
-                        remote: info.remote,
+                        placement: info.placement,
                         state: info.state,
                         hook: info.hook,
                         counters: info.counters,
@@ -251,12 +252,23 @@ impl Core {
     pub(crate) fn plugin_info(&self, index: usize) -> Option<PluginInfo<'_>> {
         let slot = self.plugins.at(index)?;
         let metadata = slot.metadata();
-        let (version, description, remote) = match &slot.meta {
+        let (version, description, placement) = match &slot.meta {
             #[cfg(feature = "link")]
             Meta::Remote {
                 version, description, ..
-            } => (version.as_str(&self.names), description.as_str(&self.names), true),
-            _ => (metadata.version, metadata.description, false),
+            } => (
+                version.as_str(&self.names),
+                description.as_str(&self.names),
+                "remote",
+            ),
+            #[cfg(feature = "link")]
+            _ => (
+                metadata.version,
+                metadata.description,
+                slot.placement.unwrap_or(""),
+            ),
+            #[cfg(not(feature = "link"))]
+            _ => (metadata.version, metadata.description, ""),
         };
         let (error_code, error) = self.plugins.error(index);
         Some(PluginInfo {
@@ -266,7 +278,7 @@ impl Core {
             description,
             author: metadata.author,
             dependencies: metadata.dependencies,
-            remote,
+            placement,
             state: slot.state,
             hook: slot.hook.name(),
             error_code,

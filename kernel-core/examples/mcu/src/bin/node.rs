@@ -9,7 +9,7 @@ use embassy_futures::yield_now;
 use embassy_time::{Instant, Timer};
 use kernel_core::link::{self, Identity};
 use kernel_core::storage::MemoryStorage;
-use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive};
+use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, PluginManager, PluginMetadata, drive};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
 use mcu::uart::{Reader, Writer};
 use mcu::{board, check, executor, expect, time, uart};
@@ -24,6 +24,7 @@ kernel_core::kernel! {
         call_bytes: VALUE,
         log_bytes: 4096,
         names: 16,
+        latency_buckets: 8,
         ..Capacities::DEFAULT
     };
 }
@@ -84,15 +85,22 @@ async fn start(runtime: CoreRuntime) {
     expect!("all plugins start", failed.is_empty());
 }
 
+/// Installs a plugin that has a task of its own, and says so to whoever looks in.
+fn placed(plugins: PluginManager, metadata: &'static PluginMetadata) -> Option<Installed> {
+    let installed = plugins.install(metadata).ok()?;
+    installed.set_placement("own task");
+    Some(installed)
+}
+
 fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
     let (plugins, kernel) = (runtime.plugins(), runtime.kernel());
     spawner.spawn(run_timers(kernel).ok()?);
     spawner.spawn(run_storage(kernel).ok()?);
     spawner.spawn(run_link(kernel, line.0, line.1).ok()?);
-    spawner.spawn(run_example(plugins.install(&example::Example::METADATA).ok()?).ok()?);
-    spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
-    spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
-    spawner.spawn(run_faulty(plugins.install(&Faulty::METADATA).ok()?).ok()?);
+    spawner.spawn(run_example(placed(plugins, &example::Example::METADATA)?).ok()?);
+    spawner.spawn(run_sensor(placed(plugins, &Sensor::METADATA)?).ok()?);
+    spawner.spawn(run_thermostat(placed(plugins, &Thermostat::METADATA)?).ok()?);
+    spawner.spawn(run_faulty(placed(plugins, &Faulty::METADATA)?).ok()?);
     spawner.spawn(start(runtime).ok()?);
     Some(())
 }
