@@ -267,7 +267,7 @@ impl Opened<'_> {
             batch: Vec::new(),
             flushed: Instant::now(),
             nap: PACE,
-            napped_at: 0,
+            napped_at: None,
             heard: Instant::now(),
             owed: 0,
             texts: Texts::default(),
@@ -337,7 +337,7 @@ struct Session<'s> {
     flushed: Instant,
     /// How long to sleep between looks at what came, and how many were there before the last sleep.
     nap: Duration,
-    napped_at: usize,
+    napped_at: Option<usize>,
     /// When the runtime was heard of last.
     heard: Instant,
     /// Events that were paid for by credit which is not given back yet.
@@ -412,20 +412,25 @@ impl Session<'_> {
         if left.is_zero() || self.batch.is_empty() || self.batch.len() >= BATCH || !self.answers.is_empty() {
             return false;
         }
-        // Long enough for some to come, and short enough that they do not fill the socket: then the
-        // runtime could send no more, and would have to drop.
-        let came = self.batch.len().saturating_sub(self.napped_at);
-        self.nap = if came > MANY_A_NAP {
-            (self.nap / 2).max(PACE_URGENT)
-        } else if came < MANY_A_NAP / 4 {
-            (self.nap * 2).min(PACE)
-        } else {
-            self.nap
-        };
-        self.napped_at = self.batch.len();
+        self.adapt_nap();
+        self.napped_at = Some(self.batch.len());
         // Not a timer of the reactor's: every event that arrives would wake that.
         std::thread::sleep(left.min(self.nap));
         true
+    }
+
+    /// Sleeps long enough for some events to come, and short enough that they do not fill the socket: then
+    /// the runtime could send no more, and would have to drop.
+    fn adapt_nap(&mut self) {
+        let Some(before) = self.napped_at.take() else {
+            return;
+        };
+        let came = self.batch.len().saturating_sub(before);
+        if came > MANY_A_NAP {
+            self.nap = (self.nap / 2).max(PACE_URGENT);
+        } else if came < MANY_A_NAP / 4 {
+            self.nap = (self.nap * 2).min(PACE);
+        }
     }
 
     /// What is to be done between messages.
@@ -443,12 +448,12 @@ impl Session<'_> {
 
     /// Hands over what came, and gives credit for it once it was taken.
     async fn flush(&mut self) -> Result<(), Gone> {
+        self.adapt_nap();
         if !self.batch.is_empty() {
             let room = Vec::with_capacity(self.batch.len());
             let items = std::mem::replace(&mut self.batch, room);
             self.port.send(Update::Items(items)).await?;
             self.flushed = Instant::now();
-            self.napped_at = 0;
         }
         for (id, answer, took) in std::mem::take(&mut self.answers) {
             self.port.send(Update::Answer { id, answer, took }).await?;

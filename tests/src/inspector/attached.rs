@@ -79,6 +79,8 @@ pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Fi
         ));
     }
 
+    let lost = terminal.read(lost)?;
+
     let mut paints = Vec::new();
     for _ in 0..extent.keys / 2 {
         for (keys, shown) in [("?", true), ("?", false)] {
@@ -102,6 +104,12 @@ pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Fi
     };
     Ok(vec![
         Figure::new(at("published"), published, Unit::PerSecond, Goal::Told),
+        Figure::new(
+            at("lost on bus and link until the end"),
+            lost,
+            Unit::Count,
+            Goal::Told,
+        ),
         Figure::new(at("CPU"), cpu, Unit::Percent, Goal::AtMost(most)),
         Figure::new(
             at("key to paint, p50"),
@@ -135,6 +143,26 @@ pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Fi
             Goal::Told,
         ),
     ])
+}
+
+/// What the header says was lost: on the bus and on the link.
+fn lost(text: &str) -> Option<f64> {
+    let (_, after) = text.lines().next()?.split_once(" lost ")?;
+    let (bus, after) = after.split_once(" bus")?;
+    let link = after.split_once(" link")?.0;
+    let number = |text: &str| {
+        let times = match text.chars().last()? {
+            'k' => 1e3,
+            'M' => 1e6,
+            _ => 1.0,
+        };
+        let digits: String = text
+            .chars()
+            .filter(|char| char.is_ascii_digit() || *char == '.')
+            .collect();
+        digits.parse::<f64>().ok().map(|number| number * times)
+    };
+    Some(number(bus)? + number(link)?)
 }
 
 fn attach(program: &Path, feeder: &Feeder) -> Result<Terminal, String> {

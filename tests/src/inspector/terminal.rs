@@ -147,6 +147,12 @@ impl Terminal {
         }
     }
 
+    /// What can be read off the screen now.
+    pub(super) fn read<T>(&self, find: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
+        let text = lock(&self.seen).parser.screen().contents();
+        find(&text).ok_or_else(|| format!("what is looked for is not on the screen:\n{text}"))
+    }
+
     /// Frames and bytes that were drawn so far.
     pub(super) fn drawn(&self) -> (u64, u64) {
         let seen = lock(&self.seen);
