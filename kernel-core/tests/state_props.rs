@@ -190,7 +190,10 @@ fn check(steps: &[Step]) {
                 let got = state.update(&all);
                 // One alone takes the room of the value it replaces.
                 let replaced = match writes[..] {
-                    [(key, _)] => model.entries.get(&key).map_or(0, |entry| entry.len.div_ceil(BLOCK)),
+                    [(key, _)] => model
+                        .entries
+                        .get(&key)
+                        .map_or(0, |entry| entry.len.div_ceil(BLOCK)),
                     _ => 0,
                 };
                 match model.refusal(writes, BLOCKS - model.blocks() + replaced) {

@@ -46,35 +46,42 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS
             .position(|row| row.namespace == namespace && row.key == key)
     }
 
-    fn row(namespace: &str, key: &str, value: Json<'_>) -> Result<Row<KEY, VALUE>, StorageError> {
-        let mut row = Row {
-            namespace: String::new(),
-            key: String::new(),
-            value: Vec::new(),
-        };
-        row.namespace
-            .push_str(namespace)
-            .map_err(|_| StorageError::Name)?;
-        row.key
-            .push_str(key)
-            .map_err(|_| StorageError::full("the key is longer than this storage keeps"))?;
-        row.value
-            .extend_from_slice(value.as_bytes())
-            .map_err(|_| StorageError::full("the value is longer than this storage keeps"))?;
-        Ok(row)
+    /// Refuses what does not fit into a row.
+    fn check(key: &str, value: Json<'_>) -> Result<(), StorageError> {
+        if key.len() > KEY {
+            return Err(StorageError::full("the key is longer than this storage keeps"));
+        }
+        if value.len() > VALUE {
+            return Err(StorageError::full("the value is longer than this storage keeps"));
+        }
+        Ok(())
     }
 
     fn put(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError> {
-        let new = Self::row(namespace, key, value)?;
-        match self
-            .find(namespace, key)
-            .and_then(|index| self.rows.get_mut(index))
-        {
-            Some(row) => *row = new,
-            None => self
-                .rows
-                .push(new)
-                .map_err(|_| StorageError::full("all rows of this storage are taken: delete some"))?,
+        Self::check(key, value)?;
+        let index = match self.find(namespace, key) {
+            Some(index) => index,
+            None => {
+                let mut row = Row {
+                    namespace: String::new(),
+                    key: String::new(),
+                    value: Vec::new(),
+                };
+                row.namespace
+                    .push_str(namespace)
+                    .map_err(|_| StorageError::Name)?;
+                // It was checked to fit.
+                let _ = row.key.push_str(key);
+                self.rows
+                    .push(row)
+                    .map_err(|_| StorageError::full("all rows of this storage are taken: delete some"))?;
+                self.rows.len().wrapping_sub(1)
+            }
+        };
+        if let Some(row) = self.rows.get_mut(index) {
+            row.value.clear();
+            // It was checked to fit.
+            let _ = row.value.extend_from_slice(value.as_bytes());
         }
         Ok(())
     }
@@ -181,7 +188,7 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for Memory
             };
             match value {
                 Some(value) => {
-                    Self::row(namespace, key, value)?;
+                    Self::check(key, value)?;
                     if !present {
                         let full = || StorageError::full("the batch needs more rows than are free");
                         room = room.checked_sub(1).ok_or_else(full)?;
