@@ -87,17 +87,19 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS
     }
 
     fn remove(&mut self, namespace: &str, key: &str) -> bool {
-        match self.find(namespace, key) {
-            Some(index) => {
-                // The last one takes its place, unless it is the last.
-                if let Some(last) = self.rows.pop()
-                    && let Some(row) = self.rows.get_mut(index)
-                {
-                    *row = last;
-                }
-                true
-            }
-            None => false,
+        let found = self.find(namespace, key);
+        if let Some(index) = found {
+            self.take_out(index);
+        }
+        found.is_some()
+    }
+
+    fn take_out(&mut self, index: usize) {
+        // The last one takes its place, unless it is the last.
+        if let Some(last) = self.rows.pop()
+            && let Some(row) = self.rows.get_mut(index)
+        {
+            *row = last;
         }
     }
 
@@ -172,9 +174,12 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for Memory
     }
 
     async fn clear_namespace(&mut self, namespace: &str) -> Result<u32, StorageError> {
-        let before = self.rows.len();
-        self.rows.retain(|row| row.namespace != namespace);
-        Ok(before.saturating_sub(self.rows.len()) as u32)
+        let mut count = 0u32;
+        while let Some(index) = self.rows.iter().position(|row| row.namespace == namespace) {
+            self.take_out(index);
+            count = count.wrapping_add(1);
+        }
+        Ok(count)
     }
 
     async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError> {
