@@ -95,11 +95,12 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS
     }
 
     fn take_out(&mut self, index: usize) {
-        // The last one takes its place, unless it is the last.
-        if let Some(last) = self.rows.pop()
+        // The last one takes its place, unless it is the last. (Swapped: to move it, a chip would need
+        // the library's function for stretches that overlap.)
+        if let Some(mut last) = self.rows.pop()
             && let Some(row) = self.rows.get_mut(index)
         {
-            *row = last;
+            core::mem::swap(row, &mut last);
         }
     }
 
