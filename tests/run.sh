@@ -43,6 +43,7 @@ section_lint() {
     say "clippy"
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    lint_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
     local chip
@@ -51,6 +52,25 @@ section_lint() {
         cargo build "${NO_STD[@]}" --target "$chip" --locked
         cargo build -p kernel-core --features link,flash --target "$chip" --locked
     done
+}
+
+lint_firmware() {
+    local target build=(cargo clippy --no-default-features --locked)
+    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/mcu
+    say "clippy of the firmware"
+    (
+        cd kernel-core/examples/mcu
+        cargo fmt --check
+        export CARGO_TARGET_DIR=$target
+        "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
+        "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings
+        local part
+        for part in kernel storage link; do
+            "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
+                --bin footprint-tiny --bin footprint-default -- -D warnings
+        done
+    )
 }
 
 section_unit() {
@@ -71,8 +91,6 @@ section_mcu() {
     local qemu=${QEMU_SYSTEM_ARM:-qemu-system-arm}
     command -v "$qemu" >/dev/null || [ -n "${QEMU_SYSTEM_ARM:-}" ] || install_package qemu-system-arm
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
-    say "firmware"
-    (cd kernel-core/examples/mcu && cargo fmt --check)
     say "emulated boards"
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --ignored --nocapture
 }

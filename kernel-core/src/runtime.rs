@@ -159,7 +159,8 @@ impl CoreRuntime {
     }
 
     /// Starts all installed plugins, providers first, and gives those that did not start; the
-    /// others run. The platform's tasks (the plugins', the storage's, the timekeeper's) must run.
+    /// others run. The platform's tasks (the plugins', the storage's, the timekeeper's) must run, in
+    /// any order: while plugins start, what they ask of a storage that is not served yet waits a second.
     ///
     /// # Cancellation
     /// Plugins that were started stay so; call it again, or shut down.
@@ -167,10 +168,12 @@ impl CoreRuntime {
         self.kernel.with(|core| {
             core.started_at = core.now();
             core.shutting_down = false;
+            core.starting = true;
             core.set_status(b"\"starting\"");
         });
         let failed = self.plugins().start_all().await;
         self.kernel.with(|core| {
+            core.starting = false;
             core.running = true;
             core.set_status(b"\"running\"");
         });
@@ -185,6 +188,7 @@ impl CoreRuntime {
     pub async fn shutdown(&self, limit: Duration) -> Shutdown {
         let due = self.kernel.deadline(limit);
         self.kernel.with(|core| {
+            core.starting = false;
             core.running = false;
             core.shutting_down = true;
             core.set_status(b"\"stopping\"");

@@ -319,6 +319,54 @@ fn a_request_that_is_dropped_while_it_waits_is_never_carried_out() {
     });
 }
 
+/// Stores something when it is started.
+struct Early;
+
+impl Plugin for Early {
+    const METADATA: PluginMetadata = PluginMetadata::new("early", "1.0.0");
+
+    async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
+        Ok(cx.storage("early").set("k", json("1")).await?)
+    }
+}
+
+fn early() -> (CoreRuntime, Tasks) {
+    let runtime = runtime(&ROOMY);
+    let installed = runtime.plugins().install(&Early::METADATA).unwrap();
+    let mut tasks = Tasks::default();
+    tasks.spawn(async move {
+        drive(&mut Early, installed, &mut [0; 256]).await;
+    });
+    (runtime, tasks)
+}
+
+#[test]
+fn a_storage_may_be_served_after_the_plugins_begin_to_start() {
+    let (runtime, mut tasks) = early();
+    let kernel = runtime.kernel();
+    let mut start = Box::pin(runtime.start());
+    assert!(poll_once(start.as_mut()).is_none());
+    tasks.settle();
+    assert!(!runtime.health().storage);
+    tasks.spawn(async move { serve(kernel, &mut Memory::new(), &mut [0; 1024]).await });
+    assert!(tasks.run(kernel, start).is_empty());
+    let value = tasks.run(kernel, get(runtime.storage().namespace("early"), "k"));
+    assert_eq!(value, Ok(Some("1".into())));
+}
+
+#[test]
+fn a_plugin_waits_a_second_at_most_for_a_storage_that_never_comes() {
+    let (runtime, mut tasks) = early();
+    let before = now();
+    let failed = tasks.run(runtime.kernel(), runtime.start());
+    assert_eq!(failed.len(), 1);
+    assert_eq!(support::last_error(&runtime, "early").0, "timeout");
+    assert!(now() - before <= 1_500_000);
+    // From then on there is nothing to wait for.
+    let refused = poll_once(runtime.storage().namespace("n").set("k", json("1")));
+    assert_eq!(refused, Some(Err(StorageError::Unavailable)));
+}
+
 #[test]
 fn closing_answers_what_waits_and_refuses_what_comes() {
     let (runtime, mut tasks, plugins) = served(&["p"]);

@@ -98,7 +98,6 @@ fn the_kernel_is_built_of_no_std_crates_that_need_no_allocator() {
         .map(|dependency| (dependency.name.as_str(), dependency.uses_default_features))
         .collect();
     let expected = BTreeSet::from([
-        ("embassy-futures", true),
         ("embassy-sync", true),
         ("heapless", true),
         ("portable-atomic", false),

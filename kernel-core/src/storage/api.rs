@@ -14,6 +14,9 @@ use crate::time::micros;
 /// The most operations in one batch.
 pub const MAX_BATCH: usize = 16;
 
+/// How long a request waits for a storage that is not served yet while the runtime starts, in microseconds.
+const PATIENCE: u64 = 1_000_000;
+
 /// One operation of an atomic batch.
 #[derive(Clone, Copy, Debug)]
 pub enum BatchOp<'a> {
@@ -239,6 +242,11 @@ impl Namespace<'_> {
     ) -> Result<PendingCall, StorageError> {
         self.kernel.with(|core| {
             core.may_store(self.who, self.name, op)?;
+            // Tasks begin in no particular order: while the runtime starts, a storage may be about to be served.
+            let limit = match limit.map(micros) {
+                limit if core.storage_open => limit,
+                limit => Some(limit.map_or(PATIENCE, |limit| limit.min(PATIENCE))),
+            };
             let call = NewCall {
                 caller: self.who,
                 callee: None,
@@ -248,7 +256,7 @@ impl Namespace<'_> {
                     key: key as u16,
                 },
                 parent: core.plugins.answering(self.who),
-                limit: limit.map(micros),
+                limit,
             };
             let id = core.begin_call(&call, pieces)?;
             Ok(PendingCall::new(self.kernel, id))

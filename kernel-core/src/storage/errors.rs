@@ -40,7 +40,7 @@ pub enum StorageError {
         /// Its size.
         capacity: usize,
     },
-    /// No answer came before the deadline. A write may still be carried out.
+    /// No answer came before the deadline. A write may still be carried out, unless no storage was served.
     Timeout,
     /// No storage is served, or it stopped. A write that was under way may have been carried out.
     Unavailable,
@@ -86,10 +86,19 @@ impl StorageError {
         }
     }
 
-    /// The error as it travels in the reply.
-    pub(crate) fn into_error(self) -> Error {
+    /// The error as the storage said it.
+    pub(crate) fn details(&self) -> Option<&Error> {
         match self {
-            StorageError::Corrupt(error) | StorageError::Full(error) | StorageError::Failed(error) => error,
+            StorageError::Corrupt(error) | StorageError::Full(error) | StorageError::Failed(error) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
+    /// Another error as it travels in the reply.
+    pub(crate) fn to_error(&self) -> Error {
+        match self {
             StorageError::Buffer { .. } => Error::new(TOO_LARGE, ""),
             other => Error::new(FAILED, other.code()),
         }

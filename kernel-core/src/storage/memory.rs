@@ -46,51 +46,61 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> MemoryStorage<ROWS
             .position(|row| row.namespace == namespace && row.key == key)
     }
 
-    fn row(namespace: &str, key: &str, value: Json<'_>) -> Result<Row<KEY, VALUE>, StorageError> {
-        let mut row = Row {
-            namespace: String::new(),
-            key: String::new(),
-            value: Vec::new(),
-        };
-        row.namespace
-            .push_str(namespace)
-            .map_err(|_| StorageError::Name)?;
-        row.key
-            .push_str(key)
-            .map_err(|_| StorageError::full("the key is longer than this storage keeps"))?;
-        row.value
-            .extend_from_slice(value.as_bytes())
-            .map_err(|_| StorageError::full("the value is longer than this storage keeps"))?;
-        Ok(row)
+    /// Refuses what does not fit into a row.
+    fn check(key: &str, value: Json<'_>) -> Result<(), StorageError> {
+        if key.len() > KEY {
+            return Err(StorageError::full("the key is longer than this storage keeps"));
+        }
+        if value.len() > VALUE {
+            return Err(StorageError::full("the value is longer than this storage keeps"));
+        }
+        Ok(())
     }
 
     fn put(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError> {
-        let new = Self::row(namespace, key, value)?;
-        match self
-            .find(namespace, key)
-            .and_then(|index| self.rows.get_mut(index))
-        {
-            Some(row) => *row = new,
-            None => self
-                .rows
-                .push(new)
-                .map_err(|_| StorageError::full("all rows of this storage are taken: delete some"))?,
+        Self::check(key, value)?;
+        let index = match self.find(namespace, key) {
+            Some(index) => index,
+            None => {
+                let mut row = Row {
+                    namespace: String::new(),
+                    key: String::new(),
+                    value: Vec::new(),
+                };
+                row.namespace
+                    .push_str(namespace)
+                    .map_err(|_| StorageError::Name)?;
+                // It was checked to fit.
+                let _ = row.key.push_str(key);
+                self.rows
+                    .push(row)
+                    .map_err(|_| StorageError::full("all rows of this storage are taken: delete some"))?;
+                self.rows.len().wrapping_sub(1)
+            }
+        };
+        if let Some(row) = self.rows.get_mut(index) {
+            row.value.clear();
+            // It was checked to fit.
+            let _ = row.value.extend_from_slice(value.as_bytes());
         }
         Ok(())
     }
 
     fn remove(&mut self, namespace: &str, key: &str) -> bool {
-        match self.find(namespace, key) {
-            Some(index) => {
-                // The last one takes its place, unless it is the last.
-                if let Some(last) = self.rows.pop()
-                    && let Some(row) = self.rows.get_mut(index)
-                {
-                    *row = last;
-                }
-                true
-            }
-            None => false,
+        let found = self.find(namespace, key);
+        if let Some(index) = found {
+            self.take_out(index);
+        }
+        found.is_some()
+    }
+
+    fn take_out(&mut self, index: usize) {
+        // The last one takes its place, unless it is the last. (Swapped: to move it, a chip would need
+        // the library's function for stretches that overlap.)
+        if let Some(mut last) = self.rows.pop()
+            && let Some(row) = self.rows.get_mut(index)
+        {
+            core::mem::swap(row, &mut last);
         }
     }
 
@@ -165,9 +175,12 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for Memory
     }
 
     async fn clear_namespace(&mut self, namespace: &str) -> Result<u32, StorageError> {
-        let before = self.rows.len();
-        self.rows.retain(|row| row.namespace != namespace);
-        Ok(before.saturating_sub(self.rows.len()) as u32)
+        let mut count = 0u32;
+        while let Some(index) = self.rows.iter().position(|row| row.namespace == namespace) {
+            self.take_out(index);
+            count = count.wrapping_add(1);
+        }
+        Ok(count)
     }
 
     async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError> {
@@ -181,7 +194,7 @@ impl<const ROWS: usize, const KEY: usize, const VALUE: usize> Storage for Memory
             };
             match value {
                 Some(value) => {
-                    Self::row(namespace, key, value)?;
+                    Self::check(key, value)?;
                     if !present {
                         let full = || StorageError::full("the batch needs more rows than are free");
                         room = room.checked_sub(1).ok_or_else(full)?;

@@ -8,24 +8,15 @@
 //! ```
 
 use super::{BatchOp, Op};
-use crate::id::CallId;
 use crate::json::Json;
 
 /// A request, copied out of its call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'b> {
-    pub(crate) id: CallId,
     pub(crate) op: Op,
     pub(crate) namespace: &'b str,
     pub(crate) key: &'b str,
     pub(crate) value: &'b [u8],
-}
-
-impl Request<'_> {
-    /// True for a request that changes nothing.
-    pub(crate) fn is_read(&self) -> bool {
-        matches!(self.op, Op::Get | Op::ListKeys | Op::Namespaces)
-    }
 }
 
 /// The operations of an atomic batch, in order.

@@ -15,33 +15,55 @@ use crate::kernel::{Core, Kernel, keep_waker};
 ///
 /// `buf` holds one request and its reply: give it twice the capacity `call_bytes`.
 ///
+/// It may begin after [`CoreRuntime::start`](crate::CoreRuntime::start): until all plugins are started, what
+/// they ask of the storage waits for it, at most a second.
+///
 /// # Cancellation
-/// Requests are no longer answered; run it again to go on. A group that was not committed is not
-/// acknowledged: its requests end by their deadlines.
+/// Requests are no longer answered; run it again to go on. A write that was not committed is not
+/// acknowledged, but carried out again then.
 pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) {
     kernel.with(|core| core.open_storage());
     let half = buf.len() / 2;
     let Some((input, output)) = buf.split_at_mut_checked(half) else {
         return;
     };
-    while let Some(request) = next(kernel, input).await {
-        if request.is_read() {
-            let answer = match read(storage, &request, output).await {
-                Ok(Some(len)) => match output.get(..len) {
-                    Some(bytes) => Ok(Some(bytes)),
-                    None => Err(StorageError::failed(
-                        "the storage answered with more than there is room for",
-                    )),
-                },
-                Ok(None) => Ok(None),
-                Err(error) => Err(error),
-            };
-            answer_with(kernel, request.id, answer);
-            continue;
-        }
-        group(kernel, storage, request.id, input).await;
+    loop {
+        let (call, most) = match next(kernel).await {
+            Next::Closed => break,
+            Next::Again(call) => (call, 1),
+            Next::Write(call) => (call, S::GROUP),
+            Next::Read(call) => {
+                if let Some(request) = kernel.with(|core| copy_request(core, call, input)) {
+                    let found = read(storage, &request, output).await;
+                    let impossible;
+                    let answer = match &found {
+                        Ok(None) => Ok(None),
+                        Ok(Some(len)) if *len <= output.len() => Ok(output.get(..*len)),
+                        Ok(Some(_)) => {
+                            impossible =
+                                StorageError::failed("the storage answered with more than there is room for");
+                            Err(&impossible)
+                        }
+                        Err(error) => Err(error),
+                    };
+                    answer_with(kernel, call, answer);
+                }
+                continue;
+            }
+        };
+        group(kernel, storage, call, most, input).await;
     }
     kernel.with(|core| core.close_storage());
+}
+
+/// What the storage is to do.
+enum Next {
+    Read(CallId),
+    Write(CallId),
+    /// A write of a group that was not committed: by itself, so that one write that cannot be stored does
+    /// not take the others with it.
+    Again(CallId),
+    Closed,
 }
 
 /// What a write answers with once it is durable. Counted from 1, so that zero is none.
@@ -53,21 +75,18 @@ pub(crate) enum Done {
     Count(u32),
 }
 
-/// Carries out the request `first` and the writes that wait behind it, commits, then answers them.
-///
-/// When the commit fails, each of them is carried out again by itself, so that one write that
-/// cannot be stored does not take the others with it.
+/// Carries out the request `first` and the writes that wait behind it, at most `most`, commits, then
+/// answers them. When the commit of several fails, each of them waits to be carried out again.
 ///
 /// What each is to be answered with waits in its call, so that a group takes no memory here.
-async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input: &mut [u8]) {
+async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, most: usize, input: &mut [u8]) {
     if let Err(error) = storage.begin().await {
-        return answer_with(kernel, first, Err(error));
+        return answer_with(kernel, first, Err(&error));
     }
     let mut count = 0usize;
     let mut failed = None;
     let mut id = Some(first);
     while let Some(call) = id {
-        // The first request is in the buffer already; reading it again costs one copy a group.
         if let Some(request) = kernel.with(|core| copy_request(core, call, input)) {
             count = count.wrapping_add(1);
             match write(storage, &request).await {
@@ -78,7 +97,7 @@ async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input
                 }
             }
         }
-        if count >= S::GROUP {
+        if count >= most {
             break;
         }
         id = kernel.with(|core| {
@@ -88,41 +107,30 @@ async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, input
         });
     }
     let committed = storage.commit().await;
-    while let Some((call, how)) = kernel.with(|core| core.unstage()) {
-        match &committed {
-            Ok(()) => acknowledge(kernel, call, how),
-            // It was alone already.
-            Err(error) if count == 1 => answer_with(kernel, call, Err(error.clone())),
-            Err(_) => alone(kernel, storage, call, input).await,
+    if let Some((call, error)) = failed {
+        if committed.is_ok() || count <= 1 {
+            answer_with(kernel, call, Err(&error));
+        } else {
+            kernel.with(|core| core.stage(call, Done::Yes));
         }
     }
-    match (failed, committed) {
-        (Some((call, _)), Err(_)) if count > 1 => alone(kernel, storage, call, input).await,
-        (Some((call, error)), _) => answer_with(kernel, call, Err(error)),
-        (None, _) => {}
-    }
-}
-
-/// Carries out one write in a group of its own.
-async fn alone<S: Storage>(kernel: Kernel, storage: &mut S, call: CallId, input: &mut [u8]) {
-    let Some(request) = kernel.with(|core| copy_request(core, call, input)) else {
+    if committed.is_err() && count > 1 {
         return;
-    };
-    if let Err(error) = storage.begin().await {
-        return answer_with(kernel, call, Err(error));
     }
-    let written = write(storage, &request).await;
-    match (storage.commit().await, written) {
-        (Ok(()), Ok(how)) => acknowledge(kernel, call, how),
-        (_, Err(error)) | (Err(error), _) => answer_with(kernel, call, Err(error)),
-    }
-}
-
-fn acknowledge(kernel: Kernel, call: CallId, how: Done) {
-    match how {
-        Done::Yes => answer_with(kernel, call, Ok(Some(&[]))),
-        Done::Absent => answer_with(kernel, call, Ok(None)),
-        Done::Count(count) => answer_with(kernel, call, Ok(Some(&count.to_le_bytes()))),
+    // One alone leaves those that wait to be carried out again.
+    let only = (most == 1).then_some(first);
+    while let Some((call, how)) = kernel.with(|core| core.unstage(only)) {
+        let count;
+        let answer = match (&committed, how) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Done::Yes) => Ok(Some(&[][..])),
+            (Ok(()), Done::Absent) => Ok(None),
+            (Ok(()), Done::Count(number)) => {
+                count = number.to_le_bytes();
+                Ok(Some(&count[..]))
+            }
+        };
+        answer_with(kernel, call, answer);
     }
 }
 
@@ -174,52 +182,40 @@ async fn write<S: Storage>(storage: &mut S, request: &Request<'_>) -> Result<Don
     }
 }
 
-fn answer_with(kernel: Kernel, id: CallId, answer: Result<Option<&[u8]>, StorageError>) {
-    kernel.with(|core| {
-        match answer {
-            Ok(Some(bytes)) => core.reply(id, None, Ok(&[bytes])),
-            Ok(None) => {
-                core.reply_absent(id);
-                true
-            }
-            Err(error) => {
-                core.storage_errors = core.storage_errors.wrapping_add(1);
-                core.reply(id, None, Err(&error.into_error()))
-            }
-        };
+fn answer_with(kernel: Kernel, id: CallId, answer: Result<Option<&[u8]>, &StorageError>) {
+    kernel.with(|core| match answer {
+        Ok(Some(bytes)) => {
+            core.reply(id, None, Ok(&[bytes]));
+        }
+        Ok(None) => core.reply_absent(id),
+        Err(error) => core.refuse_request(id, error),
     });
 }
 
-/// The next request, taken off the queue and copied into `buf`; `None` when the storage closes.
-async fn next(kernel: Kernel, buf: &mut [u8]) -> Option<Request<'_>> {
-    let taken = poll_fn(|cx| {
+/// What is next, taken off the queue.
+async fn next(kernel: Kernel) -> Next {
+    poll_fn(|cx| {
         kernel.with(|core| {
-            while let Some(id) = core.peek_call(None) {
-                core.take_call(id);
-                // One that has no room in the buffer was answered; the next may have.
-                if let Some(request) = copy_request(core, id, buf) {
-                    let (namespace, key) = (request.namespace.len(), request.key.len());
-                    return Poll::Ready(Some((id, request.op, namespace, key, request.value.len())));
-                }
+            if let Some((call, _)) = core.unstage(None) {
+                return Poll::Ready(Next::Again(call));
+            }
+            if let Some(call) = core.peek_call(None) {
+                let is_write = core.is_write(call);
+                core.take_call(call);
+                return Poll::Ready(if is_write {
+                    Next::Write(call)
+                } else {
+                    Next::Read(call)
+                });
             }
             if core.storage_closing {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Closed);
             }
             keep_waker(&mut core.calls.storage_waker, cx.waker());
             Poll::Pending
         })
     })
-    .await;
-    let (id, op, namespace, key, value) = taken?;
-    let (namespace, rest) = buf.split_at_checked(namespace)?;
-    let (key, rest) = rest.split_at_checked(key)?;
-    Some(Request {
-        id,
-        op,
-        namespace: core::str::from_utf8(namespace).ok()?,
-        key: core::str::from_utf8(key).ok()?,
-        value: rest.get(..value)?,
-    })
+    .await
 }
 
 /// Copies a request out of its call, which was taken; `None` when its caller dropped it, or when
@@ -231,15 +227,13 @@ fn copy_request<'b>(core: &mut Core, id: CallId, buf: &'b mut [u8]) -> Option<Re
     let content = core.calls.content(id);
     let (len, max) = (content.len(), buf.len());
     let Some(to) = buf.get_mut(..len) else {
-        let error = StorageError::TooLarge { len, max };
-        core.reply(id, None, Err(&error.into_error()));
+        core.refuse_request(id, &StorageError::TooLarge { len, max });
         return None;
     };
     to.copy_from_slice(content);
     let (namespace, rest) = to.split_at_checked(namespace as usize)?;
     let (key, value) = rest.split_at_checked(key as usize)?;
     Some(Request {
-        id,
         op,
         namespace: core::str::from_utf8(namespace).ok()?,
         key: core::str::from_utf8(key).ok()?,
@@ -253,7 +247,7 @@ impl Core {
         if !self.is_live(who) {
             return Err(StorageError::Unloaded);
         }
-        if !self.storage_open || self.storage_closing {
+        if self.storage_closing || !(self.storage_open || self.starting) {
             return Err(StorageError::Unavailable);
         }
         let allowed = match self.plugins.get(who) {
@@ -285,12 +279,29 @@ impl Core {
         }
     }
 
-    /// A write that waits for its answer.
-    fn unstage(&mut self) -> Option<(CallId, Done)> {
+    /// A write that waits for its answer: a certain one, or any.
+    fn unstage(&mut self, only: Option<CallId>) -> Option<(CallId, Done)> {
         (0..self.calls.extent()).find_map(|index| {
             let id = self.calls.at(index)?.0;
+            if only.is_some_and(|only| only != id) {
+                return None;
+            }
             Some((id, self.calls.get_mut(id)?.unstage()?))
         })
+    }
+
+    /// Answers a request with an error.
+    fn refuse_request(&mut self, id: CallId, error: &StorageError) {
+        self.storage_errors = self.storage_errors.wrapping_add(1);
+        let made;
+        let error = match error.details() {
+            Some(details) => details,
+            None => {
+                made = error.to_error();
+                &made
+            }
+        };
+        self.reply(id, None, Err(error));
     }
 
     fn is_write(&self, id: CallId) -> bool {

@@ -27,8 +27,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 2560,
         },
         ceiling: Sizes {
-            flash: 42_500,
-            ram: 5_900,
+            flash: 35_900,
+            ram: 5_200,
         },
     },
     Profile {
@@ -39,8 +39,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 5 * 1024,
         },
         ceiling: Sizes {
-            flash: 42_900,
-            ram: 10_300,
+            flash: 35_900,
+            ram: 9_250,
         },
     },
 ];
@@ -82,12 +82,12 @@ impl Part {
         match self {
             Part::Core => profile.ceiling,
             Part::Storage => Sizes {
-                flash: 13_500,
-                ram: 1_600,
+                flash: 10_800,
+                ram: 850,
             },
             Part::Link => Sizes {
-                flash: 46_500,
-                ram: 3_600,
+                flash: 46_000,
+                ram: 3_200,
             },
         }
     }

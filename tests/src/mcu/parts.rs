@@ -23,7 +23,7 @@ const UNKNOWN: &str = "constants without a name";
 pub fn parts_of(image: &Image) -> Result<Parts, String> {
     let bytes = image.bytes()?;
     let lines = lines(&bytes)?;
-    let types = types(&bytes).map_err(|cause| format!("debug information: {cause}"))?;
+    let layouts = layouts(&bytes)?;
     let mut parts = Parts::new();
     for section in &image.sections {
         let mut at = section.start;
@@ -36,8 +36,14 @@ pub fn parts_of(image: &Image) -> Result<Parts, String> {
                 for place in (symbol.address..symbol.address + symbol.size).step_by(2) {
                     add(&mut parts, section, &source(&lines, place, symbol)?, 2);
                 }
+            } else if let Some(fields) = layouts.get(&symbol.address) {
+                let mut ends = fields.iter().skip(1).map(|field| field.1);
+                for (name, start) in fields {
+                    let end = ends.next().unwrap_or(symbol.size);
+                    add(&mut parts, section, &format!("memory {name}"), end - start);
+                }
             } else {
-                let name = constant(image, &lines, &types, index)?;
+                let name = constant(image, &lines, index)?;
                 add(&mut parts, section, &name, symbol.size);
             }
             at = symbol.address + symbol.size;
@@ -96,27 +102,12 @@ fn is_crate(folder: &str) -> bool {
 }
 
 /// Whose data, or constant, the symbol is.
-fn constant(
-    image: &Image,
-    lines: &Lines<'_>,
-    types: &BTreeMap<u64, String>,
-    index: usize,
-) -> Result<String, String> {
+fn constant(image: &Image, lines: &Lines<'_>, index: usize) -> Result<String, String> {
     let Some(symbol) = image.symbols.get(index) else {
         return Ok(UNKNOWN.to_owned());
     };
     if symbol.name.ends_with("::POOL") {
         return Ok(format!("task {}", symbol.name.trim_end_matches("::POOL")));
-    }
-    if let Some(kind) = types
-        .get(&symbol.address)
-        .filter(|kind| kind.contains("kernel_core"))
-    {
-        return Ok(format!("memory {kind}"));
-    }
-    if symbol.name.contains("::MEMORY") {
-        let kind = types.get(&symbol.address).map_or("", String::as_str);
-        return Ok(format!("memory {kind}"));
     }
     let user = image
         .references
@@ -130,35 +121,90 @@ fn constant(
     }
 }
 
-/// The types of the image's statics, by address.
-fn types(image: &[u8]) -> Result<BTreeMap<u64, String>, gimli::Error> {
-    let dwarf = dwarf(image).map_err(|_| gimli::Error::Io)?;
-    let mut types = BTreeMap::new();
+/// The fields of the kernel's memory and where each begins, by the memory's address.
+type Layouts = BTreeMap<u64, Vec<(String, u64)>>;
+
+fn layouts(image: &[u8]) -> Result<Layouts, String> {
+    let dwarf = dwarf(image)?;
+    let strange = |cause| format!("debug information: {cause}");
+    let mut layouts = Layouts::new();
     let mut units = dwarf.units();
-    while let Some(header) = units.next()? {
-        let unit = dwarf.unit(header)?;
+    while let Some(header) = units.next().map_err(strange)? {
+        let unit = dwarf.unit(header).map_err(strange)?;
+        let types = Types {
+            dwarf: &dwarf,
+            unit: &unit,
+        };
         let mut entries = unit.entries();
-        while let Some(entry) = entries.next_dfs()? {
+        while let Some(entry) = entries.next_dfs().map_err(strange)? {
             if entry.tag() != gimli::DW_TAG_variable {
                 continue;
             }
             let place = entry.attr_value(gimli::DW_AT_location).and_then(address);
-            let Some((place, AttributeValue::UnitRef(kind))) = place.zip(entry.attr_value(gimli::DW_AT_type))
-            else {
-                continue;
-            };
-            let kind = unit.entry(kind)?;
-            if let Some(name) = kind.attr_value(gimli::DW_AT_name) {
-                let name = dwarf.attr_string(&unit, name)?;
-                types.insert(place, name.to_string_lossy().into_owned());
+            let kind = entry.attr_value(gimli::DW_AT_type);
+            if let Some((place, AttributeValue::UnitRef(kind))) = place.zip(kind)
+                && let Some(mut fields) = types.fields(kind, 8).map_err(strange)?
+            {
+                fields.sort_by_key(|field| field.1);
+                layouts.insert(place, fields);
             }
         }
     }
-    Ok(types)
+    Ok(layouts)
+}
+
+type Reader<'a> = EndianSlice<'a, LittleEndian>;
+
+struct Types<'a, 'd> {
+    dwarf: &'a gimli::Dwarf<Reader<'d>>,
+    unit: &'a gimli::Unit<Reader<'d>>,
+}
+
+impl<'d> Types<'_, 'd> {
+    fn name(&self, entry: &gimli::DebuggingInformationEntry<Reader<'d>>) -> String {
+        let name = entry.attr_value(gimli::DW_AT_name);
+        let name = name.and_then(|name| self.dwarf.attr_string(self.unit, name).ok());
+        name.map_or(String::new(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The fields of the kernel's memory or data in a type, however deep it is wrapped.
+    fn fields(
+        &self,
+        kind: gimli::UnitOffset,
+        depth: usize,
+    ) -> Result<Option<Vec<(String, u64)>>, gimli::Error> {
+        let mut tree = self.unit.entries_tree(Some(kind))?;
+        let root = tree.root()?;
+        let what = match self.name(root.entry()).as_str() {
+            "Core" => Some("core."),
+            name if name.starts_with("FixedMemory<") => Some(""),
+            _ => None,
+        };
+        let mut fields = Vec::new();
+        let mut children = root.children();
+        while let Some(child) = children.next()? {
+            let member = child.entry();
+            let start = member.attr_value(gimli::DW_AT_data_member_location);
+            let start = start.and_then(|start| start.udata_value());
+            let kind = member.attr_value(gimli::DW_AT_type);
+            let Some((start, AttributeValue::UnitRef(kind))) = start.zip(kind) else {
+                continue;
+            };
+            if let Some(what) = what {
+                fields.push((format!("{what}{}", self.name(member)), start));
+            } else if depth > 0
+                && let Some(found) = self.fields(kind, depth - 1)?
+            {
+                let at = |(name, at)| (name, at + start);
+                return Ok(Some(found.into_iter().map(at).collect()));
+            }
+        }
+        Ok(what.map(|_| fields))
+    }
 }
 
 /// The address that an expression consists of.
-fn address(value: AttributeValue<EndianSlice<'_, LittleEndian>>) -> Option<u64> {
+fn address(value: AttributeValue<Reader<'_>>) -> Option<u64> {
     let AttributeValue::Exprloc(expression) = value else {
         return None;
     };

@@ -5,7 +5,6 @@
 
 use cortex_m_rt::entry;
 use embassy_executor::Spawner;
-use embassy_futures::yield_now;
 use embassy_time::{Instant, Timer};
 use kernel_core::link::{self, Identity};
 use kernel_core::storage::MemoryStorage;
@@ -77,10 +76,6 @@ async fn run_link(kernel: Kernel, read: Reader, write: Writer) {
 
 #[embassy_executor::task]
 async fn start(runtime: CoreRuntime) {
-    // Tasks begin in no particular order, and plugins may store while they start.
-    while !runtime.health().storage {
-        yield_now().await;
-    }
     let failed = runtime.start().await;
     expect!("all plugins start", failed.is_empty());
 }
