@@ -249,6 +249,7 @@ impl Namespace<'_> {
                 },
                 parent: core.plugins.answering(self.who),
                 limit: limit.map(micros),
+                waker: None,
             };
             let id = core.begin_call(&call, pieces)?;
             Ok(PendingCall::new(self.kernel, id))
