@@ -6,36 +6,92 @@ const WORDS: bool = cfg!(all(target_arch = "arm", target_has_atomic = "ptr"));
 
 /// Copies `from` to `to`, which is as long.
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    if WORDS {
-        // Two words a round: the compiler takes a loop over one for a call of its own routine.
-        let (to, to_end) = to.as_chunks_mut::<8>();
-        let (from, from_end) = from.as_chunks::<8>();
-        for ([t0, t1, t2, t3, t4, t5, t6, t7], [f0, f1, f2, f3, f4, f5, f6, f7]) in to.iter_mut().zip(from) {
-            [*t0, *t1, *t2, *t3] = u32::from_ne_bytes([*f0, *f1, *f2, *f3]).to_ne_bytes();
-            [*t4, *t5, *t6, *t7] = u32::from_ne_bytes([*f4, *f5, *f6, *f7]).to_ne_bytes();
-        }
-        for (to, from) in to_end.iter_mut().zip(from_end) {
-            *to = *from;
-        }
+    if to.len() != from.len() {
         return;
     }
-    if to.len() == from.len() {
+    if WORDS {
+        copy_words(to, from);
+    } else {
         to.copy_from_slice(from);
     }
 }
 
-/// True when both have the same bytes.
-pub(crate) fn equal(mut a: &[u8], mut b: &[u8]) -> bool {
-    if !WORDS || a.len() != b.len() {
-        return a == b;
+/// Copies by words; the last ones may overlap those before them.
+fn copy_words(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to
+        .as_chunks_mut::<16>()
+        .0
+        .iter_mut()
+        .zip(from.as_chunks::<16>().0)
+    {
+        copy_16(to, from);
     }
-    while let ([a0, a1, a2, a3, a_rest @ ..], [b0, b1, b2, b3, b_rest @ ..]) = (a, b) {
-        if u32::from_ne_bytes([*a0, *a1, *a2, *a3]) != u32::from_ne_bytes([*b0, *b1, *b2, *b3]) {
-            return false;
+    if from.len().is_multiple_of(16) {
+        return;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut(), from.last_chunk()) {
+        copy_16(to, from);
+    } else if let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>()) {
+        to.first_chunk_mut().into_iter().for_each(|to| copy_8(to, first));
+        to.last_chunk_mut().into_iter().for_each(|to| copy_8(to, last));
+    } else if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
+        to.first_chunk_mut().into_iter().for_each(|to| copy_4(to, first));
+        to.last_chunk_mut().into_iter().for_each(|to| copy_4(to, last));
+    } else {
+        for at in [0, 1, 2] {
+            if let (Some(to), Some(from)) = (to.get_mut(at), from.get(at)) {
+                *to = *from;
+            }
         }
-        (a, b) = (a_rest, b_rest);
     }
-    a.iter().zip(b).all(|(a, b)| a == b)
+}
+
+#[inline(always)]
+fn copy_4(to: &mut [u8; 4], from: &[u8; 4]) {
+    *to = u32::from_ne_bytes(*from).to_ne_bytes();
+}
+
+#[inline(always)]
+fn copy_8([t0, t1, t2, t3, t @ ..]: &mut [u8; 8], [f0, f1, f2, f3, f @ ..]: &[u8; 8]) {
+    let first = u32::from_ne_bytes([*f0, *f1, *f2, *f3]);
+    let second = u32::from_ne_bytes(*f);
+    [*t0, *t1, *t2, *t3] = first.to_ne_bytes();
+    *t = second.to_ne_bytes();
+}
+
+#[inline(always)]
+fn copy_16(
+    [t0, t1, t2, t3, t4, t5, t6, t7, t @ ..]: &mut [u8; 16],
+    [f0, f1, f2, f3, f4, f5, f6, f7, f @ ..]: &[u8; 16],
+) {
+    let first = u32::from_ne_bytes([*f0, *f1, *f2, *f3]);
+    let second = u32::from_ne_bytes([*f4, *f5, *f6, *f7]);
+    [*t0, *t1, *t2, *t3] = first.to_ne_bytes();
+    [*t4, *t5, *t6, *t7] = second.to_ne_bytes();
+    copy_8(t, f);
+}
+
+/// True when both have the same bytes.
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+    if WORDS { equal_words(a, b) } else { a == b }
+}
+
+fn equal_words(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.last_chunk::<4>(), b.last_chunk::<4>()) {
+        // The last word may overlap the one before it.
+        (Some(a_last), Some(b_last)) => {
+            u32::from_ne_bytes(*a_last) == u32::from_ne_bytes(*b_last)
+                && a.as_chunks::<4>()
+                    .0
+                    .iter()
+                    .zip(b.as_chunks::<4>().0)
+                    .all(|(a, b)| u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b))
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    }
 }
 
 #[cfg(test)]
@@ -46,16 +102,27 @@ mod tests {
     fn all_lengths_are_copied_whole_and_told_apart() {
         let from: [u8; 40] = core::array::from_fn(|i| i as u8 + 1);
         for start in 0..8 {
-            for len in 0..=32 {
+            for len in 0..32 {
                 let mut to = [0; 40];
                 let from = &from[start..start + len];
                 copy(&mut to[..len], from);
                 assert_eq!((&to[..len], to[len]), (from, 0));
                 assert!(equal(&to[..len], from));
-                if len > 0 {
-                    to[len - 1] ^= 1;
+                for at in 0..len {
+                    to[at] ^= 1;
                     assert!(!equal(&to[..len], from));
+                    to[at] ^= 1;
                 }
+                let mut to = [0; 40];
+                copy_words(&mut to[..len], from);
+                assert_eq!((&to[..len], to[len]), (from, 0));
+                assert!(equal_words(&to[..len], from));
+                for at in 0..len {
+                    to[at] ^= 1;
+                    assert!(!equal_words(&to[..len], from));
+                    to[at] ^= 1;
+                }
+                assert!(!equal_words(&to[..len + 1], from));
             }
         }
     }

@@ -396,3 +396,18 @@ fn a_caller_waits_for_an_actor_and_wakes_when_it_answers() {
     );
     assert_eq!((info.busy_micros, info.worst_micros), (1_000_000, 1_000_000));
 }
+
+#[test]
+fn a_late_reply_finds_nobody_however_often_the_slot_was_used_since() {
+    let (runtime, mut server) = server();
+    let begin = || runtime.services().begin("svc.one", json("1"), None).unwrap();
+    let first = begin();
+    let late = call_of(server.next());
+    drop(first);
+    for _ in 0..70_000 {
+        let call = begin();
+        assert_eq!(call_of(server.next()), call.id());
+        assert!(!server.mailbox.reply(late, Ok(json("2"))));
+    }
+    assert_eq!(runtime.metrics().calls.used, 0);
+}

@@ -1,22 +1,33 @@
 //! How a call begins: a slot is taken, filled and queued, and the callee takes it off its queue.
 
-use super::{CallSlot, Calls, Fault, Phase, STORAGE, What};
+use core::task::Waker;
+
+use super::{CallSlot, Calls, Fault, Phase, STORAGE, What, fill, room};
 use crate::copy::copy;
-use crate::id::{CallId, PluginId};
-use crate::kernel::{Core, keep_waker};
+use crate::id::{CallId, Cause, PluginId};
+use crate::kernel::Core;
 use crate::log::places;
 use crate::table::Link;
 
-use core::task::Waker;
-
 /// A call about to begin.
-pub(crate) struct NewCall {
+pub(crate) struct NewCall<'a> {
     pub(crate) caller: PluginId,
     /// The plugin that answers; `None` for the storage.
     pub(crate) callee: Option<PluginId>,
     pub(crate) what: What,
     pub(crate) parent: Option<CallId>,
     pub(crate) limit: Option<u64>,
+    /// The task that waits for it already.
+    pub(crate) waker: Option<&'a Waker>,
+}
+
+/// Which call another one belongs to.
+#[derive(Clone, Copy)]
+pub(crate) enum Parent {
+    /// The one that its caller answers now.
+    Answering,
+    /// This one.
+    Is(Option<CallId>),
 }
 
 /// A call that its callee took: who calls, and what was copied.
@@ -33,15 +44,11 @@ impl Calls {
             Some(index) => index,
             None => self.fresh,
         };
-        if index >= self.slots.len() {
-            return Err(Fault::Full {
-                capacity: self.slots.len() as u32,
-            });
-        }
-        let len = self.fill(index, pieces)?;
+        let capacity = self.slots.len() as u32;
         let Some(slot) = self.slots.get_mut(index) else {
-            return Err(Fault::Unavailable);
+            return Err(Fault::Full { capacity });
         };
+        slot.len = fill(room(self.bytes, index, self.size), pieces)?;
         if self.free == Link::NONE {
             self.fresh = self.fresh.wrapping_add(1);
             slot.id = CallId::from_bits(self.mask.wrapping_add(1) | index as u32);
@@ -50,37 +57,35 @@ impl Calls {
         }
         self.usage.set_used(self.usage.used.wrapping_add(1));
         slot.link = Link::NONE;
-        slot.len = len;
         Ok((index, slot))
     }
 }
 
 impl Core {
     /// Takes a slot, copies the arguments into it and queues it at the callee.
-    pub(crate) fn begin_call(&mut self, call: &NewCall, pieces: &[&[u8]]) -> Result<CallId, Fault> {
+    pub(crate) fn begin_call(&mut self, call: &NewCall<'_>, pieces: &[&[u8]]) -> Result<CallId, Fault> {
         if let Some(callee) = call.callee
             && self.closes_cycle(call.caller, callee, call.parent)
         {
             return Err(Fault::Cycle);
         }
-        let inherited = call
-            .parent
-            .and_then(|parent| self.calls.get(parent))
-            .map_or(u64::MAX, |slot| slot.deadline);
-        let now = self.now();
+        let inherited = match call.parent {
+            Some(parent) => self.calls.get(parent).map_or(u64::MAX, |slot| slot.deadline),
+            None => u64::MAX,
+        };
         let limit = call.limit.unwrap_or(self.calls.timeout);
-        let deadline = now.saturating_add(limit).min(inherited);
-        let place = self.bus.log.next_seq();
+        // Written piece by piece: a chip has few registers.
         let (index, slot) = self.calls.claim(pieces)?;
         slot.phase = Phase::Queued;
         slot.what = call.what;
         slot.caller = call.caller;
         slot.callee = call.callee.unwrap_or(STORAGE);
         slot.parent = call.parent.unwrap_or(CallId::NONE);
-        slot.deadline = deadline;
-        slot.started = now;
-        slot.place = place;
-        let id = slot.id;
+        slot.waker = call.waker.cloned();
+        slot.place = self.bus.log.next_seq();
+        slot.started = (self.clock)();
+        slot.deadline = slot.started.saturating_add(limit).min(inherited);
+        let (id, deadline) = (slot.id, slot.deadline);
         let waker = match call.callee {
             Some(callee) => self.plugins.at_mut(callee.index()).and_then(|plugin| {
                 self.calls.enqueue(&mut plugin.queue, index);
@@ -106,14 +111,21 @@ impl Core {
     pub(crate) fn call_service(
         &mut self,
         who: PluginId,
-        parent: Option<CallId>,
+        parent: Parent,
         service: &str,
         args: &[u8],
         limit: Option<u64>,
+        waker: Option<&Waker>,
     ) -> Result<CallId, Fault> {
-        if !self.is_live(who) {
+        let caller = self.plugins.get(who);
+        if caller.is_none() && who.is_plugin() {
             return Err(Fault::Unloaded);
         }
+        let parent = match (parent, caller.map(|slot| slot.handling)) {
+            (Parent::Is(parent), _) => parent,
+            (Parent::Answering, Some(Cause::Call(parent))) => Some(parent),
+            (Parent::Answering, _) => None,
+        };
         let index = self.find_service(service).ok_or(Fault::NotFound)?;
         let call = NewCall {
             caller: who,
@@ -121,15 +133,9 @@ impl Core {
             what: What::Service(index as u16),
             parent,
             limit,
+            waker,
         };
         self.begin_call(&call, &[args])
-    }
-
-    /// The caller waits for the call that it just began.
-    pub(crate) fn await_call(&mut self, id: CallId, waker: &Waker) {
-        if let Some(slot) = self.calls.get_mut(id) {
-            keep_waker(&mut slot.waker, waker);
-        }
     }
 
     /// The next call of a queue, if any.

@@ -37,7 +37,7 @@ impl Core {
                 .get(who)
                 .is_some_and(|plugin| plugin.serial && plugin.open_calls > 0)
         };
-        if !waits(who) || !self.plugins.get(caller).is_some_and(|plugin| plugin.serial) {
+        if !self.plugins.get(caller).is_some_and(|plugin| plugin.serial) || !waits(who) {
             return false;
         }
         let mut blocked = PluginSet::default();

@@ -2,33 +2,35 @@
 
 use core::task::{Poll, Waker};
 
-use super::{CallSlot, Fault, Outcome, Phase, STORAGE, What};
+use super::{CallSlot, Fault, Outcome, Phase, STORAGE, What, fill};
 use crate::copy::copy;
 use crate::error::{Error, cut};
 use crate::id::{CallId, PluginId};
 use crate::kernel::{Core, keep_waker};
 use crate::table::Link;
 
-/// What a callee answers.
-type Answer<'a> = Result<&'a [&'a [u8]], &'a Error>;
-
 impl Core {
     /// Answers a running call; false when nobody waits for it any more.
-    pub(crate) fn reply(&mut self, id: CallId, callee: Option<PluginId>, answer: Answer<'_>) -> bool {
-        let callee = callee.unwrap_or(STORAGE);
-        let open = |slot: &&CallSlot| slot.phase == Phase::Running && slot.callee == callee;
-        if self.calls.get(id).filter(open).is_none() {
+    pub(crate) fn reply(
+        &mut self,
+        id: CallId,
+        callee: Option<PluginId>,
+        answer: Result<&[u8], &Error>,
+    ) -> bool {
+        let Some((slot, buffer)) = self.calls.open(id) else {
+            return false;
+        };
+        if slot.phase != Phase::Running || slot.callee != callee.unwrap_or(STORAGE) {
             return false;
         }
         match answer {
-            Ok(pieces) => match self.calls.fill(self.calls.index(id), pieces) {
-                Ok(len) => {
-                    if let Some(slot) = self.calls.get_mut(id) {
-                        slot.len = len;
-                    }
-                    self.finish_call(id, Outcome::Reply);
+            Ok(bytes) => match buffer.get_mut(..bytes.len()) {
+                Some(to) => {
+                    copy(to, bytes);
+                    slot.len = bytes.len() as u32;
+                    self.finish(self.calls.index(id), Outcome::Reply);
                 }
-                Err(_) => self.fail_call(id, "reply_too_large", ""),
+                None => self.fail_call(id, "reply_too_large", ""),
             },
             Err(error) => self.fail_call(id, error.code(), error.message()),
         }
@@ -36,17 +38,17 @@ impl Core {
     }
 
     /// Answers a running call with an error, as much of it as has room.
+    #[cold]
     pub(super) fn fail_call(&mut self, id: CallId, code: &str, message: &str) {
-        let code = cut(code, self.calls.size.min(u8::MAX as usize));
-        let message = cut(message, self.calls.size.saturating_sub(code.len()));
-        let index = self.calls.index(id);
+        let Some((slot, buffer)) = self.calls.open(id) else {
+            return;
+        };
+        let code = cut(code, buffer.len().min(u8::MAX as usize));
+        let message = cut(message, buffer.len().saturating_sub(code.len()));
         // They have been cut to the buffer's size.
-        let len = self.calls.fill(index, &[code.as_bytes(), message.as_bytes()]);
-        if let Some(slot) = self.calls.get_mut(id) {
-            slot.len = len.unwrap_or(0);
-            slot.code = code.len() as u8;
-        }
-        self.finish_call(id, Outcome::Error);
+        slot.len = fill(buffer, &[code.as_bytes(), message.as_bytes()]).unwrap_or(0);
+        slot.code = code.len() as u8;
+        self.finish(self.calls.index(id), Outcome::Error);
     }
 
     /// Answers a running storage request with "not there".
@@ -56,15 +58,18 @@ impl Core {
 
     /// Ends a call that is not done yet, wherever it is.
     pub(crate) fn finish_call(&mut self, id: CallId, outcome: Outcome) {
-        let index = self.calls.index(id);
-        let Some(slot) = self.calls.get_mut(id) else {
+        if self.calls.get(id).is_some_and(|slot| slot.phase != Phase::Done) {
+            self.finish(self.calls.index(id), outcome);
+        }
+    }
+
+    /// Ends the call in a slot, which is not done yet.
+    fn finish(&mut self, index: usize, outcome: Outcome) {
+        let Some(slot) = self.calls.slots.get_mut(index) else {
             return;
         };
         let (callee, what, started) = (slot.callee, slot.what, slot.started);
         let phase = core::mem::replace(&mut slot.phase, Phase::Done);
-        if phase == Phase::Done {
-            return;
-        }
         slot.outcome = outcome;
         let waker = slot.waker.take();
         self.wake(waker);
@@ -88,7 +93,7 @@ impl Core {
         waker: &Waker,
         buf: &mut [u8],
     ) -> Poll<Result<Option<usize>, Fault>> {
-        let Some(slot) = self.calls.get_mut(id) else {
+        let Some((slot, content)) = self.calls.open(id) else {
             return Poll::Ready(Err(Fault::Gone));
         };
         if slot.phase != Phase::Done {
@@ -97,12 +102,12 @@ impl Core {
         }
         let len = slot.len as usize;
         let result = match slot.outcome {
-            Outcome::Reply => match buf.get_mut(..len) {
-                Some(to) => {
-                    copy(to, self.calls.content(id));
+            Outcome::Reply => match (buf.get_mut(..len), content.get(..len)) {
+                (Some(to), Some(content)) => {
+                    copy(to, content);
                     Ok(Some(len))
                 }
-                None => Err(Fault::ReplyTooLarge {
+                _ => Err(Fault::ReplyTooLarge {
                     len: len as u32,
                     max: buf.len() as u32,
                 }),
@@ -113,7 +118,7 @@ impl Core {
             Outcome::Gone => Err(Fault::Gone),
             Outcome::Unavailable => Err(Fault::Unavailable),
         };
-        self.free_call(id);
+        self.free(self.calls.index(id));
         Poll::Ready(result)
     }
 
@@ -129,24 +134,32 @@ impl Core {
 
     /// The caller no longer waits: the slot becomes free, wherever the call is.
     pub(crate) fn free_call(&mut self, id: CallId) {
-        let index = self.calls.index(id);
-        let Some(slot) = self.calls.get(id) else { return };
-        let (caller, callee) = (slot.caller, slot.callee);
-        if slot.phase == Phase::Queued {
-            self.unqueue(callee, index);
+        if self.calls.get(id).is_some() {
+            self.free(self.calls.index(id));
+        }
+    }
+
+    /// Frees the slot, in which there is a call.
+    fn free(&mut self, index: usize) {
+        if let Some(slot) = self.calls.slots.get(index)
+            && slot.phase == Phase::Queued
+        {
+            self.unqueue(slot.callee, index);
         }
         let calls = &mut self.calls;
-        // The next use; zero is no call's identity.
-        let next = match id.to_bits().wrapping_add(calls.mask.wrapping_add(1)) {
-            0 => calls.mask.wrapping_add(1),
-            next => next,
+        let Some(slot) = calls.slots.get_mut(index) else {
+            return;
         };
-        if let Some(slot) = calls.slots.get_mut(index) {
-            slot.phase = Phase::Free;
-            slot.id = CallId::from_bits(next);
-            slot.waker = None;
-            slot.link = calls.free;
-        }
+        // The next use; zero is no call's identity.
+        let use_step = calls.mask.wrapping_add(1);
+        slot.id = match slot.id.to_bits().wrapping_add(use_step) {
+            0 => CallId::from_bits(use_step),
+            next => CallId::from_bits(next),
+        };
+        slot.phase = Phase::Free;
+        slot.waker = None;
+        slot.link = calls.free;
+        let caller = slot.caller;
         calls.free = Link::to(index);
         calls.usage.used = calls.usage.used.wrapping_sub(1);
         if let Some(caller) = self.plugins.get_mut(caller) {
@@ -157,10 +170,11 @@ impl Core {
     /// Ends every call in flight that `which` picks.
     pub(crate) fn finish_calls(&mut self, outcome: Outcome, which: &dyn Fn(&CallSlot) -> bool) {
         for index in 0..self.calls.extent() {
-            if let Some((id, slot)) = self.calls.at(index)
+            if let Some((_, slot)) = self.calls.at(index)
+                && slot.phase != Phase::Done
                 && which(slot)
             {
-                self.finish_call(id, outcome);
+                self.finish(index, outcome);
             }
         }
     }
@@ -176,10 +190,8 @@ impl Core {
     pub(crate) fn reclaim_calls(&mut self, who: PluginId) {
         self.finish_calls(Outcome::Gone, &|slot| slot.callee == who);
         for index in 0..self.calls.extent() {
-            if let Some((id, slot)) = self.calls.at(index)
-                && slot.caller == who
-            {
-                self.free_call(id);
+            if self.calls.at(index).is_some_and(|(_, slot)| slot.caller == who) {
+                self.free(index);
             }
         }
         if let Some(slot) = self.plugins.at_mut(who.index()) {

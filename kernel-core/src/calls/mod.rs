@@ -16,7 +16,7 @@ mod cycle;
 mod end;
 mod fault;
 
-pub(crate) use begin::NewCall;
+pub(crate) use begin::{NewCall, Parent};
 pub(crate) use fault::Fault;
 
 use core::task::Waker;
@@ -228,31 +228,19 @@ impl Calls {
     fn bytes_of(&self, slot: &CallSlot) -> &[u8] {
         let start = self.index(slot.id).wrapping_mul(self.size);
         self.bytes
-            .get(start..start.wrapping_add(slot.len as usize))
+            .get(start..)
+            .and_then(|from| from.get(..slot.len as usize))
             .unwrap_or(&[])
     }
 
-    /// Puts the pieces into a slot's buffer; `Ok` is their length.
-    fn fill(&mut self, index: usize, pieces: &[&[u8]]) -> Result<u32, Fault> {
-        let len = pieces
-            .iter()
-            .fold(0usize, |n, piece| n.saturating_add(piece.len()));
-        let start = index.wrapping_mul(self.size);
-        let buffer = self.bytes.get_mut(start..start.wrapping_add(self.size));
-        let Some(mut rest) = buffer.and_then(|buffer| buffer.get_mut(..len)) else {
-            return Err(Fault::TooLarge {
-                len: len as u32,
-                max: self.size as u32,
-            });
-        };
-        for piece in pieces {
-            let Some((to, after)) = rest.split_at_mut_checked(piece.len()) else {
-                break;
-            };
-            copy(to, piece);
-            rest = after;
+    /// The slot of this very call, and its buffer.
+    fn open(&mut self, id: CallId) -> Option<(&mut CallSlot, &mut [u8])> {
+        let index = self.index(id);
+        let slot = self.slots.get_mut(index)?;
+        if slot.id != id || slot.phase == Phase::Free {
+            return None;
         }
-        Ok(len as u32)
+        Some((slot, room(self.bytes, index, self.size)))
     }
 
     fn enqueue(&mut self, queue: &mut (Link, Link), index: usize) {
@@ -287,4 +275,34 @@ impl Calls {
             queue.1 = before;
         }
     }
+}
+
+/// The buffer of a slot.
+fn room(bytes: &mut [u8], index: usize, size: usize) -> &mut [u8] {
+    bytes
+        .get_mut(index.wrapping_mul(size)..)
+        .and_then(|from| from.get_mut(..size))
+        .unwrap_or(&mut [])
+}
+
+/// Puts the pieces into a slot's buffer; `Ok` is their length.
+fn fill(buffer: &mut [u8], pieces: &[&[u8]]) -> Result<u32, Fault> {
+    let len = pieces
+        .iter()
+        .fold(0usize, |n, piece| n.saturating_add(piece.len()));
+    let max = buffer.len();
+    let Some(mut rest) = buffer.get_mut(..len) else {
+        return Err(Fault::TooLarge {
+            len: len as u32,
+            max: max as u32,
+        });
+    };
+    for piece in pieces {
+        let Some((to, after)) = rest.split_at_mut_checked(piece.len()) else {
+            break;
+        };
+        copy(to, piece);
+        rest = after;
+    }
+    Ok(len as u32)
 }

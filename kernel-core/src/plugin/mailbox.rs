@@ -90,7 +90,7 @@ impl<'b> Reply<'b> {
     /// buffer reaches the caller as the error `reply_too_large`.
     pub fn raw(self, reply: Json<'_>) -> Result<Replied, Error> {
         self.kernel.with(|core| {
-            core.reply(self.id, Some(self.who), Ok(&[reply.as_bytes()]));
+            core.reply(self.id, Some(self.who), Ok(reply.as_bytes()));
         });
         Ok(Replied(()))
     }
@@ -337,7 +337,7 @@ impl Mailbox {
         let who = Some(self.cx.id);
         let answered = self.cx.kernel.with(|core| {
             Some(match answer {
-                Ok(json) => core.reply(call, who, Ok(&[json.as_bytes()])),
+                Ok(json) => core.reply(call, who, Ok(json.as_bytes())),
                 Err(error) => core.reply(call, who, Err(error)),
             })
         });

@@ -4,7 +4,7 @@ use core::future::Future;
 use core::time::Duration;
 
 use super::{CallError, Calling, PendingCall, RegisterError, Service};
-use crate::calls::Fault;
+use crate::calls::Parent;
 use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::kernel::Kernel;
@@ -153,11 +153,7 @@ impl ServiceRegistry {
         args: Json<'_>,
         limit: Option<Duration>,
     ) -> Result<PendingCall, CallError> {
-        let begun = self.kernel.with(|core| {
-            let parent = core.plugins.answering(self.who);
-            core.call_service(self.who, parent, service, args.as_bytes(), limit.map(micros))
-        });
-        self.pending(begun)
+        self.begin_in(Parent::Answering, service, args, limit)
     }
 
     /// [`ServiceRegistry::begin`] for a plugin that answers several calls at once and knows itself
@@ -172,13 +168,26 @@ impl ServiceRegistry {
         args: Json<'_>,
         limit: Option<Duration>,
     ) -> Result<PendingCall, CallError> {
-        let begun = self
-            .kernel
-            .with(|core| core.call_service(self.who, parent, service, args.as_bytes(), limit.map(micros)));
-        self.pending(begun)
+        self.begin_in(Parent::Is(parent), service, args, limit)
     }
 
-    fn pending(&self, begun: Result<CallId, Fault>) -> Result<PendingCall, CallError> {
+    fn begin_in(
+        &self,
+        parent: Parent,
+        service: &str,
+        args: Json<'_>,
+        limit: Option<Duration>,
+    ) -> Result<PendingCall, CallError> {
+        let begun = self.kernel.with(|core| {
+            core.call_service(
+                self.who,
+                parent,
+                service,
+                args.as_bytes(),
+                limit.map(micros),
+                None,
+            )
+        });
         match begun {
             Ok(id) => Ok(PendingCall::new(self.kernel, id)),
             Err(fault) => Err(fault.into()),

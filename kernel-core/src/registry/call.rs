@@ -6,7 +6,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::{CallError, ServiceRegistry};
-use crate::calls::Fault;
+use crate::calls::{Fault, Parent};
 use crate::id::CallId;
 use crate::json::Json;
 use crate::kernel::Kernel;
@@ -168,12 +168,16 @@ impl<'b> Future for Calling<'_, 'b> {
             };
         }
         let ServiceRegistry { kernel, who } = this.registry;
-        let begun: Result<_, Fault> = kernel.with(|core| {
-            let parent = core.plugins.answering(who);
-            let limit = this.limit.map(micros);
-            let id = core.call_service(who, parent, this.service, this.args.as_bytes(), limit)?;
-            core.await_call(id, cx.waker());
-            Ok(id)
+        let begun = kernel.with(|core| {
+            let (args, limit) = (this.args.as_bytes(), this.limit.map(micros));
+            core.call_service(
+                who,
+                Parent::Answering,
+                this.service,
+                args,
+                limit,
+                Some(cx.waker()),
+            )
         });
         match begun {
             Ok(id) => {

@@ -257,6 +257,7 @@ impl Namespace<'_> {
                 },
                 parent: core.plugins.answering(self.who),
                 limit,
+                waker: None,
             };
             let id = core.begin_call(&call, pieces)?;
             Ok(PendingCall::new(self.kernel, id))

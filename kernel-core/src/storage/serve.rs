@@ -185,9 +185,11 @@ async fn write<S: Storage>(storage: &mut S, request: &Request<'_>) -> Result<Don
 fn answer_with(kernel: Kernel, id: CallId, answer: Result<Option<&[u8]>, &StorageError>) {
     kernel.with(|core| match answer {
         Ok(Some(bytes)) => {
-            core.reply(id, None, Ok(&[bytes]));
+            core.reply(id, None, Ok(bytes));
         }
-        Ok(None) => core.reply_absent(id),
+        Ok(None) => {
+            core.reply_absent(id);
+        }
         Err(error) => core.refuse_request(id, error),
     });
 }
