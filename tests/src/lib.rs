@@ -1,6 +1,6 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
 //!
-//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`bench`]
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`mod@bench`]
 //! measures the host beside others, and [`inspector`] the terminal inspector.
 
 pub mod bench;
