@@ -104,10 +104,6 @@ pub(crate) struct Position {
     pub(crate) offset: u32,
 }
 
-impl Position {
-    pub(crate) const START: Position = Position { seq: 0, offset: 0 };
-}
-
 /// A record's fixed part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {

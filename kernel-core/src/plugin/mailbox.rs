@@ -376,7 +376,7 @@ impl Core {
         if slot.interval > 0 && slot.tick(now, call.is_some()) {
             let next = slot.next_tick;
             self.arm(next);
-            self.begin_handler(index, Hook::Tick, Cause::None, now);
+            self.begin_handler(index, Hook::Tick, 0, now);
             *step = Step::Hook(Hook::Tick);
             return Some(true);
         }
@@ -423,7 +423,7 @@ impl Core {
         if slot.overflow() == Overflow::Block {
             self.wake_waiting(On::Space);
         }
-        self.begin_handler(index, Hook::Event, Cause::Event(at.seq), now);
+        self.begin_handler(index, Hook::Event, at.seq, now);
         Some(true)
     }
 
@@ -442,7 +442,7 @@ impl Core {
             service: taken.name,
             len: taken.len,
         };
-        self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
+        self.begin_handler(id.index(), Hook::Call, call.to_bits() as u64, now);
         Some(true)
     }
 }
