@@ -127,13 +127,14 @@ impl Bus {
         let route = *self.route_slot(hash)?;
         let next = self.log.next_seq();
         let back = (next as u32).wrapping_sub(route.seq);
-        let seq = next.wrapping_sub(back as u64);
-        let at = self.log.find(Position {
-            seq,
+        if back == 0 || back as u64 > next.wrapping_sub(self.routed_since) || !self.log.reaches(back) {
+            return None;
+        }
+        let last = self.log.read(Position {
+            seq: next.wrapping_sub(back as u64),
             offset: route.offset,
         })?;
-        let same = seq >= self.routed_since && equal(self.log.texts(at).topic(), topic);
-        same.then(|| self.log.receivers(at))
+        equal(last.texts.topic(), topic).then(|| last.receivers())
     }
 
     pub(crate) fn usage(&self) -> (Usage, Usage) {
@@ -452,7 +453,11 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
     while !log.has_room(size, at)
         && let Some(here) = log.find(at)
     {
-        for index in log.receivers(here).iter() {
+        for index in log
+            .read(here)
+            .map_or(PluginSet::default(), |found| found.receivers())
+            .iter()
+        {
             if let Some(plugin) = plugins.at(index)
                 && plugin.overflow() == Overflow::Block
                 && index != source.index()
