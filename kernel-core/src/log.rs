@@ -150,7 +150,8 @@ impl<'a> Texts<'a> {
 pub(crate) struct Reading<'a> {
     at: Position,
     fixed: &'a [u32; HEADER],
-    receivers: &'a [u32],
+    /// A word for 32 plugins: see [`each`].
+    pub(crate) receivers: &'a [u32],
     /// The topic, at the next word the payload.
     pub(crate) texts: Texts<'a>,
 }
@@ -315,6 +316,19 @@ impl Log {
         Some(Position { seq: at.seq, offset })
     }
 
+    /// The record at `at`, in its right place, or the oldest one when that is gone; `None` when it is
+    /// still to come.
+    pub(crate) fn find_or_oldest(&self, at: Position) -> Option<Position> {
+        let here = if at.seq <= self.tail_seq {
+            self.oldest()
+        } else if at.offset as usize == self.edge {
+            Position { offset: 0, ..at }
+        } else {
+            at
+        };
+        (here.seq < self.next_seq).then_some(here)
+    }
+
     /// True when a record of this size has room once `oldest`, a record or the end, is the oldest.
     pub(crate) fn has_room(&self, size: usize, oldest: Position) -> bool {
         let at = if oldest.seq == self.tail_seq {
@@ -373,12 +387,6 @@ impl Log {
         }
     }
 
-    /// The receivers of the record found at `at`, a word for 32 plugins: see [`each`].
-    pub(crate) fn receiver_words(&self, at: Position) -> &[u32] {
-        let start = (at.offset as usize).wrapping_add(HEADER);
-        self.words.get(start..start.wrapping_add(self.set)).unwrap_or(&[])
-    }
-
     /// True when the plugin in slot `index` is a receiver of the record found at `at`.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
         let start = (at.offset as usize).wrapping_add(HEADER);
@@ -390,13 +398,16 @@ impl Log {
         index / 32 < self.set && word & bit(index) != 0
     }
 
-    /// Drops the oldest record.
-    pub(crate) fn evict(&mut self) {
-        if self.tail_seq == self.next_seq {
-            return;
+    /// Drops the oldest record, when there is one.
+    #[cfg(test)]
+    fn evict(&mut self) {
+        if self.tail_seq < self.next_seq {
+            self.evict_before(self.after(self.oldest()));
         }
-        let oldest = self.oldest();
-        let next = self.after(oldest);
+    }
+
+    /// Drops the oldest record, which `next` is after.
+    pub(crate) fn evict_before(&mut self, next: Position) {
         self.tail = next.offset as usize;
         self.tail_seq = next.seq;
         if self.tail == self.edge {

@@ -183,6 +183,9 @@ impl<'a> Draft<'a> {
     }
 
     fn payload_len(&self) -> usize {
+        if let ([piece], None) = (self.payload, self.value) {
+            return piece.len();
+        }
         let value = self
             .value
             .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
@@ -234,8 +237,11 @@ impl Core {
             if !force && plugins.blockers() > 0 {
                 may_evict(&bus.log, plugins, size, draft.source)?;
             }
-            while !bus.log.fits(size) {
+            loop {
                 drop_oldest(&mut bus.log, plugins);
+                if bus.log.fits(size) {
+                    break;
+                }
             }
         }
 
@@ -408,11 +414,8 @@ impl Core {
         }
         let log = &self.bus.log;
         let mut at = plugin.cursor();
-        if at.seq < log.oldest().seq {
-            at = log.oldest();
-        }
         for _ in 0..STRIDE {
-            let here = log.find(at)?;
+            let here = log.find_or_oldest(at)?;
             if log.is_receiver(here, index) {
                 plugin.set_cursor(here);
                 return Some(Ok(here));
@@ -475,10 +478,12 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
 
 fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
     let at = log.oldest();
-    each(log.receiver_words(at), |index| {
+    let Some(found) = log.read(at) else { return };
+    each(found.receivers, |index| {
         if let Some(plugin) = plugins.at_mut(index) {
             plugin.missed(at);
         }
     });
-    log.evict();
+    let next = found.after();
+    log.evict_before(next);
 }
