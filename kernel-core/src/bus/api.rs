@@ -84,7 +84,7 @@ impl EventBus {
         self.kernel.with(|core| {
             let cause = core.plugins.cause_of(self.who);
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic, payload), false)
+            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
                 .map(|(_, receivers)| receivers)
         })
     }
@@ -102,7 +102,7 @@ impl EventBus {
     ) -> Result<usize, PublishError> {
         self.kernel.with(|core| {
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic, payload), false)
+            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
                 .map(|(_, receivers)| receivers)
         })
     }
@@ -142,7 +142,7 @@ impl Publishing<'_> {
     fn attempt(&mut self, core: &mut Core, waker: &Waker) -> Poll<Result<usize, PublishError>> {
         let cause = self.cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
         let payload: &[&[u8]] = &[self.payload.as_bytes()];
-        let draft = Draft::new(self.who, cause, self.topic, payload);
+        let draft = Draft::new(self.who, cause, self.topic.as_bytes(), payload);
         let error = match core.try_route(&draft, false) {
             Ok((_, receivers)) => return Poll::Ready(Ok(receivers)),
             Err(PublishError::Full { subscriber }) => {

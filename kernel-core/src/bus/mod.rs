@@ -146,7 +146,7 @@ impl Bus {
 pub(crate) struct Draft<'a> {
     pub(crate) source: PluginId,
     pub(crate) cause: Cause,
-    pub(crate) topic: &'a str,
+    pub(crate) topic: &'a [u8],
     /// The payload's pieces, together one JSON text.
     pub(crate) payload: &'a [&'a [u8]],
     /// A state value that follows them, and what follows it.
@@ -154,7 +154,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a str, payload: &'a [&'a [u8]]) -> Self {
+    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a [u8], payload: &'a [&'a [u8]]) -> Self {
         Draft {
             source,
             cause,
@@ -171,7 +171,7 @@ impl<'a> Draft<'a> {
         }
         let mut put = |piece: &[u8]| {
             if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
-                here.copy_from_slice(piece);
+                copy(here, piece);
                 to = rest;
             }
         };
@@ -221,11 +221,11 @@ impl Core {
     }
 
     fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
-        let topic = draft.topic.as_bytes();
+        let topic = draft.topic;
         let hash = subject::hash(topic);
         let receivers = match self.bus.known_receivers(topic, hash) {
             Some(receivers) => receivers,
-            None => self.match_filters(draft.topic)?,
+            None => self.match_filters(topic)?,
         };
         let (bus, plugins, pool, wakes) = self.routing();
         let len = draft.payload_len();
@@ -279,7 +279,8 @@ impl Core {
 
     /// Checks the topic and matches it with all filters that begin like it.
     #[inline(never)]
-    fn match_filters(&self, topic: &str) -> Result<PluginSet, PublishError> {
+    fn match_filters(&self, topic: &[u8]) -> Result<PluginSet, PublishError> {
+        let topic = core::str::from_utf8(topic).unwrap_or("");
         let mut receivers = PluginSet::default();
         let filters = &self.bus.filters;
         subject::walk(topic, |depth, hash| {
@@ -303,17 +304,18 @@ impl Core {
 
     /// Publishes an event of the kernel itself; nothing makes it wait.
     pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
-        let mut text = heapless::String::<{ subject::MAX_SUBJECT }>::new();
-        if topic.iter().all(|part| text.push_str(part).is_ok()) {
-            // The only refusal left is a log smaller than the event; the bus counts it.
-            let _ = self.publish(
-                &Draft {
-                    topic: &text,
-                    ..draft
-                },
-                true,
-            );
-        }
+        let [first, second] = topic.map(str::as_bytes);
+        let mut text = [0; subject::MAX_SUBJECT];
+        let Some(topic) = text.get_mut(..first.len().wrapping_add(second.len())) else {
+            return;
+        };
+        let Some((to_first, to_second)) = topic.split_at_mut_checked(first.len()) else {
+            return;
+        };
+        copy(to_first, first);
+        copy(to_second, second);
+        // The only refusal left is a log smaller than the event; the bus counts it.
+        let _ = self.publish(&Draft { topic, ..draft }, true);
     }
 
     /// Adds a filter to a plugin's subscriptions.

@@ -151,7 +151,7 @@ impl Core {
         push_cut(&mut name, self.plugin_name(index));
         self.announce(
             [topic, &name],
-            Draft::new(PluginId::KERNEL, Cause::None, "", &[payload]),
+            Draft::new(PluginId::KERNEL, Cause::None, b"", &[payload]),
         );
     }
 
