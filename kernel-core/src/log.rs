@@ -78,8 +78,10 @@ impl PluginSet {
     /// The set of which these are the first words.
     fn from_words(words: &[u32]) -> Self {
         let mut set = PluginSet::default();
-        for (to, from) in set.0.iter_mut().zip(words) {
-            *to = *from;
+        match (words, &mut set.0) {
+            // So it is on most chips.
+            ([word], [first, ..]) => *first = *word,
+            (words, set) => set.iter_mut().zip(words).for_each(|(to, from)| *to = *from),
         }
         set
     }
@@ -102,10 +104,6 @@ fn bit(index: usize) -> u32 {
 pub(crate) struct Position {
     pub(crate) seq: u64,
     pub(crate) offset: u32,
-}
-
-impl Position {
-    pub(crate) const START: Position = Position { seq: 0, offset: 0 };
 }
 
 /// A record's fixed part.
@@ -145,6 +143,52 @@ impl<'a> Texts<'a> {
         let len = words(self.topic).wrapping_mul(4).wrapping_add(self.payload);
         copy(to.get_mut(..len)?, bytes.get(..len)?);
         Some((self.topic, self.payload))
+    }
+}
+
+/// A record as it lies in the ring.
+pub(crate) struct Reading<'a> {
+    at: Position,
+    fixed: &'a [u32; HEADER],
+    /// A word for 32 plugins: see [`each`].
+    pub(crate) receivers: &'a [u32],
+    /// The topic, at the next word the payload.
+    pub(crate) texts: Texts<'a>,
+}
+
+impl Reading<'_> {
+    pub(crate) fn receivers(&self) -> PluginSet {
+        PluginSet::from_words(self.receivers)
+    }
+
+    /// The record after it, if it is here; else where it will be.
+    pub(crate) fn after(&self) -> Position {
+        let size = HEADER
+            .wrapping_add(self.receivers.len())
+            .wrapping_add(self.texts.words.len());
+        Position {
+            seq: self.at.seq.wrapping_add(1),
+            offset: self.at.offset.wrapping_add(size as u32),
+        }
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        let [_, source, cause, time_low, time_high] = *self.fixed;
+        let [slot, life_low, life_high, kind] = source.to_le_bytes();
+        Header {
+            payload: self.texts.payload,
+            topic: self.texts.topic,
+            source: PluginId {
+                index: slot,
+                life: u16::from_le_bytes([life_low, life_high]),
+            },
+            time: (time_high as u64) << 32 | time_low as u64,
+            cause: match kind {
+                1 => Cause::Event(self.at.seq.saturating_sub(cause as u64)),
+                2 => Cause::Call(CallId::from_bits(cause)),
+                _ => Cause::None,
+            },
+        }
     }
 }
 
@@ -250,6 +294,11 @@ impl Log {
         at.seq >= self.tail_seq && at.seq < self.next_seq
     }
 
+    /// True when the last `back` records, or more, are still here.
+    pub(crate) fn reaches(&self, back: u32) -> bool {
+        back as u64 <= self.next_seq.wrapping_sub(self.tail_seq)
+    }
+
     /// The record at `at`, in its right place; `None` when it is gone or still to come.
     pub(crate) fn find(&self, at: Position) -> Option<Position> {
         if !self.holds(at) {
@@ -265,6 +314,19 @@ impl Log {
             at.offset
         };
         Some(Position { seq: at.seq, offset })
+    }
+
+    /// The record at `at`, in its right place, or the oldest one when that is gone; `None` when it is
+    /// still to come.
+    pub(crate) fn find_or_oldest(&self, at: Position) -> Option<Position> {
+        let here = if at.seq <= self.tail_seq {
+            self.oldest()
+        } else if at.offset as usize == self.edge {
+            Position { offset: 0, ..at }
+        } else {
+            at
+        };
+        (here.seq < self.next_seq).then_some(here)
     }
 
     /// True when a record of this size has room once `oldest`, a record or the end, is the oldest.
@@ -292,6 +354,26 @@ impl Log {
         }
     }
 
+    /// Reads the record found at `at`.
+    #[inline(always)]
+    pub(crate) fn read(&self, at: Position) -> Option<Reading<'_>> {
+        let (fixed, rest) = self.words.get(at.offset as usize..)?.split_first_chunk()?;
+        let (receivers, rest) = rest.split_at_checked(self.set)?;
+        let (topic, payload) = lengths(fixed[0]);
+        let len = words(topic).wrapping_add(words(payload));
+        let texts = Texts {
+            words: rest.get(..len)?,
+            topic,
+            payload,
+        };
+        Some(Reading {
+            at,
+            fixed,
+            receivers,
+            texts,
+        })
+    }
+
     /// The record after the one found at `at`, if it is here; else where it will be.
     pub(crate) fn after(&self, at: Position) -> Position {
         let (topic, payload) = lengths(self.words.get(at.offset as usize).copied().unwrap_or(0));
@@ -305,41 +387,6 @@ impl Log {
         }
     }
 
-    /// The fixed part of the record found at `at`.
-    pub(crate) fn header(&self, at: Position) -> Header {
-        let raw = self
-            .words
-            .get(at.offset as usize..)
-            .and_then(|words| words.first_chunk());
-        let [lens, source, cause, time_low, time_high] = *raw.unwrap_or(&[0; HEADER]);
-        let [slot, life_low, life_high, kind] = source.to_le_bytes();
-        let (topic, payload) = lengths(lens);
-        Header {
-            payload,
-            topic,
-            source: PluginId {
-                index: slot,
-                life: u16::from_le_bytes([life_low, life_high]),
-            },
-            time: (time_high as u64) << 32 | time_low as u64,
-            cause: match kind {
-                1 => Cause::Event(at.seq.saturating_sub(cause as u64)),
-                2 => Cause::Call(CallId::from_bits(cause)),
-                _ => Cause::None,
-            },
-        }
-    }
-
-    /// The receivers of the record found at `at`, a word for 32 plugins: see [`each`].
-    pub(crate) fn receiver_words(&self, at: Position) -> &[u32] {
-        let start = (at.offset as usize).wrapping_add(HEADER);
-        self.words.get(start..start.wrapping_add(self.set)).unwrap_or(&[])
-    }
-
-    pub(crate) fn receivers(&self, at: Position) -> PluginSet {
-        PluginSet::from_words(self.receiver_words(at))
-    }
-
     /// True when the plugin in slot `index` is a receiver of the record found at `at`.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
         let start = (at.offset as usize).wrapping_add(HEADER);
@@ -351,26 +398,16 @@ impl Log {
         index / 32 < self.set && word & bit(index) != 0
     }
 
-    /// The texts of the record found at `at`, as they lie: the topic, at the next word the payload.
-    pub(crate) fn texts(&self, at: Position) -> Texts<'_> {
-        let record = self.words.get(at.offset as usize..).unwrap_or(&[]);
-        let (topic, payload) = lengths(record.first().copied().unwrap_or(0));
-        let start = self.fixed();
-        let end = start.wrapping_add(words(topic)).wrapping_add(words(payload));
-        Texts {
-            words: record.get(start..end).unwrap_or(&[]),
-            topic,
-            payload,
+    /// Drops the oldest record, when there is one.
+    #[cfg(test)]
+    fn evict(&mut self) {
+        if self.tail_seq < self.next_seq {
+            self.evict_before(self.after(self.oldest()));
         }
     }
 
-    /// Drops the oldest record.
-    pub(crate) fn evict(&mut self) {
-        if self.tail_seq == self.next_seq {
-            return;
-        }
-        let oldest = self.oldest();
-        let next = self.after(oldest);
+    /// Drops the oldest record, which `next` is after.
+    pub(crate) fn evict_before(&mut self, next: Position) {
         self.tail = next.offset as usize;
         self.tail_seq = next.seq;
         if self.tail == self.edge {
@@ -421,8 +458,9 @@ impl Log {
             (header.time >> 32) as u32,
         ];
         let (set, rest) = rest.split_at_mut_checked(self.set).unwrap_or_default();
-        for (to, from) in set.iter_mut().zip(receivers.0) {
-            *to = from;
+        match (set, receivers.0) {
+            ([set], [first, ..]) => *set = first,
+            (set, receivers) => set.iter_mut().zip(receivers).for_each(|(to, from)| *to = from),
         }
         let (topic, payload) = rest.split_at_mut_checked(words(header.topic)).unwrap_or_default();
         let topic: &mut [u8] = must_cast_slice_mut(topic);
@@ -511,19 +549,21 @@ mod tests {
             let mut at = log.oldest();
             for (seq, topic, payload) in &model {
                 let here = log.find(at).unwrap();
-                let head = log.header(here);
+                let found = log.read(here).unwrap();
+                let head = found.header();
                 assert_eq!(here.seq, *seq);
-                let texts = log.texts(here);
+                let texts = found.texts;
                 assert_eq!((texts.topic(), texts.payload()), (topic.as_bytes(), &payload[..]));
                 at = here;
                 assert_eq!(head.cause, Cause::Event((seq - 1) / 2));
                 assert_eq!((head.source, head.time), (PluginId { index: 3, life: 7 }, 42));
                 assert_eq!(
-                    log.receivers(at).iter().collect::<Vec<_>>(),
+                    found.receivers().iter().collect::<Vec<_>>(),
                     [((seq - 1) % 10) as usize]
                 );
                 assert!(log.is_receiver(at, ((seq - 1) % 10) as usize));
                 assert!(!log.is_receiver(at, (seq % 10) as usize));
+                assert_eq!(log.after(at), found.after());
                 at = log.after(at);
             }
             assert_eq!(at, log.end());

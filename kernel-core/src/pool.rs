@@ -1,5 +1,6 @@
 //! State values: byte strings in chains of equal blocks, so that nothing fragments or moves.
 
+use crate::copy::copy;
 use crate::table::{Link, Slab, Usage};
 
 /// A byte string in the pool: its first block, and its length less one, so that 64 KiB fit.
@@ -82,8 +83,8 @@ impl Pool {
             let index = self.blocks.take()?;
             let start = index.wrapping_mul(self.size);
             self.bytes
-                .get_mut(start..start.wrapping_add(piece.len()))?
-                .copy_from_slice(piece);
+                .get_mut(start..start.wrapping_add(piece.len()))
+                .map(|to| copy(to, piece))?;
             match last {
                 Some(last) => self.blocks.set_link(last, Link::to(index)),
                 None => chain.first = Link::to(index),
@@ -120,7 +121,7 @@ impl Pool {
         let mut at = 0usize;
         for piece in self.pieces(chain) {
             let end = at.wrapping_add(piece.len());
-            to.get_mut(at..end)?.copy_from_slice(piece);
+            copy(to.get_mut(at..end)?, piece);
             at = end;
         }
         Some(to)

@@ -288,13 +288,17 @@ pub(crate) fn walk(topic: &str, mut visit: impl FnMut(u8, u32)) -> Result<(), Su
 ///
 /// It does not withstand an attacker: whoever uses it must stay correct when all hashes are equal.
 pub(crate) fn hash(bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks();
+    let words = bytes.as_chunks().0;
     let state = words.iter().fold(bytes.len() as u32, |state, word| {
         stir(state, u32::from_le_bytes(*word))
     });
-    let last = rest
-        .iter()
-        .fold(0u32, |last, byte| last.wrapping_shl(8) | *byte as u32);
+    // The last word may overlap the one before it.
+    let last = match bytes.last_chunk() {
+        Some(last) => u32::from_le_bytes(*last),
+        None => bytes
+            .iter()
+            .fold(0u32, |last, byte| last.wrapping_shl(8) | *byte as u32),
+    };
     fold(stir(state, last))
 }
 

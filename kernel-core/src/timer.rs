@@ -236,12 +236,7 @@ impl Kernel {
         Waiting {
             check,
             deadline,
-            place: Place {
-                kernel: self,
-                index: None,
-                on,
-                reserved: false,
-            },
+            place: Place::new(self, on),
         }
     }
 
@@ -303,14 +298,60 @@ impl<F: FnMut(&mut Core) -> bool> Check for F {
 }
 
 /// A place in the table of waits, given back when dropped.
-struct Place {
-    kernel: Kernel,
+pub(crate) struct Place {
+    pub(crate) kernel: Kernel,
     index: Option<u16>,
     on: On,
     reserved: bool,
 }
 
 impl Place {
+    pub(crate) fn new(kernel: Kernel, on: On) -> Place {
+        Place {
+            kernel,
+            index: None,
+            on,
+            reserved: false,
+        }
+    }
+
+    /// The task waits on until `deadline`, or the error that ends the wait.
+    #[inline(never)]
+    pub(crate) fn hold(&mut self, core: &mut Core, deadline: u64, waker: &Waker) -> Option<WaitError> {
+        if core.now() >= deadline {
+            return Some(WaitError::Timeout);
+        }
+        let timers = &mut core.timers;
+        let Some(index) = self.index.or_else(|| timers.free(self.reserved)) else {
+            return Some(WaitError::Full {
+                capacity: timers.waits.len(),
+            });
+        };
+        self.index = Some(index);
+        if let Some(slot) = timers.place(index as usize) {
+            slot.on = self.on;
+            slot.deadline = deadline;
+            keep_waker(&mut slot.waker, waker);
+        }
+        core.arm(deadline);
+        None
+    }
+
+    /// True once it has waited.
+    pub(crate) fn is_held(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// Waits no more.
+    pub(crate) fn leave(&mut self) {
+        let Some(index) = self.index.take() else { return };
+        self.kernel.with(|core| {
+            if let Some(wait) = core.timers.place(index as usize) {
+                *wait = WaitSlot::EMPTY;
+            }
+        });
+    }
+
     /// One look of the task that waits, the same whatever it waits for: the error that ends the wait.
     #[inline(never)]
     fn poll(&mut self, deadline: u64, waker: &Waker, check: &mut dyn Check) -> Option<WaitError> {
@@ -318,34 +359,13 @@ impl Place {
             if check.is_over(core) {
                 return None;
             }
-            if core.now() >= deadline {
-                return Some(WaitError::Timeout);
-            }
-            let timers = &mut core.timers;
-            let Some(index) = self.index.or_else(|| timers.free(self.reserved)) else {
-                return Some(WaitError::Full {
-                    capacity: timers.waits.len(),
-                });
-            };
-            self.index = Some(index);
-            if let Some(slot) = timers.place(index as usize) {
-                slot.on = self.on;
-                slot.deadline = deadline;
-                keep_waker(&mut slot.waker, waker);
-            }
-            core.arm(deadline);
-            None
+            self.hold(core, deadline, waker)
         })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(index) = self.index else { return };
-        self.kernel.with(|core| {
-            if let Some(wait) = core.timers.place(index as usize) {
-                *wait = WaitSlot::EMPTY;
-            }
-        });
+        self.leave();
     }
 }

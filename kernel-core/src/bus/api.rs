@@ -1,5 +1,8 @@
 //! The bus as its users see it.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use super::{Draft, PublishError, SubscribeError};
@@ -7,7 +10,8 @@ use crate::id::{Cause, PluginId};
 use crate::json::Json;
 use crate::kernel::{Core, Kernel};
 use crate::text::Name;
-use crate::timer::{On, WaitError};
+use crate::time::micros;
+use crate::timer::{On, Place, WaitError};
 
 /// How long [`EventBus::publish`] waits for a subscriber that makes publishers wait.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,8 +34,12 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub async fn publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, PublishError> {
-        self.publish_within(topic, payload, PUBLISH_TIMEOUT).await
+    pub fn publish<'p>(
+        &self,
+        topic: &'p str,
+        payload: Json<'p>,
+    ) -> impl Future<Output = Result<usize, PublishError>> + use<'p> {
+        self.publish_because(None, topic, payload, PUBLISH_TIMEOUT)
     }
 
     /// [`EventBus::publish`] with a limit of its own for the wait.
@@ -41,56 +49,31 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub async fn publish_within(
+    pub fn publish_within<'p>(
         &self,
-        topic: &str,
-        payload: Json<'_>,
+        topic: &'p str,
+        payload: Json<'p>,
         limit: Duration,
-    ) -> Result<usize, PublishError> {
-        self.publish_because(None, topic, payload, limit).await
+    ) -> impl Future<Output = Result<usize, PublishError>> + use<'p> {
+        self.publish_because(None, topic, payload, limit)
     }
 
     /// [`EventBus::publish_within`] with what led to the event, where that is not what the plugin does now.
-    pub(crate) async fn publish_because(
+    pub(crate) fn publish_because<'p>(
         &self,
         cause: Option<Cause>,
-        topic: &str,
-        payload: Json<'_>,
+        topic: &'p str,
+        payload: Json<'p>,
         limit: Duration,
-    ) -> Result<usize, PublishError> {
-        let attempt = |core: &mut Core| {
-            let cause = cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
-            core.try_route(&Draft::new(self.who, cause, topic, &[payload.as_bytes()]), false)
-        };
-        let mut subscriber = match self.kernel.with(attempt) {
-            Err(PublishError::Full { subscriber }) => subscriber,
-            Err(error) => {
-                self.kernel.with(|core| core.count_refused());
-                return Err(error);
-            }
-            Ok((_, receivers)) => return Ok(receivers),
-        };
-        let outcome = self
-            .kernel
-            .wait(On::Space, self.kernel.deadline(limit), |core| {
-                match attempt(core) {
-                    Err(PublishError::Full { subscriber: slow }) => {
-                        subscriber = slow;
-                        None
-                    }
-                    done => Some(done),
-                }
-            })
-            .await;
-        let outcome = match outcome {
-            Ok(done) => done.map(|(_, receivers)| receivers),
-            Err(WaitError::Full { capacity }) => Err(PublishError::Waits { capacity }),
-            Err(WaitError::Timeout) => Err(PublishError::Timeout { subscriber }),
-        };
-        if outcome.is_err() {
-            self.kernel.with(|core| core.count_refused());
+    ) -> Publishing<'p> {
+        Publishing {
+            who: self.who,
+            cause,
+            topic,
+            payload,
+            limit: micros(limit),
+            place: Place::new(self.kernel, On::Space),
         }
-        outcome
     }
 
     /// Publishes without ever waiting: for interrupts and other threads.
@@ -101,7 +84,7 @@ impl EventBus {
         self.kernel.with(|core| {
             let cause = core.plugins.cause_of(self.who);
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic, payload), false)
+            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
                 .map(|(_, receivers)| receivers)
         })
     }
@@ -119,7 +102,7 @@ impl EventBus {
     ) -> Result<usize, PublishError> {
         self.kernel.with(|core| {
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic, payload), false)
+            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
                 .map(|(_, receivers)| receivers)
         })
     }
@@ -141,5 +124,54 @@ impl EventBus {
         self.kernel
             .with(|core| Some(core.unsubscribe(self.who, filter)))
             .unwrap_or(false)
+    }
+}
+
+/// See [`EventBus::publish`]. A struct rather than an `async fn`, which keeps what it is given twice.
+pub(crate) struct Publishing<'p> {
+    who: PluginId,
+    cause: Option<Cause>,
+    topic: &'p str,
+    payload: Json<'p>,
+    /// How long to wait at most; once it waits, until when.
+    limit: u64,
+    place: Place,
+}
+
+impl Publishing<'_> {
+    fn attempt(&mut self, core: &mut Core, waker: &Waker) -> Poll<Result<usize, PublishError>> {
+        let cause = self.cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
+        let payload: &[&[u8]] = &[self.payload.as_bytes()];
+        let draft = Draft::new(self.who, cause, self.topic.as_bytes(), payload);
+        let error = match core.try_route(&draft, false) {
+            Ok((_, receivers)) => return Poll::Ready(Ok(receivers)),
+            Err(PublishError::Full { subscriber }) => {
+                if !self.place.is_held() {
+                    self.limit = core.now().saturating_add(self.limit);
+                }
+                match self.place.hold(core, self.limit, waker) {
+                    None => return Poll::Pending,
+                    Some(WaitError::Timeout) => PublishError::Timeout { subscriber },
+                    Some(WaitError::Full { capacity }) => PublishError::Waits { capacity },
+                }
+            }
+            Err(error) => error,
+        };
+        core.count_refused();
+        Poll::Ready(Err(error))
+    }
+}
+
+impl Future for Publishing<'_> {
+    type Output = Result<usize, PublishError>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let publishing = self.get_mut();
+        let kernel = publishing.place.kernel;
+        let outcome = kernel.with(|core| publishing.attempt(core, task.waker()));
+        if outcome.is_ready() {
+            publishing.place.leave();
+        }
+        outcome
     }
 }

@@ -127,13 +127,14 @@ impl Bus {
         let route = *self.route_slot(hash)?;
         let next = self.log.next_seq();
         let back = (next as u32).wrapping_sub(route.seq);
-        let seq = next.wrapping_sub(back as u64);
-        let at = self.log.find(Position {
-            seq,
+        if back == 0 || back as u64 > next.wrapping_sub(self.routed_since) || !self.log.reaches(back) {
+            return None;
+        }
+        let last = self.log.read(Position {
+            seq: next.wrapping_sub(back as u64),
             offset: route.offset,
         })?;
-        let same = seq >= self.routed_since && equal(self.log.texts(at).topic(), topic);
-        same.then(|| self.log.receivers(at))
+        equal(last.texts.topic(), topic).then(|| last.receivers())
     }
 
     pub(crate) fn usage(&self) -> (Usage, Usage) {
@@ -145,7 +146,7 @@ impl Bus {
 pub(crate) struct Draft<'a> {
     pub(crate) source: PluginId,
     pub(crate) cause: Cause,
-    pub(crate) topic: &'a str,
+    pub(crate) topic: &'a [u8],
     /// The payload's pieces, together one JSON text.
     pub(crate) payload: &'a [&'a [u8]],
     /// A state value that follows them, and what follows it.
@@ -153,7 +154,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a str, payload: &'a [&'a [u8]]) -> Self {
+    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a [u8], payload: &'a [&'a [u8]]) -> Self {
         Draft {
             source,
             cause,
@@ -170,7 +171,7 @@ impl<'a> Draft<'a> {
         }
         let mut put = |piece: &[u8]| {
             if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
-                here.copy_from_slice(piece);
+                copy(here, piece);
                 to = rest;
             }
         };
@@ -182,6 +183,9 @@ impl<'a> Draft<'a> {
     }
 
     fn payload_len(&self) -> usize {
+        if let ([piece], None) = (self.payload, self.value) {
+            return piece.len();
+        }
         let value = self
             .value
             .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
@@ -217,11 +221,11 @@ impl Core {
     }
 
     fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
-        let topic = draft.topic.as_bytes();
+        let topic = draft.topic;
         let hash = subject::hash(topic);
         let receivers = match self.bus.known_receivers(topic, hash) {
             Some(receivers) => receivers,
-            None => self.match_filters(draft.topic)?,
+            None => self.match_filters(topic)?,
         };
         let (bus, plugins, pool, wakes) = self.routing();
         let len = draft.payload_len();
@@ -233,8 +237,11 @@ impl Core {
             if !force && plugins.blockers() > 0 {
                 may_evict(&bus.log, plugins, size, draft.source)?;
             }
-            while !bus.log.fits(size) {
+            loop {
                 drop_oldest(&mut bus.log, plugins);
+                if bus.log.fits(size) {
+                    break;
+                }
             }
         }
 
@@ -272,7 +279,8 @@ impl Core {
 
     /// Checks the topic and matches it with all filters that begin like it.
     #[inline(never)]
-    fn match_filters(&self, topic: &str) -> Result<PluginSet, PublishError> {
+    fn match_filters(&self, topic: &[u8]) -> Result<PluginSet, PublishError> {
+        let topic = core::str::from_utf8(topic).unwrap_or("");
         let mut receivers = PluginSet::default();
         let filters = &self.bus.filters;
         subject::walk(topic, |depth, hash| {
@@ -296,17 +304,18 @@ impl Core {
 
     /// Publishes an event of the kernel itself; nothing makes it wait.
     pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
-        let mut text = heapless::String::<{ subject::MAX_SUBJECT }>::new();
-        if topic.iter().all(|part| text.push_str(part).is_ok()) {
-            // The only refusal left is a log smaller than the event; the bus counts it.
-            let _ = self.publish(
-                &Draft {
-                    topic: &text,
-                    ..draft
-                },
-                true,
-            );
-        }
+        let [first, second] = topic.map(str::as_bytes);
+        let mut text = [0; subject::MAX_SUBJECT];
+        let Some(topic) = text.get_mut(..first.len().wrapping_add(second.len())) else {
+            return;
+        };
+        let Some((to_first, to_second)) = topic.split_at_mut_checked(first.len()) else {
+            return;
+        };
+        copy(to_first, first);
+        copy(to_second, second);
+        // The only refusal left is a log smaller than the event; the bus counts it.
+        let _ = self.publish(&Draft { topic, ..draft }, true);
     }
 
     /// Adds a filter to a plugin's subscriptions.
@@ -407,11 +416,8 @@ impl Core {
         }
         let log = &self.bus.log;
         let mut at = plugin.cursor();
-        if at.seq < log.oldest().seq {
-            at = log.oldest();
-        }
         for _ in 0..STRIDE {
-            let here = log.find(at)?;
+            let here = log.find_or_oldest(at)?;
             if log.is_receiver(here, index) {
                 plugin.set_cursor(here);
                 return Some(Ok(here));
@@ -452,7 +458,11 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
     while !log.has_room(size, at)
         && let Some(here) = log.find(at)
     {
-        for index in log.receivers(here).iter() {
+        for index in log
+            .read(here)
+            .map_or(PluginSet::default(), |found| found.receivers())
+            .iter()
+        {
             if let Some(plugin) = plugins.at(index)
                 && plugin.overflow() == Overflow::Block
                 && index != source.index()
@@ -470,10 +480,12 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
 
 fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
     let at = log.oldest();
-    each(log.receiver_words(at), |index| {
+    let Some(found) = log.read(at) else { return };
+    each(found.receivers, |index| {
         if let Some(plugin) = plugins.at_mut(index) {
             plugin.missed(at);
         }
     });
-    log.evict();
+    let next = found.after();
+    log.evict_before(next);
 }

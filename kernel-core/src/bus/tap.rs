@@ -202,15 +202,16 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
         });
     }
     let here = log.find(*at)?;
-    let header = log.header(here);
-    *at = log.after(here);
+    let found = log.read(here)?;
+    let header = found.header();
+    *at = found.after();
     let len = header.topic.wrapping_add(header.payload);
     let parts = buf
         .split_at_mut_checked(len)
         .and_then(|(bytes, rest)| Some((bytes.split_at_mut_checked(header.topic)?, rest)));
     match parts {
         Some(((topic, payload), rest)) => {
-            let texts = log.texts(here);
+            let texts = found.texts;
             copy(topic, texts.topic());
             copy(payload, texts.payload());
             Some(Tapped::Record(Record {
@@ -219,7 +220,7 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
                 source: header.source,
                 source_name: CopyOut::new(rest).text(core.name_of(header.source)),
                 cause: header.cause,
-                receivers: log.receivers(here),
+                receivers: found.receivers(),
                 topic,
                 payload,
             }))

@@ -121,7 +121,7 @@ impl Core {
         if caller.is_none() && who.is_plugin() {
             return Err(Fault::Unloaded);
         }
-        let parent = match (parent, caller.map(|slot| slot.handling)) {
+        let parent = match (parent, caller.map(|slot| slot.handling())) {
             (Parent::Is(parent), _) => parent,
             (Parent::Answering, Some(Cause::Call(parent))) => Some(parent),
             (Parent::Answering, _) => None,

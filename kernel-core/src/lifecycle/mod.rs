@@ -22,7 +22,7 @@ use core::task::Waker;
 
 use crate::bus::Overflow;
 use crate::fixed::Empty;
-use crate::id::{Cause, PluginId};
+use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::kernel::keep_waker;
 use crate::log::Position;
@@ -166,18 +166,21 @@ pub struct PluginSlot {
     handler_limit: u32,
     handler_budget: u32,
     /// When the goal must be reached.
-    pub(crate) goal_due: Option<u64>,
+    pub(crate) goal_due: Due,
     waker: Option<Waker>,
-    cursor: Position,
+    /// Where the first unread event is: the parts of a [`Position`], which lie closer so.
+    cursor_seq: u64,
+    cursor_offset: u32,
     lost: usize,
-    pub(crate) handling: Cause,
+    /// The sequence number of the event it handles, or the bits of the call: the hook says which.
+    handled: u64,
     pub(crate) queue: (Link, Link),
     pub(crate) open_calls: u16,
     pub(crate) interval: u64,
     pub(crate) next_tick: u64,
     /// The message before was a tick: one that waits comes before the next tick.
     pub(crate) ticked: bool,
-    pub(crate) restart_at: Option<u64>,
+    pub(crate) restart_at: Due,
     failures: u8,
     window_start: u64,
     error: (u8, u8),
@@ -199,22 +202,51 @@ impl Empty for PluginSlot {
         hook_since: 0,
         handler_limit: 0,
         handler_budget: 0,
-        goal_due: None,
+        goal_due: Due::NONE,
         waker: None,
-        cursor: Position::START,
+        cursor_seq: 0,
+        cursor_offset: 0,
         lost: 0,
-        handling: Cause::None,
+        handled: 0,
         queue: (Link::NONE, Link::NONE),
         open_calls: 0,
         interval: 0,
         next_tick: 0,
         ticked: false,
-        restart_at: None,
+        restart_at: Due::NONE,
         failures: 0,
         window_start: 0,
         error: (0, 0),
         counters: PluginCounters::ZERO,
     };
+}
+
+/// A deadline or none, in no more bits than a moment has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due(u64);
+
+impl Due {
+    pub(crate) const NONE: Due = Due(0);
+
+    pub(crate) fn at(moment: u64) -> Due {
+        Due(moment.max(1))
+    }
+
+    /// The moment; never, when there is none.
+    pub(crate) fn get(self) -> u64 {
+        match self {
+            Due::NONE => u64::MAX,
+            Due(moment) => moment,
+        }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self == Due::NONE
+    }
+
+    pub(crate) fn is_some(self) -> bool {
+        !self.is_none()
+    }
 }
 
 /// Where a plugin's metadata is.
@@ -274,11 +306,15 @@ impl PluginSlot {
     }
 
     pub(crate) fn cursor(&self) -> Position {
-        self.cursor
+        Position {
+            seq: self.cursor_seq,
+            offset: self.cursor_offset,
+        }
     }
 
     pub(crate) fn set_cursor(&mut self, at: Position) {
-        self.cursor = at;
+        self.cursor_seq = at.seq;
+        self.cursor_offset = at.offset;
     }
 
     pub(crate) fn take_waker(&mut self) -> Option<Waker> {
@@ -292,7 +328,7 @@ impl PluginSlot {
     /// One more unread event, at `at`; gives whom to wake.
     pub(crate) fn mark(&mut self, at: Position) -> Option<Waker> {
         if self.counters.lag == 0 {
-            self.cursor = at;
+            self.set_cursor(at);
         }
         self.counters.lag = self.counters.lag.wrapping_add(1);
         self.counters.lag_high_water = self.counters.lag_high_water.max(self.counters.lag);
@@ -301,7 +337,7 @@ impl PluginSlot {
 
     /// True when the event at `at`, of which it is a receiver, is unread.
     pub(crate) fn awaits(&self, at: Position) -> bool {
-        self.counters.lag > 0 && self.cursor.seq <= at.seq
+        self.counters.lag > 0 && self.cursor_seq <= at.seq
     }
 
     /// The event at `at`, of which it is a receiver, goes away.
@@ -315,14 +351,14 @@ impl PluginSlot {
 
     /// The event before `after` was read.
     pub(crate) fn consumed(&mut self, after: Position) {
-        self.cursor = after;
+        self.set_cursor(after);
         self.counters.lag = self.counters.lag.saturating_sub(1);
         self.counters.events = self.counters.events.wrapping_add(1);
     }
 
     /// Its unread events will never be read.
     fn discard_unread(&mut self, end: Position) {
-        self.cursor = end;
+        self.set_cursor(end);
         self.lost = 0;
         let unread = core::mem::take(&mut self.counters.lag);
         self.counters.dropped = self.counters.dropped.wrapping_add(unread);
@@ -360,22 +396,31 @@ impl PluginSlot {
         }
     }
 
-    /// Begins a hook; gives when it counts as hung.
-    fn begin(&mut self, hook: Hook, cause: Cause, now: u64) -> u64 {
-        self.hook = hook;
-        self.handling = cause;
-        self.hook_since = now;
-        self.hook_due().unwrap_or(u64::MAX)
+    /// What it is doing now, as the cause of what it does.
+    pub(crate) fn handling(&self) -> Cause {
+        match self.hook {
+            Hook::Event => Cause::Event(self.handled),
+            Hook::Call => Cause::Call(CallId::from_bits(self.handled as u32)),
+            _ => Cause::None,
+        }
     }
 
-    /// When the present hook counts as hung.
-    fn hook_due(&self) -> Option<u64> {
+    /// Begins a hook, for an event or a call the handling of `handled`; gives when it counts as hung.
+    fn begin(&mut self, hook: Hook, handled: u64, now: u64) -> u64 {
+        self.hook = hook;
+        self.handled = handled;
+        self.hook_since = now;
+        self.hook_due()
+    }
+
+    /// When the present hook counts as hung; never, when there is none.
+    fn hook_due(&self) -> u64 {
         let limit = match self.hook {
-            Hook::Idle => return None,
+            Hook::Idle => return u64::MAX,
             Hook::Event | Hook::Call | Hook::Tick => (self.handler_limit as u64).wrapping_mul(1000),
             _ => micros(self.metadata().hook_timeout),
         };
-        Some(self.hook_since.saturating_add(limit))
+        self.hook_since.saturating_add(limit)
     }
 
     /// The deadline that is next for this plugin; a tick that is due already waits for its task.
@@ -383,9 +428,8 @@ impl PluginSlot {
         let tick = Some(self.tick_due())
             .filter(|tick| *tick > now)
             .unwrap_or(u64::MAX);
-        [self.hook_due(), self.goal_due, self.restart_at]
+        [self.hook_due(), self.goal_due.get(), self.restart_at.get()]
             .into_iter()
-            .flatten()
             .fold(tick, u64::min)
     }
 }

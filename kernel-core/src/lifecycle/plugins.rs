@@ -85,7 +85,7 @@ impl Plugins {
 
     /// What the plugin is doing now, as the cause of what it publishes.
     pub(crate) fn cause_of(&self, who: PluginId) -> Cause {
-        self.get(who).map_or(Cause::None, |slot| slot.handling)
+        self.get(who).map_or(Cause::None, PluginSlot::handling)
     }
 
     /// The call the plugin is answering now.

@@ -1,6 +1,6 @@
 //! The steps of a life: hooks begin and end, states are entered and told of.
 
-use super::{Hook, Meta, PluginState};
+use super::{Due, Hook, Meta, PluginState};
 use crate::bus::Draft;
 use crate::error::{cut, push_cut};
 use crate::id::{Cause, PluginId};
@@ -49,7 +49,7 @@ impl Core {
         if hook == Hook::Stop {
             slot.discard_unread(end);
         }
-        let due = slot.begin(hook, Cause::None, now);
+        let due = slot.begin(hook, 0, now);
         self.arm(due);
         if hook == Hook::Stop {
             self.refuse_queued(index);
@@ -57,10 +57,10 @@ impl Core {
         }
     }
 
-    /// Begins the handling of a message.
-    pub(crate) fn begin_handler(&mut self, index: usize, hook: Hook, cause: Cause, now: u64) {
+    /// Begins the handling of a message, the event or the call `handled`.
+    pub(crate) fn begin_handler(&mut self, index: usize, hook: Hook, handled: u64, now: u64) {
         if let Some(slot) = self.plugins.at_mut(index) {
-            let due = slot.begin(hook, cause, now);
+            let due = slot.begin(hook, handled, now);
             self.arm(due);
         }
     }
@@ -74,7 +74,6 @@ impl Core {
         if hook == Hook::Idle {
             return;
         }
-        slot.handling = Cause::None;
         if !hook.is_step() {
             let took = now.saturating_sub(slot.hook_since);
             let counters = &mut slot.counters;
@@ -123,7 +122,7 @@ impl Core {
             return;
         };
         if slot.goal == state {
-            slot.goal_due = None;
+            slot.goal_due = Due::NONE;
         }
         self.wake_waiting(On::Lifecycle);
         let mut payload = [0u8; 256];
@@ -152,7 +151,7 @@ impl Core {
         push_cut(&mut name, self.plugin_name(index));
         self.announce(
             [topic, &name],
-            Draft::new(PluginId::KERNEL, Cause::None, "", &[payload]),
+            Draft::new(PluginId::KERNEL, Cause::None, b"", &[payload]),
         );
     }
 

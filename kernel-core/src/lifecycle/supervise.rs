@@ -1,8 +1,8 @@
 //! Supervision: goals, failures, restarts, deadlines, and taking back what a life registered.
 
-use super::{Hook, Meta, PluginState};
+use super::{Due, Hook, Meta, PluginState};
 use crate::error::push_cut;
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::time::{divide, micros};
@@ -17,8 +17,8 @@ impl Core {
         };
         let policy = slot.metadata().restart;
         slot.counters.errors = slot.counters.errors.wrapping_add(1);
-        slot.goal_due = None;
-        slot.restart_at = None;
+        slot.goal_due = Due::NONE;
+        slot.restart_at = Due::NONE;
         let wanted = slot.goal == PluginState::Started && matches!(slot.meta, Meta::Static(_));
         if !wanted {
             slot.goal = PluginState::Failed;
@@ -32,13 +32,13 @@ impl Core {
                     .saturating_mul(1u64.wrapping_shl(slot.failures.min(32) as u32))
                     .min(micros(policy.longest_pause));
                 slot.failures = slot.failures.wrapping_add(1);
-                slot.restart_at = Some(now.saturating_add(pause));
+                slot.restart_at = Due::at(now.saturating_add(pause));
             } else {
                 slot.goal = PluginState::Failed;
                 slot.failures = 0;
             }
         }
-        let restart_at = slot.restart_at.unwrap_or(u64::MAX);
+        let restart_at = slot.restart_at.get();
         self.plugins.set_error(id.index(), code, message);
         self.reclaim(id);
         self.enter(id.index(), PluginState::Failed);
@@ -54,7 +54,6 @@ impl Core {
         };
         slot.life = slot.life.wrapping_add(1);
         slot.hook = Hook::Idle;
-        slot.handling = Cause::None;
         slot.interval = 0;
         slot.discard_unread(end);
         let waker = slot.take_waker();
@@ -72,7 +71,7 @@ impl Core {
             return;
         };
         slot.goal = goal;
-        slot.restart_at = None;
+        slot.restart_at = Due::NONE;
         slot.failures = 0;
         let waker = slot.take_waker();
         let up = matches!(goal, PluginState::Loaded | PluginState::Started);
@@ -81,7 +80,7 @@ impl Core {
             slot.goal = PluginState::Unloaded;
             self.enter(index, PluginState::Unloaded);
         } else if slot.state != goal || slot.hook.is_step() {
-            slot.goal_due = Some(due);
+            slot.goal_due = Due::at(due);
             self.arm(due);
         }
         self.wake(waker);
@@ -96,14 +95,14 @@ impl Core {
             };
             let id = slot.id(index);
             let hook = slot.hook.name();
-            if let Some(due) = slot.hook_due().filter(|due| *due <= now) {
-                let limit = due.saturating_sub(slot.hook_since);
+            if slot.hook_due() <= now {
+                let limit = slot.hook_due().saturating_sub(slot.hook_since);
                 self.hung(id, "hook_timeout", hook, limit);
-            } else if slot.goal_due.is_some_and(|due| due <= now) {
-                slot.goal_due = None;
+            } else if slot.goal_due.get() <= now {
+                slot.goal_due = Due::NONE;
                 self.hung(id, "stop_timeout", hook, 0);
-            } else if slot.restart_at.is_some_and(|due| due <= now) {
-                slot.restart_at = None;
+            } else if slot.restart_at.get() <= now {
+                slot.restart_at = Due::NONE;
                 slot.counters.restarts = slot.counters.restarts.wrapping_add(1);
                 let waker = slot.take_waker();
                 self.wake(waker);

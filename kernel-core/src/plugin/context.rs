@@ -70,8 +70,12 @@ impl Context {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub async fn publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, PublishError> {
-        self.bus().publish(topic, payload).await
+    pub fn publish<'p>(
+        &self,
+        topic: &'p str,
+        payload: Json<'p>,
+    ) -> impl Future<Output = Result<usize, PublishError>> + use<'p> {
+        self.bus().publish(topic, payload)
     }
 
     /// See [`EventBus::try_publish`].

@@ -2,10 +2,9 @@
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Poll, Waker};
 
 use super::{Context, Mailbox, Message, Plugin};
-use crate::error::Error;
 use crate::json::Json;
 use crate::kernel::Kernel;
 
@@ -77,32 +76,39 @@ pub async fn drive<P: Plugin>(plugin: &mut P, installed: Installed, buf: &mut [u
     let mut last = Exit::Failed;
     loop {
         let message = mailbox.next(buf).await;
-        let result = match message {
-            Message::Ended => return last,
-            Message::Load => unless_ended(&cx, plugin.on_load(&cx)).await,
-            Message::Start => unless_ended(&cx, plugin.on_start(&cx)).await,
-            Message::Stop => unless_ended(&cx, plugin.on_stop(&cx)).await,
-            Message::Unload => {
-                let result = unless_ended(&cx, plugin.on_unload(&cx)).await;
-                if let Some(Ok(())) = result {
-                    last = Exit::Unloaded;
-                }
-                result
-            }
-            Message::Tick => unless_ended(&cx, plugin.on_tick(&cx)).await,
-            Message::Event(event) => unless_ended(&cx, plugin.on_event(&cx, event)).await,
-            Message::Call(call, reply) => {
-                let id = call.id;
-                match unless_ended(&cx, plugin.on_call(&cx, call, reply)).await {
-                    Some(Err(error)) => {
-                        mailbox.reply(id, Err(&error));
-                        Some(Err(error))
+        if let Message::Ended = message {
+            return last;
+        }
+        let unloads = matches!(message, Message::Unload);
+        let result = {
+            let mut hook = pin!(async {
+                match message {
+                    Message::Load => plugin.on_load(&cx).await,
+                    Message::Start => plugin.on_start(&cx).await,
+                    Message::Event(event) => plugin.on_event(&cx, event).await,
+                    Message::Call(call, reply) => {
+                        let id = call.id;
+                        let result = plugin.on_call(&cx, call, reply).await;
+                        if let Err(error) = &result {
+                            mailbox.reply(id, Err(error));
+                        }
+                        result.map(|_| ())
                     }
-                    other => other.map(|result| result.map(|_| ())),
+                    Message::Tick => plugin.on_tick(&cx).await,
+                    Message::Stop => plugin.on_stop(&cx).await,
+                    Message::Unload => plugin.on_unload(&cx).await,
+                    Message::Ended => Ok(()),
                 }
-            }
+            });
+            poll_fn(|task| match hook.as_mut().poll(task) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            })
+            .await
         };
         match result {
+            Some(Ok(())) if unloads => last = Exit::Unloaded,
             Some(Ok(())) => {}
             Some(Err(error)) => mailbox.fail(&error),
             None => return Exit::Failed,
@@ -110,26 +116,11 @@ pub async fn drive<P: Plugin>(plugin: &mut P, installed: Installed, buf: &mut [u
     }
 }
 
-/// Runs a hook to its end; `None` when the plugin's life ended first, by a deadline.
-async fn unless_ended<T>(
-    cx: &Context,
-    hook: impl Future<Output = Result<T, Error>>,
-) -> Option<Result<T, Error>> {
-    let mut hook = pin!(hook);
-    poll_fn(|task| {
-        if let Poll::Ready(result) = hook.as_mut().poll(task) {
-            return Poll::Ready(Some(result));
-        }
-        let alive = cx.kernel.with(|core| {
-            core.plugins
-                .get_mut(cx.id)
-                .map(|slot| slot.keep_waker(task.waker()))
-        });
-        if alive.is_some() {
-            Poll::Pending
-        } else {
-            Poll::Ready(None)
-        }
-    })
-    .await
+/// True when the plugin's life ended, by a deadline, before the hook did.
+#[inline(never)]
+fn has_ended(cx: &Context, waker: &Waker) -> bool {
+    let alive = cx
+        .kernel
+        .with(|core| core.plugins.get_mut(cx.id).map(|slot| slot.keep_waker(waker)));
+    alive.is_none()
 }

@@ -3,7 +3,8 @@
 //! Lifecycle steps come first. Events and calls come in the order in which they came in: a call is
 //! handled after the events that were published before it.
 
-use core::future::poll_fn;
+use core::future::Future;
+use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll};
 
 use serde::Serialize;
@@ -218,77 +219,8 @@ impl Mailbox {
     ///
     /// # Cancellation
     /// No message is lost; the one before counts as handled.
-    pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Message<'b> {
-        let id = self.cx.id;
-        let kernel = self.cx.kernel;
-        let mut step = Step::Ended;
-        poll_fn(|task| {
-            if self.streak >= STREAK {
-                self.streak = 0;
-                kernel.with(|core| core.end_hook(id, core.now()));
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let found = self.poll_step(task, buf, &mut step);
-            self.streak = if found.is_ready() {
-                self.streak.wrapping_add(1)
-            } else {
-                0
-            };
-            found
-        })
-        .await;
-        match step {
-            Step::Hook(Hook::Load) => Message::Load,
-            Step::Hook(Hook::Start) => Message::Start,
-            Step::Hook(Hook::Stop) => Message::Stop,
-            Step::Hook(Hook::Unload) => Message::Unload,
-            Step::Hook(_) => Message::Tick,
-            Step::Ended => Message::Ended,
-            Step::Event {
-                seq,
-                time,
-                source,
-                cause,
-                lost,
-                topic,
-                len,
-            } => {
-                let (topic, payload, _) = split(buf, topic, len);
-                Message::Event(Event {
-                    seq,
-                    time,
-                    source,
-                    cause,
-                    lost,
-                    topic,
-                    payload,
-                })
-            }
-            Step::Call {
-                id: call,
-                caller,
-                service,
-                len,
-            } => {
-                let (service, args, scratch) = split(buf, service, len);
-                let request = Request {
-                    id: call,
-                    caller,
-                    service,
-                    args,
-                };
-                Message::Call(
-                    request,
-                    Reply {
-                        kernel,
-                        who: id,
-                        id: call,
-                        scratch,
-                    },
-                )
-            }
-        }
+    pub fn next<'m, 'b>(&'m mut self, buf: &'b mut [u8]) -> impl Future<Output = Message<'b>> + use<'m, 'b> {
+        Next { mailbox: self, buf }
     }
 
     /// The next message as numbers in `step`, its bytes in `buf`.
@@ -345,6 +277,83 @@ impl Mailbox {
     }
 }
 
+/// See [`Mailbox::next`]. A struct rather than an `async fn`, which keeps what it is given twice.
+struct Next<'m, 'b> {
+    mailbox: &'m mut Mailbox,
+    buf: &'b mut [u8],
+}
+
+impl<'b> Future for Next<'_, 'b> {
+    type Output = Message<'b>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Message<'b>> {
+        let Next { mailbox, buf } = self.get_mut();
+        let Context { kernel, id } = mailbox.cx;
+        if mailbox.streak >= STREAK {
+            mailbox.streak = 0;
+            kernel.with(|core| core.end_hook(id, core.now()));
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut step = Step::Ended;
+        if mailbox.poll_step(task, buf, &mut step).is_pending() {
+            mailbox.streak = 0;
+            return Poll::Pending;
+        }
+        mailbox.streak = mailbox.streak.wrapping_add(1);
+        let buf = core::mem::take(buf);
+        Poll::Ready(match step {
+            Step::Hook(Hook::Load) => Message::Load,
+            Step::Hook(Hook::Start) => Message::Start,
+            Step::Hook(Hook::Stop) => Message::Stop,
+            Step::Hook(Hook::Unload) => Message::Unload,
+            Step::Hook(_) => Message::Tick,
+            Step::Ended => Message::Ended,
+            Step::Event {
+                seq,
+                time,
+                source,
+                cause,
+                lost,
+                topic,
+                len,
+            } => {
+                let (topic, payload, _) = split(buf, topic, len);
+                Message::Event(Event {
+                    seq,
+                    time,
+                    source,
+                    cause,
+                    lost,
+                    topic,
+                    payload,
+                })
+            }
+            Step::Call {
+                id: call,
+                caller,
+                service,
+                len,
+            } => {
+                let (service, args, scratch) = split(buf, service, len);
+                let request = Request {
+                    id: call,
+                    caller,
+                    service,
+                    args,
+                };
+                let reply = Reply {
+                    kernel,
+                    who: id,
+                    id: call,
+                    scratch,
+                };
+                Message::Call(request, reply)
+            }
+        })
+    }
+}
+
 impl Core {
     /// Ends the hook before and begins the next one, which is put into `step` and its message into
     /// `buf`. `Some(false)`: nothing to do; `None`: there may be more, ask again.
@@ -376,7 +385,7 @@ impl Core {
         if slot.interval > 0 && slot.tick(now, call.is_some()) {
             let next = slot.next_tick;
             self.arm(next);
-            self.begin_handler(index, Hook::Tick, Cause::None, now);
+            self.begin_handler(index, Hook::Tick, 0, now);
             *step = Step::Hook(Hook::Tick);
             return Some(true);
         }
@@ -403,12 +412,12 @@ impl Core {
         buf: &mut [u8],
         step: &mut Step,
     ) -> Option<bool> {
-        let Some((topic, len)) = self.bus.log.texts(at).copy(buf) else {
+        let found = self.bus.log.read(at)?;
+        let Some((topic, len)) = found.texts.copy(buf) else {
             self.skip_event(index, at);
             return None;
         };
-        let header = self.bus.log.header(at);
-        let after = self.bus.log.after(at);
+        let (header, after) = (found.header(), found.after());
         let slot = self.plugins.at_mut(index)?;
         slot.consumed(after);
         *step = Step::Event {
@@ -423,7 +432,7 @@ impl Core {
         if slot.overflow() == Overflow::Block {
             self.wake_waiting(On::Space);
         }
-        self.begin_handler(index, Hook::Event, Cause::Event(at.seq), now);
+        self.begin_handler(index, Hook::Event, at.seq, now);
         Some(true)
     }
 
@@ -442,7 +451,7 @@ impl Core {
             service: taken.name,
             len: taken.len,
         };
-        self.begin_handler(id.index(), Hook::Call, Cause::Call(call), now);
+        self.begin_handler(id.index(), Hook::Call, call.to_bits() as u64, now);
         Some(true)
     }
 }

@@ -10,6 +10,7 @@ pub use api::{StateEngine, StateEntry};
 pub use errors::StateError;
 
 use crate::bus::Draft;
+use crate::copy::equal;
 use crate::fixed::Empty;
 use crate::id::PluginId;
 use crate::json::{Json, Writer};
@@ -227,7 +228,7 @@ impl Core {
     /// The entry with this key, over or not.
     #[inline(never)]
     fn lookup(&self, key: &str) -> Option<usize> {
-        let is = |slot: &EntrySlot| slot.key.as_bytes(&self.names) == key.as_bytes();
+        let is = |slot: &EntrySlot| equal(slot.key.as_bytes(&self.names), key.as_bytes());
         self.state.table.find(hash_of(key) as u32, is)
     }
 
@@ -355,7 +356,7 @@ impl Core {
         let cause = self.plugins.cause_of(owner);
         let draft = Draft {
             value: Some((value, tail)),
-            ..Draft::new(owner, cause, "", &[b"{\"value\":"])
+            ..Draft::new(owner, cause, b"", &[b"{\"value\":"])
         };
         self.announce([CHANGED, key], draft);
         version
@@ -378,7 +379,7 @@ impl Core {
         let mut payload = [0; 48];
         let payload = &[with_version(head, self.state.revision, &mut payload)];
         let cause = self.plugins.cause_of(who);
-        self.announce([CHANGED, &key], Draft::new(who, cause, "", payload));
+        self.announce([CHANGED, &key], Draft::new(who, cause, b"", payload));
     }
 }
 
