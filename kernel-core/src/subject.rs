@@ -292,9 +292,9 @@ pub(crate) fn hash(bytes: &[u8]) -> u32 {
     let state = words.iter().fold(bytes.len() as u32, |state, word| {
         stir(state, u32::from_le_bytes(*word))
     });
-    // The last word may overlap the one before it.
+    // It may overlap the word before it; the last byte, which differs the most, comes lowest.
     let last = match bytes.last_chunk() {
-        Some(last) => u32::from_le_bytes(*last),
+        Some(last) => u32::from_be_bytes(*last),
         None => bytes
             .iter()
             .fold(0u32, |last, byte| last.wrapping_shl(8) | *byte as u32),

@@ -82,9 +82,8 @@ impl EventBus {
     /// See [`PublishError`]; `Full` where `publish` would have waited.
     pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, PublishError> {
         self.kernel.with(|core| {
-            let cause = core.plugins.cause_of(self.who);
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
+            core.publish(&Draft::new(self.who, None, topic.as_bytes(), payload), false)
                 .map(|(_, receivers)| receivers)
         })
     }
@@ -102,8 +101,11 @@ impl EventBus {
     ) -> Result<usize, PublishError> {
         self.kernel.with(|core| {
             let payload: &[&[u8]] = &[payload.as_bytes()];
-            core.publish(&Draft::new(self.who, cause, topic.as_bytes(), payload), false)
-                .map(|(_, receivers)| receivers)
+            core.publish(
+                &Draft::new(self.who, Some(cause), topic.as_bytes(), payload),
+                false,
+            )
+            .map(|(_, receivers)| receivers)
         })
     }
 
@@ -140,9 +142,8 @@ pub(crate) struct Publishing<'p> {
 
 impl Publishing<'_> {
     fn attempt(&mut self, core: &mut Core, waker: &Waker) -> Poll<Result<usize, PublishError>> {
-        let cause = self.cause.unwrap_or_else(|| core.plugins.cause_of(self.who));
         let payload: &[&[u8]] = &[self.payload.as_bytes()];
-        let draft = Draft::new(self.who, cause, self.topic.as_bytes(), payload);
+        let draft = Draft::new(self.who, self.cause, self.topic.as_bytes(), payload);
         let error = match core.try_route(&draft, false) {
             Ok((_, receivers)) => return Poll::Ready(Ok(receivers)),
             Err(PublishError::Full { subscriber }) => {

@@ -145,7 +145,8 @@ impl Bus {
 /// An event on its way in.
 pub(crate) struct Draft<'a> {
     pub(crate) source: PluginId,
-    pub(crate) cause: Cause,
+    /// What led to it, where that is not what the source does now.
+    pub(crate) cause: Option<Cause>,
     pub(crate) topic: &'a [u8],
     /// The payload's pieces, together one JSON text.
     pub(crate) payload: &'a [&'a [u8]],
@@ -154,7 +155,12 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(source: PluginId, cause: Cause, topic: &'a [u8], payload: &'a [&'a [u8]]) -> Self {
+    pub(crate) fn new(
+        source: PluginId,
+        cause: Option<Cause>,
+        topic: &'a [u8],
+        payload: &'a [&'a [u8]],
+    ) -> Self {
         Draft {
             source,
             cause,
@@ -208,11 +214,14 @@ impl Core {
 
     /// [`Core::publish`] for a publisher that tries again: a refusal is not counted.
     pub(crate) fn try_route(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
-        if !self.is_live(draft.source) {
+        let source = self.plugins.get(draft.source);
+        if source.is_none() && draft.source.is_plugin() {
             return Err(PublishError::Unloaded);
         }
+        let now = || source.map_or(Cause::None, |slot| slot.handling());
+        let cause = draft.cause.unwrap_or_else(now);
         let time = self.now();
-        self.route(draft, time, force)
+        self.route(draft, cause, time, force)
     }
 
     /// An event was refused for good.
@@ -220,7 +229,13 @@ impl Core {
         self.bus.refused = self.bus.refused.wrapping_add(1);
     }
 
-    fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
+    fn route(
+        &mut self,
+        draft: &Draft<'_>,
+        cause: Cause,
+        time: u64,
+        force: bool,
+    ) -> Result<(u64, usize), PublishError> {
         let topic = draft.topic;
         let hash = subject::hash(topic);
         let receivers = match self.bus.known_receivers(topic, hash) {
@@ -250,7 +265,7 @@ impl Core {
             topic: topic.len(),
             source: draft.source,
             time,
-            cause: draft.cause,
+            cause,
         };
         let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
         copy(to_topic, topic);

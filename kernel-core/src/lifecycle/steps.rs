@@ -3,7 +3,7 @@
 use super::{Due, Hook, Meta, PluginState};
 use crate::bus::Draft;
 use crate::error::{cut, push_cut};
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::subject;
@@ -151,7 +151,7 @@ impl Core {
         push_cut(&mut name, self.plugin_name(index));
         self.announce(
             [topic, &name],
-            Draft::new(PluginId::KERNEL, Cause::None, b"", &[payload]),
+            Draft::new(PluginId::KERNEL, None, b"", &[payload]),
         );
     }
 

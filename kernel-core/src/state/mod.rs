@@ -353,10 +353,9 @@ impl Core {
         let (version, value, owner) = (slot.version, slot.value, slot.owner);
         let mut tail = [0; 40];
         let tail = with_version(b",\"version\":", version, &mut tail);
-        let cause = self.plugins.cause_of(owner);
         let draft = Draft {
             value: Some((value, tail)),
-            ..Draft::new(owner, cause, b"", &[b"{\"value\":"])
+            ..Draft::new(owner, None, b"", &[b"{\"value\":"])
         };
         self.announce([CHANGED, key], draft);
         version
@@ -378,8 +377,7 @@ impl Core {
         };
         let mut payload = [0; 48];
         let payload = &[with_version(head, self.state.revision, &mut payload)];
-        let cause = self.plugins.cause_of(who);
-        self.announce([CHANGED, &key], Draft::new(who, cause, b"", payload));
+        self.announce([CHANGED, &key], Draft::new(who, None, b"", payload));
     }
 }
 

@@ -28,7 +28,7 @@ pub const PROFILES: [Profile; 2] = [
         },
         ceiling: Sizes {
             flash: 35_900,
-            ram: 5_200,
+            ram: 4_350,
         },
     },
     Profile {
@@ -40,7 +40,7 @@ pub const PROFILES: [Profile; 2] = [
         },
         ceiling: Sizes {
             flash: 35_900,
-            ram: 9_250,
+            ram: 8_250,
         },
     },
 ];
@@ -82,8 +82,8 @@ impl Part {
         match self {
             Part::Core => profile.ceiling,
             Part::Storage => Sizes {
-                flash: 10_800,
-                ram: 850,
+                flash: 10_400,
+                ram: 700,
             },
             Part::Link => Sizes {
                 flash: 46_000,
