@@ -5,6 +5,9 @@
 //! counted, and told with the next event) or, when its [`Overflow`] says so, makes publishers
 //! wait. Filters are filed under the hash of their literal prefix, so that publishing looks only
 //! at filters that begin like the topic.
+//!
+//! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
+//! publishes them.
 
 mod api;
 mod errors;
@@ -76,6 +79,12 @@ pub struct RouteSlot {
 impl Empty for RouteSlot {
     const EMPTY: Self = RouteSlot { seq: 0, offset: 0 };
 }
+
+/// How the topics begin that only the kernel publishes, so that nobody can make up what it says.
+const RESERVED: [&str; 2] = [RUNTIME, crate::state::CHANGED];
+
+/// How the topics of the kernel's own events begin.
+const RUNTIME: &str = "runtime.";
 
 /// The log with its filters and readers.
 pub(crate) struct Bus {
@@ -192,8 +201,9 @@ impl<'a> Draft<'a> {
 }
 
 impl Core {
-    /// Writes the event and marks its receivers; `Ok` is how many. With `force`, subscribers that
-    /// make publishers wait lose their oldest events instead.
+    /// Writes the event and marks its receivers; `Ok` is how many. With `force` it is the kernel's own:
+    /// its topic may be a reserved one, and subscribers that make publishers wait lose their oldest
+    /// events instead.
     pub(crate) fn publish(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
         let outcome = self.try_route(draft, force);
         if outcome.is_err() {
@@ -218,10 +228,12 @@ impl Core {
 
     fn route(&mut self, draft: &Draft<'_>, time: u64, force: bool) -> Result<(u64, usize), PublishError> {
         let topic = draft.topic.as_bytes();
-        let hash = subject::hash(topic);
+        // The kernel's events have routes of their own, beside those of everybody else: where a route is
+        // known, nobody asks whether the topic is reserved.
+        let hash = subject::hash(topic) ^ force as u32;
         let receivers = match self.bus.known_receivers(topic, hash) {
             Some(receivers) => receivers,
-            None => self.match_filters(draft.topic)?,
+            None => self.match_filters(draft.topic, force)?,
         };
         let (bus, plugins, pool, wakes) = self.routing();
         let len = draft.payload_len();
@@ -272,7 +284,10 @@ impl Core {
 
     /// Checks the topic and matches it with all filters that begin like it.
     #[inline(never)]
-    fn match_filters(&self, topic: &str) -> Result<PluginSet, PublishError> {
+    fn match_filters(&self, topic: &str, force: bool) -> Result<PluginSet, PublishError> {
+        if !force && RESERVED.iter().any(|reserved| topic.starts_with(reserved)) {
+            return Err(PublishError::Reserved);
+        }
         let mut receivers = PluginSet::default();
         let filters = &self.bus.filters;
         subject::walk(topic, |depth, hash| {
