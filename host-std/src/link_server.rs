@@ -2,6 +2,7 @@
 //!
 //! They have a thread of their own, so that an operator gets in whatever the plugins do.
 
+use std::future::Future;
 use std::net::TcpListener as StdTcpListener;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use kernel_core::link::{self, End, Failure, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinError, JoinSet, LocalSet};
+use tokio::time::sleep;
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
@@ -23,6 +25,10 @@ use crate::worker::{Ended, Stop, Worker};
 
 /// Clients at the same time at one listener; one more is turned away.
 const MAX_SESSIONS: usize = 64;
+
+/// How long a client may take to open its session, so that those that say nothing do not keep the others
+/// out.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who answers, for people.
 const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"));
@@ -116,14 +122,14 @@ async fn listen(
             () = &mut stop => return Ok(()),
             accepted = unix.accept() => match accepted {
                 Ok((stream, _)) if owners.has_room() => {
-                    owners.running.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner));
+                    owners.running.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner, sleep(PATIENCE)));
                 }
                 Ok((stream, _)) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
             },
             accepted = accept_tcp(tcp.as_ref()) => match accepted {
                 Ok(stream) if others.has_room() => {
-                    others.running.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone()));
+                    others.running.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone(), sleep(PATIENCE)));
                 }
                 Ok(stream) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
@@ -180,7 +186,7 @@ fn note(ended: Result<(), JoinError>) {
 
 async fn rest(cause: &std::io::Error) {
     warn!("a client of the link could not be accepted: {cause}");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
+    sleep(ACCEPT_PAUSE).await;
 }
 
 /// Waits for ever where TCP is off.
@@ -194,12 +200,13 @@ async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::ne
     Ok(stream)
 }
 
-/// Serves one client until it goes.
+/// Serves one client until it goes, or has not opened its session when `patience` is done.
 async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     kernel: Kernel,
     call_bytes: usize,
     stream: S,
     access: Access,
+    patience: impl Future<Output = ()>,
 ) {
     let identity = Identity {
         name: NAME,
@@ -212,11 +219,24 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     // Zero pages, which cost nothing until a message is that long.
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
     let (read, write) = tokio::io::split(stream);
-    let (read, write) = (FromTokio::new(read), FromTokio::new(write));
-    match link::serve(kernel, &identity, read, write, &mut memory).await {
+    let (read, mut write) = (FromTokio::new(read), FromTokio::new(write));
+    match link::serve_until(kernel, &identity, read, &mut write, &mut memory, patience).await {
         End::Closed => {}
         End::Failed(cause) => debug!("a client of the link went away: {cause}"),
         End::NoMemory => error!("a session of the link has too little memory; raise `call_bytes`"),
+        End::Silent => {
+            debug!("a client of the link did not open its session in time");
+            let why = Failure {
+                code: "hello_timeout",
+                message: "the session was not opened in time: say hello with a valid token directly after connecting",
+            };
+            // One that does not read what it was told before is not waited for.
+            tokio::select! {
+                biased;
+                _ = link::refuse(write, why) => {}
+                () = tokio::task::yield_now() => {}
+            }
+        }
     }
 }
 
@@ -228,4 +248,116 @@ async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
         message: "all sessions of the link are taken: close one and try again",
     };
     let _ = link::refuse(FromTokio::new(stream), why).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use kernel_core::Capacities;
+    use kernel_core::link::{Client, ClientError, Reply, Request, ToClient};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const CALL_BYTES: usize = 256;
+
+    type Half = tokio::io::ReadHalf<tokio::io::DuplexStream>;
+    type OtherHalf = tokio::io::WriteHalf<tokio::io::DuplexStream>;
+
+    /// One connection whose client does this; gives what came of it.
+    fn connected<T>(
+        access: Access,
+        patience: impl Future<Output = ()>,
+        client: impl AsyncFnOnce(Client<'_, FromTokio<Half>, FromTokio<OtherHalf>>) -> T,
+    ) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let kernel = crate::memory::kernel(&Capacities::DEFAULT);
+        runtime.block_on(async {
+            let (ours, theirs) = tokio::io::duplex(1024);
+            let (read, write) = tokio::io::split(theirs);
+            let mut memory = [0; 3 * 1024];
+            let client =
+                client(Client::new(FromTokio::new(read), FromTokio::new(write), &mut memory).unwrap());
+            tokio::join!(
+                serve_connection(kernel, CALL_BYTES, ours, access, patience),
+                client
+            )
+            .1
+        })
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_is_told_and_sent_away() {
+        connected(Access::Owner, ready(()), async |mut client| {
+            let told = client.next().await.unwrap();
+            assert!(
+                matches!(
+                    told,
+                    ToClient::Refused(Failure {
+                        code: "hello_timeout",
+                        ..
+                    })
+                ),
+                "{told:?}"
+            );
+            assert!(matches!(client.next().await, Err(ClientError::Closed)));
+        });
+    }
+
+    #[test]
+    fn a_client_that_opened_its_session_in_time_stays() {
+        let (pass, passed) = oneshot::channel::<()>();
+        let patience = async { passed.await.unwrap_or(()) };
+        connected(Access::Owner, patience, async |mut client| {
+            client.hello("test", 9, "").await.unwrap();
+            assert!(matches!(
+                client.next().await,
+                Ok(ToClient::Hello { nonce: 9, .. })
+            ));
+            pass.send(()).unwrap();
+            client.request(1, Request::Ping).await.unwrap();
+            let answer = client.next().await.unwrap();
+            assert!(matches!(
+                answer,
+                ToClient::Reply {
+                    id: 1,
+                    what: Reply::Done
+                }
+            ));
+        });
+    }
+
+    #[test]
+    fn a_client_with_a_wrong_token_has_not_opened_its_session() {
+        let (pass, passed) = oneshot::channel::<()>();
+        let patience = async { passed.await.unwrap_or(()) };
+        let access = Access::Token("a token of some length".into());
+        connected(access, patience, async |mut client| {
+            client.hello("test", 9, "another").await.unwrap();
+            assert!(matches!(client.next().await, Ok(ToClient::Refused(_))));
+            pass.send(()).unwrap();
+            let told = client.next().await;
+            assert!(
+                matches!(told, Ok(ToClient::Refused(why)) if why.code == "hello_timeout"),
+                "{told:?}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_what_it_is_told_is_not_waited_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let kernel = crate::memory::kernel(&Capacities::DEFAULT);
+        runtime.block_on(async {
+            let (ours, _theirs) = tokio::io::duplex(8);
+            serve_connection(kernel, CALL_BYTES, ours, Access::Owner, ready(())).await;
+        });
+    }
 }

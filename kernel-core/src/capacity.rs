@@ -113,8 +113,9 @@ impl Capacities {
     pub const fn routes(log_bytes: usize) -> usize {
         let records = log_bytes / 128;
         match records {
-            0 => 1,
-            1..1024 => records.next_power_of_two(),
+            // The kernel's own events have every second one.
+            0 | 1 => 2,
+            2..1024 => records.next_power_of_two(),
             _ => 1024,
         }
     }

@@ -36,7 +36,9 @@
 //! 6. **Whatever a plugin registers belongs to one life of it** and is taken back when that life
 //!    ends, by unloading, failing, hanging or crashing; its old handles are refused from then on.
 //! 7. **Lifecycle by goals.** Managing a plugin sets where it should be; its own task takes the
-//!    steps, each with a deadline. A plugin that fails is restarted with growing pauses.
+//!    steps, each with a deadline, and none towards STARTED while a plugin that it depends on is not
+//!    started. A plugin that fails is restarted with growing pauses; its dependents wait for it until
+//!    it is given up, and come back with it.
 //! 8. **Capacities are chosen in one place** ([`Capacities`]) and erased by one handle ([`Kernel`]):
 //!    a [`Cell`] runs a closure on the kernel's data, whose slices forget how long they are.
 //! 9. **Full is an answer** that names the capacity, and a counter remembers.

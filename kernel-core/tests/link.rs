@@ -34,6 +34,11 @@ fn every_request_has_its_answer() {
 
         let publish = |topic, payload: &'static [u8]| Request::Publish { topic, payload: Raw(payload), cause: Cause::None };
         ask!(client, publish("other.topic", b"1"), Reply::Count(0));
+        for topic in ["runtime.plugin.echo", "state.changed.lamp"] {
+            ask!(client, publish(topic, b"1"), Reply::Failed(Failure { code: "reserved_topic", message }) => {
+                assert!(message.contains("publish under another name"), "{message}");
+            });
+        }
         ask!(client, publish("echo..x", b"1"), Reply::Failed(Failure { code: "invalid_topic", .. }));
 
         let set = |key, expected| Request::StateSet { key, value: Raw(b"{\"on\":true}"), ttl_ms: Some(60_000), expected };

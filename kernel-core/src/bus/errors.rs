@@ -12,6 +12,8 @@ use crate::subject::SubjectError;
 pub enum PublishError {
     /// The topic is not well formed.
     Topic(SubjectError),
+    /// The topic begins with `runtime.` or `state.changed.`, which only the kernel publishes.
+    Reserved,
     /// Topic and payload do not fit into the log at all.
     TooLarge {
         /// The payload's bytes.
@@ -45,6 +47,7 @@ impl PublishError {
     pub const fn code(&self) -> &'static str {
         match self {
             PublishError::Topic(_) => "invalid_topic",
+            PublishError::Reserved => "reserved_topic",
             PublishError::TooLarge { .. } => "too_large",
             PublishError::Full { .. } | PublishError::Waits { .. } => "full",
             PublishError::Timeout { .. } => "timeout",
@@ -64,6 +67,9 @@ impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PublishError::Topic(error) => write!(f, "topic: {error}"),
+            PublishError::Reserved => f.write_str(
+                "topics below runtime. and state.changed. are the kernel's: publish under another name, and set the state for a state.changed event",
+            ),
             PublishError::TooLarge { len, max } => write!(
                 f,
                 "a payload of {len} bytes does not fit into the log, {max} would: send less, or raise `log_bytes`"

@@ -5,6 +5,9 @@
 //! counted, and told with the next event) or, when its [`Overflow`] says so, makes publishers
 //! wait. Filters are filed under the hash of their literal prefix, so that publishing looks only
 //! at filters that begin like the topic.
+//!
+//! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
+//! publishes them.
 
 mod api;
 mod errors;
@@ -77,6 +80,12 @@ impl Empty for RouteSlot {
     const EMPTY: Self = RouteSlot { seq: 0, offset: 0 };
 }
 
+/// How the topics begin that only the kernel publishes, so that nobody can make up what it says.
+const RESERVED: [&str; 2] = [RUNTIME, crate::state::CHANGED];
+
+/// How the topics of the kernel's own events begin.
+const RUNTIME: &str = "runtime.";
+
 /// The log with its filters and readers.
 pub(crate) struct Bus {
     /// A power of two of them, by the topic's hash.
@@ -125,6 +134,9 @@ impl Bus {
     /// Who got the last event of this topic, when it is still in the log and nothing changed since.
     fn known_receivers(&mut self, topic: &[u8], hash: u32) -> Option<PluginSet> {
         let route = *self.route_slot(hash)?;
+        if route.seq == 0 {
+            return None;
+        }
         let next = self.log.next_seq();
         let back = (next as u32).wrapping_sub(route.seq);
         if back == 0 || back as u64 > next.wrapping_sub(self.routed_since) || !self.log.reaches(back) {
@@ -202,8 +214,9 @@ impl<'a> Draft<'a> {
 }
 
 impl Core {
-    /// Writes the event and marks its receivers; `Ok` is how many. With `force`, subscribers that
-    /// make publishers wait lose their oldest events instead.
+    /// Writes the event and marks its receivers; `Ok` is how many. With `force` it is the kernel's own:
+    /// its topic may be a reserved one, and subscribers that make publishers wait lose their oldest
+    /// events instead.
     pub(crate) fn publish(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
         let outcome = self.try_route(draft, force);
         if outcome.is_err() {
@@ -237,10 +250,12 @@ impl Core {
         force: bool,
     ) -> Result<(u64, usize), PublishError> {
         let topic = draft.topic;
-        let hash = subject::hash(topic);
+        // The kernel's events have routes of their own, beside those of everybody else: where a route is
+        // known, nobody asks whether the topic is reserved.
+        let hash = subject::hash(topic) ^ force as u32;
         let receivers = match self.bus.known_receivers(topic, hash) {
             Some(receivers) => receivers,
-            None => self.match_filters(topic)?,
+            None => self.match_filters(topic, force)?,
         };
         let (bus, plugins, pool, wakes) = self.routing();
         let len = draft.payload_len();
@@ -270,6 +285,10 @@ impl Core {
         let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
         copy(to_topic, topic);
         draft.write(pool, to_payload);
+        if at.seq as u32 == 0 {
+            // Half of its number says which record a route is of for as long as the other half stays.
+            bus.routes.fill(RouteSlot::EMPTY);
+        }
         if let Some(route) = bus.route_slot(hash) {
             *route = RouteSlot {
                 seq: at.seq as u32,
@@ -294,8 +313,11 @@ impl Core {
 
     /// Checks the topic and matches it with all filters that begin like it.
     #[inline(never)]
-    fn match_filters(&self, topic: &[u8]) -> Result<PluginSet, PublishError> {
+    fn match_filters(&self, topic: &[u8], force: bool) -> Result<PluginSet, PublishError> {
         let topic = core::str::from_utf8(topic).unwrap_or("");
+        if !force && RESERVED.iter().any(|reserved| topic.starts_with(reserved)) {
+            return Err(PublishError::Reserved);
+        }
         let mut receivers = PluginSet::default();
         let filters = &self.bus.filters;
         subject::walk(topic, |depth, hash| {

@@ -11,6 +11,11 @@
 //! Whoever manages a plugin sets its *goal*; the plugin's own task takes one step at a time
 //! towards it. So a command never runs plugin code, and a plugin that does not obey is seen by its
 //! deadline alone.
+//!
+//! The way to STARTED has one more condition: all plugins that it depends on are STARTED. A plugin waits
+//! for one that is not, with its goal and its state as they are, and no deadline. It is FAILED too, code
+//! `dependency_not_started`, once that one is FAILED with no restart left, and goes on all the same as
+//! soon as that one is STARTED. A plugin that is STARTED stays so, whatever becomes of its providers.
 
 mod plugins;
 mod steps;
@@ -181,7 +186,8 @@ pub struct PluginSlot {
     /// The message before was a tick: one that waits comes before the next tick.
     pub(crate) ticked: bool,
     pub(crate) restart_at: Due,
-    failures: u8,
+    /// Since the goal was set, and within the policy's window.
+    pub(crate) failures: u8,
     window_start: u64,
     error: (u8, u8),
     pub(crate) counters: PluginCounters,

@@ -136,6 +136,9 @@ impl Core {
             .unwrap_or(0);
         let payload = payload.get(..len).unwrap_or(&[]);
         self.announce_of(index, "runtime.plugin.", payload);
+        if state == PluginState::Started {
+            self.lead_dependents(index);
+        }
     }
 
     /// Says that a remote plugin is about to be taken out.

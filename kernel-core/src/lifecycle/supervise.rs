@@ -6,6 +6,7 @@ use crate::id::PluginId;
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::time::{divide, micros};
+use crate::timer::On;
 
 impl Core {
     /// This life is over: everything the plugin registered is taken back, the error is kept, and a
@@ -16,8 +17,6 @@ impl Core {
             return;
         };
         let policy = slot.metadata().restart;
-        slot.counters.errors = slot.counters.errors.wrapping_add(1);
-        slot.goal_due = Due::NONE;
         slot.restart_at = Due::NONE;
         let wanted = slot.goal == PluginState::Started && matches!(slot.meta, Meta::Static(_));
         if !wanted {
@@ -38,11 +37,23 @@ impl Core {
                 slot.failures = 0;
             }
         }
-        let restart_at = slot.restart_at.get();
-        self.plugins.set_error(id.index(), code, message);
+        let restart_at = slot.restart_at;
+        self.end_life(id, code, message);
+        if restart_at == Due::NONE {
+            self.fail_waiting();
+        } else {
+            self.arm(restart_at.get());
+        }
+    }
+
+    /// Ends this life with an error; the goal stays.
+    pub(crate) fn end_life(&mut self, id: PluginId, code: &str, message: &str) {
+        self.note_error(id, code, message);
+        if let Some(slot) = self.plugins.get_mut(id) {
+            slot.goal_due = Due::NONE;
+        }
         self.reclaim(id);
         self.enter(id.index(), PluginState::Failed);
-        self.arm(restart_at);
     }
 
     /// Takes back all that this life of a plugin registered, and ends the life.
@@ -84,6 +95,7 @@ impl Core {
             self.arm(due);
         }
         self.wake(waker);
+        self.wake_waiting(On::Lifecycle);
     }
 
     /// Fails what hangs, restarts what may be; gives the next deadline.
@@ -100,7 +112,9 @@ impl Core {
                 self.hung(id, "hook_timeout", hook, limit);
             } else if slot.goal_due.get() <= now {
                 slot.goal_due = Due::NONE;
-                self.hung(id, "stop_timeout", hook, 0);
+                if !self.is_waiting(index) {
+                    self.hung(id, "stop_timeout", hook, 0);
+                }
             } else if slot.restart_at.get() <= now {
                 slot.restart_at = Due::NONE;
                 slot.counters.restarts = slot.counters.restarts.wrapping_add(1);

@@ -45,4 +45,4 @@ pub use protocol::{
     VERSION,
 };
 pub use raw::Raw;
-pub use server::{End, Identity, refuse, serve};
+pub use server::{End, Identity, refuse, serve, serve_until};

@@ -4,7 +4,7 @@
 //! itself (answers of calls, events, a remote plugin's messages), one writes. A client that does
 //! not read makes only its own session wait.
 
-use core::future::{Future, poll_fn};
+use core::future::{Future, pending, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
@@ -45,6 +45,8 @@ pub enum End<E> {
     Failed(E),
     /// `memory` is too small for a session.
     NoMemory,
+    /// The client did not open its session in time: see [`serve_until`].
+    Silent,
 }
 
 /// Serves one client until it goes away.
@@ -58,9 +60,25 @@ pub enum End<E> {
 pub async fn serve<R: Read, W: Write<Error = R::Error>>(
     kernel: Kernel,
     identity: &Identity<'_>,
+    read: R,
+    write: W,
+    memory: &mut [u8],
+) -> End<R::Error> {
+    serve_until(kernel, identity, read, write, memory, pending()).await
+}
+
+/// [`serve`] for as long as the client has opened its session by the time that `patience` is done: for
+/// streams of which there are only so many. Tell a client that has not why, by [`refuse`].
+///
+/// # Cancellation
+/// See [`serve`].
+pub async fn serve_until<R: Read, W: Write<Error = R::Error>>(
+    kernel: Kernel,
+    identity: &Identity<'_>,
     mut read: R,
     mut write: W,
     memory: &mut [u8],
+    patience: impl Future<Output = ()>,
 ) -> End<R::Error> {
     let part = memory.len() / 5;
     let mut parts = memory.chunks_exact_mut(part.max(1));
@@ -128,12 +146,18 @@ pub async fn serve<R: Read, W: Write<Error = R::Error>>(
         }
     });
     let mut managing = pin!(session.manage());
+    let mut patience = pin!(patience);
+    let mut greeted = false;
 
     let end = poll_fn(|cx| {
         // Bounded, so that a busy session does not keep its thread; what is left wakes it again.
         for _ in 0..32 {
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
+            }
+            greeted = greeted || session.open.get();
+            if !greeted && patience.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Silent);
             }
             let _: Poll<()> = managing.as_mut().poll(cx);
             let mut moved = false;
@@ -157,7 +181,8 @@ pub async fn serve<R: Read, W: Write<Error = R::Error>>(
     end
 }
 
-/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many.
+/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many, or
+/// after [`serve_until`].
 ///
 /// # Errors
 /// When the stream fails.

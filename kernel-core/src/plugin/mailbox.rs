@@ -367,6 +367,7 @@ impl Core {
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
         let hook = match (slot.state, slot.goal) {
             (Started, Started | Loaded | Failed) => return self.next_message(id, now, buf, step),
+            (_, Started) if self.is_waiting(id.index()) => return Some(false),
             (Unloaded | Failed, Loaded | Started) if slot.restart_at.is_none() => Hook::Load,
             (Loaded | Stopped, Started) => Hook::Start,
             (Started, Stopped | Unloaded) => Hook::Stop,

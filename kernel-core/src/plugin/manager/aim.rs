@@ -56,12 +56,7 @@ impl Core {
             (Stopped, state) => return Err(End::At(state)),
             _ => goal,
         };
-        let limit = micros(slot.metadata().hook_timeout);
-        // Two steps at most, and a hook that ends at its own deadline should be what is seen.
-        let due = self
-            .now()
-            .saturating_add(limit.saturating_mul(2))
-            .saturating_add(250_000);
+        let due = self.start_due(index);
         self.set_goal(index, goal, due);
         Ok(Aim {
             index,
@@ -69,6 +64,16 @@ impl Core {
             goal,
             due: due.saturating_add(250_000),
         })
+    }
+
+    /// When the plugin must be at a goal that is set now: two steps at most, and a hook that ends at its own
+    /// deadline should be what is seen.
+    pub(super) fn start_due(&self, index: usize) -> u64 {
+        let slot = self.plugins.at(index);
+        let limit = slot.map_or(0, |slot| micros(slot.metadata().hook_timeout));
+        self.now()
+            .saturating_add(limit.saturating_mul(2))
+            .saturating_add(250_000)
     }
 
     /// How the plugin got to its goal, or why it never will; `None` while neither is so.
@@ -81,7 +86,9 @@ impl Core {
             state if state == aim.goal && !slot.hook.is_step() => Some(End::At(state)),
             PluginState::Failed
                 if slot.hook == Hook::Idle
-                    && (slot.restart_at.is_some() || slot.goal == PluginState::Failed) =>
+                    && (slot.restart_at.is_some()
+                        || slot.goal == PluginState::Failed
+                        || self.is_waiting(aim.index)) =>
             {
                 Some(End::Failed)
             }

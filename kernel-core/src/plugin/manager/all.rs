@@ -1,7 +1,9 @@
 //! All plugins in order: providers first on the way up, dependents first on the way down.
+//!
+//! On the way up each plugin goes as soon as its providers are started, see `dependencies`, so that those
+//! that hang hold up a boot together by one deadline for each level of dependencies.
 
 use super::PluginManager;
-use super::aim::{Aim, End};
 use crate::kernel::Core;
 use crate::lifecycle::Hook;
 use crate::log::PluginSet;
@@ -9,27 +11,28 @@ use crate::plugin::PluginState;
 use crate::timer::On;
 
 impl PluginManager {
-    /// Starts all installed plugins, providers first; gives those that did not start. One whose
-    /// dependencies are missing, failed, or go in a circle is FAILED with that error.
+    /// Starts all installed plugins, each as soon as its providers are started, and gives those that are
+    /// not once each has had its first try.
     pub(crate) async fn start_all(&self) -> PluginSet {
-        let mut failed = PluginSet::default();
-        let mut tried = PluginSet::default();
-        while let Some((index, aim)) = self.kernel.with(|core| core.start_next(&mut tried)) {
-            let end = match aim {
-                Ok(aim) => {
-                    let ended = |core: &mut Core| core.end_of(aim);
-                    self.kernel.wait_reserved(On::Lifecycle, aim.due, ended).await
+        self.kernel.with(Core::lead_all_up);
+        let settled = |core: &mut Core| {
+            let mut indices = core.plugins.indices();
+            (!indices.any(|index| core.is_on_first_try(index))).then_some(())
+        };
+        // Whatever ended the wait, what is not up by now did not start.
+        let _ = self.kernel.wait_reserved(On::Lifecycle, u64::MAX, settled).await;
+        self.kernel
+            .with(|core| {
+                let mut failed = PluginSet::default();
+                for index in core.plugins.indices() {
+                    let slot = core.plugins.at(index);
+                    if slot.is_some_and(|slot| slot.state != PluginState::Started) {
+                        failed.insert(index);
+                    }
                 }
-                Err(end) => Ok(end),
-            };
-            if !matches!(end, Ok(End::At(_))) {
-                failed.insert(index);
-            }
-        }
-        while let Some(index) = self.kernel.with(|core| core.refuse_next(&mut tried)) {
-            failed.insert(index);
-        }
-        failed
+                Some(failed)
+            })
+            .unwrap_or_default()
     }
 
     /// Stops and unloads all plugins, dependents first, until `due`; gives those that did not stop
@@ -102,27 +105,24 @@ impl PluginManager {
 }
 
 impl Core {
-    /// Leads the next plugin up that was not `tried` and whose dependencies are started.
-    fn start_next(&mut self, tried: &mut PluginSet) -> Option<(usize, Result<Aim, End>)> {
-        let index = self.untried(tried, true)?;
-        Some((index, self.aim(index, PluginState::Started)))
+    /// Sets the goal STARTED for all plugins; what nobody can lead there is FAILED at once.
+    fn lead_all_up(&mut self) {
+        if self.shutting_down {
+            return;
+        }
+        for index in self.plugins.indices() {
+            let due = self.start_due(index);
+            self.set_goal(index, PluginState::Started, due);
+        }
+        self.fail_waiting();
     }
 
-    /// Leaves the next plugin FAILED that was not `tried`.
-    fn refuse_next(&mut self, tried: &mut PluginSet) -> Option<usize> {
-        let index = self.untried(tried, false)?;
-        self.refuse_start(index);
-        Some(index)
-    }
-
-    /// The next plugin that was not `tried`, which it is then.
-    fn untried(&self, tried: &mut PluginSet, ready: bool) -> Option<usize> {
-        let index = self.plugins.indices().find(|index| {
-            self.plugins.at(*index).is_some()
-                && !tried.contains(*index)
-                && !(ready && self.unmet(*index).is_some())
-        })?;
-        tried.insert(index);
-        Some(index)
+    /// True while the plugin goes up, or may at once, and has not failed on this way.
+    fn is_on_first_try(&self, index: usize) -> bool {
+        self.plugins.at(index).is_some_and(|slot| {
+            slot.goal == PluginState::Started
+                && slot.failures == 0
+                && (slot.hook.is_step() || (slot.state != PluginState::Started && !self.is_waiting(index)))
+        })
     }
 }

@@ -1,10 +1,17 @@
 //! Who must be started before whom, and what keeps a plugin from it.
+//!
+//! One rule: a plugin that should be STARTED takes no step towards it while a plugin that it depends on
+//! is not started, and the next one as soon as all of them are. So a dependent waits for a provider that
+//! recovers, with the state that it has. Where no waiting helps, because a provider is FAILED for good,
+//! is not installed, or is in a circle, the dependent is FAILED as well and says so; its goal stays, so
+//! that it comes back with its provider, whoever starts that.
 
 use heapless::String;
 
 use super::{ManageError, PluginName};
 use crate::error::{MAX_MESSAGE, push_cut};
 use crate::kernel::Core;
+use crate::lifecycle::Due;
 use crate::log::PluginSet;
 use crate::plugin::PluginState;
 
@@ -18,19 +25,74 @@ impl Core {
             .map_or(&[], |slot| slot.metadata().dependencies)
     }
 
-    /// The first dependency of the plugin that is not started, and where it is installed.
-    pub(super) fn unmet(&self, index: usize) -> Option<(&'static str, Option<usize>)> {
+    /// The first dependency of the plugin that is not started and not `coming`, and where it is installed.
+    fn unmet(&self, index: usize, coming: &PluginSet) -> Option<(&'static str, Option<usize>)> {
         self.dependencies(index).iter().find_map(|name| {
             let provider = self.find_plugin(name);
-            let slot = provider.and_then(|provider| self.plugins.at(provider));
-            let started = slot.is_some_and(|slot| slot.state == PluginState::Started);
-            (!started).then_some((*name, provider))
+            let met = provider.is_some_and(|provider| {
+                let slot = self.plugins.at(provider);
+                coming.contains(provider) || slot.is_some_and(|slot| slot.state == PluginState::Started)
+            });
+            (!met).then_some((*name, provider))
         })
+    }
+
+    /// True while the plugin should be STARTED, is at rest, and a plugin that it depends on is not started.
+    pub(crate) fn is_waiting(&self, index: usize) -> bool {
+        let at_rest = self.plugins.at(index).is_some_and(|slot| {
+            slot.goal == PluginState::Started && slot.state != PluginState::Started && !slot.hook.is_step()
+        });
+        at_rest && self.unmet(index, &PluginSet::default()).is_some()
+    }
+
+    /// The plugin in slot `index` is started: those that waited for it go on, where nothing else is missing.
+    pub(crate) fn lead_dependents(&mut self, index: usize) {
+        for other in self.plugins.indices() {
+            let depends = self.dependencies(other).contains(&self.plugin_name(index));
+            if !depends || self.unmet(other, &PluginSet::default()).is_some() {
+                continue;
+            }
+            let due = self.start_due(other);
+            let Some(slot) = self.plugins.at_mut(other) else {
+                continue;
+            };
+            if slot.goal == PluginState::Started && slot.state != slot.goal && slot.restart_at.is_none() {
+                slot.goal_due = Due::at(due);
+                let waker = slot.take_waker();
+                self.wake(waker);
+                self.arm(due);
+            }
+        }
+    }
+
+    /// Leaves those FAILED that wait in vain.
+    pub(crate) fn fail_waiting(&mut self) {
+        let mut coming = PluginSet::default();
+        // From the providers up, which a circle never gets to.
+        loop {
+            let before = coming.len();
+            for index in self.plugins.indices() {
+                let slot = self.plugins.at(index);
+                if slot.is_some_and(|slot| slot.goal != PluginState::Failed)
+                    && self.unmet(index, &coming).is_none()
+                {
+                    coming.insert(index);
+                }
+            }
+            if coming.len() == before {
+                break;
+            }
+        }
+        for index in self.plugins.indices() {
+            if !coming.contains(index) && self.is_waiting(index) {
+                self.refuse_start(index, &coming);
+            }
+        }
     }
 
     /// Why the plugin's dependencies do not allow it to start; `None` when they do.
     pub(crate) fn unmet_dependency(&self, index: usize) -> Option<ManageError> {
-        let (name, provider) = self.unmet(index)?;
+        let (name, provider) = self.unmet(index, &PluginSet::default())?;
         let mut dependency = PluginName::new();
         push_cut(&mut dependency, name);
         let mut path = Path::new();
@@ -43,14 +105,17 @@ impl Core {
         })
     }
 
-    /// Leaves a plugin that cannot start FAILED, with the reason, in words without formatting.
-    pub(super) fn refuse_start(&mut self, index: usize) {
-        let Some((name, provider)) = self.unmet(index) else {
+    /// Leaves a plugin that waits in vain FAILED, with the reason, in words without formatting.
+    fn refuse_start(&mut self, index: usize, coming: &PluginSet) {
+        let Some((name, provider)) = self.unmet(index, coming) else {
             return;
         };
-        let Some(id) = self.plugins.at(index).map(|slot| slot.id(index)) else {
+        let slot = self.plugins.at(index);
+        // One that is FAILED by itself, or was told already, keeps its error.
+        let Some(slot) = slot.filter(|slot| slot.state != PluginState::Failed) else {
             return;
         };
+        let id = slot.id(index);
         let mut path = Path::new();
         let (code, text, detail) = if provider.is_none() {
             (
@@ -74,7 +139,7 @@ impl Core {
         let mut message = String::<MAX_MESSAGE, u8>::new();
         push_cut(&mut message, text);
         push_cut(&mut message, detail);
-        self.fail(id, code, &message);
+        self.end_life(id, code, &message);
     }
 
     /// A started plugin that depends on the one in slot `index`.
