@@ -43,30 +43,36 @@ pub trait Operation {
     fn run(&mut self, core: &mut Core);
 }
 
-/// An operation with a result: what is still to be done, what came of it, and whom it made ready.
+/// An operation with a result: what is still to be done, and what came of it.
 struct Work<F, R> {
     todo: Option<F>,
     result: Option<R>,
-    wakes: Wakes,
 }
 
 impl<R, F: FnOnce(&mut Core) -> R> Operation for Work<F, R> {
     fn run(&mut self, core: &mut Core) {
         if let Some(f) = self.todo.take() {
             self.result = Some(f(core));
-            if !core.wakes.is_empty() {
-                hand_over(&mut core.wakes, &mut self.wakes);
-            }
+        }
+    }
+}
+
+/// An operation, and whom it made ready.
+struct Waking<'a> {
+    operation: &'a mut dyn Operation,
+    wakes: Wakes,
+}
+
+impl Operation for Waking<'_> {
+    fn run(&mut self, core: &mut Core) {
+        self.operation.run(core);
+        if !core.wakes.is_empty() {
+            core::mem::swap(&mut core.wakes, &mut self.wakes);
         }
     }
 }
 
 type Wakes = Vec<Waker, WAKES>;
-
-#[inline(never)]
-fn hand_over(from: &mut Wakes, to: &mut Wakes) {
-    core::mem::swap(from, to);
-}
 
 /// The handle to a kernel: two words, free to copy, the same type for every size and mutex.
 #[derive(Clone, Copy)]
@@ -83,20 +89,21 @@ impl Kernel {
         let mut work = Work {
             todo: Some(f),
             result: None,
-            wakes: Vec::new(),
         };
-        self.0.with(&mut work);
-        if !work.wakes.is_empty() {
-            wake_all(&mut work.wakes);
-        }
+        self.run(&mut work);
         work.result.unwrap_or_else(R::unavailable)
     }
-}
 
-#[inline(never)]
-fn wake_all(wakes: &mut Wakes) {
-    while let Some(waker) = wakes.pop() {
-        waker.wake();
+    /// The part of [`Kernel::with`] that is the same for all operations.
+    fn run(self, operation: &mut dyn Operation) {
+        let mut waking = Waking {
+            operation,
+            wakes: Vec::new(),
+        };
+        self.0.with(&mut waking);
+        while let Some(waker) = waking.wakes.pop() {
+            waker.wake();
+        }
     }
 }
 

@@ -27,8 +27,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 2560,
         },
         ceiling: Sizes {
-            flash: 35_900,
-            ram: 4_350,
+            flash: 36_100,
+            ram: 4_300,
         },
     },
     Profile {
@@ -39,8 +39,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 5 * 1024,
         },
         ceiling: Sizes {
-            flash: 35_900,
-            ram: 8_250,
+            flash: 36_150,
+            ram: 8_200,
         },
     },
 ];
@@ -82,11 +82,11 @@ impl Part {
         match self {
             Part::Core => profile.ceiling,
             Part::Storage => Sizes {
-                flash: 10_400,
+                flash: 9_500,
                 ram: 700,
             },
             Part::Link => Sizes {
-                flash: 46_000,
+                flash: 44_000,
                 ram: 3_200,
             },
         }
