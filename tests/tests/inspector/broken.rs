@@ -66,11 +66,13 @@ fn a_target_that_is_not_there_is_told_and_tried_again() {
     }
 }
 
+type Answer = fn(&mut dyn Write);
+
 /// Whoever listens there speaks something else, or nothing, or nonsense without an end.
 #[test]
 fn a_target_that_is_no_runtime_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let answers: [(&str, fn(&mut dyn Write)); 4] = [
+    let answers: [(&str, Answer); 4] = [
         ("silent", |_| {}),
         ("http", |to| {
             let _ = to.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<html></html>");

@@ -14,7 +14,7 @@ use crate::line::{LIMIT, Node, image};
 fn see_everything(target: &str) {
     let program = binary("inspector-tui", "dev").unwrap();
     let mut terminal = Terminal::start(Start {
-        size: (120, 36),
+        size: (100, 22),
         ..Start::new(&program, &[target])
     })
     .unwrap();
@@ -24,6 +24,7 @@ fn see_everything(target: &str) {
     for plugin in ["example", "sensor", "thermostat", "faulty"] {
         terminal.see_row(&[plugin, "● STARTED"]).unwrap();
     }
+    println!("{}", terminal.text());
     press("2");
     terminal.see_row(&["sensor.hall.temperature", "sensor"]).unwrap();
     press("/");
