@@ -2,13 +2,13 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host mcu
+#   tests/run.sh SECTION...    only these: lint unit host tui mcu
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host mcu)
+SECTIONS=(lint unit host tui mcu)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 NO_STD=(-p kernel-core -p example)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
@@ -80,7 +80,24 @@ section_unit() {
 
 section_host() {
     say "host, command line and cross-crate tests"
-    "${LIMIT[@]}" cargo test -p host-std -p tests --all-features --locked
+    "${LIMIT[@]}" cargo test -p host-std --all-features --locked
+    # All of them but the inspector's, which have a section of their own.
+    local file name chosen=(--lib --bins)
+    for file in tests/tests/*.rs tests/tests/*/main.rs; do
+        name=$(basename "${file%/main.rs}" .rs)
+        [ "$name" = inspector ] || chosen+=(--test "$name")
+    done
+    "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
+    "${LIMIT[@]}" cargo test -p tests --doc --locked
+}
+
+section_tui() {
+    # A picture that differs is a failure, and not a new picture.
+    local -x INSTA_UPDATE=no CI=1
+    say "inspector: update function, views, I/O"
+    "${LIMIT[@]}" cargo test -p inspector-tui --all-features --locked
+    say "inspector: in a terminal, at a real runtime"
+    "${LIMIT[@]}" cargo test -p tests --test inspector --all-features --locked
 }
 
 section_mcu() {

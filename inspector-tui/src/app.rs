@@ -114,12 +114,14 @@ struct Signals {
     interrupt: Signal,
     hang_up: Signal,
     go_on: Signal,
+    resized: Signal,
 }
 
 /// What a signal means.
 enum Told {
     End(SignalKind),
     GoOn,
+    Resized,
 }
 
 impl Signals {
@@ -129,6 +131,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resized: signal(SignalKind::window_change())?,
         })
     }
 
@@ -138,6 +141,7 @@ impl Signals {
             _ = self.interrupt.recv() => Told::End(SignalKind::interrupt()),
             _ = self.hang_up.recv() => Told::End(SignalKind::hangup()),
             _ = self.go_on.recv() => Told::GoOn,
+            _ = self.resized.recv() => Told::Resized,
         }
     }
 }
@@ -195,6 +199,7 @@ impl App {
                         self.message(Msg::Resize(width, height))?;
                         self.urgent = true;
                     }
+                    Told::Resized => self.carry_out(Effect::Redraw)?,
                 },
                 result = finished.recv() => {
                     if let Some(result) = result {
@@ -260,10 +265,8 @@ impl App {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.message(Msg::Key(key)),
             Event::Mouse(mouse) => self.message(Msg::Mouse(mouse)),
             Event::Paste(text) => self.message(Msg::Paste(text)),
-            Event::Resize(width, height) => {
-                self.screen.resize(width, height)?;
-                self.message(Msg::Resize(width, height))
-            }
+            // The signal tells of a new size: this event is lost when a key comes at the same time.
+            Event::Resize(..) => Ok(()),
             Event::Key(_) | Event::FocusGained | Event::FocusLost => Ok(()),
         }
     }

@@ -77,10 +77,7 @@ impl Screen {
     }
 
     /// Takes note of the terminal's size: the next frame is drawn as a whole.
-    ///
-    /// # Errors
-    /// When the terminal went away.
-    pub fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
+    fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
         self.terminal = terminal(width, height)?;
         // Not `Terminal::clear`, which asks the terminal where the cursor is and waits for the answer.
         execute!(

@@ -1,11 +1,16 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
 //!
-//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`mod@bench`]
-//! measures the host beside others, and [`inspector`] the terminal inspector.
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
+//! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
+//! pseudoterminal, and measures it.
 
 pub mod bench;
+mod binary;
 pub mod inspector;
 pub mod mcu;
+pub mod runtime;
+
+pub use binary::binary;
 
 /// The README's Rust code is compiled as a test.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +67,10 @@ impl Target {
                 "there is no socket {}: start the runtime with `core-runtime run`, or say where its socket is",
                 path.display()
             ),
+            // The system refuses what is no socket as it refuses one that nobody listens at.
+            (Target::Unix(path), io::ErrorKind::ConnectionRefused) if !is_socket(path) => {
+                format!("{} is no socket: say where the runtime's is", path.display())
+            }
             (_, io::ErrorKind::ConnectionRefused) => {
                 format!("nobody listens at {self}: start the runtime with `core-runtime run`")
             }
@@ -80,6 +84,12 @@ impl Target {
             _ => format!("no way to {self}: {cause}"),
         }
     }
+}
+
+/// Also true when it went away meanwhile: then it was one.
+fn is_socket(path: &Path) -> bool {
+    path.metadata()
+        .map_or(true, |found| found.file_type().is_socket())
 }
 
 /// Opens a serial line: every byte as it is, at this speed.

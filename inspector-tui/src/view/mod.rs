@@ -165,9 +165,12 @@ pub fn mark(ui: &Ui, id: &str) -> Option<char> {
 
 /// What a list says where it has nothing to show.
 pub fn nothing(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect, what: &str) {
+    let mut why = "";
     let said = if model.snapshot().is_none() {
         match model.connection() {
-            crate::facts::Connection::Down { .. } => {
+            crate::facts::Connection::Down { reason, .. } => {
+                // The header has no room for all of it.
+                why = reason;
                 "nothing was read yet: the target is not there".to_owned()
             }
             _ => "nothing was read yet".to_owned(),
@@ -177,15 +180,28 @@ pub fn nothing(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect, what: &str
     } else {
         format!("the filter shows none of them: {} takes it back", "esc")
     };
-    if area.height > 0 && area.width > 4 {
-        ink.tone(
-            area.x + table::GUTTER,
-            area.y,
-            area.width - table::GUTTER,
-            &said,
-            Tone::Dim,
-        );
+    if area.width <= 4 {
+        return;
     }
+    let width = area.width - table::GUTTER;
+    let rows = std::iter::once((said, Tone::Dim))
+        .chain(lines_of_words(why, usize::from(width)).map(|line| (line, Tone::Bad)));
+    for ((said, tone), y) in rows.zip(area.top()..area.bottom()) {
+        ink.tone(area.x + table::GUTTER, y, width, &said, tone);
+    }
+}
+
+/// A text in lines that are not longer than this, where its words let it.
+fn lines_of_words(text: &str, width: usize) -> impl Iterator<Item = String> + '_ {
+    let mut words = text.split_whitespace().peekable();
+    std::iter::from_fn(move || {
+        let mut line = words.next()?.to_owned();
+        while let Some(word) = words.next_if(|word| ink::columns(&line) + 1 + ink::columns(word) <= width) {
+            line.push(' ');
+            line.push_str(word);
+        }
+        Some(line)
+    })
 }
 
 /// The title and the lines of the detail of what is selected.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::harness::Settings;
 use super::hosted::folder;
 use super::report::{Goal, Row};
+use crate::binary;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -20,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When the program cannot be built, or does not run.
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
-    let program = program()?;
+    // In the profile of this program.
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let program = binary("host-std", profile)?;
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..settings.rounds {
         let started = start(&program)?;
@@ -36,38 +39,6 @@ pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
         ),
         Row::figure("resident memory then", "MiB", &memory, Goal::AtMost(16.0)),
     ])
-}
-
-/// Builds the program in the profile of this one, and gives its path.
-fn program() -> Result<PathBuf, String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "host-std",
-            "--bin",
-            "core-runtime",
-        ])
-        .args(["--message-format", "json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit());
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo
-        .output()
-        .map_err(|cause| format!("cargo does not run: {cause}"))?;
-    if !output.status.success() {
-        return Err("core-runtime was not built: see above".to_owned());
-    }
-    let lines = output.stdout.lines().map_while(Result::ok);
-    lines
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .ok_or_else(|| "cargo does not say where core-runtime is".to_owned())
 }
 
 struct Started {

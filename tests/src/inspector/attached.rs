@@ -8,7 +8,7 @@ use super::Extent;
 use super::feeder::Feeder;
 use super::figure::{Figure, Goal, Unit, percentile};
 use super::process::{Meter, resident};
-use super::terminal::Terminal;
+use super::terminal::{Start, Terminal};
 
 /// What the help shows and nothing else.
 const HELP: &str = "Screen: Overview";
@@ -20,7 +20,7 @@ pub(super) fn target_down(program: &Path, extent: Extent) -> Result<Vec<Figure>,
     let dir = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
     let mut times = Vec::new();
     for _ in 0..extent.keys.min(40) {
-        let terminal = Terminal::start(program, &dir.path().join("nobody"))?;
+        let terminal = start(program, &dir.path().join("nobody"))?;
         let shown = terminal.until("the first frame", |text| text.contains("Overview"))?;
         times.push(millis(shown - terminal.started));
     }
@@ -50,7 +50,7 @@ pub(super) fn idle(program: &Path, extent: Extent) -> Result<Vec<Figure>, String
 /// A stream of so many events a second, on the Events screen.
 pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Figure>, String> {
     let feeder = Feeder::start()?;
-    let mut terminal = attach(program, &feeder)?;
+    let terminal = attach(program, &feeder)?;
     terminal.press("2")?;
     terminal.until("the Events screen", |text| text.contains("topic"))?;
     feeder.publish(rate);
@@ -171,8 +171,17 @@ fn lost(text: &str) -> Option<f64> {
     Some(number(bus)? + number(link)?)
 }
 
+/// In the size that the figures are for.
+fn start(program: &Path, target: &Path) -> Result<Terminal, String> {
+    let target = target.to_str().ok_or("the folder's name is no text")?;
+    Terminal::start(Start {
+        size: (160, 50),
+        ..Start::new(program, &[target])
+    })
+}
+
 fn attach(program: &Path, feeder: &Feeder) -> Result<Terminal, String> {
-    let terminal = Terminal::start(program, &feeder.socket())?;
+    let terminal = start(program, &feeder.socket())?;
     terminal.until("the connection", |text| text.contains("core-runtime"))?;
     Ok(terminal)
 }

@@ -16,7 +16,7 @@ use kernel_core::{CoreRuntime, Json};
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// A host, and a thread that publishes on it.
-pub(super) struct Feeder {
+pub struct Feeder {
     host: Option<Host>,
     rate: Arc<AtomicU64>,
     publisher: Option<JoinHandle<()>>,
@@ -27,7 +27,11 @@ pub(super) struct Feeder {
 const END: u64 = u64::MAX;
 
 impl Feeder {
-    pub(super) fn start() -> Result<Feeder, String> {
+    /// Starts the host; nothing is published yet.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start() -> Result<Feeder, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("no folder for the host: {error}"))?;
         let config = Config {
             db_path: dir.path().join("core.db"),
@@ -60,17 +64,27 @@ impl Feeder {
         })
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    /// Where the host listens.
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("socket")
     }
 
+    /// The runtime in it.
+    ///
+    /// # Errors
+    /// When it was shut down.
+    pub fn runtime(&self) -> Result<CoreRuntime, String> {
+        let host = self.host.as_ref().ok_or("the host was shut down")?;
+        Ok(host.runtime())
+    }
+
     /// So many events a second from now on.
-    pub(super) fn publish(&self, rate: u64) {
+    pub fn publish(&self, rate: u64) {
         self.rate.store(rate, Ordering::Relaxed);
     }
 
     /// The events that were published so far.
-    pub(super) fn published(&self) -> u64 {
+    pub fn published(&self) -> u64 {
         self.host
             .as_ref()
             .map_or(0, |host| host.runtime().metrics().published as u64)

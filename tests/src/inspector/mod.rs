@@ -1,17 +1,19 @@
-//! The inspector, measured: the real program in a terminal of 160x50, attached over a real socket to a real
-//! host that publishes as fast as it is told.
+//! The inspector: the real program in a terminal, driven by keys, and measured at 160x50 while it is attached
+//! over a real socket to a real host that publishes as fast as it is told.
 
 mod attached;
 mod feeder;
 mod figure;
 mod inside;
 mod process;
+pub mod session;
 mod terminal;
 
+pub use feeder::Feeder;
 pub use figure::{Figure, Goal, Unit};
+pub use terminal::{Modes, Start, Terminal};
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::binary;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,8 @@ impl Extent {
 ///
 /// When the program cannot be built, or does not do what it should.
 pub fn run(extent: Extent) -> Result<Vec<Figure>, String> {
-    let program = build()?;
+    // As it is shipped.
+    let program = binary("inspector-tui", "release")?;
     let mut figures = attached::target_down(&program, extent)?;
     figures.extend(attached::idle(&program, extent)?);
     for rate in [10_000, 100_000] {
@@ -54,34 +57,4 @@ pub fn run(extent: Extent) -> Result<Vec<Figure>, String> {
     }
     figures.extend(inside::filters(&program)?);
     Ok(figures)
-}
-
-/// Builds the program as it is shipped.
-fn build() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "-p",
-            "inspector-tui",
-            "--bin",
-            "core-inspector",
-        ])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .output()
-        .map_err(|error| format!("cargo does not run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "core-inspector does not build:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    // Next to this program, which cargo has built as well.
-    let own = std::env::current_exe().map_err(|error| format!("this program's path: {error}"))?;
-    let target = own.parent().and_then(Path::parent);
-    let program = target.map(|target| target.join("release/core-inspector"));
-    program
-        .filter(|program| program.is_file())
-        .ok_or_else(|| format!("no core-inspector beside {}", own.display()))
 }

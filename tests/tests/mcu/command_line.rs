@@ -1,39 +1,15 @@
 //! The real command line, at a chip: over a Unix socket, TCP, and a terminal, each of which leads to
 //! the emulated serial line.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tests::binary;
 use tests::mcu::{Board, Emulator, is_skipped};
 
 use crate::line::{LIMIT, Node, image};
-
-/// Builds the command in the profile of this test and gives its path.
-fn binary() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "host-std",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "host-std builds");
-    BufReader::new(&*output.stdout)
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .expect("host-std has a binary")
-}
 
 /// A chip as its operator reaches it.
 struct Operator {
@@ -100,7 +76,7 @@ impl Operator {
 
 fn at(way: &[&str]) -> Operator {
     Operator {
-        binary: binary(),
+        binary: binary("host-std", "dev").unwrap(),
         way: way.iter().map(|part| (*part).to_owned()).collect(),
     }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod command_line;
 mod footprint;
 mod garbage;
+mod inspector;
 mod line;
 mod node;
 mod smoke;

@@ -1,0 +1,170 @@
+//! A real `core-runtime` process in a folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::binary;
+
+/// How long is waited for what should come at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A runtime; killed with this value.
+#[derive(Debug)]
+pub struct Runtime {
+    binary: PathBuf,
+    child: Option<Child>,
+    folder: tempfile::TempDir,
+}
+
+impl Runtime {
+    /// Builds the command and starts it.
+    ///
+    /// # Errors
+    /// When it does not come to say that it is running.
+    pub fn start() -> Result<Runtime, String> {
+        let mut runtime = Runtime::new()?;
+        runtime.start_again()?;
+        Ok(runtime)
+    }
+
+    /// One that is not started yet.
+    ///
+    /// # Errors
+    /// When the command cannot be built.
+    pub fn new() -> Result<Runtime, String> {
+        Ok(Runtime {
+            binary: binary("host-std", "dev")?,
+            child: None,
+            folder: tempfile::tempdir().map_err(|cause| format!("no folder for a runtime: {cause}"))?,
+        })
+    }
+
+    /// Starts it, once it has ended, in the folder where it was.
+    ///
+    /// # Errors
+    /// When it does not come to say that it is running.
+    pub fn start_again(&mut self) -> Result<(), String> {
+        self.kill();
+        let mut child = clean(Command::new(&self.binary))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|cause| format!("the runtime does not start: {cause}"))?;
+        let log = child.stderr.take().map(BufReader::new);
+        // From here on it ends with this value, whatever happens.
+        self.child = Some(child);
+        let (told, lines) = channel();
+        thread::spawn(move || {
+            // Read to the end, so that the runtime never waits for its log.
+            for line in log.into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
+                let _ = told.send(line);
+            }
+        });
+        let start = Instant::now();
+        let mut said = Vec::new();
+        loop {
+            let left = PATIENCE.saturating_sub(start.elapsed());
+            let line = lines
+                .recv_timeout(left)
+                .map_err(|_| format!("the runtime never said that it is running, but: {said:#?}"))?;
+            // The plugin is started once the socket is there.
+            if line.contains("plugin example STARTED") {
+                return Ok(());
+            }
+            said.push(line);
+        }
+    }
+
+    /// The command's path.
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("data/runtime.sock")
+    }
+
+    /// Runs a command line in its folder: `words` after the command's name, quoted as in a shell.
+    ///
+    /// # Errors
+    /// When it does not run, or fails: what it said.
+    pub fn run(&self, words: &str) -> Result<String, String> {
+        let output = self.shell(&format!("\"$CORE_RUNTIME\" {words}"))?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("core-runtime {words}: {}", why.trim()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Runs a line in a shell in its folder, where `CORE_RUNTIME` is the command.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn shell(&self, line: &str) -> Result<Output, String> {
+        clean(Command::new("sh"))
+            .args(["-c", line])
+            .env("CORE_RUNTIME", &self.binary)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|cause| format!("sh does not run: {cause}"))
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Both fail only when it has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks it to end, and gives its exit status.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn terminate(&mut self) -> Result<Option<i32>, String> {
+        let child = self.child.as_mut().ok_or("the runtime is not running")?;
+        let pid = rustix::process::Pid::from_child(child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .map_err(|cause| format!("the runtime takes no signal: {cause}"))?;
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            match child.try_wait() {
+                Ok(Some(status)) => {
+                    self.child = None;
+                    return Ok(status.code());
+                }
+                Ok(None) => thread::sleep(Duration::from_millis(10)),
+                Err(cause) => return Err(format!("the runtime is lost: {cause}")),
+            }
+        }
+        Err("the runtime did not end within its deadline".to_owned())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Without this machine's configuration.
+fn clean(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUNTIME_")) {
+        command.env_remove(name);
+    }
+    command
+}
