@@ -19,6 +19,8 @@ use vt100::MouseProtocolMode;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a frame begins with: a synchronized update.
 const FRAME: &[u8] = b"\x1b[?2026h";
+/// And what it ends with.
+const FRAME_END: &[u8] = b"\x1b[?2026l";
 /// Where is the cursor? A real terminal answers.
 const CURSOR_QUERY: &[u8] = b"\x1b[6n";
 
@@ -43,6 +45,18 @@ impl Seen {
             .windows(sought.len())
             .filter(|window| *window == sought)
             .count() as u64
+    }
+}
+
+impl Seen {
+    /// True in the middle of a frame.
+    fn is_drawing(&self) -> bool {
+        let last = |sought: &[u8]| {
+            self.written
+                .windows(sought.len())
+                .rposition(|window| window == sought)
+        };
+        last(FRAME) > last(FRAME_END)
     }
 }
 
@@ -265,7 +279,8 @@ impl Terminal {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = lock(&self.seen);
         loop {
-            if is_so(seen.parser.screen()) {
+            // What is drawn in one piece is looked at in one piece.
+            if !seen.is_drawing() && is_so(seen.parser.screen()) {
                 return Ok(Instant::now());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -419,12 +434,7 @@ impl Terminal {
                 .filter(|(is_so, _)| *is_so)
                 .map(|(_, what)| (*what).to_owned()),
         );
-        let last = |sought: &[u8]| {
-            seen.written
-                .windows(sought.len())
-                .rposition(|window| window == sought)
-        };
-        if last(b"\x1b[?2026h") > last(b"\x1b[?2026l") {
+        if seen.is_drawing() {
             wrong.push("a synchronized update is still under way".to_owned());
         }
         Ok(wrong)
