@@ -24,7 +24,8 @@
 //!    or a future. A [`Plugin`] is an actor: one task that owns its data and reads one [`Mailbox`].
 //!    [`drive`] is that loop; whoever has an executor polls it. No plugin code runs under the lock.
 //! 2. **The bus is a log.** A record is written once, whatever the number of subscribers, and marks
-//!    who gets it. A plugin is one cursor with many filters, so that delivery has one total order
+//!    who gets it: the last one of a topic says who gets the next, until a filter or a plugin comes
+//!    or goes. A plugin is one cursor with many filters, so that delivery has one total order
 //!    and a late reader ([`bus::Tap`]) sees the recent past. What a slow subscriber loses is counted
 //!    exactly and told; or publishers wait for it, with a deadline ([`Overflow`]).
 //! 3. **Calls live in slots of the kernel**, with a generation, a deadline and the call that caused
