@@ -7,30 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use flash_support::{Nor, json, names, run, text};
+use flash_support::{Flash, Nor, get, json, names, opened, run, text};
 use kernel_core::storage::{BatchOp, FlashStorage, Names, Ops, Page, Storage, StorageError, serve};
 use kernel_core::*;
 use support::{ByHand, ROOMY, Tasks, runtime};
-
-type Flash = Nor<4, 512, 4>;
-type Small<'b> = FlashStorage<'b, &'b mut Flash, 16>;
-
-/// Opens the flash, and lets `work` use the storage.
-fn opened<T>(flash: &mut Flash, work: impl AsyncFnOnce(&mut Small<'_>) -> T) -> T {
-    let mut buffer = [0; 512];
-    run(async {
-        let mut storage = FlashStorage::open(flash, 0..Flash::END, &mut buffer)
-            .await
-            .unwrap();
-        work(&mut storage).await
-    })
-}
-
-async fn get(storage: &mut Small<'_>, key: &str) -> Result<Option<String>, StorageError> {
-    let mut buf = [0; 600];
-    let len = storage.get("n", key, &mut buf).await?;
-    Ok(len.map(|len| String::from_utf8(buf[..len].to_vec()).unwrap()))
-}
 
 fn is_full<T>(outcome: Result<T, StorageError>) -> bool {
     matches!(outcome, Err(StorageError::Full(_)))

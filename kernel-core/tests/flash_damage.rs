@@ -3,29 +3,11 @@
 #![cfg(feature = "flash")]
 mod flash_support;
 
-use flash_support::{Content, Nor, Write, batch, content, delete, json, names, run, run_for, set, text};
+use flash_support::{
+    Content, Flash, Write, batch, content, delete, get, json, names, opened, run, run_for, set, text,
+};
 use kernel_core::storage::{FlashStorage, Storage, StorageError};
 use proptest::prelude::*;
-
-type Flash = Nor<4, 512, 4>;
-type Small<'b> = FlashStorage<'b, &'b mut Flash, 16>;
-
-/// Opens the flash, and lets `work` use the storage.
-fn opened<T>(flash: &mut Flash, work: impl AsyncFnOnce(&mut Small<'_>) -> T) -> T {
-    let mut buffer = [0; 512];
-    run(async {
-        let mut storage = FlashStorage::open(flash, 0..Flash::END, &mut buffer)
-            .await
-            .unwrap();
-        work(&mut storage).await
-    })
-}
-
-async fn get(storage: &mut Small<'_>, key: &str) -> Result<Option<String>, StorageError> {
-    let mut buf = [0; 600];
-    let len = storage.get("n", key, &mut buf).await?;
-    Ok(len.map(|len| String::from_utf8(buf[..len].to_vec()).unwrap()))
-}
 
 fn is_corrupt<T>(outcome: Result<T, StorageError>) -> bool {
     matches!(outcome, Err(StorageError::Corrupt(_)))

@@ -253,13 +253,7 @@ fn draw_plugins(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
             .watched()
             .plugin(&plugin.name)
             .map_or(0.0, |rates| rates.events);
-        table.tone(
-            ink,
-            y,
-            2,
-            &format::rate(rate),
-            if rate > 0.0 { Tone::Plain } else { Tone::Dim },
-        );
+        table.rate(ink, y, 2, rate);
         let lag = plugin.counters.lag;
         table.tone(
             ink,

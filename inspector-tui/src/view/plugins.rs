@@ -76,13 +76,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             .watched()
             .plugin(&plugin.name)
             .map_or(0.0, |rates| rates.events);
-        table.tone(
-            ink,
-            y,
-            6,
-            &format::rate(rate),
-            if rate > 0.0 { Tone::Plain } else { Tone::Dim },
-        );
+        table.rate(ink, y, 6, rate);
         table.tone(ink, y, 7, &number(c.dropped), loud(c.dropped, Tone::Lost));
         table.tone(ink, y, 8, &number(c.lag), loud(c.lag, Tone::Warn));
         table.tone(ink, y, 9, &number(c.calls_in), Tone::Plain);

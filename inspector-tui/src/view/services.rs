@@ -109,13 +109,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             .watched()
             .service(&service.name)
             .map_or(0.0, |rates| rates.calls);
-        table.tone(
-            ink,
-            y,
-            4,
-            &format::rate(rate),
-            if rate > 0.0 { Tone::Plain } else { Tone::Dim },
-        );
+        table.rate(ink, y, 4, rate);
         table.tone(
             ink,
             y,

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::format;
 use super::ink::Ink;
 use crate::theme::Tone;
 
@@ -137,6 +138,12 @@ impl Table {
     pub fn tone(&self, ink: &mut Ink<'_>, y: u16, at: usize, text: &str, tone: Tone) {
         let style = ink.theme.tone(tone);
         self.cell(ink, y, at, text, style);
+    }
+
+    /// Writes a cell that holds a rate, dim where nothing happens.
+    pub fn rate(&self, ink: &mut Ink<'_>, y: u16, at: usize, rate: f64) {
+        let tone = if rate > 0.0 { Tone::Plain } else { Tone::Dim };
+        self.tone(ink, y, at, &format::rate(rate), tone);
     }
 
     /// Where a column is.

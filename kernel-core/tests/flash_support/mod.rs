@@ -332,3 +332,26 @@ pub async fn names<F: NorFlash, const KEYS: usize>(
         }
     }
 }
+
+/// The flash of most tests: four pages of 512 bytes, written by words of four.
+pub type Flash = Nor<4, 512, 4>;
+/// A storage of few keys on it.
+pub type Small<'b> = FlashStorage<'b, &'b mut Flash, 16>;
+
+/// Opens the flash, and lets `work` use the storage.
+pub fn opened<T>(flash: &mut Flash, work: impl AsyncFnOnce(&mut Small<'_>) -> T) -> T {
+    let mut buffer = [0; 512];
+    run(async {
+        let mut storage = FlashStorage::open(flash, 0..Flash::END, &mut buffer)
+            .await
+            .unwrap();
+        work(&mut storage).await
+    })
+}
+
+/// A value of the namespace `n`.
+pub async fn get(storage: &mut Small<'_>, key: &str) -> Result<Option<String>, StorageError> {
+    let mut buf = [0; 600];
+    let len = storage.get("n", key, &mut buf).await?;
+    Ok(len.map(|len| String::from_utf8(buf[..len].to_vec()).unwrap()))
+}

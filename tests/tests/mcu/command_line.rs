@@ -1,15 +1,14 @@
 //! The real command line, at a chip: over a Unix socket, TCP, and a terminal, each of which leads to
 //! the emulated serial line.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tests::binary;
-use tests::mcu::{Board, Emulator, is_skipped};
+use tests::mcu::is_skipped;
 
-use crate::line::{LIMIT, Node, image};
+use crate::line::{LIMIT, Node, board_at_tcp, board_at_terminal};
 
 /// A chip as its operator reaches it.
 struct Operator {
@@ -97,11 +96,8 @@ fn over_tcp() {
     if is_skipped("command line") {
         return;
     }
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let serial = format!("tcp:{address},server=on,wait=off,nodelay=on");
-    let _emulator = Emulator::start(Board::Mps2, &image(), &["-serial", &serial]).unwrap();
-    at(&["--tcp", &address.to_string()]).does_everything();
+    let (_emulator, address) = board_at_tcp();
+    at(&["--tcp", &address]).does_everything();
 }
 
 #[test]
@@ -110,13 +106,6 @@ fn over_a_terminal() {
     if is_skipped("command line") {
         return;
     }
-    let arguments = ["-chardev", "pty,id=line", "-serial", "chardev:line"];
-    let emulator = Emulator::start(Board::Mps2, &image(), &arguments).unwrap();
-    let device = emulator
-        .wait_for(
-            |said| Some(said.split_once("redirected to ")?.1.split_once(' ')?.0.to_owned()),
-            LIMIT,
-        )
-        .unwrap();
+    let (_emulator, device) = board_at_terminal();
     at(&["--serial", &device]).does_everything();
 }

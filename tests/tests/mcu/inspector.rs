@@ -1,14 +1,12 @@
 //! The inspector at a chip: over a Unix socket, TCP, and a terminal, each of which leads to the emulated
 //! serial line.
 
-use std::net::TcpListener;
-
 use tests::binary;
 use tests::inspector::session::keys;
 use tests::inspector::{Start, Terminal};
 use tests::mcu::{Board, Emulator, is_skipped};
 
-use crate::line::{LIMIT, Node, image};
+use crate::line::{Node, board_at_tcp, board_at_terminal, image};
 
 /// Plugins, events, a call, and a plugin led.
 fn see_everything(target: &str) {
@@ -82,10 +80,7 @@ fn over_tcp() {
     if is_skipped("inspector") {
         return;
     }
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let serial = format!("tcp:{address},server=on,wait=off,nodelay=on");
-    let _emulator = Emulator::start(Board::Mps2, &image(), &["-serial", &serial]).unwrap();
+    let (_emulator, address) = board_at_tcp();
     see_everything(&format!("tcp:{address}"));
 }
 
@@ -95,14 +90,7 @@ fn over_a_terminal() {
     if is_skipped("inspector") {
         return;
     }
-    let arguments = ["-chardev", "pty,id=line", "-serial", "chardev:line"];
-    let emulator = Emulator::start(Board::Mps2, &image(), &arguments).unwrap();
-    let device = emulator
-        .wait_for(
-            |said| Some(said.split_once("redirected to ")?.1.split_once(' ')?.0.to_owned()),
-            LIMIT,
-        )
-        .unwrap();
+    let (_emulator, device) = board_at_terminal();
     see_everything(&format!("serial:{device}:115200"));
 }
 

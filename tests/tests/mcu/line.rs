@@ -1,5 +1,6 @@
 //! A `node` and sessions with it over the emulated serial line.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -176,4 +177,26 @@ pub(crate) fn block_on(test: impl Future<Output = ()>) {
         .build()
         .unwrap()
         .block_on(test);
+}
+
+/// A board behind a TCP port, and `HOST:PORT`.
+pub(crate) fn board_at_tcp() -> (Emulator, String) {
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serial = format!("tcp:{address},server=on,wait=off,nodelay=on");
+    let emulator = Emulator::start(Board::Mps2, &image(), &["-serial", &serial]).unwrap();
+    (emulator, address.to_string())
+}
+
+/// A board on a terminal's line, and its device.
+pub(crate) fn board_at_terminal() -> (Emulator, String) {
+    let arguments = ["-chardev", "pty,id=line", "-serial", "chardev:line"];
+    let emulator = Emulator::start(Board::Mps2, &image(), &arguments).unwrap();
+    let device = emulator
+        .wait_for(
+            |said| Some(said.split_once("redirected to ")?.1.split_once(' ')?.0.to_owned()),
+            LIMIT,
+        )
+        .unwrap();
+    (emulator, device)
 }
