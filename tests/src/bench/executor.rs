@@ -24,6 +24,14 @@ struct Ready {
     words: [AtomicU64; WORDS],
 }
 
+impl Ready {
+    fn take_root(&self) -> bool {
+        self.words
+            .first()
+            .is_some_and(|word| word.fetch_and(!1, Ordering::AcqRel) & 1 != 0)
+    }
+}
+
 struct Flag {
     ready: Arc<Ready>,
     word: usize,
@@ -95,54 +103,51 @@ impl Tasks {
 
     /// Runs whoever was woken until nobody is.
     pub(super) fn run(&mut self) {
-        loop {
-            let mut idle = true;
-            for (index, word) in self.ready.words.iter().enumerate() {
-                // The root's bit stays for `finish`.
-                let tasks = if index == 0 { !1 } else { !0 };
-                if word.load(Ordering::Acquire) & tasks == 0 {
-                    continue;
-                }
-                let mut woken = word.fetch_and(!tasks, Ordering::AcqRel) & tasks;
-                while woken != 0 {
-                    let place = index * 64 + woken.trailing_zeros() as usize;
-                    woken &= woken - 1;
-                    if let Some(task) = self.tasks.get_mut(place - 1) {
-                        idle = false;
-                        // A task that ended is not woken again: nobody has its waker any more.
-                        let _: Poll<()> = task.future.as_mut().poll(&mut Context::from_waker(&task.waker));
-                    }
-                }
-            }
-            if idle {
-                return;
-            }
-        }
+        run(&self.ready, &mut self.tasks);
     }
 
     /// Runs `future` to its end, and the tasks while it waits.
     pub(super) fn finish<F: Future>(&mut self, future: F) -> F::Output {
+        let Tasks { ready, root, tasks } = self;
         let mut future = pin!(future);
-        let root = self.root.clone();
-        let mut cx = Context::from_waker(&root);
+        let mut cx = Context::from_waker(root);
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
             }
-            self.run();
-            while !self.take_root() {
+            run(ready, tasks);
+            while !ready.take_root() {
                 // Another thread is at work for it.
                 thread::yield_now();
-                self.run();
+                run(ready, tasks);
             }
         }
     }
+}
 
-    fn take_root(&self) -> bool {
-        self.ready
-            .words
-            .first()
-            .is_some_and(|word| word.fetch_and(!1, Ordering::AcqRel) & 1 != 0)
+fn run(ready: &Ready, tasks: &mut [Task]) {
+    loop {
+        let mut idle = true;
+        for (index, word) in ready.words.iter().enumerate() {
+            // The root's bit stays for `finish`.
+            let of_tasks = if index == 0 { !1 } else { !0 };
+            if word.load(Ordering::Acquire) & of_tasks == 0 {
+                continue;
+            }
+            let mut woken = word.fetch_and(!of_tasks, Ordering::AcqRel) & of_tasks;
+            while woken != 0 {
+                let place = index * 64 + woken.trailing_zeros() as usize;
+                woken &= woken - 1;
+                if let Some(task) = tasks.get_mut(place - 1) {
+                    idle = false;
+                    // A task that ended is not woken again: nobody has its waker any more.
+                    let _: Poll<()> = task.future.as_mut().poll(&mut Context::from_waker(&task.waker));
+                }
+            }
+        }
+        if idle {
+            return;
+        }
     }
 }
 
