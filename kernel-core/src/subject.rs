@@ -183,6 +183,16 @@ pub(crate) const fn matches_bytes(mut filter: &[u8], mut topic: &[u8]) -> bool {
     if filter.is_empty() {
         return false;
     }
+    // What both begin with, where words may be read at any address.
+    if cfg!(not(all(target_arch = "arm", not(target_has_atomic = "ptr")))) {
+        while let (Some((a, filter_after)), Some((b, topic_after))) =
+            (filter.split_first_chunk(), topic.split_first_chunk())
+            && u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b)
+        {
+            filter = filter_after;
+            topic = topic_after;
+        }
+    }
     // A valid filter has wildcards only at the start of a token, and a valid topic has none: so
     // both texts stand at the start of a token whenever the filter shows one.
     loop {
@@ -204,83 +214,6 @@ pub(crate) const fn matches_bytes(mut filter: &[u8], mut topic: &[u8]) -> bool {
             _ => return filter.is_empty() && topic.is_empty(),
         }
     }
-}
-
-/// A filter's literal prefix: its tokens before the first wildcard.
-///
-/// The prefix of `device.kitchen.*` is `device.kitchen`, at depth 2.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Prefix {
-    /// FNV-1a of the prefix's text, as [`walk`] reports it at the same depth.
-    pub(crate) hash: u32,
-    /// Tokens in the prefix, 0 to [`MAX_TOKENS`].
-    pub(crate) depth: u8,
-    /// No wildcard at all: the prefix is the whole filter, and matches one topic only.
-    pub(crate) exact: bool,
-}
-
-/// The literal prefix of a valid filter; of an invalid one, what there is before the fault.
-pub(crate) fn prefix_of(filter: &str) -> Prefix {
-    let mut scanner = Scanner::new(filter, true);
-    let mut prefix = Prefix {
-        hash: scanner.hash(),
-        depth: 0,
-        exact: false,
-    };
-    loop {
-        match scanner.next() {
-            Step::Literal => {
-                prefix.hash = scanner.hash();
-                prefix.depth = scanner.depth;
-            }
-            Step::End => {
-                prefix.exact = true;
-                return prefix;
-            }
-            Step::Wildcard | Step::Fault(_) => return prefix,
-        }
-    }
-}
-
-/// Checks `topic` and, in the same pass, calls `visit(depth, hash)` for each of its prefixes: for
-/// the empty one (depth 0), the first token (1), and so on to the whole topic.
-///
-/// A hash is FNV-1a of the prefix's text, so that it equals [`Prefix::hash`] of the filters with that
-/// literal prefix.
-///
-/// # Errors
-///
-/// As [`check_topic`]; `visit` has then been called for the prefixes before the fault.
-pub(crate) fn walk(topic: &str, mut visit: impl FnMut(u8, u32)) -> Result<(), SubjectError> {
-    // On the way of every event: only a fault is looked at closely, by `check`.
-    let fault = || check(topic, false).err().map_or(Ok(()), Err);
-    if topic.len() > MAX_SUBJECT {
-        return fault();
-    }
-    let mut state = HASH_START;
-    let mut depth = 0u8;
-    let mut in_token = false;
-    visit(depth, fold(state));
-    for byte in topic.as_bytes() {
-        if *byte == b'.' {
-            depth = depth.wrapping_add(1);
-            if !in_token || depth as usize >= MAX_TOKENS {
-                return fault();
-            }
-            visit(depth, fold(state));
-            in_token = false;
-        } else if *byte <= b' ' || matches!(*byte, b'*' | b'>' | 0x7f) {
-            return fault();
-        } else {
-            in_token = true;
-        }
-        state = mix(state, *byte);
-    }
-    if !in_token {
-        return fault();
-    }
-    visit(depth.wrapping_add(1), fold(state));
-    Ok(())
 }
 
 /// A 32-bit hash of `bytes` whose low bits are good enough to index a table: four bytes a step,
@@ -306,109 +239,97 @@ const fn stir(state: u32, word: u32) -> u32 {
     (state.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9)
 }
 
-const HASH_START: u32 = 0x811c_9dc5;
-
-const fn mix(state: u32, byte: u8) -> u32 {
-    (state ^ byte as u32).wrapping_mul(0x0100_0193)
-}
-
 const fn fold(state: u32) -> u32 {
     state ^ (state >> 16)
 }
 
 const fn check(text: &str, filter: bool) -> Result<(), SubjectError> {
-    let mut scanner = Scanner::new(text, filter);
-    if let Some(fault) = scanner.oversize() {
-        return Err(fault);
-    }
+    let mut scanner = match Scanner::new(text.as_bytes(), filter) {
+        Ok(scanner) => scanner,
+        Err(fault) => return Err(fault),
+    };
     loop {
         match scanner.next() {
-            Step::Fault(fault) => return Err(fault),
-            Step::End => return Ok(()),
-            Step::Literal | Step::Wildcard => {}
+            Err(fault) => return Err(fault),
+            Ok(Token::None) => return Ok(()),
+            Ok(_) => {}
         }
     }
 }
 
-/// What the scanner made of the next token.
-enum Step {
-    Literal,
-    Wildcard,
-    End,
-    Fault(SubjectError),
+/// A token of a topic or a filter.
+pub(crate) enum Token<'a> {
+    Literal(&'a [u8]),
+    /// `*`
+    One,
+    /// `>`
+    Rest,
+    /// There was none left.
+    None,
 }
 
-/// Reads a topic or a filter token by token, checking and hashing it on the way.
-struct Scanner<'a> {
+/// Reads a topic or a filter token by token, checking it on the way.
+pub(crate) struct Scanner<'a> {
     rest: &'a [u8],
     len: usize,
-    state: u32,
     depth: u8,
     filter: bool,
 }
 
 impl<'a> Scanner<'a> {
-    const fn new(text: &'a str, filter: bool) -> Self {
-        Self {
-            rest: text.as_bytes(),
-            len: text.len(),
-            state: HASH_START,
-            depth: 0,
-            filter,
-        }
-    }
-
-    const fn hash(&self) -> u32 {
-        fold(self.state)
-    }
-
-    const fn oversize(&self) -> Option<SubjectError> {
-        match self.len {
-            0 => Some(SubjectError::Empty),
-            1..=MAX_SUBJECT => None,
-            len => Some(SubjectError::TooLong {
+    /// Reads a topic or, when it may have wildcards, a filter.
+    pub(crate) const fn new(text: &'a [u8], filter: bool) -> Result<Self, SubjectError> {
+        match text.len() {
+            0 => Err(SubjectError::Empty),
+            len @ 1..=MAX_SUBJECT => Ok(Self {
+                rest: text,
+                len,
+                depth: 0,
+                filter,
+            }),
+            len => Err(SubjectError::TooLong {
                 len,
                 max: MAX_SUBJECT,
             }),
         }
     }
 
-    const fn next(&mut self) -> Step {
+    pub(crate) const fn next(&mut self) -> Result<Token<'a>, SubjectError> {
         if self.depth > 0 {
             // A token ends at a dot or at the end of the text.
-            let [dot, after @ ..] = self.rest else {
-                return Step::End;
+            let [_, after @ ..] = self.rest else {
+                return Ok(Token::None);
             };
-            self.state = mix(self.state, *dot);
             self.rest = after;
         }
         if self.depth as usize == MAX_TOKENS {
-            return Step::Fault(SubjectError::TooManyTokens { max: MAX_TOKENS });
+            return Err(SubjectError::TooManyTokens { max: MAX_TOKENS });
         }
         self.depth = self.depth.wrapping_add(1);
 
-        let start = self.at();
+        let begin = self.rest;
         let mut wildcard = None;
-        while let [byte, after @ ..] = self.rest {
-            match byte {
-                b'.' => break,
-                0..=b' ' | 0x7f => return Step::Fault(SubjectError::Character { at: self.at() }),
-                b'*' | b'>' if !self.filter => {
-                    return Step::Fault(SubjectError::Wildcard { at: self.at() });
+        let mut rest = begin;
+        while let [byte, after @ ..] = rest {
+            if matches!(byte, 0..=b' ' | b'*' | b'.' | b'>' | 0x7f) {
+                self.rest = rest;
+                match byte {
+                    b'.' => break,
+                    b'*' | b'>' if self.filter => wildcard = Some((self.at(), *byte)),
+                    b'*' | b'>' => return Err(SubjectError::Wildcard { at: self.at() }),
+                    _ => return Err(SubjectError::Character { at: self.at() }),
                 }
-                b'*' | b'>' => wildcard = Some((self.at(), *byte)),
-                _ => {}
             }
-            self.state = mix(self.state, *byte);
-            self.rest = after;
+            rest = after;
         }
-        let len = self.at().wrapping_sub(start);
-        match wildcard {
-            _ if len == 0 => Step::Fault(SubjectError::EmptyToken { at: start }),
-            None => Step::Literal,
-            Some((_, b'*')) if len == 1 => Step::Wildcard,
-            Some((_, b'>')) if len == 1 && self.rest.is_empty() => Step::Wildcard,
-            Some((at, _)) => Step::Fault(SubjectError::MisplacedWildcard { at }),
+        self.rest = rest;
+        let len = begin.len().wrapping_sub(self.rest.len());
+        match (wildcard, begin.split_at_checked(len)) {
+            (None, Some((token @ [_, ..], _))) => Ok(Token::Literal(token)),
+            (Some((_, b'*')), _) if len == 1 => Ok(Token::One),
+            (Some((_, b'>')), _) if len == 1 && self.rest.is_empty() => Ok(Token::Rest),
+            (Some((at, _)), _) => Err(SubjectError::MisplacedWildcard { at }),
+            (None, _) => Err(SubjectError::EmptyToken { at: self.at() }),
         }
     }
 
@@ -424,61 +345,6 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use std::vec::Vec;
-
-    fn prefixes(topic: &str) -> Vec<(u8, u32)> {
-        let mut seen = Vec::new();
-        walk(topic, |depth, hash| seen.push((depth, hash))).unwrap();
-        seen
-    }
-
-    #[test]
-    fn walk_reports_the_hash_of_each_prefix() {
-        let expected = ["", "device", "device.kitchen", "device.kitchen.state"];
-        let expected: Vec<_> = (0..)
-            .zip(
-                expected
-                    .iter()
-                    .map(|text| fold(text.bytes().fold(HASH_START, mix))),
-            )
-            .collect();
-        assert_eq!(prefixes("device.kitchen.state"), expected);
-    }
-
-    #[test]
-    fn walk_refuses_what_check_topic_refuses() {
-        let long = "a".repeat(MAX_SUBJECT + 1);
-        let deep = "a.".repeat(MAX_TOKENS) + "a";
-        for topic in ["", ".", "a.", ".a", "a..b", "a.*", "a b", "a\u{7f}", &long, &deep] {
-            assert_eq!(walk(topic, |_, _| ()), check_topic(topic), "{topic:?}");
-            assert!(check_topic(topic).is_err(), "{topic:?}");
-        }
-    }
-
-    #[test]
-    fn a_filter_has_the_prefix_of_the_topics_it_matches() {
-        let topic = "device.kitchen.state";
-        let walked = prefixes(topic);
-        for (filter, depth, exact) in [
-            (">", 0, false),
-            ("*.kitchen.state", 0, false),
-            ("device.>", 1, false),
-            ("device.*.state", 1, false),
-            ("device.kitchen.*", 2, false),
-            ("device.kitchen.state", 3, true),
-        ] {
-            let prefix = prefix_of(filter);
-            assert_eq!((prefix.depth, prefix.exact), (depth, exact), "{filter}");
-            assert!(walked.contains(&(depth, prefix.hash)), "{filter}");
-            assert!(matches(filter, topic), "{filter}");
-        }
-    }
-
-    #[test]
-    fn the_deepest_topic_has_a_prefix_for_each_depth() {
-        let topic = ["a"; MAX_TOKENS].join(".");
-        assert_eq!(prefixes(&topic).len(), MAX_TOKENS + 1);
-    }
 
     #[test]
     fn low_bits_of_the_hash_spread() {

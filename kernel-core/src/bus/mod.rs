@@ -3,19 +3,22 @@
 //!
 //! Delivery is in one total order. A plugin that falls behind loses its oldest events (each one
 //! counted, and told with the next event) or, when its [`Overflow`] says so, makes publishers
-//! wait. Filters are filed under the hash of their literal prefix, so that publishing looks only
-//! at filters that begin like the topic.
+//! wait. Filters are filed by their shape (which tokens are wildcards) and the hash of their literal tokens,
+//! so that matching a topic is one look-up for each shape there is, however many filters there are.
 //!
 //! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
 //! publishes them.
 
 mod api;
 mod errors;
+mod filters;
+mod shape;
 mod tap;
 
 pub use api::EventBus;
 pub use api::PUBLISH_TIMEOUT;
 pub use errors::{PublishError, SubscribeError};
+pub use filters::FilterSlot;
 pub use tap::{Record, Tap, TapSlot, Tapped};
 
 use crate::copy::{copy, equal};
@@ -26,9 +29,9 @@ use crate::lifecycle::Plugins;
 use crate::log::{Header, Log, PluginSet, Position, each};
 use crate::pool::{Chain, Pool};
 use crate::subject;
-use crate::table::{Slot, Table, Usage};
-use crate::text::{Name, NameError, Text};
+use crate::table::{Table, Usage};
 use crate::timer::On;
+use shape::Shapes;
 
 /// What happens when a subscriber's unread events are in the way of a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,30 +43,6 @@ pub enum Overflow {
     /// Publishers wait, each until its deadline; a publisher never waits for itself, and the
     /// kernel's own events wait for nobody.
     Block,
-}
-
-/// A subscription: opaque memory of a kernel.
-#[derive(Debug)]
-pub struct FilterSlot {
-    text: Text,
-    hash: u32,
-    depth: u8,
-    owner: u8,
-}
-
-impl Empty for FilterSlot {
-    const EMPTY: Self = FilterSlot {
-        text: Text::EMPTY,
-        hash: 0,
-        depth: 0,
-        owner: 0,
-    };
-}
-
-impl Slot for FilterSlot {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
 }
 
 /// Where the last event of some topic is: opaque memory of a kernel.
@@ -94,6 +73,7 @@ pub(crate) struct Bus {
     routed_since: u64,
     pub(crate) log: Log,
     pub(crate) filters: Table<FilterSlot>,
+    shapes: Shapes,
     pub(crate) taps: &'static mut [TapSlot],
     /// Some tap waits for the next record.
     pub(crate) tap_waits: bool,
@@ -114,6 +94,7 @@ impl Bus {
             routed_since: 0,
             log: Log::new(log, plugins),
             filters,
+            shapes: Shapes::new(),
             taps,
             tap_waits: false,
             published: 0,
@@ -311,34 +292,6 @@ impl Core {
         Ok((at.seq, count))
     }
 
-    /// Checks the topic and matches it with all filters that begin like it.
-    #[inline(never)]
-    fn match_filters(&self, topic: &[u8], force: bool) -> Result<PluginSet, PublishError> {
-        let topic = core::str::from_utf8(topic).unwrap_or("");
-        if !force && RESERVED.iter().any(|reserved| topic.starts_with(reserved)) {
-            return Err(PublishError::Reserved);
-        }
-        let mut receivers = PluginSet::default();
-        let filters = &self.bus.filters;
-        subject::walk(topic, |depth, hash| {
-            let mut at = filters.first(hash);
-            while let Some((index, slot)) = at.and_then(|i| Some((i, filters.get(i)?))) {
-                let owner = slot.owner as usize;
-                if slot.hash == hash
-                    && slot.depth == depth
-                    && !receivers.contains(owner)
-                    && self.plugins.at(owner).is_some_and(|plugin| plugin.receiving())
-                    && subject::matches_bytes(slot.text.as_bytes(&self.names), topic.as_bytes())
-                {
-                    receivers.insert(owner);
-                }
-                at = filters.next(index);
-            }
-        })
-        .map_err(PublishError::Topic)?;
-        Ok(receivers)
-    }
-
     /// Publishes an event of the kernel itself; nothing makes it wait.
     pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
         let [first, second] = topic.map(str::as_bytes);
@@ -353,92 +306,6 @@ impl Core {
         copy(to_second, second);
         // The only refusal left is a log smaller than the event; the bus counts it.
         let _ = self.publish(&Draft { topic, ..draft }, true);
-    }
-
-    /// Adds a filter to a plugin's subscriptions.
-    pub(crate) fn subscribe(&mut self, who: PluginId, filter: Name<'_>) -> Result<(), SubscribeError> {
-        subject::check_filter(filter.as_str()).map_err(SubscribeError::Filter)?;
-        if self.plugins.get(who).is_none() {
-            return Err(SubscribeError::Unloaded);
-        }
-        let prefix = subject::prefix_of(filter.as_str());
-        if self.find_filter(who, filter.as_str()).is_some() {
-            return Ok(());
-        }
-        if self.bus.filters.is_full() {
-            return Err(SubscribeError::Full {
-                capacity: self.bus.filters.usage().capacity,
-            });
-        }
-        let text = self.names.keep(filter).map_err(|error| match error {
-            NameError::TooLong { max } => SubscribeError::TooLong { max },
-            NameError::Full { capacity } => SubscribeError::NamesFull { capacity },
-        })?;
-        let slot = FilterSlot {
-            text,
-            hash: prefix.hash,
-            depth: prefix.depth,
-            owner: who.index,
-        };
-        let capacity = self.bus.filters.usage().capacity;
-        self.bus.reroute();
-        match self.bus.filters.insert(slot) {
-            Ok(_) => Ok(()),
-            Err(slot) => {
-                self.names.release(slot.text);
-                Err(SubscribeError::Full { capacity })
-            }
-        }
-    }
-
-    /// Removes one filter; false when the plugin has no such one.
-    pub(crate) fn unsubscribe(&mut self, who: PluginId, filter: &str) -> bool {
-        if self.plugins.get(who).is_none() {
-            return false;
-        }
-        match self.find_filter(who, filter) {
-            Some(index) => self.remove_filter(index),
-            None => false,
-        }
-    }
-
-    /// Removes all filters of a plugin.
-    pub(crate) fn reclaim_filters(&mut self, who: PluginId) {
-        for index in 0..self.bus.filters.extent() {
-            let owned = |slot: &FilterSlot| slot.owner == who.index && !slot.text.is_empty();
-            if self.bus.filters.get(index).is_some_and(owned) {
-                self.remove_filter(index);
-            }
-        }
-    }
-
-    /// The `index`-th filter slot, when it is in use: its owner's slot and its text.
-    #[cfg(feature = "link")]
-    pub(crate) fn filter_at(&self, index: usize) -> Option<(usize, &str)> {
-        let slot = self.bus.filters.get(index)?;
-        if slot.text.is_empty() {
-            return None;
-        }
-        Some((slot.owner as usize, slot.text.as_str(&self.names)))
-    }
-
-    fn find_filter(&self, who: PluginId, filter: &str) -> Option<usize> {
-        let hash = subject::prefix_of(filter).hash;
-        let names = &self.names;
-        self.bus.filters.find(hash, |slot| {
-            slot.owner == who.index && slot.text.as_bytes(names) == filter.as_bytes()
-        })
-    }
-
-    fn remove_filter(&mut self, index: usize) -> bool {
-        self.bus.reroute();
-        match self.bus.filters.remove(index, FilterSlot::EMPTY) {
-            Some(slot) => {
-                self.names.release(slot.text);
-                true
-            }
-            None => false,
-        }
     }
 
     /// Moves the plugin's cursor to its next event; `None` when it has none.

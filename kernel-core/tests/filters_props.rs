@@ -1,0 +1,81 @@
+//! Who gets a topic, among filters of many shapes that come and go, against the plain matcher.
+mod support;
+
+use kernel_core::subject::matches;
+use kernel_core::*;
+use proptest::prelude::*;
+use support::{ByHand, json, runtime};
+
+const NAMES: [&str; 3] = ["one", "two", "three"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Subscribe { plugin: usize, filter: String },
+    Unsubscribe { plugin: usize, nth: usize },
+    Publish { topic: String },
+}
+
+/// Of up to 11 tokens over a small alphabet, so that filters and topics often meet.
+fn topic() -> impl Strategy<Value = String> {
+    let short = prop::collection::vec("a|b", 1..5);
+    let long = prop::collection::vec("a", 6..12);
+    prop_oneof![4 => short, 1 => long].prop_map(|tokens| tokens.join("."))
+}
+
+fn filter() -> impl Strategy<Value = String> {
+    let short = prop::collection::vec("a|b|\\*|\\*", 0..5);
+    let long = prop::collection::vec("a|a|\\*", 6..12);
+    (prop_oneof![4 => short, 1 => long], prop::bool::ANY).prop_map(|(mut tokens, rest)| {
+        if rest || tokens.is_empty() {
+            tokens.push(">".into());
+        }
+        tokens.join(".")
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..3usize, filter()).prop_map(|(plugin, filter)| Step::Subscribe { plugin, filter }),
+        2 => (0..3usize, 0..64usize).prop_map(|(plugin, nth)| Step::Unsubscribe { plugin, nth }),
+        3 => topic().prop_map(|topic| Step::Publish { topic }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_topic_goes_to_those_whose_filters_match(steps in prop::collection::vec(step(), 1..160)) {
+        let runtime = runtime(&Capacities {
+            filters: 200,
+            names: 200,
+            ..Capacities::DEFAULT
+        });
+        let plugins = NAMES.map(|name| ByHand::started(&runtime, PluginMetadata::new(name, "1.0.0")));
+        let mut model: [Vec<String>; 3] = Default::default();
+        for step in steps {
+            match step {
+                Step::Subscribe { plugin, filter } => {
+                    prop_assert_eq!(plugins[plugin].cx().subscribe(Name::Copied(&filter)), Ok(()));
+                    if !model[plugin].contains(&filter) {
+                        model[plugin].push(filter);
+                    }
+                }
+                Step::Unsubscribe { plugin, nth } => {
+                    let of = &mut model[plugin];
+                    if !of.is_empty() {
+                        let filter = of.swap_remove(nth % of.len());
+                        prop_assert!(plugins[plugin].cx().unsubscribe(&filter));
+                        prop_assert!(!plugins[plugin].cx().unsubscribe(&filter));
+                    }
+                }
+                Step::Publish { topic } => {
+                    prop_assert!(!plugins[0].cx().unsubscribe(""));
+                    let gets = |of: &Vec<String>| of.iter().any(|filter| matches(filter, &topic));
+                    let expected = model.iter().filter(|of| gets(of)).count();
+                    prop_assert_eq!(runtime.bus().try_publish(&topic, json("1")), Ok(expected), "{}", topic);
+                }
+            }
+            let used = model.iter().map(Vec::len).sum::<usize>();
+            prop_assert_eq!(runtime.metrics().filters.used, used);
+        }
+    }
+}
