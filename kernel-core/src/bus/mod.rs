@@ -441,41 +441,6 @@ impl Core {
         }
     }
 
-    /// Moves the plugin's cursor to its next event; `None` when it has none.
-    ///
-    /// Looks at a bounded number of records: `Some(Err(()))` says that there is more to skip, and
-    /// the caller leaves the lock before it asks again.
-    pub(crate) fn next_event(&mut self, index: usize) -> Option<Result<Position, ()>> {
-        const STRIDE: usize = 128;
-        let plugin = self.plugins.at_mut(index)?;
-        if plugin.pending() == 0 {
-            return None;
-        }
-        let log = &self.bus.log;
-        let mut at = plugin.cursor();
-        for _ in 0..STRIDE {
-            let here = log.find_or_oldest(at)?;
-            if log.is_receiver(here, index) {
-                plugin.set_cursor(here);
-                return Some(Ok(here));
-            }
-            at = log.after(here);
-        }
-        plugin.set_cursor(at);
-        Some(Err(()))
-    }
-
-    /// Passes over the event at the plugin's cursor: it counts as lost.
-    pub(crate) fn skip_event(&mut self, index: usize, at: Position) {
-        let after = self.bus.log.after(at);
-        let Some(plugin) = self.plugins.at_mut(index) else {
-            return;
-        };
-        plugin.missed(at);
-        plugin.set_cursor(after);
-        self.wake_publishers(index);
-    }
-
     /// The plugin has fewer unread events: whoever waits for that looks again.
     pub(crate) fn wake_publishers(&mut self, index: usize) {
         if self
