@@ -78,12 +78,17 @@ impl PluginSet {
     /// The set of which these are the first words.
     fn from_words(words: &[u32]) -> Self {
         let mut set = PluginSet::default();
-        match (words, &mut set.0) {
+        set.set_words(words);
+        set
+    }
+
+    /// Sets the first words.
+    pub(crate) fn set_words(&mut self, words: &[u32]) {
+        match (words, &mut self.0) {
             // So it is on most chips.
             ([word], [first, ..]) => *first = *word,
             (words, set) => set.iter_mut().zip(words).for_each(|(to, from)| *to = *from),
         }
-        set
     }
 
     pub(crate) fn insert(&mut self, index: usize) {
@@ -271,11 +276,14 @@ impl Log {
 
     /// How many words a record takes; `None` when it does not fit at all.
     pub(crate) fn size(&self, topic: usize, payload: usize) -> Option<usize> {
+        if payload > MAX_PAYLOAD {
+            return None;
+        }
         let size = self
             .fixed()
-            .saturating_add(words(topic))
-            .saturating_add(words(payload));
-        (size <= self.words.len() && payload <= MAX_PAYLOAD).then_some(size)
+            .wrapping_add(words(topic))
+            .wrapping_add(words(payload));
+        (size <= self.words.len()).then_some(size)
     }
 
     /// The longest payload beside a topic of so many bytes.
