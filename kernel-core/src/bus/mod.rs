@@ -251,12 +251,7 @@ impl Core {
         self.bus.refused = self.bus.refused.wrapping_add(1);
     }
 
-    fn route(
-        &mut self,
-        draft: &Draft<'_>,
-        cause: Cause,
-        force: bool,
-    ) -> Result<(u64, usize), PublishError> {
+    fn route(&mut self, draft: &Draft<'_>, cause: Cause, force: bool) -> Result<(u64, usize), PublishError> {
         let topic = draft.topic;
         // The kernel's events have routes of their own, beside those of everybody else: where a route is
         // known, nobody asks whether the topic is reserved.

@@ -420,13 +420,7 @@ impl Core {
         }
     }
 
-    fn deliver_call(
-        &mut self,
-        id: PluginId,
-        call: CallId,
-        buf: &mut [u8],
-        step: &mut Step,
-    ) -> Option<bool> {
+    fn deliver_call(&mut self, id: PluginId, call: CallId, buf: &mut [u8], step: &mut Step) -> Option<bool> {
         let taken = self.take_service_call(call, buf)?;
         *step = Step::Call {
             id: call,
