@@ -43,17 +43,15 @@ pub trait Operation {
     fn run(&mut self, core: &mut Core);
 }
 
-/// An operation with a result: what is still to be done, and what came of it.
+/// An operation with a result: what is to be done, and what came of it.
 struct Work<F, R> {
-    todo: Option<F>,
-    result: Option<R>,
+    todo: F,
+    result: R,
 }
 
-impl<R, F: FnOnce(&mut Core) -> R> Operation for Work<F, R> {
+impl<R, F: FnMut(&mut Core) -> R> Operation for Work<F, R> {
     fn run(&mut self, core: &mut Core) {
-        if let Some(f) = self.todo.take() {
-            self.result = Some(f(core));
-        }
+        self.result = (self.todo)(core);
     }
 }
 
@@ -85,13 +83,19 @@ impl Kernel {
     }
 
     /// Runs `f` under the lock, then wakes whom it made ready.
-    pub(crate) fn with<R: Unavailable>(self, f: impl FnOnce(&mut Core) -> R) -> R {
+    pub(crate) fn with<R: Unavailable>(self, todo: impl FnMut(&mut Core) -> R) -> R {
         let mut work = Work {
-            todo: Some(f),
-            result: None,
+            todo,
+            result: R::unavailable(),
         };
         self.run(&mut work);
-        work.result.unwrap_or_else(R::unavailable)
+        work.result
+    }
+
+    /// [`Kernel::with`] for an operation that gives away something it was given.
+    pub(crate) fn with_once<R: Unavailable>(self, todo: impl FnOnce(&mut Core) -> R) -> R {
+        let mut todo = Some(todo);
+        self.with(|core| todo.take().map_or_else(R::unavailable, |todo| todo(core)))
     }
 
     /// The part of [`Kernel::with`] that is the same for all operations.

@@ -78,12 +78,17 @@ impl PluginSet {
     /// The set of which these are the first words.
     fn from_words(words: &[u32]) -> Self {
         let mut set = PluginSet::default();
-        match (words, &mut set.0) {
+        set.set_words(words);
+        set
+    }
+
+    /// Sets the first words.
+    pub(crate) fn set_words(&mut self, words: &[u32]) {
+        match (words, &mut self.0) {
             // So it is on most chips.
             ([word], [first, ..]) => *first = *word,
             (words, set) => set.iter_mut().zip(words).for_each(|(to, from)| *to = *from),
         }
-        set
     }
 
     pub(crate) fn insert(&mut self, index: usize) {
@@ -116,6 +121,39 @@ pub(crate) struct Header {
     pub(crate) cause: Cause,
 }
 
+/// A record's first words, as they lie in the ring.
+///
+/// (Not an array, which would be copied by a call to `memcpy`.)
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    lengths: u32,
+    source: u32,
+    cause: u32,
+    time: (u32, u32),
+}
+
+impl Head {
+    /// What they say of the record `seq`.
+    pub(crate) fn header(&self, seq: u64) -> Header {
+        let (topic, payload) = lengths(self.lengths);
+        let [slot, life_low, life_high, kind] = self.source.to_le_bytes();
+        Header {
+            payload,
+            topic,
+            source: PluginId {
+                index: slot,
+                life: u16::from_le_bytes([life_low, life_high]),
+            },
+            time: (self.time.1 as u64) << 32 | self.time.0 as u64,
+            cause: match kind {
+                1 => Cause::Event(seq.saturating_sub(self.cause as u64)),
+                2 => Cause::Call(CallId::from_bits(self.cause)),
+                _ => Cause::None,
+            },
+        }
+    }
+}
+
 /// A record's texts.
 #[derive(Clone, Copy)]
 pub(crate) struct Texts<'a> {
@@ -136,19 +174,18 @@ impl<'a> Texts<'a> {
         bytes.get(start..start.wrapping_add(self.payload)).unwrap_or(&[])
     }
 
-    /// Copies both as they lie, so that they are to be found by [`split`]; their lengths, when `to`
-    /// has room.
-    pub(crate) fn copy(&self, to: &mut [u8]) -> Option<(usize, usize)> {
+    /// Copies both as they lie, so that they are to be found by [`split`]; `None` when `to` lacks room.
+    pub(crate) fn copy(&self, to: &mut [u8]) -> Option<()> {
         let bytes: &[u8] = must_cast_slice(self.words);
         let len = words(self.topic).wrapping_mul(4).wrapping_add(self.payload);
         copy(to.get_mut(..len)?, bytes.get(..len)?);
-        Some((self.topic, self.payload))
+        Some(())
     }
 }
 
 /// A record as it lies in the ring.
 pub(crate) struct Reading<'a> {
-    at: Position,
+    pub(crate) at: Position,
     fixed: &'a [u32; HEADER],
     /// A word for 32 plugins: see [`each`].
     pub(crate) receivers: &'a [u32],
@@ -172,23 +209,18 @@ impl Reading<'_> {
         }
     }
 
-    pub(crate) fn header(&self) -> Header {
-        let [_, source, cause, time_low, time_high] = *self.fixed;
-        let [slot, life_low, life_high, kind] = source.to_le_bytes();
-        Header {
-            payload: self.texts.payload,
-            topic: self.texts.topic,
-            source: PluginId {
-                index: slot,
-                life: u16::from_le_bytes([life_low, life_high]),
-            },
-            time: (time_high as u64) << 32 | time_low as u64,
-            cause: match kind {
-                1 => Cause::Event(self.at.seq.saturating_sub(cause as u64)),
-                2 => Cause::Call(CallId::from_bits(cause)),
-                _ => Cause::None,
-            },
+    pub(crate) fn head(&self) -> Head {
+        let [lengths, source, cause, time_low, time_high] = *self.fixed;
+        Head {
+            lengths,
+            source,
+            cause,
+            time: (time_low, time_high),
         }
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        self.head().header(self.at.seq)
     }
 }
 
@@ -244,11 +276,14 @@ impl Log {
 
     /// How many words a record takes; `None` when it does not fit at all.
     pub(crate) fn size(&self, topic: usize, payload: usize) -> Option<usize> {
+        if payload > MAX_PAYLOAD {
+            return None;
+        }
         let size = self
             .fixed()
-            .saturating_add(words(topic))
-            .saturating_add(words(payload));
-        (size <= self.words.len() && payload <= MAX_PAYLOAD).then_some(size)
+            .wrapping_add(words(topic))
+            .wrapping_add(words(payload));
+        (size <= self.words.len()).then_some(size)
     }
 
     /// The longest payload beside a topic of so many bytes.
@@ -390,12 +425,8 @@ impl Log {
     /// True when the plugin in slot `index` is a receiver of the record found at `at`.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
         let start = (at.offset as usize).wrapping_add(HEADER);
-        let word = self
-            .words
-            .get(start.wrapping_add(index / 32))
-            .copied()
-            .unwrap_or(0);
-        index / 32 < self.set && word & bit(index) != 0
+        let word = self.words.get(start.wrapping_add(index / 32));
+        index / 32 < self.set && word.is_some_and(|word| word & bit(index) != 0)
     }
 
     /// Drops the oldest record, when there is one.

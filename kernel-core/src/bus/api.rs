@@ -39,7 +39,8 @@ impl EventBus {
         topic: &'p str,
         payload: Json<'p>,
     ) -> impl Future<Output = Result<usize, PublishError>> + use<'p> {
-        self.publish_because(None, topic, payload, PUBLISH_TIMEOUT)
+        // Not by `micros`: every event would pay for it.
+        self.publishing(None, topic, payload, const { PUBLISH_TIMEOUT.as_micros() as u64 })
     }
 
     /// [`EventBus::publish`] with a limit of its own for the wait.
@@ -55,10 +56,11 @@ impl EventBus {
         payload: Json<'p>,
         limit: Duration,
     ) -> impl Future<Output = Result<usize, PublishError>> + use<'p> {
-        self.publish_because(None, topic, payload, limit)
+        self.publishing(None, topic, payload, micros(limit))
     }
 
     /// [`EventBus::publish_within`] with what led to the event, where that is not what the plugin does now.
+    #[cfg(feature = "link")]
     pub(crate) fn publish_because<'p>(
         &self,
         cause: Option<Cause>,
@@ -66,12 +68,22 @@ impl EventBus {
         payload: Json<'p>,
         limit: Duration,
     ) -> Publishing<'p> {
+        self.publishing(cause, topic, payload, micros(limit))
+    }
+
+    fn publishing<'p>(
+        &self,
+        cause: Option<Cause>,
+        topic: &'p str,
+        payload: Json<'p>,
+        limit: u64,
+    ) -> Publishing<'p> {
         Publishing {
             who: self.who,
             cause,
             topic,
             payload,
-            limit: micros(limit),
+            limit,
             place: Place::new(self.kernel, On::Space),
         }
     }

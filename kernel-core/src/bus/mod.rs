@@ -107,14 +107,14 @@ impl Bus {
         self.routed_since = self.log.next_seq();
     }
 
-    fn route_slot(&mut self, hash: u32) -> Option<&mut RouteSlot> {
-        let index = hash as usize & self.routes.len().wrapping_sub(1);
-        self.routes.get_mut(index)
+    fn route_index(&self, hash: u32) -> usize {
+        hash as usize & self.routes.len().wrapping_sub(1)
     }
 
     /// Who got the last event of this topic, when it is still in the log and nothing changed since.
-    fn known_receivers(&mut self, topic: &[u8], hash: u32) -> Option<PluginSet> {
-        let route = *self.route_slot(hash)?;
+    #[inline(never)]
+    fn known_receivers(&self, topic: &[u8], hash: u32) -> Option<&[u32]> {
+        let route = self.routes.get(self.route_index(hash))?;
         if route.seq == 0 {
             return None;
         }
@@ -127,7 +127,7 @@ impl Bus {
             seq: next.wrapping_sub(back as u64),
             offset: route.offset,
         })?;
-        equal(last.texts.topic(), topic).then(|| last.receivers())
+        equal(last.texts.topic(), topic).then_some(last.receivers)
     }
 
     pub(crate) fn usage(&self) -> (Usage, Usage) {
@@ -164,10 +164,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Copies the payload's pieces to where they belong.
-    fn write(&self, pool: &Pool, mut to: &mut [u8]) {
-        if let ([piece], None) = (self.payload, self.value) {
-            return copy(to, piece);
+    fn write(&self, pool: &Pool, to: &mut [u8]) {
+        match (self.payload, self.value) {
+            ([piece], None) => copy(to, piece),
+            _ => self.write_pieces(pool, to),
         }
+    }
+
+    #[inline(never)]
+    fn write_pieces(&self, pool: &Pool, mut to: &mut [u8]) {
         let mut put = |piece: &[u8]| {
             if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
                 copy(here, piece);
@@ -181,10 +186,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn payload_len(&self) -> usize {
-        if let ([piece], None) = (self.payload, self.value) {
-            return piece.len();
+    fn len(&self) -> usize {
+        match (self.payload, self.value) {
+            ([piece], None) => piece.len(),
+            _ => self.len_of_pieces(),
         }
+    }
+
+    #[inline(never)]
+    fn len_of_pieces(&self) -> usize {
         let value = self
             .value
             .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
@@ -214,8 +224,7 @@ impl Core {
         }
         let now = || source.map_or(Cause::None, |slot| slot.handling());
         let cause = draft.cause.unwrap_or_else(now);
-        let time = self.now();
-        self.route(draft, cause, time, force)
+        self.route(draft, cause, force)
     }
 
     /// An event was refused for good.
@@ -223,23 +232,19 @@ impl Core {
         self.bus.refused = self.bus.refused.wrapping_add(1);
     }
 
-    fn route(
-        &mut self,
-        draft: &Draft<'_>,
-        cause: Cause,
-        time: u64,
-        force: bool,
-    ) -> Result<(u64, usize), PublishError> {
+    fn route(&mut self, draft: &Draft<'_>, cause: Cause, force: bool) -> Result<(u64, usize), PublishError> {
         let topic = draft.topic;
         // The kernel's events have routes of their own, beside those of everybody else: where a route is
         // known, nobody asks whether the topic is reserved.
         let hash = subject::hash(topic) ^ force as u32;
-        let receivers = match self.bus.known_receivers(topic, hash) {
-            Some(receivers) => receivers,
-            None => self.match_filters(topic, force)?,
-        };
+        let mut receivers = PluginSet::default();
+        match self.bus.known_receivers(topic, hash) {
+            Some(words) => receivers.set_words(words),
+            None => receivers = self.match_filters(topic, force)?,
+        }
+        let time = self.now();
         let (bus, plugins, pool, wakes) = self.routing();
-        let len = draft.payload_len();
+        let len = draft.len();
         let Some(size) = bus.log.size(topic.len(), len) else {
             let max = bus.log.longest(topic.len());
             return Err(PublishError::TooLarge { len, max });
@@ -270,7 +275,8 @@ impl Core {
             // Half of its number says which record a route is of for as long as the other half stays.
             bus.routes.fill(RouteSlot::EMPTY);
         }
-        if let Some(route) = bus.route_slot(hash) {
+        let index = bus.route_index(hash);
+        if let Some(route) = bus.routes.get_mut(index) {
             *route = RouteSlot {
                 seq: at.seq as u32,
                 offset: at.offset,
@@ -306,41 +312,6 @@ impl Core {
         copy(to_second, second);
         // The only refusal left is a log smaller than the event; the bus counts it.
         let _ = self.publish(&Draft { topic, ..draft }, true);
-    }
-
-    /// Moves the plugin's cursor to its next event; `None` when it has none.
-    ///
-    /// Looks at a bounded number of records: `Some(Err(()))` says that there is more to skip, and
-    /// the caller leaves the lock before it asks again.
-    pub(crate) fn next_event(&mut self, index: usize) -> Option<Result<Position, ()>> {
-        const STRIDE: usize = 128;
-        let plugin = self.plugins.at_mut(index)?;
-        if plugin.pending() == 0 {
-            return None;
-        }
-        let log = &self.bus.log;
-        let mut at = plugin.cursor();
-        for _ in 0..STRIDE {
-            let here = log.find_or_oldest(at)?;
-            if log.is_receiver(here, index) {
-                plugin.set_cursor(here);
-                return Some(Ok(here));
-            }
-            at = log.after(here);
-        }
-        plugin.set_cursor(at);
-        Some(Err(()))
-    }
-
-    /// Passes over the event at the plugin's cursor: it counts as lost.
-    pub(crate) fn skip_event(&mut self, index: usize, at: Position) {
-        let after = self.bus.log.after(at);
-        let Some(plugin) = self.plugins.at_mut(index) else {
-            return;
-        };
-        plugin.missed(at);
-        plugin.set_cursor(after);
-        self.wake_publishers(index);
     }
 
     /// The plugin has fewer unread events: whoever waits for that looks again.
@@ -382,6 +353,7 @@ fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Res
     Ok(())
 }
 
+#[inline(never)]
 fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
     let at = log.oldest();
     let Some(found) = log.read(at) else { return };

@@ -124,7 +124,7 @@ impl Tap {
     pub fn poll_next<'b>(&mut self, cx: &mut Context<'_>, buf: &'b mut [u8]) -> Poll<Tapped<'b>> {
         let slot = self.slot;
         let mut at = self.at;
-        let found = self.kernel.with(|core| {
+        let found = self.kernel.with_once(|core| {
             let found = read(core, &mut at, buf);
             if found.is_none()
                 && let Some(tap) = core.bus.taps.get_mut(slot)
@@ -141,7 +141,7 @@ impl Tap {
     /// The next record if there is one now.
     pub fn try_next<'b>(&mut self, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
         let mut at = self.at;
-        let found = self.kernel.with(|core| read(core, &mut at, buf));
+        let found = self.kernel.with_once(|core| read(core, &mut at, buf));
         self.at = at;
         found
     }

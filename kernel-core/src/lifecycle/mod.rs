@@ -30,7 +30,7 @@ use crate::fixed::Empty;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::kernel::keep_waker;
-use crate::log::Position;
+use crate::log::{Log, Position, Reading};
 use crate::plugin::PluginMetadata;
 use crate::table::Link;
 #[cfg(feature = "link")]
@@ -149,6 +149,14 @@ impl PluginCounters {
     };
 }
 
+/// What ended, where more is to be done than to count it.
+pub(crate) enum Ended {
+    /// A step in the plugin's life.
+    Step(Hook),
+    /// A handler that took so many microseconds, more than its budget.
+    Slow(Hook, u32),
+}
+
 /// A plugin's slot: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct PluginSlot {
@@ -165,7 +173,7 @@ pub struct PluginSlot {
     pub(crate) state: PluginState,
     pub(crate) goal: PluginState,
     pub(crate) hook: Hook,
-    /// When the present hook began.
+    /// When the present hook began, or the last one ended.
     hook_since: u64,
     /// Milliseconds after which a handler counts as hung, and microseconds after which as slow.
     handler_limit: u32,
@@ -341,6 +349,40 @@ impl PluginSlot {
         self.waker.take()
     }
 
+    /// The next event; `None` when there is none.
+    ///
+    /// Looks at a bounded number of records: `Some(Err(()))` says that there is more to skip, and the caller
+    /// leaves the lock before it asks again.
+    pub(crate) fn next_event<'l>(&mut self, index: usize, log: &'l Log) -> Option<Result<Reading<'l>, ()>> {
+        if self.pending() == 0 {
+            return None;
+        }
+        let mut here = log.find_or_oldest(self.cursor())?;
+        if !log.is_receiver(here, index) {
+            match self.skip_others(index, log, here)? {
+                Ok(found) => here = found,
+                Err(()) => return Some(Err(())),
+            }
+        }
+        log.read(here).map(Ok)
+    }
+
+    /// Moves the cursor over the records from `at` on that others receive.
+    #[inline(never)]
+    fn skip_others(&mut self, index: usize, log: &Log, mut at: Position) -> Option<Result<Position, ()>> {
+        const STRIDE: usize = 128;
+        for _ in 0..STRIDE {
+            let here = log.find_or_oldest(at)?;
+            if log.is_receiver(here, index) {
+                self.set_cursor(here);
+                return Some(Ok(here));
+            }
+            at = log.after(here);
+        }
+        self.set_cursor(at);
+        Some(Err(()))
+    }
+
     /// True when the event at `at`, of which it is a receiver, is unread.
     pub(crate) fn awaits(&self, at: Position) -> bool {
         self.counters.lag > 0 && self.cursor_seq <= at.seq
@@ -411,12 +453,35 @@ impl PluginSlot {
         }
     }
 
-    /// Begins a hook, for an event or a call the handling of `handled`; gives when it counts as hung.
-    fn begin(&mut self, hook: Hook, handled: u64, now: u64) -> u64 {
+    /// Begins a hook at the moment at which the one before was ended, for an event or a call the handling of
+    /// `handled`; gives when it counts as hung.
+    pub(crate) fn begin(&mut self, hook: Hook, handled: u64) -> u64 {
         self.hook = hook;
         self.handled = handled;
-        self.hook_since = now;
         self.hook_due()
+    }
+
+    /// Ends the present hook and counts its time; gives what more is to be done about it.
+    pub(crate) fn end(&mut self, now: u64) -> Option<Ended> {
+        let hook = core::mem::take(&mut self.hook);
+        let since = core::mem::replace(&mut self.hook_since, now);
+        if hook == Hook::Idle {
+            return None;
+        }
+        if hook.is_step() {
+            return Some(Ended::Step(hook));
+        }
+        let took = now.saturating_sub(since);
+        let counters = &mut self.counters;
+        counters.handled = counters.handled.wrapping_add(1);
+        counters.busy_micros = counters.busy_micros.wrapping_add(took);
+        let took = took.min(u32::MAX as u64) as u32;
+        counters.worst_micros = counters.worst_micros.max(took);
+        if took <= self.handler_budget {
+            return None;
+        }
+        counters.slow = counters.slow.wrapping_add(1);
+        Some(Ended::Slow(hook, took))
     }
 
     /// When the present hook counts as hung; never, when there is none.

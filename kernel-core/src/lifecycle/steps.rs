@@ -1,6 +1,6 @@
 //! The steps of a life: hooks begin and end, states are entered and told of.
 
-use super::{Due, Hook, Meta, PluginState};
+use super::{Due, Ended, Hook, Meta, PluginState};
 use crate::bus::Draft;
 use crate::error::{cut, push_cut};
 use crate::id::PluginId;
@@ -40,7 +40,7 @@ impl Core {
     }
 
     /// Begins a hook: a step in the plugin's life.
-    pub(crate) fn begin_step(&mut self, index: usize, hook: Hook, now: u64) {
+    pub(crate) fn begin_step(&mut self, index: usize, hook: Hook) {
         let end = self.bus.log.end();
         self.bus.reroute();
         let Some(slot) = self.plugins.at_mut(index) else {
@@ -49,7 +49,7 @@ impl Core {
         if hook == Hook::Stop {
             slot.discard_unread(end);
         }
-        let due = slot.begin(hook, 0, now);
+        let due = slot.begin(hook, 0);
         self.arm(due);
         if hook == Hook::Stop {
             self.refuse_queued(index);
@@ -58,45 +58,36 @@ impl Core {
     }
 
     /// Begins the handling of a message, the event or the call `handled`.
-    pub(crate) fn begin_handler(&mut self, index: usize, hook: Hook, handled: u64, now: u64) {
+    pub(crate) fn begin_handler(&mut self, index: usize, hook: Hook, handled: u64) {
         if let Some(slot) = self.plugins.at_mut(index) {
-            let due = slot.begin(hook, handled, now);
+            let due = slot.begin(hook, handled);
             self.arm(due);
         }
     }
 
     /// Ends the present hook of this life well; counts its time.
     pub(crate) fn end_hook(&mut self, id: PluginId, now: u64) {
-        let Some(slot) = self.plugins.get_mut(id) else {
-            return;
-        };
-        let hook = core::mem::take(&mut slot.hook);
-        if hook == Hook::Idle {
-            return;
+        if let Some(ended) = self.plugins.get_mut(id).and_then(|slot| slot.end(now)) {
+            self.conclude(id, ended);
         }
-        if !hook.is_step() {
-            let took = now.saturating_sub(slot.hook_since);
-            let counters = &mut slot.counters;
-            counters.handled = counters.handled.wrapping_add(1);
-            counters.busy_micros = counters.busy_micros.wrapping_add(took);
-            let took = took.min(u32::MAX as u64) as u32;
-            counters.worst_micros = counters.worst_micros.max(took);
-            let limit = slot.handler_budget;
-            if took > limit {
-                counters.slow = counters.slow.wrapping_add(1);
+    }
+
+    /// Does what follows the end of a hook of this life.
+    #[inline(never)]
+    pub(crate) fn conclude(&mut self, id: PluginId, ended: Ended) {
+        match ended {
+            Ended::Slow(hook, took) => {
+                let limit = self.plugins.get(id).map_or(0, |slot| slot.handler_budget);
                 self.warn(id, "slow_handler", hook.name(), took, limit);
             }
-            return;
-        }
-        match hook {
-            Hook::Load => self.enter(id.index(), PluginState::Loaded),
-            Hook::Start => self.enter(id.index(), PluginState::Started),
-            Hook::Stop => self.enter(id.index(), PluginState::Stopped),
-            Hook::Unload => {
+            Ended::Step(Hook::Load) => self.enter(id.index(), PluginState::Loaded),
+            Ended::Step(Hook::Start) => self.enter(id.index(), PluginState::Started),
+            Ended::Step(Hook::Stop) => self.enter(id.index(), PluginState::Stopped),
+            Ended::Step(Hook::Unload) => {
                 self.reclaim(id);
                 self.enter(id.index(), PluginState::Unloaded);
             }
-            Hook::Idle | Hook::Event | Hook::Call | Hook::Tick => {}
+            Ended::Step(Hook::Idle | Hook::Event | Hook::Call | Hook::Tick) => {}
         }
     }
 

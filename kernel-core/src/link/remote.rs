@@ -153,23 +153,16 @@ impl Session<'_> {
                 remote.mailbox = Mailbox::open(kernel, remote.index, false);
                 self.send(&ToClient::Step(WireStep::Ended));
             }
-            Step::Event {
-                seq,
-                time,
-                source,
-                cause,
-                lost,
-                topic,
-                len,
-            } => {
+            Step::Event { seq, head, lost } => {
+                let header = head.header(seq);
                 let mut name = heapless::String::<{ subject::MAX_NAME }>::new();
-                kernel.with(|core| crate::error::push_cut(&mut name, core.name_of(source)));
-                let (topic, payload, _) = split(&mut work, topic, len);
+                kernel.with(|core| crate::error::push_cut(&mut name, core.name_of(header.source)));
+                let (topic, payload, _) = split(&mut work, header.topic, header.payload);
                 let event = Event {
                     seq,
-                    time,
+                    time: header.time,
                     source: &name,
-                    cause,
+                    cause: header.cause,
                     receivers: PluginSet::default(),
                     topic: core::str::from_utf8(topic).unwrap_or(""),
                     payload: Raw(payload),

@@ -16,7 +16,7 @@ use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
 use crate::kernel::{Core, Kernel};
 use crate::lifecycle::Hook;
-use crate::log::{Position, split};
+use crate::log::{Head, split};
 use crate::timer::On;
 
 /// An event as its receiver sees it.
@@ -169,18 +169,14 @@ pub struct Mailbox {
 /// plugin with events without end does not keep them from theirs.
 const STREAK: u8 = 32;
 
-/// A message as numbers; its two parts, of `topic` or `service` and `len` bytes, are in the reader's
-/// buffer: see [`split`].
+/// A message as numbers; its two parts, of as many bytes as the `head` says, or of `service` and `len`, are
+/// in the reader's buffer: see [`split`].
 pub(crate) enum Step {
     Hook(Hook),
     Event {
         seq: u64,
-        time: u64,
-        source: PluginId,
-        cause: Cause,
+        head: Head,
         lost: usize,
-        topic: usize,
-        len: usize,
     },
     Call {
         id: CallId,
@@ -309,21 +305,14 @@ impl<'b> Future for Next<'_, 'b> {
             Step::Hook(Hook::Unload) => Message::Unload,
             Step::Hook(_) => Message::Tick,
             Step::Ended => Message::Ended,
-            Step::Event {
-                seq,
-                time,
-                source,
-                cause,
-                lost,
-                topic,
-                len,
-            } => {
-                let (topic, payload, _) = split(buf, topic, len);
+            Step::Event { seq, head, lost } => {
+                let header = head.header(seq);
+                let (topic, payload, _) = split(buf, header.topic, header.payload);
                 Message::Event(Event {
                     seq,
-                    time,
-                    source,
-                    cause,
+                    time: header.time,
+                    source: header.source,
+                    cause: header.cause,
                     lost,
                     topic,
                     payload,
@@ -359,22 +348,29 @@ impl Core {
     /// `buf`. `Some(false)`: nothing to do; `None`: there may be more, ask again.
     fn next_step(&mut self, id: PluginId, buf: &mut [u8], step: &mut Step) -> Option<bool> {
         let now = self.now();
-        self.end_hook(id, now);
-        let Some(slot) = self.plugins.get(id) else {
+        let Some(slot) = self.plugins.get_mut(id) else {
             *step = Step::Ended;
             return Some(true);
         };
+        if let Some(ended) = slot.end(now) {
+            self.conclude(id, ended);
+            return None;
+        }
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
-        let hook = match (slot.state, slot.goal) {
-            (Started, Started | Loaded | Failed) => return self.next_message(id, now, buf, step),
+        let steps = (slot.state, slot.goal);
+        if let (Started, Started | Loaded | Failed) = steps {
+            return self.next_message(id, now, buf, step);
+        }
+        let restarts = slot.restart_at.is_some();
+        let hook = match steps {
             (_, Started) if self.is_waiting(id.index()) => return Some(false),
-            (Unloaded | Failed, Loaded | Started) if slot.restart_at.is_none() => Hook::Load,
+            (Unloaded | Failed, Loaded | Started) if !restarts => Hook::Load,
             (Loaded | Stopped, Started) => Hook::Start,
             (Started, Stopped | Unloaded) => Hook::Stop,
             (Loaded | Stopped, Unloaded) => Hook::Unload,
             _ => return Some(false),
         };
-        self.begin_step(id.index(), hook, now);
+        self.begin_step(id.index(), hook);
         *step = Step::Hook(hook);
         Some(true)
     }
@@ -386,65 +382,45 @@ impl Core {
         if slot.interval > 0 && slot.tick(now, call.is_some()) {
             let next = slot.next_tick;
             self.arm(next);
-            self.begin_handler(index, Hook::Tick, 0, now);
+            self.begin_handler(index, Hook::Tick, 0);
             *step = Step::Hook(Hook::Tick);
             return Some(true);
         }
-        let event = match self.next_event(index) {
+        let call = call.and_then(|call| self.calls.at(call));
+        let event = match slot.next_event(index, &self.bus.log) {
             Some(Err(())) => return None,
-            Some(Ok(at)) => Some(at),
+            Some(Ok(event)) => Some(event),
             None => None,
         };
-        let call = call.and_then(|call| self.calls.at(call));
         match (event, call) {
-            (Some(at), call) if call.is_none_or(|(_, call)| at.seq < call.arrival()) => {
-                self.deliver_event(index, at, now, buf, step)
+            (Some(event), call) if call.is_none_or(|(_, call)| event.at.seq < call.arrival()) => {
+                let after = event.after();
+                if event.texts.copy(buf).is_none() {
+                    slot.missed(event.at);
+                    slot.set_cursor(after);
+                    self.wake_publishers(index);
+                    return None;
+                }
+                *step = Step::Event {
+                    seq: event.at.seq,
+                    head: event.head(),
+                    lost: slot.take_lost(),
+                };
+                slot.consumed(after);
+                let due = slot.begin(Hook::Event, event.at.seq);
+                let waited_for = slot.overflow() == Overflow::Block;
+                self.arm(due);
+                if waited_for {
+                    self.wake_waiting(On::Space);
+                }
+                Some(true)
             }
-            (_, Some((call, _))) => self.deliver_call(id, call, now, buf, step),
+            (_, Some((call, _))) => self.deliver_call(id, call, buf, step),
             _ => Some(false),
         }
     }
 
-    fn deliver_event(
-        &mut self,
-        index: usize,
-        at: Position,
-        now: u64,
-        buf: &mut [u8],
-        step: &mut Step,
-    ) -> Option<bool> {
-        let found = self.bus.log.read(at)?;
-        let Some((topic, len)) = found.texts.copy(buf) else {
-            self.skip_event(index, at);
-            return None;
-        };
-        let (header, after) = (found.header(), found.after());
-        let slot = self.plugins.at_mut(index)?;
-        slot.consumed(after);
-        *step = Step::Event {
-            seq: at.seq,
-            time: header.time,
-            source: header.source,
-            cause: header.cause,
-            lost: slot.take_lost(),
-            topic,
-            len,
-        };
-        if slot.overflow() == Overflow::Block {
-            self.wake_waiting(On::Space);
-        }
-        self.begin_handler(index, Hook::Event, at.seq, now);
-        Some(true)
-    }
-
-    fn deliver_call(
-        &mut self,
-        id: PluginId,
-        call: CallId,
-        now: u64,
-        buf: &mut [u8],
-        step: &mut Step,
-    ) -> Option<bool> {
+    fn deliver_call(&mut self, id: PluginId, call: CallId, buf: &mut [u8], step: &mut Step) -> Option<bool> {
         let taken = self.take_service_call(call, buf)?;
         *step = Step::Call {
             id: call,
@@ -452,7 +428,7 @@ impl Core {
             service: taken.name,
             len: taken.len,
         };
-        self.begin_handler(id.index(), Hook::Call, call.to_bits() as u64, now);
+        self.begin_handler(id.index(), Hook::Call, call.to_bits() as u64);
         Some(true)
     }
 }

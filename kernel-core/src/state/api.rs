@@ -54,7 +54,7 @@ impl StateEngine {
         key: &str,
         buf: &'b mut [u8],
     ) -> Result<Option<(Json<'b>, u64)>, StateError> {
-        self.kernel.with(|core| {
+        self.kernel.with_once(|core| {
             let Some(index) = core.find_entry(key) else {
                 return Ok(None);
             };

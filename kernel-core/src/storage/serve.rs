@@ -33,7 +33,7 @@ pub async fn serve<S: Storage>(kernel: Kernel, storage: &mut S, buf: &mut [u8]) 
             Next::Again(call) => (call, 1),
             Next::Write(call) => (call, S::GROUP),
             Next::Read(call) => {
-                if let Some(request) = kernel.with(|core| copy_request(core, call, input)) {
+                if let Some(request) = kernel.with_once(|core| copy_request(core, call, input)) {
                     let found = read(storage, &request, output).await;
                     let impossible;
                     let answer = match &found {
@@ -87,7 +87,7 @@ async fn group<S: Storage>(kernel: Kernel, storage: &mut S, first: CallId, most:
     let mut failed = None;
     let mut id = Some(first);
     while let Some(call) = id {
-        if let Some(request) = kernel.with(|core| copy_request(core, call, input)) {
+        if let Some(request) = kernel.with_once(|core| copy_request(core, call, input)) {
             count = count.wrapping_add(1);
             match write(storage, &request).await {
                 Ok(how) => kernel.with(|core| core.stage(call, how)),
