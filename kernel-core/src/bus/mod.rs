@@ -9,6 +9,7 @@
 //! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
 //! publishes them.
 
+mod announce;
 mod api;
 mod errors;
 mod tap;
@@ -21,10 +22,9 @@ pub use tap::{Record, Tap, TapSlot, Tapped};
 use crate::copy::{copy, equal};
 use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
-use crate::kernel::{Core, wake};
+use crate::kernel::{Core, Wakes, wake};
 use crate::lifecycle::Plugins;
 use crate::log::{Header, Log, PluginSet, Position, each};
-use crate::pool::{Chain, Pool};
 use crate::subject;
 use crate::table::{Slot, Table, Usage};
 use crate::text::{Name, NameError, Text};
@@ -97,6 +97,8 @@ pub(crate) struct Bus {
     pub(crate) taps: &'static mut [TapSlot],
     /// Some tap waits for the next record.
     pub(crate) tap_waits: bool,
+    /// Filters that may match changes of the state.
+    of_changes: u16,
     pub(crate) published: usize,
     pub(crate) refused: usize,
 }
@@ -116,6 +118,7 @@ impl Bus {
             filters,
             taps,
             tap_waits: false,
+            of_changes: 0,
             published: 0,
             refused: 0,
         }
@@ -149,6 +152,24 @@ impl Bus {
         equal(last.texts.topic(), topic).then(|| last.receivers())
     }
 
+    /// Counts the event that is in the log now.
+    fn recorded(&mut self, at: Position) {
+        self.published = self.published.wrapping_add(1);
+        if at.seq as u32 == 0 {
+            // Half of its number says which record a route is of for as long as the other half stays.
+            self.routes.fill(RouteSlot::EMPTY);
+        }
+    }
+
+    /// Wakes the taps that wait for the next record.
+    fn wake_taps(&mut self, wakes: &mut Wakes) {
+        if core::mem::take(&mut self.tap_waits) {
+            for tap in self.taps.iter_mut() {
+                wake(wakes, tap.take_waker());
+            }
+        }
+    }
+
     pub(crate) fn usage(&self) -> (Usage, Usage) {
         (self.log.usage(), self.filters.usage())
     }
@@ -162,8 +183,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) topic: &'a [u8],
     /// The payload's pieces, together one JSON text.
     pub(crate) payload: &'a [&'a [u8]],
-    /// A state value that follows them, and what follows it.
-    pub(crate) value: Option<(Chain, &'a [u8])>,
 }
 
 impl<'a> Draft<'a> {
@@ -178,38 +197,29 @@ impl<'a> Draft<'a> {
             cause,
             topic,
             payload,
-            value: None,
         }
     }
 
     /// Copies the payload's pieces to where they belong.
-    fn write(&self, pool: &Pool, mut to: &mut [u8]) {
-        if let ([piece], None) = (self.payload, self.value) {
+    fn write(&self, mut to: &mut [u8]) {
+        if let [piece] = self.payload {
             return copy(to, piece);
         }
-        let mut put = |piece: &[u8]| {
+        for piece in self.payload {
             if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
                 copy(here, piece);
                 to = rest;
             }
-        };
-        self.payload.iter().for_each(|piece| put(piece));
-        if let Some((value, tail)) = self.value {
-            pool.pieces(value).for_each(&mut put);
-            put(tail);
         }
     }
 
     fn payload_len(&self) -> usize {
-        if let ([piece], None) = (self.payload, self.value) {
+        if let [piece] = self.payload {
             return piece.len();
         }
-        let value = self
-            .value
-            .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
         self.payload
             .iter()
-            .fold(value, |n, piece| n.saturating_add(piece.len()))
+            .fold(0, |n: usize, piece| n.saturating_add(piece.len()))
     }
 }
 
@@ -257,7 +267,7 @@ impl Core {
             Some(receivers) => receivers,
             None => self.match_filters(topic, force)?,
         };
-        let (bus, plugins, pool, wakes) = self.routing();
+        let (bus, plugins, wakes) = self.routing();
         let len = draft.payload_len();
         let Some(size) = bus.log.size(topic.len(), len) else {
             let max = bus.log.longest(topic.len());
@@ -284,18 +294,14 @@ impl Core {
         };
         let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
         copy(to_topic, topic);
-        draft.write(pool, to_payload);
-        if at.seq as u32 == 0 {
-            // Half of its number says which record a route is of for as long as the other half stays.
-            bus.routes.fill(RouteSlot::EMPTY);
-        }
+        draft.write(to_payload);
+        bus.recorded(at);
         if let Some(route) = bus.route_slot(hash) {
             *route = RouteSlot {
                 seq: at.seq as u32,
                 offset: at.offset,
             };
         }
-        bus.published = bus.published.wrapping_add(1);
         let mut count = 0usize;
         each(receivers.words(plugins.usage().capacity), |index| {
             if let Some(plugin) = plugins.at_mut(index) {
@@ -303,11 +309,7 @@ impl Core {
                 count = count.wrapping_add(1);
             }
         });
-        if core::mem::take(&mut bus.tap_waits) {
-            for tap in bus.taps.iter_mut() {
-                wake(wakes, tap.take_waker());
-            }
-        }
+        bus.wake_taps(wakes);
         Ok((at.seq, count))
     }
 
@@ -339,22 +341,6 @@ impl Core {
         Ok(receivers)
     }
 
-    /// Publishes an event of the kernel itself; nothing makes it wait.
-    pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
-        let [first, second] = topic.map(str::as_bytes);
-        let mut text = [0; subject::MAX_SUBJECT];
-        let Some(topic) = text.get_mut(..first.len().wrapping_add(second.len())) else {
-            return;
-        };
-        let Some((to_first, to_second)) = topic.split_at_mut_checked(first.len()) else {
-            return;
-        };
-        copy(to_first, first);
-        copy(to_second, second);
-        // The only refusal left is a log smaller than the event; the bus counts it.
-        let _ = self.publish(&Draft { topic, ..draft }, true);
-    }
-
     /// Adds a filter to a plugin's subscriptions.
     pub(crate) fn subscribe(&mut self, who: PluginId, filter: Name<'_>) -> Result<(), SubscribeError> {
         subject::check_filter(filter.as_str()).map_err(SubscribeError::Filter)?;
@@ -382,8 +368,12 @@ impl Core {
         };
         let capacity = self.bus.filters.usage().capacity;
         self.bus.reroute();
+        let of_changes = announce::hears_changes(filter.as_str()) as u16;
         match self.bus.filters.insert(slot) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.bus.of_changes = self.bus.of_changes.wrapping_add(of_changes);
+                Ok(())
+            }
             Err(slot) => {
                 self.names.release(slot.text);
                 Err(SubscribeError::Full { capacity })
@@ -434,6 +424,8 @@ impl Core {
         self.bus.reroute();
         match self.bus.filters.remove(index, FilterSlot::EMPTY) {
             Some(slot) => {
+                let of_changes = announce::hears_changes(slot.text.as_str(&self.names)) as u16;
+                self.bus.of_changes = self.bus.of_changes.wrapping_sub(of_changes);
                 self.names.release(slot.text);
                 true
             }
