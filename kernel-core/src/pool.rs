@@ -162,7 +162,10 @@ impl<'a> Iterator for Pieces<'a> {
         let len = self.left.min(self.pool.size);
         let start = index.wrapping_mul(self.pool.size);
         self.left = self.left.saturating_sub(len);
-        self.at = self.pool.blocks.link(index);
+        self.at = match self.left {
+            0 => Link::NONE,
+            _ => self.pool.blocks.link(index),
+        };
         self.pool.bytes.get(start..start.wrapping_add(len))
     }
 }

@@ -26,7 +26,7 @@ use crate::kernel::{Core, Wakes, wake};
 use crate::lifecycle::Plugins;
 use crate::log::{Header, Log, PluginSet, Position, each};
 use crate::subject;
-use crate::table::{Slot, Table, Usage};
+use crate::table::{Table, Usage};
 use crate::text::{Name, NameError, Text};
 use crate::timer::On;
 
@@ -58,12 +58,6 @@ impl Empty for FilterSlot {
         depth: 0,
         owner: 0,
     };
-}
-
-impl Slot for FilterSlot {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
 }
 
 /// Where the last event of some topic is: opaque memory of a kernel.
@@ -369,7 +363,7 @@ impl Core {
         let capacity = self.bus.filters.usage().capacity;
         self.bus.reroute();
         let of_changes = announce::hears_changes(filter.as_str()) as u16;
-        match self.bus.filters.insert(slot) {
+        match self.bus.filters.insert(slot.hash, slot) {
             Ok(_) => {
                 self.bus.of_changes = self.bus.of_changes.wrapping_add(of_changes);
                 Ok(())
@@ -422,7 +416,8 @@ impl Core {
 
     fn remove_filter(&mut self, index: usize) -> bool {
         self.bus.reroute();
-        match self.bus.filters.remove(index, FilterSlot::EMPTY) {
+        let hash = self.bus.filters.get(index).map_or(0, |slot| slot.hash);
+        match self.bus.filters.remove(index, hash, FilterSlot::EMPTY) {
             Some(slot) => {
                 let of_changes = announce::hears_changes(slot.text.as_str(&self.names)) as u16;
                 self.bus.of_changes = self.bus.of_changes.wrapping_sub(of_changes);

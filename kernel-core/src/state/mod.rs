@@ -18,7 +18,7 @@ use crate::kernel::Core;
 use crate::pool::{Chain, Pool};
 use crate::runtime::STATUS;
 use crate::subject;
-use crate::table::{Slot, Table};
+use crate::table::{Table, hash_of};
 use crate::text::{Name, Text};
 
 /// The longest value, in bytes, where the capacities allow that much.
@@ -40,7 +40,6 @@ pub struct EntrySlot {
     pub(crate) version: u64,
     /// When it is gone; never, when 0.
     expires: u64,
-    hash: u16,
 }
 
 impl Empty for EntrySlot {
@@ -50,14 +49,7 @@ impl Empty for EntrySlot {
         value: Chain::EMPTY,
         version: 0,
         expires: 0,
-        hash: 0,
     };
-}
-
-impl Slot for EntrySlot {
-    fn hash(&self) -> u32 {
-        self.hash as u32
-    }
 }
 
 impl EntrySlot {
@@ -218,7 +210,7 @@ impl Core {
             return None;
         }
         let is = |slot: &EntrySlot| equal(slot.key.as_bytes(&self.names), key.as_bytes());
-        self.state.table.find(hash_of(key) as u32, is)
+        self.state.table.find(hash_of(key), is)
     }
 
     /// What is in slot `index`, when it is not past its time.
@@ -311,10 +303,9 @@ impl Core {
             None => {
                 let slot = EntrySlot {
                     key: self.names.keep(*key).ok()?,
-                    hash: hash_of(key.as_str()),
                     ..EntrySlot::EMPTY
                 };
-                match self.state.table.insert(slot) {
+                match self.state.table.insert(hash_of(key.as_str()), slot) {
                     Ok(index) => index,
                     Err(slot) => {
                         self.names.release(slot.key);
@@ -346,13 +337,18 @@ impl Core {
 
     /// Drops an entry and announces it, as the doing of `who`.
     fn drop_entry(&mut self, index: usize, how: Gone, who: PluginId) {
-        let Some(slot) = self.state.table.remove(index, EntrySlot::EMPTY) else {
+        let mut key = heapless::String::<{ MAX_KEY }>::new();
+        let text = self
+            .state
+            .table
+            .get(index)
+            .map_or("", |slot| slot.key.as_str(&self.names));
+        crate::error::push_cut(&mut key, text);
+        let Some(slot) = self.state.table.remove(index, hash_of(&key), EntrySlot::EMPTY) else {
             return;
         };
         self.state.pool.release(slot.value);
         self.state.revision = self.state.revision.wrapping_add(1);
-        let mut key = heapless::String::<{ MAX_KEY }>::new();
-        crate::error::push_cut(&mut key, slot.key.as_str(&self.names));
         self.names.release(slot.key);
         let head: &[u8] = match how {
             Gone::Deleted => b"{\"deleted\":true,\"version\":",
@@ -385,9 +381,4 @@ fn version_end(version: u64, buf: &mut [u8; 21]) -> &[u8] {
     *brace = b'}';
     let start = decimal(version, digits);
     buf.get(start..).unwrap_or_default()
-}
-
-/// As much of a hash as buckets are told by.
-fn hash_of(key: &str) -> u16 {
-    subject::hash(key.as_bytes()) as u16
 }
