@@ -102,10 +102,10 @@ impl Capacities {
         latency_buckets: 8,
     };
 
-    /// Links for a table of `slots`: one for each, and its hash buckets.
+    /// Links for a table of `slots`: for the slots and their hash buckets.
     #[doc(hidden)]
     pub const fn links(slots: usize) -> usize {
-        slots.saturating_add(slots.next_power_of_two())
+        crate::table::links(slots)
     }
 
     /// Topics whose receivers are remembered: as many as records fit into the log, at most 1,024.

@@ -70,7 +70,7 @@ impl Operation for Waking<'_> {
     }
 }
 
-type Wakes = Vec<Waker, WAKES>;
+pub(crate) type Wakes = Vec<Waker, WAKES>;
 
 /// The handle to a kernel: two words, free to copy, the same type for every size and mutex.
 #[derive(Clone, Copy)]
@@ -203,13 +203,8 @@ impl Core {
     }
 
     /// The parts a publisher needs at the same time.
-    pub(crate) fn routing(&mut self) -> (&mut Bus, &mut Plugins, &Pool, &mut Wakes) {
-        (
-            &mut self.bus,
-            &mut self.plugins,
-            &self.state.pool,
-            &mut self.wakes,
-        )
+    pub(crate) fn routing(&mut self) -> (&mut Bus, &mut Plugins, &mut Wakes) {
+        (&mut self.bus, &mut self.plugins, &mut self.wakes)
     }
 
     /// True when `who` may act: the operator, the kernel, or a plugin in its present life.

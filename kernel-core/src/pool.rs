@@ -97,6 +97,24 @@ impl Pool {
         Some(chain)
     }
 
+    /// Stores `value` in place of `old`, in the same block where one is enough for both.
+    pub(crate) fn replace(&mut self, old: Chain, value: &[u8]) -> Option<Chain> {
+        if let Some(first) = old.first.index()
+            && (1..=self.size).contains(&value.len())
+            && old.len() <= self.size
+        {
+            let start = first.wrapping_mul(self.size);
+            let to = self.bytes.get_mut(start..start.wrapping_add(value.len()))?;
+            copy(to, value);
+            return Some(Chain {
+                beyond_first: value.len().wrapping_sub(1) as u16,
+                ..old
+            });
+        }
+        self.release(old);
+        self.put(value)
+    }
+
     /// Gives the chain's blocks back.
     pub(crate) fn release(&mut self, chain: Chain) {
         let mut at = chain.first;
@@ -144,7 +162,10 @@ impl<'a> Iterator for Pieces<'a> {
         let len = self.left.min(self.pool.size);
         let start = index.wrapping_mul(self.pool.size);
         self.left = self.left.saturating_sub(len);
-        self.at = self.pool.blocks.link(index);
+        self.at = match self.left {
+            0 => Link::NONE,
+            _ => self.pool.blocks.link(index),
+        };
         self.pool.bytes.get(start..start.wrapping_add(len))
     }
 }

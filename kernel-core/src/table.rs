@@ -1,5 +1,8 @@
 //! Fixed tables with a free list and, where they are looked up by hash, chained buckets.
 //!
+//! Where slots are many, a tag of each one's hash lies beside the links, so that a search reads hardly a
+//! slot but the one it is for.
+//!
 //! Links are slot numbers plus one, so that an all-zero table is an empty one and a static store
 //! costs no flash.
 
@@ -128,10 +131,23 @@ impl Slab {
     }
 }
 
+/// Whether there are tags. A chip's few slots are as near as tags would be.
+const TAGGED: bool = cfg!(target_pointer_width = "64");
+
+/// Links for a table of `slots`.
+pub(crate) const fn links(slots: usize) -> usize {
+    let tags = if TAGGED { slots } else { 0 };
+    slots
+        .saturating_add(tags)
+        .saturating_add(slots.next_power_of_two())
+}
+
 /// The places of a [`Table`], chained by hash.
 struct Chains {
     /// The buckets' first places; a power of two of them.
     heads: &'static mut [Link],
+    /// The upper halves of the hashes that the places are filed under, when they are [`TAGGED`].
+    tags: &'static mut [Link],
     slab: Slab,
 }
 
@@ -154,6 +170,9 @@ impl Chains {
         if let Some(head) = self.heads.get_mut(bucket) {
             self.slab.set_link(index, *head);
             *head = Link::to(index);
+        }
+        if let Some(place) = self.tags.get_mut(index) {
+            *place = tag(hash);
         }
         Some(index)
     }
@@ -181,10 +200,9 @@ impl Chains {
     }
 }
 
-/// A slot of a [`Table`].
-pub(crate) trait Slot {
-    /// The hash the slot is filed under.
-    fn hash(&self) -> u32;
+/// The half of a hash that tells apart what is in one bucket.
+fn tag(hash: u32) -> Link {
+    Link((hash >> 16) as u16)
 }
 
 /// A slab of slots, found by hash.
@@ -193,15 +211,18 @@ pub(crate) struct Table<T: 'static> {
     chains: Chains,
 }
 
-impl<T: Slot> Table<T> {
-    /// A table of `slots`; `links` are one for each, and buckets.
+impl<T> Table<T> {
+    /// A table of `slots`, and as many [`links`] as it takes.
     pub(crate) fn new(slots: &'static mut [T], links: &'static mut [Link]) -> Self {
         let slots = linkable(slots);
-        let (links, heads) = links.split_at_mut_checked(slots.len()).unwrap_or_default();
+        let (links, rest) = links.split_at_mut_checked(slots.len()).unwrap_or_default();
+        let tags = if TAGGED { slots.len() } else { 0 };
+        let (tags, heads) = rest.split_at_mut_checked(tags).unwrap_or_default();
         Table {
             slots,
             chains: Chains {
                 heads,
+                tags,
                 slab: Slab::new(links),
             },
         }
@@ -228,9 +249,9 @@ impl<T: Slot> Table<T> {
         self.slots.get_mut(index)
     }
 
-    /// Puts `value` into a free slot and files it under its hash; gives it back when full.
-    pub(crate) fn insert(&mut self, value: T) -> Result<usize, T> {
-        match self.chains.file(value.hash()) {
+    /// Puts `value` into a free slot and files it under `hash`; gives it back when full.
+    pub(crate) fn insert(&mut self, hash: u32, value: T) -> Result<usize, T> {
+        match self.chains.file(hash) {
             Some(index) => {
                 if let Some(slot) = self.slots.get_mut(index) {
                     *slot = value;
@@ -241,11 +262,12 @@ impl<T: Slot> Table<T> {
         }
     }
 
-    /// Unfiles the slot, puts `empty` in its place and gives back what was there.
-    pub(crate) fn remove(&mut self, index: usize, empty: T) -> Option<T> {
+    /// Unfiles the slot that was filed under `hash`, puts `empty` in its place and gives back what was
+    /// there.
+    pub(crate) fn remove(&mut self, index: usize, hash: u32, empty: T) -> Option<T> {
         let slot = self.slots.get_mut(index)?;
         let value = core::mem::replace(slot, empty);
-        self.chains.unfile(index, value.hash());
+        self.chains.unfile(index, hash);
         Some(value)
     }
 
@@ -260,13 +282,81 @@ impl<T: Slot> Table<T> {
 
     /// The slot filed under `hash` that `is` accepts.
     pub(crate) fn find(&self, hash: u32, is: impl Fn(&T) -> bool) -> Option<usize> {
+        let tag = tag(hash);
         let mut at = self.first(hash);
         while let Some(index) = at {
-            if self.slots.get(index).is_some_and(&is) {
+            let tagged = !TAGGED || self.chains.tags.get(index) == Some(&tag);
+            if tagged && self.slots.get(index).is_some_and(&is) {
                 break;
             }
             at = self.next(index);
         }
         at
+    }
+}
+
+/// The hash that services and state values are filed under.
+///
+/// It does not withstand an attacker: a table stays correct when all hashes are equal.
+pub(crate) fn hash_of(text: &str) -> u32 {
+    let bytes = text.as_bytes();
+    if cfg!(target_pointer_width = "64") {
+        wide_hash(bytes)
+    } else {
+        crate::subject::hash(bytes)
+    }
+}
+
+/// Eight bytes a step, each folded in by a multiplication to twice the width.
+fn wide_hash(bytes: &[u8]) -> u32 {
+    let fold = |state: u64, word: u64| {
+        let product = (state ^ word) as u128 * 0x9e37_79b9_7f4a_7c15;
+        product as u64 ^ (product >> 64) as u64
+    };
+    let words = bytes.as_chunks().0;
+    let state = words.iter().fold(!(bytes.len() as u64), |state, word| {
+        fold(state, u64::from_le_bytes(*word))
+    });
+    // It may overlap the word before it.
+    let last = match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (None, Some(first), Some(last)) => {
+            (u32::from_le_bytes(*first) as u64) << 32 | u32::from_le_bytes(*last) as u64
+        }
+        _ => bytes.iter().fold(0, |last, byte| last << 8 | *byte as u64),
+    };
+    fold(state, last) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::prelude::rust_2024::*;
+
+    use super::{hash_of, wide_hash};
+
+    /// The most texts in one of 256 buckets, of 4,096 texts.
+    fn fullest(texts: impl Iterator<Item = String>, hash: fn(&str) -> u32) -> usize {
+        let mut buckets = [0usize; 256];
+        texts.for_each(|text| buckets[hash(&text) as usize & 255] += 1);
+        buckets.iter().copied().max().unwrap_or(0)
+    }
+
+    #[test]
+    fn names_that_differ_anywhere_spread() {
+        let hashes: [fn(&str) -> u32; 4] = [
+            hash_of,
+            |text| hash_of(text) >> 16,
+            |text| wide_hash(text.as_bytes()),
+            |text| wide_hash(text.as_bytes()) >> 16,
+        ];
+        for hash in hashes {
+            for after in ["", ".a", ".on", ".lamp", ".value", ".battery", ".brightness"] {
+                let texts = (0..4096).map(|n| format!("d{:02}.s{:02}{after}", n / 64, n % 64));
+                let most = fullest(texts, hash);
+                assert!(most <= 40, "{most} before {after:?}");
+            }
+            let most = fullest((0..4096).map(|n| format!("{n}")), hash);
+            assert!(most <= 40, "{most} numbers");
+        }
     }
 }

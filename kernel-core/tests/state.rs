@@ -3,6 +3,7 @@ mod support;
 
 use std::time::Duration;
 
+use kernel_core::bus::{Tap, Tapped};
 use kernel_core::state::{MAX_KEY, StateError};
 use kernel_core::subject::SubjectError;
 use kernel_core::*;
@@ -292,6 +293,75 @@ fn every_change_is_an_event_with_its_value_and_version() {
         (topic("d"), format!("{{\"deleted\":true,\"version\":{}}}", a + 7)),
     ];
     assert_eq!(changes(&mut watcher), expected);
+}
+
+#[test]
+fn a_change_that_nobody_hears_is_in_the_log_and_whoever_comes_hears_the_next() {
+    let runtime = runtime(&ROOMY);
+    let mut tap = Tap::open(runtime.kernel(), None).unwrap();
+    let mut other = ByHand::started(&runtime, PluginMetadata::new("other", "1.0.0"));
+    other.cx().subscribe("*.kitchen.>").unwrap();
+    let logged = |tap: &mut Tap| {
+        let (mut buf, mut all) = ([0; 512], Vec::new());
+        while let Some(tapped) = tap.try_next(&mut buf) {
+            if let Tapped::Record(record) = tapped {
+                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                all.push((
+                    record.seq,
+                    text(record.topic),
+                    text(record.payload),
+                    record.receivers.len(),
+                ));
+            }
+        }
+        all.retain(|(_, topic, ..)| topic.starts_with("state.changed.lamp"));
+        all
+    };
+    let state = other.cx().state();
+    let next = runtime.metrics().next_seq;
+    let published = runtime.metrics().published;
+    let version = state.set("lamp.on", json("true")).unwrap();
+    state.delete("lamp.on").unwrap();
+    assert_eq!(runtime.metrics().published, published + 2);
+    let topic = "state.changed.lamp.on".to_owned();
+    let told = |what: &str, version: u64| format!("{{{what},\"version\":{version}}}");
+    let expected = [
+        (next, topic.clone(), told("\"value\":true", version), 0),
+        (next + 1, topic.clone(), told("\"deleted\":true", version + 1), 0),
+    ];
+    assert_eq!(logged(&mut tap), expected);
+
+    // Each filter that may match brings the next change, until the last of them goes.
+    let hears = |filter: &str, other: &mut ByHand| {
+        other.cx().subscribe(Name::Copied(filter)).unwrap();
+        state.set("lamp.on", json("1")).unwrap();
+        assert!(changes(other).len() == 1, "{filter}");
+        assert!(other.cx().unsubscribe(filter));
+        state.set("lamp.on", json("2")).unwrap();
+        assert!(changes(other).is_empty(), "{filter}");
+    };
+    for filter in [">", "state.*.lamp.on", "state.changed.lamp.on", "*.changed.>"] {
+        hears(filter, &mut other);
+    }
+    assert_eq!(logged(&mut tap).len(), 8);
+}
+
+#[test]
+fn a_key_twice_in_an_update_is_told_as_often_and_the_last_value_stays() {
+    let runtime = runtime(&ROOMY);
+    let mut watcher = watcher(&runtime);
+    let state = runtime.state();
+    let writes = [(Name::Static("a"), json("1")), (Name::Static("a"), json("22"))];
+    state.update(&writes).unwrap();
+    let told: Vec<_> = changes(&mut watcher)
+        .into_iter()
+        .map(|(_, payload)| payload)
+        .collect();
+    assert_eq!(
+        told,
+        ["{\"value\":1,\"version\":1}", "{\"value\":22,\"version\":2}"]
+    );
+    assert_eq!(get(state, "a").as_deref(), Some("22"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who subscribed to what: the filters, filed by [`shape`](super::shape), and matching a topic with them.
 
+use super::announce::hears_changes;
 use super::shape::{Shape, Tokens};
 use super::{PublishError, RESERVED, SubscribeError};
 use crate::copy::equal;
@@ -8,7 +9,6 @@ use crate::id::PluginId;
 use crate::kernel::Core;
 use crate::log::PluginSet;
 use crate::subject;
-use crate::table::Slot;
 use crate::text::{Name, NameError, Text};
 
 /// A subscription: opaque memory of a kernel.
@@ -28,12 +28,6 @@ impl Empty for FilterSlot {
         hash: 0,
         owner: 0,
     };
-}
-
-impl Slot for FilterSlot {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
 }
 
 impl Core {
@@ -91,14 +85,19 @@ impl Core {
         let in_use =
             |shape| (0..filters.extent()).any(|i| filters.get(i).is_some_and(|slot| slot.shape == shape));
         let shape = self.bus.shapes.admit(Shape::of(&tokens), in_use);
+        let hash = shape.key(&tokens);
         let slot = FilterSlot {
             text,
             shape,
-            hash: shape.key(&tokens),
+            hash,
             owner: who.index,
         };
-        match self.bus.filters.insert(slot) {
-            Ok(_) => Ok(()),
+        match self.bus.filters.insert(hash, slot) {
+            Ok(_) => {
+                let of_changes = hears_changes(filter.as_str()) as u16;
+                self.bus.of_changes = self.bus.of_changes.wrapping_add(of_changes);
+                Ok(())
+            }
             Err(slot) => {
                 self.names.release(slot.text);
                 Err(SubscribeError::Full { capacity })
@@ -151,8 +150,11 @@ impl Core {
 
     fn remove_filter(&mut self, index: usize) -> bool {
         self.bus.reroute();
-        match self.bus.filters.remove(index, FilterSlot::EMPTY) {
+        let hash = self.bus.filters.get(index).map_or(0, |slot| slot.hash);
+        match self.bus.filters.remove(index, hash, FilterSlot::EMPTY) {
             Some(slot) => {
+                let of_changes = hears_changes(slot.text.as_str(&self.names)) as u16;
+                self.bus.of_changes = self.bus.of_changes.wrapping_sub(of_changes);
                 self.names.release(slot.text);
                 true
             }

@@ -9,6 +9,7 @@
 //! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
 //! publishes them.
 
+mod announce;
 mod api;
 mod errors;
 mod filters;
@@ -24,10 +25,9 @@ pub use tap::{Record, Tap, TapSlot, Tapped};
 use crate::copy::{copy, equal};
 use crate::fixed::Empty;
 use crate::id::{Cause, PluginId};
-use crate::kernel::{Core, wake};
+use crate::kernel::{Core, Wakes, wake};
 use crate::lifecycle::Plugins;
 use crate::log::{Header, Log, PluginSet, Position, each};
-use crate::pool::{Chain, Pool};
 use crate::subject;
 use crate::table::{Table, Usage};
 use crate::timer::On;
@@ -77,6 +77,8 @@ pub(crate) struct Bus {
     pub(crate) taps: &'static mut [TapSlot],
     /// Some tap waits for the next record.
     pub(crate) tap_waits: bool,
+    /// Filters that may match changes of the state.
+    of_changes: u16,
     pub(crate) published: usize,
     pub(crate) refused: usize,
 }
@@ -97,6 +99,7 @@ impl Bus {
             shapes: Shapes::new(),
             taps,
             tap_waits: false,
+            of_changes: 0,
             published: 0,
             refused: 0,
         }
@@ -130,6 +133,24 @@ impl Bus {
         equal(last.texts.topic(), topic).then_some(last.receivers)
     }
 
+    /// Counts the event that is in the log now.
+    fn recorded(&mut self, at: Position) {
+        self.published = self.published.wrapping_add(1);
+        if at.seq as u32 == 0 {
+            // Half of its number says which record a route is of for as long as the other half stays.
+            self.routes.fill(RouteSlot::EMPTY);
+        }
+    }
+
+    /// Wakes the taps that wait for the next record.
+    fn wake_taps(&mut self, wakes: &mut Wakes) {
+        if core::mem::take(&mut self.tap_waits) {
+            for tap in self.taps.iter_mut() {
+                wake(wakes, tap.take_waker());
+            }
+        }
+    }
+
     pub(crate) fn usage(&self) -> (Usage, Usage) {
         (self.log.usage(), self.filters.usage())
     }
@@ -143,8 +164,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) topic: &'a [u8],
     /// The payload's pieces, together one JSON text.
     pub(crate) payload: &'a [&'a [u8]],
-    /// A state value that follows them, and what follows it.
-    pub(crate) value: Option<(Chain, &'a [u8])>,
 }
 
 impl<'a> Draft<'a> {
@@ -159,48 +178,39 @@ impl<'a> Draft<'a> {
             cause,
             topic,
             payload,
-            value: None,
         }
     }
 
     /// Copies the payload's pieces to where they belong.
-    fn write(&self, pool: &Pool, to: &mut [u8]) {
-        match (self.payload, self.value) {
-            ([piece], None) => copy(to, piece),
-            _ => self.write_pieces(pool, to),
+    fn write(&self, to: &mut [u8]) {
+        match self.payload {
+            [piece] => copy(to, piece),
+            _ => self.write_pieces(to),
         }
     }
 
     #[inline(never)]
-    fn write_pieces(&self, pool: &Pool, mut to: &mut [u8]) {
-        let mut put = |piece: &[u8]| {
+    fn write_pieces(&self, mut to: &mut [u8]) {
+        for piece in self.payload {
             if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
                 copy(here, piece);
                 to = rest;
             }
-        };
-        self.payload.iter().for_each(|piece| put(piece));
-        if let Some((value, tail)) = self.value {
-            pool.pieces(value).for_each(&mut put);
-            put(tail);
         }
     }
 
     fn len(&self) -> usize {
-        match (self.payload, self.value) {
-            ([piece], None) => piece.len(),
+        match self.payload {
+            [piece] => piece.len(),
             _ => self.len_of_pieces(),
         }
     }
 
     #[inline(never)]
     fn len_of_pieces(&self) -> usize {
-        let value = self
-            .value
-            .map_or(0, |(value, tail)| value.len().saturating_add(tail.len()));
         self.payload
             .iter()
-            .fold(value, |n, piece| n.saturating_add(piece.len()))
+            .fold(0, |n: usize, piece| n.saturating_add(piece.len()))
     }
 }
 
@@ -243,7 +253,7 @@ impl Core {
             None => receivers = self.match_filters(topic, force)?,
         }
         let time = self.now();
-        let (bus, plugins, pool, wakes) = self.routing();
+        let (bus, plugins, wakes) = self.routing();
         let len = draft.len();
         let Some(size) = bus.log.size(topic.len(), len) else {
             let max = bus.log.longest(topic.len());
@@ -270,11 +280,8 @@ impl Core {
         };
         let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
         copy(to_topic, topic);
-        draft.write(pool, to_payload);
-        if at.seq as u32 == 0 {
-            // Half of its number says which record a route is of for as long as the other half stays.
-            bus.routes.fill(RouteSlot::EMPTY);
-        }
+        draft.write(to_payload);
+        bus.recorded(at);
         let index = bus.route_index(hash);
         if let Some(route) = bus.routes.get_mut(index) {
             *route = RouteSlot {
@@ -282,7 +289,6 @@ impl Core {
                 offset: at.offset,
             };
         }
-        bus.published = bus.published.wrapping_add(1);
         let mut count = 0usize;
         each(receivers.words(plugins.usage().capacity), |index| {
             if let Some(plugin) = plugins.at_mut(index) {
@@ -290,28 +296,8 @@ impl Core {
                 count = count.wrapping_add(1);
             }
         });
-        if core::mem::take(&mut bus.tap_waits) {
-            for tap in bus.taps.iter_mut() {
-                wake(wakes, tap.take_waker());
-            }
-        }
+        bus.wake_taps(wakes);
         Ok((at.seq, count))
-    }
-
-    /// Publishes an event of the kernel itself; nothing makes it wait.
-    pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
-        let [first, second] = topic.map(str::as_bytes);
-        let mut text = [0; subject::MAX_SUBJECT];
-        let Some(topic) = text.get_mut(..first.len().wrapping_add(second.len())) else {
-            return;
-        };
-        let Some((to_first, to_second)) = topic.split_at_mut_checked(first.len()) else {
-            return;
-        };
-        copy(to_first, first);
-        copy(to_second, second);
-        // The only refusal left is a log smaller than the event; the bus counts it.
-        let _ = self.publish(&Draft { topic, ..draft }, true);
     }
 
     /// The plugin has fewer unread events: whoever waits for that looks again.

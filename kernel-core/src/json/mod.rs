@@ -35,6 +35,7 @@ mod writer;
 pub use decode::{DecodeError, SCRATCH};
 pub use encode::{EncodeError, to_json};
 pub use writer::Writer;
+pub(crate) use writer::decimal;
 
 use core::error::Error;
 use core::fmt;

@@ -142,12 +142,6 @@ impl<'b> Writer<'b> {
         self
     }
 
-    /// Writes a part of a text that is no value by itself.
-    pub(crate) fn part(&mut self, part: &[u8]) -> &mut Self {
-        self.bytes(part);
-        self
-    }
-
     pub(super) fn begin(&mut self, bracket: u8) -> &mut Self {
         self.value();
         self.byte(bracket);
@@ -201,17 +195,7 @@ impl<'b> Writer<'b> {
 
     fn digits(&mut self, negative: bool, number: u64) {
         let mut digits = [0; 20];
-        let mut left = number;
-        let mut start = digits.len();
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            let units;
-            (left, units) = divide_by_ten(left);
-            *digit = b'0'.wrapping_add(units);
-            start = at;
-            if left == 0 {
-                break;
-            }
-        }
+        let start = decimal(number, &mut digits);
         if negative {
             self.byte(b'-');
         }
@@ -292,10 +276,32 @@ impl<'b> Writer<'b> {
     }
 }
 
+/// Writes the number's digits at the end of `to`; gives where they begin.
+pub(crate) fn decimal(number: u64, to: &mut [u8; 20]) -> usize {
+    let mut left = number;
+    let mut start = to.len();
+    for (at, digit) in to.iter_mut().enumerate().rev() {
+        let units;
+        (left, units) = divide_by_ten(left);
+        *digit = b'0'.wrapping_add(units);
+        start = at;
+        if left == 0 {
+            break;
+        }
+    }
+    start
+}
+
 /// `number / 10` and `number % 10`.
 const fn divide_by_ten(number: u64) -> (u64, u8) {
     if cfg!(target_pointer_width = "64") {
         (number / 10, (number % 10) as u8)
+    } else if number <= u32::MAX as u64 {
+        let tenth = crate::time::divide::<10>(number as u32);
+        (
+            tenth as u64,
+            (number as u32).wrapping_sub(tenth.wrapping_mul(10)) as u8,
+        )
     } else {
         divide_in_pieces(number)
     }

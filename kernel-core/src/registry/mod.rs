@@ -17,7 +17,7 @@ use crate::fixed::Empty;
 use crate::id::PluginId;
 use crate::kernel::Core;
 use crate::subject;
-use crate::table::Slot;
+use crate::table::hash_of;
 use crate::text::{Name, NameError, Text};
 
 /// A service as its plugin describes it.
@@ -82,7 +82,6 @@ pub struct ServiceSlot {
     description: Text,
     version: Text,
     deprecated: bool,
-    hash: u32,
     owner: Option<PluginId>,
     calls: usize,
     errors: usize,
@@ -96,19 +95,12 @@ impl Empty for ServiceSlot {
         description: Text::EMPTY,
         version: Text::EMPTY,
         deprecated: false,
-        hash: 0,
         owner: None,
         calls: 0,
         errors: 0,
         busy_micros: 0,
         worst_micros: 0,
     };
-}
-
-impl Slot for ServiceSlot {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
 }
 
 impl Core {
@@ -130,7 +122,6 @@ impl Core {
         }
         let mut slot = ServiceSlot {
             deprecated: service.deprecated,
-            hash: subject::hash(name.as_bytes()),
             owner: Some(who),
             ..ServiceSlot::EMPTY
         };
@@ -149,7 +140,7 @@ impl Core {
             NameError::Full { capacity } => RegisterError::NamesFull { capacity },
         });
         let refused = match kept {
-            Ok(()) => match self.services.insert(slot) {
+            Ok(()) => match self.services.insert(hash_of(name), slot) {
                 Ok(index) => {
                     self.latency.clear(index);
                     return Ok(());
@@ -196,9 +187,9 @@ impl Core {
 
     pub(crate) fn find_service(&self, name: &str) -> Option<usize> {
         let names = &self.names;
-        let hash = subject::hash(name.as_bytes());
-        self.services
-            .find(hash, |slot| equal(slot.name.as_bytes(names), name.as_bytes()))
+        self.services.find(hash_of(name), |slot| {
+            equal(slot.name.as_bytes(names), name.as_bytes())
+        })
     }
 
     /// The service's name, empty when the slot is free.
@@ -259,7 +250,11 @@ impl Core {
 
     fn remove_service(&mut self, index: usize) {
         self.finish_calls(Outcome::Gone, &|slot| slot.what == What::Service(index as u16));
-        if let Some(slot) = self.services.remove(index, ServiceSlot::EMPTY) {
+        let hash = self
+            .services
+            .get(index)
+            .map_or(0, |slot| hash_of(slot.name.as_str(&self.names)));
+        if let Some(slot) = self.services.remove(index, hash, ServiceSlot::EMPTY) {
             self.release_service(slot);
         }
     }

@@ -13,12 +13,12 @@ use crate::bus::Draft;
 use crate::copy::equal;
 use crate::fixed::Empty;
 use crate::id::PluginId;
-use crate::json::{Json, Writer};
+use crate::json::{Json, decimal};
 use crate::kernel::Core;
 use crate::pool::{Chain, Pool};
 use crate::runtime::STATUS;
 use crate::subject;
-use crate::table::{Slot, Table};
+use crate::table::{Table, hash_of};
 use crate::text::{Name, Text};
 
 /// The longest value, in bytes, where the capacities allow that much.
@@ -40,7 +40,6 @@ pub struct EntrySlot {
     pub(crate) version: u64,
     /// When it is gone; never, when 0.
     expires: u64,
-    hash: u16,
 }
 
 impl Empty for EntrySlot {
@@ -50,14 +49,7 @@ impl Empty for EntrySlot {
         value: Chain::EMPTY,
         version: 0,
         expires: 0,
-        hash: 0,
     };
-}
-
-impl Slot for EntrySlot {
-    fn hash(&self) -> u32 {
-        self.hash as u32
-    }
 }
 
 impl EntrySlot {
@@ -69,8 +61,9 @@ impl EntrySlot {
         Some(self.expires).filter(|at| *at > 0)
     }
 
-    fn is_over(&self, now: u64) -> bool {
-        self.expires > 0 && self.expires <= now
+    /// Past its time; the clock is read only where there is one.
+    fn is_over(&self, now: impl FnOnce() -> u64) -> bool {
+        self.expires > 0 && self.expires <= now()
     }
 }
 
@@ -126,8 +119,8 @@ impl Core {
         let mut found = None;
         for (name, value) in writes {
             let key = name.as_str();
-            self.may_write(who, key)?;
-            found = self.find_entry_at(key, now);
+            found = self.lookup(key);
+            self.may_write(who, key, found)?;
             if let [_] = writes {
                 self.check_version(found, expected)?;
                 let old = found.and_then(|index| self.state.table.get(index));
@@ -142,21 +135,12 @@ impl Core {
                 names = self.check_name(name, names)?;
             }
         }
-        if let [write] = writes {
-            let index = self
-                .store(who, write, expires, found)
-                .ok_or(StateError::Unavailable)?;
-            return Ok(self.changed(write.0.as_str(), index));
-        }
         for write in writes {
-            let found = self.find_entry_at(write.0.as_str(), now);
-            self.store(who, write, expires, found)
-                .ok_or(StateError::Unavailable)?;
-        }
-        for (key, _) in writes {
-            if let Some(index) = self.lookup(key.as_str()) {
-                self.changed(key.as_str(), index);
+            if writes.len() > 1 {
+                found = self.lookup(write.0.as_str());
             }
+            self.store(who, write, expires, found, now)
+                .ok_or(StateError::Unavailable)?;
         }
         Ok(self.state.revision)
     }
@@ -167,8 +151,8 @@ impl Core {
         key: &str,
         expected: Option<u64>,
     ) -> Result<bool, StateError> {
-        self.may_write(who, key)?;
         let found = self.find_entry(key);
+        self.may_write(who, key, found)?;
         self.check_version(found, expected)?;
         if let Some(index) = found {
             self.drop_entry(index, Gone::Deleted, who);
@@ -205,20 +189,14 @@ impl Core {
     #[inline(never)]
     pub(crate) fn set_status(&mut self, status: &'static [u8]) {
         let write = (Name::Static(STATUS), Json::trusted(status));
-        let found = self.lookup(STATUS);
-        if let Some(index) = self.store(PluginId::KERNEL, &write, 0, found) {
-            self.changed(STATUS, index);
-        }
+        let (found, now) = (self.lookup(STATUS), self.now());
+        self.store(PluginId::KERNEL, &write, 0, found, now);
     }
 
     /// The entry with this key; one that is past its time is gone first.
     pub(crate) fn find_entry(&mut self, key: &str) -> Option<usize> {
-        self.find_entry_at(key, self.now())
-    }
-
-    fn find_entry_at(&mut self, key: &str, now: u64) -> Option<usize> {
         let index = self.lookup(key)?;
-        if self.state.table.get(index)?.is_over(now) {
+        if self.state.table.get(index)?.is_over(|| self.now()) {
             self.drop_entry(index, Gone::Expired, PluginId::KERNEL);
             return None;
         }
@@ -228,14 +206,17 @@ impl Core {
     /// The entry with this key, over or not.
     #[inline(never)]
     fn lookup(&self, key: &str) -> Option<usize> {
+        if key.len() > MAX_KEY {
+            return None;
+        }
         let is = |slot: &EntrySlot| equal(slot.key.as_bytes(&self.names), key.as_bytes());
-        self.state.table.find(hash_of(key) as u32, is)
+        self.state.table.find(hash_of(key), is)
     }
 
     /// What is in slot `index`, when it is not past its time.
     pub(crate) fn entry_at(&self, index: usize, now: u64) -> Option<(&EntrySlot, &str)> {
         let slot = self.state.table.get(index)?;
-        if !slot.in_use() || slot.is_over(now) {
+        if !slot.in_use() || slot.is_over(|| now) {
             return None;
         }
         Some((slot, slot.key.as_str(&self.names)))
@@ -267,8 +248,11 @@ impl Core {
         }
     }
 
-    fn may_write(&self, who: PluginId, key: &str) -> Result<(), StateError> {
-        check_key(key)?;
+    fn may_write(&self, who: PluginId, key: &str, found: Option<usize>) -> Result<(), StateError> {
+        // A key that is there was checked when it came.
+        if found.is_none() {
+            check_key(key)?;
+        }
         if !self.is_live(who) {
             return Err(StateError::Unloaded);
         }
@@ -305,23 +289,23 @@ impl Core {
         free.checked_sub(self.state.pool.blocks(len)).ok_or(full)
     }
 
-    /// Writes a checked value, into entry `found` or a new one.
+    /// Writes a checked value, into entry `found` or a new one, and announces it.
     fn store(
         &mut self,
         who: PluginId,
         (key, value): &Write<'_>,
         expires: u64,
         found: Option<usize>,
-    ) -> Option<usize> {
+        now: u64,
+    ) -> Option<()> {
         let index = match found {
             Some(index) => index,
             None => {
                 let slot = EntrySlot {
                     key: self.names.keep(*key).ok()?,
-                    hash: hash_of(key.as_str()),
                     ..EntrySlot::EMPTY
                 };
-                match self.state.table.insert(slot) {
+                match self.state.table.insert(hash_of(key.as_str()), slot) {
                     Ok(index) => index,
                     Err(slot) => {
                         self.names.release(slot.key);
@@ -332,8 +316,10 @@ impl Core {
         };
         let state = &mut self.state;
         let slot = state.table.get_mut(index)?;
-        state.pool.release(slot.value);
-        slot.value = state.pool.put(value.as_bytes()).unwrap_or_default();
+        slot.value = state
+            .pool
+            .replace(slot.value, value.as_bytes())
+            .unwrap_or_default();
         state.revision = state.revision.wrapping_add(1);
         slot.version = state.revision;
         slot.owner = who;
@@ -342,42 +328,35 @@ impl Core {
             state.next_expiry = state.next_expiry.min(expires);
             self.arm(expires);
         }
-        Some(index)
-    }
-
-    /// Announces the present value of the entry of this key; gives its version.
-    fn changed(&mut self, key: &str, index: usize) -> u64 {
-        let Some(slot) = self.state.table.get(index) else {
-            return 0;
-        };
-        let (version, value, owner) = (slot.version, slot.value, slot.owner);
-        let mut tail = [0; 40];
-        let tail = with_version(b",\"version\":", version, &mut tail);
-        let draft = Draft {
-            value: Some((value, tail)),
-            ..Draft::new(owner, None, b"", &[b"{\"value\":"])
-        };
-        self.announce([CHANGED, key], draft);
-        version
+        let mut buf = [0; 21];
+        let version = version_end(self.state.revision, &mut buf);
+        let payload = &[b"{\"value\":", value.as_bytes(), b",\"version\":", version];
+        self.announce_change(now, key.as_str(), Draft::new(who, None, b"", payload));
+        Some(())
     }
 
     /// Drops an entry and announces it, as the doing of `who`.
     fn drop_entry(&mut self, index: usize, how: Gone, who: PluginId) {
-        let Some(slot) = self.state.table.remove(index, EntrySlot::EMPTY) else {
+        let mut key = heapless::String::<{ MAX_KEY }>::new();
+        let text = self
+            .state
+            .table
+            .get(index)
+            .map_or("", |slot| slot.key.as_str(&self.names));
+        crate::error::push_cut(&mut key, text);
+        let Some(slot) = self.state.table.remove(index, hash_of(&key), EntrySlot::EMPTY) else {
             return;
         };
         self.state.pool.release(slot.value);
         self.state.revision = self.state.revision.wrapping_add(1);
-        let mut key = heapless::String::<{ MAX_KEY }>::new();
-        crate::error::push_cut(&mut key, slot.key.as_str(&self.names));
         self.names.release(slot.key);
         let head: &[u8] = match how {
             Gone::Deleted => b"{\"deleted\":true,\"version\":",
             Gone::Expired => b"{\"expired\":true,\"version\":",
         };
-        let mut payload = [0; 48];
-        let payload = &[with_version(head, self.state.revision, &mut payload)];
-        self.announce([CHANGED, &key], Draft::new(who, None, b"", payload));
+        let mut buf = [0; 21];
+        let payload = &[head, version_end(self.state.revision, &mut buf)];
+        self.announce_change(self.now(), &key, Draft::new(who, None, b"", payload));
     }
 }
 
@@ -396,14 +375,10 @@ pub fn check_key(key: &str) -> Result<(), StateError> {
     Ok(())
 }
 
-/// `head`, the version, and the brace that ends the text: at most 26 bytes, 20 digits and a brace.
-fn with_version<'b>(head: &[u8], version: u64, buf: &'b mut [u8]) -> &'b [u8] {
-    let mut writer = Writer::new(buf);
-    writer.part(head).u64(version).end_object();
-    writer.finish_trusted().map_or(&[], |json| json.as_bytes())
-}
-
-/// As much of a hash as buckets are told by.
-fn hash_of(key: &str) -> u16 {
-    subject::hash(key.as_bytes()) as u16
+/// The version, and the brace that ends the text.
+fn version_end(version: u64, buf: &mut [u8; 21]) -> &[u8] {
+    let [digits @ .., brace] = buf;
+    *brace = b'}';
+    let start = decimal(version, digits);
+    buf.get(start..).unwrap_or_default()
 }
