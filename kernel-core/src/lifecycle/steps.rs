@@ -3,7 +3,7 @@
 use super::{Due, Hook, Meta, PluginState};
 use crate::bus::Draft;
 use crate::error::{cut, push_cut};
-use crate::id::PluginId;
+use crate::id::{CallId, PluginId};
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::subject;
@@ -75,6 +75,7 @@ impl Core {
             return;
         }
         if !hook.is_step() {
+            let handled = slot.handled;
             let took = now.saturating_sub(slot.hook_since);
             let counters = &mut slot.counters;
             counters.handled = counters.handled.wrapping_add(1);
@@ -85,6 +86,9 @@ impl Core {
             if took > limit {
                 counters.slow = counters.slow.wrapping_add(1);
                 self.warn(id, "slow_handler", hook.name(), took, limit);
+            }
+            if hook == Hook::Call {
+                self.handler_ended(CallId::from_bits(handled as u32), now);
             }
             return;
         }
