@@ -9,9 +9,9 @@
 //! does, the thread's other plugins go on afterwards: a panic ends that life alone.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -44,11 +44,29 @@ pub(crate) fn spawn(
         .map_err(HostError::Reactor)?;
     Worker::spawn(name, move |stop| {
         let tasks = LocalSet::new();
-        for (place, job) in jobs.into_iter().enumerate() {
-            tasks.spawn_local(supervise(job, buffer, watch.clone(), place));
-        }
-        tasks.block_on(&runtime, stop.asked());
-        // Plugin values may hold sockets and timers, which want the reactor when they are dropped.
+        let one = jobs.len() == 1;
+        let mut supervisors = (0..)
+            .zip(jobs)
+            .map(|(place, job)| supervise(job, buffer, watch.clone(), place));
+        // One that is alone is what the thread itself waits for: no queue is between it and its wakes.
+        let mut alone = one.then(|| supervisors.next()).flatten().map(Box::pin);
+        supervisors.for_each(|supervisor| drop(tasks.spawn_local(supervisor)));
+        tasks.block_on(&runtime, async {
+            let mut asked = pin!(stop.asked());
+            poll_fn(|cx| {
+                let asked = asked.as_mut().poll(cx);
+                if asked.is_pending()
+                    && let Some(alone) = &mut alone
+                {
+                    // It never ends.
+                    let _: Poll<()> = alone.as_mut().poll(cx);
+                }
+                asked
+            })
+            .await;
+            // Plugin values may hold sockets, timers and tasks, which want the reactor when they are dropped.
+            alone = None;
+        });
         let _inside = runtime.enter();
         drop(tasks);
     })

@@ -127,6 +127,67 @@ fn a_handler_over_its_budget_is_counted_and_a_warning() {
 }
 
 #[test]
+fn a_call_takes_until_its_handler_ends_or_its_reply_is_taken() {
+    let runtime = runtime(&ROOMY);
+    let mut p = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    p.cx().register(Service::new("p.x")).unwrap();
+    let services = runtime.services();
+    let counted = || {
+        let mut texts = [0; 64];
+        let info = services.list_services(&mut 0, &mut texts).unwrap();
+        (info.calls, info.errors, info.busy_micros)
+    };
+    let pass = || advance(Duration::from_micros(5));
+    // A call that was replied to 5 µs after it began.
+    let replied = |p: &mut ByHand| {
+        let call = services.begin("p.x", json("1"), None).unwrap();
+        assert!(matches!(p.next(), Some(Seen::Call { .. })));
+        pass();
+        assert!(p.mailbox.reply(call.id(), Ok(json("2"))));
+        call
+    };
+    let mut buf = [0; 16];
+
+    let call = replied(&mut p);
+    assert_eq!(p.next(), None);
+    pass();
+    assert_eq!(poll_once(call.reply(&mut buf)), Some(Ok(json("2"))));
+    assert_eq!(counted(), (1, 0, 5), "the handler ended first");
+
+    let call = replied(&mut p);
+    pass();
+    assert_eq!(poll_once(call.reply(&mut buf)), Some(Ok(json("2"))));
+    pass();
+    assert_eq!(p.next(), None);
+    assert_eq!(counted(), (2, 0, 15), "the reply was taken first");
+
+    let call = replied(&mut p);
+    pass();
+    drop(call);
+    pass();
+    assert_eq!(p.next(), None);
+    assert_eq!(counted(), (3, 0, 25), "the caller left first");
+
+    let call = services.begin("p.x", json("1"), None).unwrap();
+    assert!(matches!(p.next(), Some(Seen::Call { .. })));
+    assert_eq!(p.next(), None);
+    pass();
+    assert!(p.mailbox.reply(call.id(), Ok(json("2"))));
+    assert_eq!(counted(), (4, 0, 30), "the reply came after the handler");
+
+    let call = replied(&mut p);
+    assert!(p.cx().services().unregister("p.x"));
+    p.cx().register(Service::new("p.y")).unwrap();
+    assert_eq!(p.next(), None);
+    assert_eq!(poll_once(call.reply(&mut buf)), Some(Ok(json("2"))));
+    assert_eq!(
+        counted(),
+        (0, 0, 0),
+        "a service in the same place has nothing of it"
+    );
+}
+
+#[test]
 fn a_handler_that_returns_an_error_is_counted_and_the_plugin_goes_on() {
     let runtime = runtime(&ROOMY);
     let mut tasks = Tasks::default();

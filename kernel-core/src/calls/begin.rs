@@ -2,10 +2,11 @@
 
 use core::task::Waker;
 
-use super::{CallSlot, Calls, Fault, Phase, STORAGE, What, fill, room};
+use super::{CallSlot, Calls, Fault, Phase, STORAGE, What, fill};
 use crate::copy::copy;
 use crate::id::{CallId, Cause, PluginId};
 use crate::kernel::Core;
+use crate::lifecycle::PluginSlot;
 use crate::log::places;
 use crate::table::Link;
 
@@ -48,7 +49,7 @@ impl Calls {
         let Some(slot) = self.slots.get_mut(index) else {
             return Err(Fault::Full { capacity });
         };
-        slot.len = fill(room(self.bytes, index, self.size), pieces)?;
+        slot.len = fill(self.bytes, index, self.size, pieces)?;
         if self.free == Link::NONE {
             self.fresh = self.fresh.wrapping_add(1);
             slot.id = CallId::from_bits(self.mask.wrapping_add(1) | index as u32);
@@ -64,11 +65,6 @@ impl Calls {
 impl Core {
     /// Takes a slot, copies the arguments into it and queues it at the callee.
     pub(crate) fn begin_call(&mut self, call: &NewCall<'_>, pieces: &[&[u8]]) -> Result<CallId, Fault> {
-        if let Some(callee) = call.callee
-            && self.closes_cycle(call.caller, callee, call.parent)
-        {
-            return Err(Fault::Cycle);
-        }
         let inherited = match call.parent {
             Some(parent) => self.calls.get(parent).map_or(u64::MAX, |slot| slot.deadline),
             None => u64::MAX,
@@ -126,10 +122,15 @@ impl Core {
             (Parent::Answering, Some(Cause::Call(parent))) => Some(parent),
             (Parent::Answering, _) => None,
         };
+        let serial = caller.is_some_and(|slot| slot.serial);
         let index = self.find_service(service).ok_or(Fault::NotFound)?;
+        let callee = self.callee(index)?;
+        if self.closes_cycle(who, serial, callee, parent) {
+            return Err(Fault::Cycle);
+        }
         let call = NewCall {
             caller: who,
-            callee: Some(self.callee(index)?),
+            callee: Some(callee),
             what: What::Service(index as u16),
             parent,
             limit,
@@ -147,31 +148,29 @@ impl Core {
         self.calls.at(queue.0.index()?).map(|(id, _)| id)
     }
 
-    /// The callee takes the call off its queue.
-    pub(crate) fn take_call(&mut self, id: CallId) {
+    /// The callee takes the call off its queue; gives its slot's number.
+    pub(crate) fn take_call(&mut self, id: CallId) -> Option<usize> {
         let index = self.calls.index(id);
-        let Some(slot) = self.calls.get_mut(id) else {
-            return;
-        };
+        let slot = self.calls.get_mut(id)?;
         slot.phase = Phase::Running;
         slot.place = 0;
         let callee = slot.callee;
-        self.unqueue(callee, index);
-        if let Some(plugin) = self.plugins.get_mut(callee) {
+        if let Some(plugin) = self.unqueue(callee, index) {
             plugin.counters.calls_in = plugin.counters.calls_in.wrapping_add(1);
         }
+        Some(index)
     }
 
     /// A plugin takes the call off its queue, the service's name and the arguments copied into
     /// `buf`; `None` when they have no room there, which the call is answered with.
     pub(crate) fn take_service_call(&mut self, id: CallId, buf: &mut [u8]) -> Option<Taken> {
-        self.take_call(id);
-        let slot = self.calls.get(id)?;
+        let index = self.take_call(id)?;
+        let slot = self.calls.slots.get(index)?;
         let What::Service(service) = slot.what else {
             return None;
         };
         let name = self.service_bytes(service as usize);
-        let args = self.calls.bytes_of(slot);
+        let args = self.calls.content_at(index, slot.len);
         let taken = Taken {
             caller: slot.caller,
             name: name.len(),
@@ -191,15 +190,17 @@ impl Core {
         }
     }
 
-    /// Takes a call out of the queue of `callee`.
-    pub(super) fn unqueue(&mut self, callee: PluginId, index: usize) {
+    /// Takes a call out of the queue of `callee`; gives the callee, when it is a plugin.
+    pub(super) fn unqueue(&mut self, callee: PluginId, index: usize) -> Option<&mut PluginSlot> {
         if callee == STORAGE {
             let mut queue = self.calls.storage;
             self.calls.unqueue(&mut queue, index);
             self.calls.storage = queue;
-        } else if let Some(plugin) = self.plugins.at_mut(callee.index()) {
-            // By slot: the life may be over already, and the queue still has to be kept in order.
-            self.calls.unqueue(&mut plugin.queue, index);
+            return None;
         }
+        // By slot: the life may be over already, and the queue still has to be kept in order.
+        let plugin = self.plugins.at_mut(callee.index())?;
+        self.calls.unqueue(&mut plugin.queue, index);
+        Some(plugin)
     }
 }

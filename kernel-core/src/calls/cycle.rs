@@ -8,11 +8,17 @@ use crate::log::PluginSet;
 impl Core {
     /// True when `callee` cannot answer before `caller` does: it is in the chain of calls that led
     /// here, or it waits, directly or through others, for a call that `caller` has to answer.
-    pub(super) fn closes_cycle(&self, caller: PluginId, callee: PluginId, parent: Option<CallId>) -> bool {
-        if caller == callee {
-            return true;
-        }
-        parent.is_some_and(|parent| self.led_to(parent, callee)) || self.awaits(callee, caller)
+    /// Only a caller that is `serial`, which handles one message at a time, is waited for in that way.
+    pub(super) fn closes_cycle(
+        &self,
+        caller: PluginId,
+        serial: bool,
+        callee: PluginId,
+        parent: Option<CallId>,
+    ) -> bool {
+        caller == callee
+            || parent.is_some_and(|parent| self.led_to(parent, callee))
+            || (serial && self.awaits(callee, caller))
     }
 
     /// True when `who` made `call` or one of those it was made for.
@@ -37,7 +43,7 @@ impl Core {
                 .get(who)
                 .is_some_and(|plugin| plugin.serial && plugin.open_calls > 0)
         };
-        if !self.plugins.get(caller).is_some_and(|plugin| plugin.serial) || !waits(who) {
+        if !waits(who) {
             return false;
         }
         let mut blocked = PluginSet::default();

@@ -2,7 +2,7 @@
 
 use core::task::{Poll, Waker};
 
-use super::{CallSlot, Fault, Outcome, Phase, STORAGE, What, fill};
+use super::{CallSlot, Fault, Outcome, Phase, STORAGE, What, fill, room};
 use crate::copy::copy;
 use crate::error::{Error, cut};
 use crate::id::{CallId, PluginId};
@@ -17,18 +17,20 @@ impl Core {
         callee: Option<PluginId>,
         answer: Result<&[u8], &Error>,
     ) -> bool {
-        let Some((slot, buffer)) = self.calls.open(id) else {
+        let calls = &mut self.calls;
+        let index = calls.index(id);
+        let Some(slot) = calls.slots.get_mut(index) else {
             return false;
         };
-        if slot.phase != Phase::Running || slot.callee != callee.unwrap_or(STORAGE) {
+        if slot.id != id || slot.phase != Phase::Running || slot.callee != callee.unwrap_or(STORAGE) {
             return false;
         }
         match answer {
-            Ok(bytes) => match buffer.get_mut(..bytes.len()) {
+            Ok(bytes) => match room(calls.bytes, index, calls.size, bytes.len()) {
                 Some(to) => {
                     copy(to, bytes);
                     slot.len = bytes.len() as u32;
-                    self.finish(self.calls.index(id), Outcome::Reply);
+                    self.finish(index, Outcome::Reply);
                 }
                 None => self.fail_call(id, "reply_too_large", ""),
             },
@@ -40,15 +42,17 @@ impl Core {
     /// Answers a running call with an error, as much of it as has room.
     #[cold]
     pub(super) fn fail_call(&mut self, id: CallId, code: &str, message: &str) {
-        let Some((slot, buffer)) = self.calls.open(id) else {
+        let calls = &mut self.calls;
+        let (index, size) = (calls.index(id), calls.size);
+        let Some(slot) = calls.slots.get_mut(index).filter(|slot| slot.id == id) else {
             return;
         };
-        let code = cut(code, buffer.len().min(u8::MAX as usize));
-        let message = cut(message, buffer.len().saturating_sub(code.len()));
+        let code = cut(code, size.min(u8::MAX as usize));
+        let message = cut(message, size.saturating_sub(code.len()));
         // They have been cut to the buffer's size.
-        slot.len = fill(buffer, &[code.as_bytes(), message.as_bytes()]).unwrap_or(0);
+        slot.len = fill(calls.bytes, index, size, &[code.as_bytes(), message.as_bytes()]).unwrap_or(0);
         slot.code = code.len() as u8;
-        self.finish(self.calls.index(id), Outcome::Error);
+        self.finish(index, Outcome::Error);
     }
 
     /// Answers a running storage request with "not there".
@@ -68,9 +72,12 @@ impl Core {
         let Some(slot) = self.calls.slots.get_mut(index) else {
             return;
         };
-        let (callee, what, started) = (slot.callee, slot.what, slot.started);
+        let callee = slot.callee;
         let phase = core::mem::replace(&mut slot.phase, Phase::Done);
         slot.outcome = outcome;
+        slot.uncounted = matches!(slot.what, What::Service(_));
+        // A handler that replies ends at once, as a rule, and looks at the clock then.
+        let handled = outcome == Outcome::Reply && self.plugins.answering(callee) == Some(slot.id);
         let waker = slot.waker.take();
         self.wake(waker);
         if phase == Phase::Queued {
@@ -79,9 +86,29 @@ impl Core {
         if outcome == Outcome::Timeout {
             self.calls.timed_out = self.calls.timed_out.wrapping_add(1);
         }
-        if let What::Service(service) = what {
-            let took = self.now().saturating_sub(started);
-            self.count_call(service as usize, outcome != Outcome::Reply, took);
+        if !handled {
+            self.count_end(index, None);
+        }
+    }
+
+    /// The handler of the call ended: so did the call with it, unless somebody saw that before.
+    pub(crate) fn handler_ended(&mut self, id: CallId, now: u64) {
+        if self.calls.get(id).is_some() {
+            self.count_end(self.calls.index(id), Some(now));
+        }
+    }
+
+    /// Counts the time of a call that ended, by the clock unless it is known, and only once.
+    fn count_end(&mut self, index: usize, now: Option<u64>) {
+        let Some(slot) = self.calls.slots.get_mut(index) else {
+            return;
+        };
+        if core::mem::take(&mut slot.uncounted)
+            && let What::Service(service) = slot.what
+        {
+            let (started, failed) = (slot.started, slot.outcome != Outcome::Reply);
+            let took = now.unwrap_or_else(|| self.now()).saturating_sub(started);
+            self.count_call(service as usize, failed, took);
         }
     }
 
@@ -93,22 +120,24 @@ impl Core {
         waker: &Waker,
         buf: &mut [u8],
     ) -> Poll<Result<Option<usize>, Fault>> {
-        let Some((slot, content)) = self.calls.open(id) else {
+        let calls = &mut self.calls;
+        let index = calls.index(id);
+        let Some(slot) = calls.get_mut(id) else {
             return Poll::Ready(Err(Fault::Gone));
         };
         if slot.phase != Phase::Done {
             keep_waker(&mut slot.waker, waker);
             return Poll::Pending;
         }
-        let len = slot.len as usize;
-        let result = match slot.outcome {
-            Outcome::Reply => match (buf.get_mut(..len), content.get(..len)) {
-                (Some(to), Some(content)) => {
-                    copy(to, content);
-                    Ok(Some(len))
+        let (len, outcome) = (slot.len, slot.outcome);
+        let result = match outcome {
+            Outcome::Reply => match buf.get_mut(..len as usize) {
+                Some(to) => {
+                    copy(to, calls.content_at(index, len));
+                    Ok(Some(len as usize))
                 }
-                _ => Err(Fault::ReplyTooLarge {
-                    len: len as u32,
+                None => Err(Fault::ReplyTooLarge {
+                    len,
                     max: buf.len() as u32,
                 }),
             },
@@ -118,7 +147,7 @@ impl Core {
             Outcome::Gone => Err(Fault::Gone),
             Outcome::Unavailable => Err(Fault::Unavailable),
         };
-        self.free(self.calls.index(id));
+        self.free(index);
         Poll::Ready(result)
     }
 
@@ -141,10 +170,12 @@ impl Core {
 
     /// Frees the slot, in which there is a call.
     fn free(&mut self, index: usize) {
-        if let Some(slot) = self.calls.slots.get(index)
-            && slot.phase == Phase::Queued
-        {
-            self.unqueue(slot.callee, index);
+        if let Some(slot) = self.calls.slots.get(index) {
+            if slot.phase == Phase::Queued {
+                self.unqueue(slot.callee, index);
+            } else if slot.uncounted {
+                self.count_end(index, None);
+            }
         }
         let calls = &mut self.calls;
         let Some(slot) = calls.slots.get_mut(index) else {
@@ -170,11 +201,12 @@ impl Core {
     /// Ends every call in flight that `which` picks.
     pub(crate) fn finish_calls(&mut self, outcome: Outcome, which: &dyn Fn(&CallSlot) -> bool) {
         for index in 0..self.calls.extent() {
-            if let Some((_, slot)) = self.calls.at(index)
-                && slot.phase != Phase::Done
-                && which(slot)
-            {
-                self.finish(index, outcome);
+            match self.calls.at(index) {
+                Some((_, slot)) if !which(slot) => {}
+                // Whatever picks it may be about to go.
+                Some((_, slot)) if slot.phase == Phase::Done => self.count_end(index, None),
+                Some(_) => self.finish(index, outcome),
+                None => {}
             }
         }
     }

@@ -75,6 +75,8 @@ pub struct CallSlot {
     outcome: Outcome,
     /// Bytes of the error's code.
     code: u8,
+    /// It ended, and its time is still to be counted.
+    uncounted: bool,
     pub(crate) what: What,
     /// Its identity now; zero until it is first used.
     id: CallId,
@@ -96,6 +98,7 @@ impl Empty for CallSlot {
         phase: Phase::Free,
         outcome: Outcome::Reply,
         code: 0,
+        uncounted: false,
         what: What::Nothing,
         id: CallId::NONE,
         caller: PluginId { index: 0, life: 0 },
@@ -226,21 +229,14 @@ impl Calls {
     }
 
     fn bytes_of(&self, slot: &CallSlot) -> &[u8] {
-        let start = self.index(slot.id).wrapping_mul(self.size);
-        self.bytes
-            .get(start..)
-            .and_then(|from| from.get(..slot.len as usize))
-            .unwrap_or(&[])
+        self.content_at(self.index(slot.id), slot.len)
     }
 
-    /// The slot of this very call, and its buffer.
-    fn open(&mut self, id: CallId) -> Option<(&mut CallSlot, &mut [u8])> {
-        let index = self.index(id);
-        let slot = self.slots.get_mut(index)?;
-        if slot.id != id || slot.phase == Phase::Free {
-            return None;
-        }
-        Some((slot, room(self.bytes, index, self.size)))
+    /// The first bytes of a slot's buffer.
+    fn content_at(&self, index: usize, len: u32) -> &[u8] {
+        let start = index.wrapping_mul(self.size);
+        let end = start.wrapping_add(len as usize);
+        self.bytes.get(start..end).unwrap_or(&[])
     }
 
     fn enqueue(&mut self, queue: &mut (Link, Link), index: usize) {
@@ -277,24 +273,24 @@ impl Calls {
     }
 }
 
-/// The buffer of a slot.
-fn room(bytes: &mut [u8], index: usize, size: usize) -> &mut [u8] {
-    bytes
-        .get_mut(index.wrapping_mul(size)..)
-        .and_then(|from| from.get_mut(..size))
-        .unwrap_or(&mut [])
+/// Room for `len` bytes in the buffer of a slot, which has `size`.
+fn room(bytes: &mut [u8], index: usize, size: usize, len: usize) -> Option<&mut [u8]> {
+    if len > size {
+        return None;
+    }
+    let start = index.wrapping_mul(size);
+    bytes.get_mut(start..start.wrapping_add(len))
 }
 
 /// Puts the pieces into a slot's buffer; `Ok` is their length.
-fn fill(buffer: &mut [u8], pieces: &[&[u8]]) -> Result<u32, Fault> {
+fn fill(bytes: &mut [u8], index: usize, size: usize, pieces: &[&[u8]]) -> Result<u32, Fault> {
     let len = pieces
         .iter()
         .fold(0usize, |n, piece| n.saturating_add(piece.len()));
-    let max = buffer.len();
-    let Some(mut rest) = buffer.get_mut(..len) else {
+    let Some(mut rest) = room(bytes, index, size, len) else {
         return Err(Fault::TooLarge {
             len: len as u32,
-            max: max as u32,
+            max: size as u32,
         });
     };
     for piece in pieces {

@@ -3,7 +3,7 @@
 use super::{Due, Ended, Hook, Meta, PluginState};
 use crate::bus::Draft;
 use crate::error::{cut, push_cut};
-use crate::id::PluginId;
+use crate::id::{Cause, PluginId};
 use crate::json::Writer;
 use crate::kernel::Core;
 use crate::subject;
@@ -67,7 +67,15 @@ impl Core {
 
     /// Ends the present hook of this life well; counts its time.
     pub(crate) fn end_hook(&mut self, id: PluginId, now: u64) {
-        if let Some(ended) = self.plugins.get_mut(id).and_then(|slot| slot.end(now)) {
+        let Some(slot) = self.plugins.get_mut(id) else {
+            return;
+        };
+        let handled = slot.handling();
+        let ended = slot.end(now);
+        if let Cause::Call(call) = handled {
+            self.handler_ended(call, now);
+        }
+        if let Some(ended) = ended {
             self.conclude(id, ended);
         }
     }

@@ -352,16 +352,20 @@ impl Core {
             *step = Step::Ended;
             return Some(true);
         };
-        if let Some(ended) = slot.end(now) {
+        let handled = slot.handling();
+        let ended = slot.end(now);
+        let (steps, restarts) = ((slot.state, slot.goal), slot.restart_at.is_some());
+        if let Cause::Call(call) = handled {
+            self.handler_ended(call, now);
+        }
+        if let Some(ended) = ended {
             self.conclude(id, ended);
             return None;
         }
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
-        let steps = (slot.state, slot.goal);
         if let (Started, Started | Loaded | Failed) = steps {
             return self.next_message(id, now, buf, step);
         }
-        let restarts = slot.restart_at.is_some();
         let hook = match steps {
             (_, Started) if self.is_waiting(id.index()) => return Some(false),
             (Unloaded | Failed, Loaded | Started) if !restarts => Hook::Load,

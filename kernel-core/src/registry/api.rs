@@ -28,7 +28,8 @@ pub struct ServiceInfo<'a> {
     pub calls: usize,
     /// Those that ended without a reply.
     pub errors: usize,
-    /// Microseconds from begin to end of all of them together.
+    /// Microseconds from begin to end of all of them together. One that is replied to ends with its
+    /// handler, or earlier where its reply is taken earlier.
     pub busy_micros: u64,
     /// Microseconds of the slowest one.
     pub worst_micros: u32,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::{CallError, ServiceRegistry};
 use crate::calls::{Fault, Parent};
-use crate::id::CallId;
+use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::kernel::Kernel;
 use crate::time::micros;
@@ -125,12 +125,13 @@ fn reply_in(buf: &[u8], len: Option<usize>) -> Json<'_> {
 
 /// A call from its begin to its reply, as one future: it enters the kernel once for each.
 pub(crate) struct Calling<'s, 'b> {
-    registry: ServiceRegistry,
+    who: PluginId,
     service: &'s str,
     args: Json<'s>,
     limit: Option<Duration>,
     buf: &'b mut [u8],
-    pending: Option<PendingCall>,
+    /// Has no identity before it began.
+    call: PendingCall,
 }
 
 impl<'s, 'b> Calling<'s, 'b> {
@@ -141,13 +142,19 @@ impl<'s, 'b> Calling<'s, 'b> {
         limit: Option<Duration>,
         buf: &'b mut [u8],
     ) -> Self {
+        let ServiceRegistry { kernel, who } = registry;
+        let call = PendingCall {
+            kernel,
+            id: CallId::NONE,
+            open: false,
+        };
         Calling {
-            registry,
+            who,
             service,
             args,
             limit,
             buf,
-            pending: None,
+            call,
         }
     }
 }
@@ -157,21 +164,20 @@ impl<'b> Future for Calling<'_, 'b> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Some(pending) = &mut this.pending {
-            return match pending.poll_fault(cx, this.buf) {
+        if this.call.id != CallId::NONE {
+            return match this.call.poll_fault(cx, this.buf) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(len)) => {
                     let buf: &'b mut [u8] = core::mem::take(&mut this.buf);
                     Poll::Ready(Ok(reply_in(buf, len)))
                 }
-                Poll::Ready(Err(fault)) => Poll::Ready(Err(pending.error(fault))),
+                Poll::Ready(Err(fault)) => Poll::Ready(Err(this.call.error(fault))),
             };
         }
-        let ServiceRegistry { kernel, who } = this.registry;
-        let begun = kernel.with(|core| {
+        let begun = this.call.kernel.with(|core| {
             let (args, limit) = (this.args.as_bytes(), this.limit.map(micros));
             core.call_service(
-                who,
+                this.who,
                 Parent::Answering,
                 this.service,
                 args,
@@ -181,7 +187,8 @@ impl<'b> Future for Calling<'_, 'b> {
         });
         match begun {
             Ok(id) => {
-                this.pending = Some(PendingCall::new(kernel, id));
+                this.call.id = id;
+                this.call.open = true;
                 Poll::Pending
             }
             Err(fault) => Poll::Ready(Err(CallError::from(fault))),

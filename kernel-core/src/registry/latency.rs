@@ -41,13 +41,14 @@ impl Histograms {
         if self.row == 0 {
             return;
         }
-        let last = (self.row / BUCKET).saturating_sub(1);
+        let last = self.row.wrapping_sub(BUCKET);
         let bits = u64::BITS.saturating_sub(micros.leading_zeros()) as usize;
-        let start = (bits.saturating_sub(3) / 2).min(last).wrapping_mul(BUCKET);
+        let at = (bits.saturating_sub(3) / 2).wrapping_mul(BUCKET).min(last);
+        let start = service.wrapping_mul(self.row).wrapping_add(at);
         let bucket = self
-            .row_mut(service)
+            .bytes
             .get_mut(start..)
-            .and_then(|row| row.first_chunk_mut::<BUCKET>());
+            .and_then(|rest| rest.first_chunk_mut::<BUCKET>());
         if let Some(bucket) = bucket {
             *bucket = u32::from_le_bytes(*bucket).saturating_add(1).to_le_bytes();
         }
