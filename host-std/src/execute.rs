@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use kernel_core::{Exit, Installed};
 use tokio::task::LocalSet;
 
+use crate::guest;
 use crate::host_error::HostError;
 use crate::panics;
 use crate::plugins::{Life, PluginType};
@@ -31,7 +32,8 @@ pub(crate) struct Job {
 }
 
 /// Runs the plugins on a new thread, which has a reactor for those with I/O and timers of their own.
-/// With a `watch`, each poll is noted there under the job's place in `jobs`.
+/// With a `watch`, each poll is noted there under the job's place in `jobs`; without one, the thread is the
+/// one job's alone.
 pub(crate) fn spawn(
     name: &str,
     jobs: Vec<Job>,
@@ -103,10 +105,17 @@ impl Future for Guarded<'_> {
     type Output = Result<Exit, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let _running = panics::running(self.plugin);
-        let _held = self.watch.map(|watch| watch.held_by(self.place));
+        let this = &mut *self;
+        let _running = panics::running(this.plugin);
+        let _held = this.watch.map(|watch| watch.held_by(this.place));
+        let shared = this.watch.is_some();
+        let mut poll = || this.life.as_mut().poll(cx);
         // After a panic the life is dropped unpolled, so that nothing sees what it left half done.
-        match catch_unwind(AssertUnwindSafe(|| self.life.as_mut().poll(cx))) {
+        let turn = catch_unwind(AssertUnwindSafe(|| match shared {
+            true => poll(),
+            false => guest::alone(poll),
+        }));
+        match turn {
             Ok(turn) => turn.map(Ok),
             Err(payload) => Poll::Ready(Err(payload)),
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! thread      runs                                  may be held up by
 //! "plugins"   the plugins that share it             a plugin that blocks
-//! "plugin:x"  plugin x                              plugin x
+//! "plugin:x"  plugin x, and what it reads           plugin x; the disk, while it reads a value
 //! "storage"   the database                          the disk
 //! "timers"    every deadline                        nobody
 //! "link"      operators, inspectors, remote plugins nobody

@@ -7,7 +7,7 @@
 //!   host.rs ── plugins.rs         start, shutdown; which plugins there are
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
 //!     ├── execute.rs              threads of plugins ── panics.rs, watchdog.rs
-//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
+//!     ├── storage_thread.rs       ── guest.rs, sqlite_storage.rs ── sqlite
 //!     ├── timekeeper.rs           deadlines
 //!     ├── link_server.rs          ── unix_socket.rs
 //!     └── log.rs, kernel_log.rs   log lines
@@ -38,6 +38,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod execute;
+mod guest;
 mod host;
 mod host_error;
 mod kernel_log;

@@ -5,6 +5,7 @@
 //! until they are used; the whole of [`Capacities::HOST`] reserves some 60 MiB of addresses and touches
 //! under 4 MiB at the start.
 
+use std::cell::Cell as Flag;
 use std::sync::{Mutex, PoisonError};
 
 use kernel_core::parts::Empty;
@@ -30,13 +31,25 @@ impl Memory for Leaked {
     }
 }
 
+thread_local! {
+    static INSIDE: Flag<bool> = const { Flag::new(false) };
+}
+
+/// True when this thread may have a kernel's lock.
+pub(crate) fn inside() -> bool {
+    INSIDE.get()
+}
+
 struct Locked(Mutex<Core>);
 
 impl Cell for Locked {
     fn with(&self, operation: &mut dyn Operation) {
         // No plugin code runs under the lock, so a panic there left nothing half done by a plugin; and
         // a kernel that answers is worth more than one that is refused for ever.
-        operation.run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut core = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        INSIDE.set(true);
+        operation.run(&mut core);
+        INSIDE.set(false);
     }
 }
 

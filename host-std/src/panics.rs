@@ -24,6 +24,11 @@ pub(crate) fn running(plugin: &'static str) -> Running {
     Running(PLUGIN.replace(Some(plugin)))
 }
 
+/// From here until the result is dropped, a panic on this thread is nobody's but ours.
+pub(crate) fn of_the_host() -> Running {
+    Running(PLUGIN.replace(None))
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         PLUGIN.set(self.0);

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-/// Runs `future` to its end; the thread sleeps while it waits.
+use crate::guest;
+
+/// Runs `future` to its end; the thread sleeps while it waits. A value that it reads from the storage is
+/// read by this thread when the storage is idle.
 ///
 /// Whoever wakes it holds no lock meanwhile, so the thread never wakes only to wait for its waker: a
 /// crate that keeps its state under a mutex costs each answer of the storage two more switches.
@@ -15,7 +18,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {
-        match future.as_mut().poll(&mut cx) {
+        match guest::alone(|| future.as_mut().poll(&mut cx)) {
             Poll::Ready(value) => return value,
             // A wake that came first makes this return at once.
             Poll::Pending => thread::park(),

@@ -3,6 +3,7 @@
 use kernel_core::Json;
 use kernel_core::storage::{Names, Ops, Storage, StorageError};
 
+use crate::guest;
 use crate::sqlite::{self, BatchOp, Database};
 
 /// How many names are read from the database at a time.
@@ -70,6 +71,7 @@ impl Storage for SqliteStorage {
     const GROUP: usize = 128;
 
     async fn begin(&mut self) -> Result<(), StorageError> {
+        guest::works().await;
         self.database.begin().map_err(|error| told(&error))
     }
 
@@ -83,6 +85,7 @@ impl Storage for SqliteStorage {
         key: &str,
         to: &mut [u8],
     ) -> Result<Option<usize>, StorageError> {
+        guest::reads().await;
         let found = self.database.get(namespace, key, &mut self.value);
         if !found.map_err(|error| told(&error))? {
             return Ok(None);
@@ -111,12 +114,14 @@ impl Storage for SqliteStorage {
         after: &str,
         page: &mut Names<'_>,
     ) -> Result<(), StorageError> {
+        guest::works().await;
         self.fill(after, page, |database, after, names| {
             database.list_keys(namespace, after, NAMES_AT_ONCE, names)
         })
     }
 
     async fn namespaces(&mut self, after: &str, page: &mut Names<'_>) -> Result<(), StorageError> {
+        guest::works().await;
         self.fill(after, page, |database, after, names| {
             database.namespaces(after, NAMES_AT_ONCE, names)
         })

@@ -1,19 +1,23 @@
-//! The thread that owns the database and answers storage requests.
+//! The thread that owns the database and answers storage requests, but for reads that a
+//! [`guest`] does.
 //!
 //! It needs nothing but a waker, so it parks rather than polls a reactor. A panic in it is an error of
 //! ours; it is logged, the group it interrupted is forgotten (nothing of it was acknowledged, its
-//! requests end by their deadlines) and the thread serves on.
+//! requests end by their deadlines) and the storage serves on.
 
-use std::future::Future;
+use std::any::Any;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::task::Poll;
 use std::time::Instant;
 
 use kernel_core::Kernel;
 use kernel_core::storage::serve;
 use tracing::error;
 
+use crate::guest::{self, Turns};
 use crate::host_error::HostError;
 use crate::panics;
 use crate::sqlite::{Database, StorageError};
@@ -31,27 +35,11 @@ impl StorageThread {
         let (open, opened) = channel::<()>();
         let (closing, closed) = channel();
         let worker = Worker::spawn("storage", move |_| {
-            let mut storage = SqliteStorage::new(database);
-            let mut buf = vec![0; call_bytes.saturating_mul(2)];
             let mut open = Some(open);
-            while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-                crate::park::block_on(served(kernel, &mut storage, &mut buf, || drop(open.take())));
-            })) {
-                error!(
-                    "the storage thread panicked and serves on; requests under way end by their deadlines: {}",
-                    panics::text(payload.as_ref())
-                );
-                if let Err(error) = storage.abandon_group() {
-                    error!("the storage could not undo the group that was interrupted: {error}");
-                }
-            }
-            let result = storage.close();
-            if let Err(error) = &result {
-                error!("closing the database: {error}");
-            }
-            let _ = closing.send(result);
+            let storage = SqliteStorage::new(database);
+            Turns::new(serve_until_closed(kernel, storage, call_bytes, closing)).run(|| drop(open.take()));
         })?;
-        // Nothing is sent: the sender is dropped at the first turn, or with the thread.
+        // Nothing is sent: the sender is dropped after the first turn, or with the thread.
         let _ = opened.recv();
         Ok(StorageThread { worker, closed })
     }
@@ -73,13 +61,38 @@ impl StorageThread {
     }
 }
 
-/// [`serve`], telling by `open` when it has taken up its work.
-async fn served(kernel: Kernel, storage: &mut SqliteStorage, buf: &mut [u8], mut open: impl FnMut()) {
-    let mut serving = pin!(serve(kernel, storage, buf));
-    std::future::poll_fn(|cx| {
-        let turn = serving.as_mut().poll(cx);
-        open();
-        turn
-    })
-    .await;
+async fn serve_until_closed(
+    kernel: Kernel,
+    mut storage: SqliteStorage,
+    call_bytes: usize,
+    closing: Sender<Result<(), StorageError>>,
+) {
+    let mut buf = vec![0; call_bytes.saturating_mul(2)];
+    while let Err(payload) = caught(serve(kernel, &mut storage, &mut buf)).await {
+        error!(
+            "the storage panicked and serves on; requests under way end by their deadlines: {}",
+            panics::text(payload.as_ref())
+        );
+        if let Err(error) = storage.abandon_group() {
+            error!("the storage could not undo the group that was interrupted: {error}");
+        }
+    }
+    guest::works().await;
+    let result = storage.close();
+    if let Err(error) = &result {
+        error!("closing the database: {error}");
+    }
+    let _ = closing.send(result);
+}
+
+/// What the future gives, or what it panicked with.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(turn) => turn.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        },
+    )
+    .await
 }

@@ -1,10 +1,16 @@
 //! The storage through the host: many writers at once, a full disk, pages of keys.
 mod support;
 
+use std::future::{Future, poll_fn};
 use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use host_std::Host;
+use host_std::config::Placement;
 use kernel_core::storage::BatchOp;
 use kernel_core::*;
 use support::*;
@@ -176,4 +182,127 @@ fn a_value_too_large_for_its_reader_is_an_error_that_says_how_large() {
     assert_eq!(host_std::block_on(space.delete("k")), Ok(false));
     let mut buf = [0; 64];
     assert_eq!(host_std::block_on(space.get("k", &mut buf)), Ok(None));
+}
+
+/// Reads and writes on a thread of its own; panics now and then, a read begun.
+#[derive(Default)]
+struct Reader;
+
+static READ: AtomicU32 = AtomicU32::new(0);
+
+impl Plugin for Reader {
+    const METADATA: PluginMetadata = PluginMetadata {
+        restart: RestartPolicy {
+            first_pause: Duration::from_millis(1),
+            ..RestartPolicy::DEFAULT
+        },
+        ..PluginMetadata::new("reader", "1.0.0")
+    };
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.subscribe("reader.read")?;
+        Ok(())
+    }
+
+    async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
+        let space = cx.storage("reader");
+        let (mut buf, mut other) = ([0; 64], [0; 64]);
+        space.set("k", event.payload()).await?;
+        let found = space.get("k", &mut buf).await?;
+        assert_eq!(found, Some(event.payload()));
+        if READ.fetch_add(1, Ordering::SeqCst) % 20 == 10 {
+            begun(space.get("k", &mut other)).await;
+            panic!("with what it asked for never looked at");
+        }
+        Ok(())
+    }
+}
+
+/// Polls it once, and gives it up.
+async fn begun(asked: impl Future) {
+    let mut asked = pin!(asked);
+    poll_fn(|cx| {
+        let _ = asked.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn everybody_reads_what_was_acknowledged_while_others_give_up_and_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.plugins.entry("reader".into()).or_default().placement = Placement::Thread;
+    let host = Host::builder().plugin::<Reader>().start(config).unwrap();
+    let runtime = host.runtime();
+    let threads: Vec<_> = (0..16)
+        .map(|thread| {
+            thread::spawn(move || {
+                let storage = runtime.storage();
+                let space = storage.namespace("all");
+                let key = thread.to_string();
+                let (mut buf, mut page) = ([0; 64], [0; 512]);
+                for n in 0..200 {
+                    let value = n.to_string();
+                    let value = Json::parse(&value).unwrap();
+                    if n % 10 == 0 {
+                        host_std::block_on(begun(space.set("given up", value)));
+                        host_std::block_on(space.set(&key, value)).unwrap();
+                    }
+                    host_std::block_on(begun(space.get(&key, &mut buf)));
+                    let found = host_std::block_on(space.get(&key, &mut buf)).unwrap().unwrap();
+                    assert_eq!(found.as_str(), (n / 10 * 10).to_string());
+                    if n % 50 == thread {
+                        let keys = host_std::block_on(space.list_keys("", 100, &mut page)).unwrap();
+                        assert!({ keys }.any(|listed| listed == key));
+                    }
+                }
+            })
+        })
+        .collect();
+    for n in 0..60 {
+        until_state(&host, "reader", PluginState::Started);
+        let before = READ.load(Ordering::SeqCst);
+        let value = n.to_string();
+        let payload = Json::parse(&value).unwrap();
+        runtime.bus().try_publish("reader.read", payload).unwrap();
+        until("it is read", || {
+            (READ.load(Ordering::SeqCst) > before).then_some(())
+        });
+        if before % 20 == 10 {
+            let crashes = before / 20 + 1;
+            until("it has crashed", || {
+                (info(&host, "reader").counters.restarts >= crashes as usize).then_some(())
+            });
+        }
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    until("no request is left", || {
+        (runtime.metrics().calls.used == 0).then_some(())
+    });
+    let report = host.shutdown();
+    assert_eq!((report.storage, report.late), (Some(Ok(())), Vec::new()));
+}
+
+#[test]
+fn whoever_asks_hears_of_the_deadline_while_another_program_holds_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.call_timeout = Duration::from_millis(50);
+    let host = Host::builder().start(config.clone()).unwrap();
+    let storage = host.runtime().storage();
+    let space = storage.namespace("n");
+    let other = rusqlite::Connection::open(&config.db_path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let late = host_std::block_on(space.set("k", json_literal!("1")));
+    assert_eq!(late.unwrap_err().code(), "timeout");
+    assert!(
+        begun.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        begun.elapsed()
+    );
+    other.execute_batch("ROLLBACK").unwrap();
 }

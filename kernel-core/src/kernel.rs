@@ -27,10 +27,9 @@ const WAKES: usize = 4;
 ///
 /// The kernel never calls `with` inside `with`, and stays inside for a bounded time. It wakes tasks
 /// when it has left, but drops wakers inside, and wakes inside what is more than a few at once: an
-/// executor's wakers must not come back into the kernel from `wake` or `drop`. (Those of embassy and
-/// tokio do not.) An
-/// implementation must run the operation exactly once; if it cannot, the caller is answered
-/// "unavailable".
+/// executor's wakers must not come back into the kernel from `wake` or `drop` while the thread has the
+/// lock. (Those of embassy and tokio never do.) An implementation must run the operation exactly once; if
+/// it cannot, the caller is answered "unavailable".
 pub trait Cell: Sync {
     /// Runs the operation on the kernel's data, alone.
     fn with(&self, operation: &mut dyn Operation);

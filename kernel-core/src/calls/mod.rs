@@ -166,6 +166,8 @@ pub(crate) struct Calls {
     pub(crate) timeout: u64,
     storage: (Link, Link),
     pub(crate) storage_waker: Option<Waker>,
+    /// Some write may be carried out and not answered.
+    pub(crate) staged: bool,
     pub(crate) timed_out: usize,
 }
 
@@ -187,6 +189,7 @@ impl Calls {
             timeout: 30_000_000,
             storage: (Link::NONE, Link::NONE),
             storage_waker: None,
+            staged: false,
             timed_out: 0,
         }
     }

@@ -278,18 +278,25 @@ impl Core {
     fn stage(&mut self, id: CallId, how: Done) {
         if let Some(slot) = self.calls.get_mut(id) {
             slot.stage(how);
+            self.calls.staged = true;
         }
     }
 
     /// A write that waits for its answer: a certain one, or any.
     fn unstage(&mut self, only: Option<CallId>) -> Option<(CallId, Done)> {
-        (0..self.calls.extent()).find_map(|index| {
+        // Each request asks, and hardly ever is there one: not for as many slots as ever were in use.
+        if !self.calls.staged {
+            return None;
+        }
+        let found = (0..self.calls.extent()).find_map(|index| {
             let id = self.calls.at(index)?.0;
             if only.is_some_and(|only| only != id) {
                 return None;
             }
             Some((id, self.calls.get_mut(id)?.unstage()?))
-        })
+        });
+        self.calls.staged = found.is_some() || only.is_some();
+        found
     }
 
     /// Answers a request with an error.
