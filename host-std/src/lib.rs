@@ -51,6 +51,7 @@ mod park;
 pub mod plugins;
 mod run;
 mod signals;
+mod socket;
 pub mod sqlite;
 mod sqlite_storage;
 mod storage_thread;

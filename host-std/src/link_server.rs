@@ -4,14 +4,16 @@
 
 use std::future::Future;
 use std::net::TcpListener as StdTcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
 use kernel_core::Kernel;
 use kernel_core::link::{self, End, Failure, Identity};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::sleep;
@@ -20,6 +22,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock;
 use crate::config::{Config, TcpConfig};
 use crate::host_error::HostError;
+use crate::socket;
 use crate::unix_socket::{self, SocketError, SocketFile};
 use crate::worker::{Ended, Stop, Worker};
 
@@ -122,14 +125,14 @@ async fn listen(
             () = &mut stop => return Ok(()),
             accepted = unix.accept() => match accepted {
                 Ok((stream, _)) if owners.has_room() => {
-                    owners.running.spawn_local(serve_connection(kernel, call_bytes, stream, Access::Owner, sleep(PATIENCE)));
+                    owners.running.spawn_local(serve_socket(kernel, call_bytes, stream.into_std(), Access::Owner));
                 }
                 Ok((stream, _)) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
             },
             accepted = accept_tcp(tcp.as_ref()) => match accepted {
                 Ok(stream) if others.has_room() => {
-                    others.running.spawn_local(serve_connection(kernel, call_bytes, stream, token.clone(), sleep(PATIENCE)));
+                    others.running.spawn_local(serve_socket(kernel, call_bytes, stream.into_std(), token.clone()));
                 }
                 Ok(stream) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
@@ -200,11 +203,24 @@ async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::ne
     Ok(stream)
 }
 
-/// Serves one client until it goes, or has not opened its session when `patience` is done.
-async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves one client until it goes, or says nothing for too long.
+async fn serve_socket(
     kernel: Kernel,
     call_bytes: usize,
-    stream: S,
+    stream: std::io::Result<impl Into<OwnedFd>>,
+    access: Access,
+) {
+    match stream.and_then(|stream| socket::halves(stream.into())) {
+        Ok(halves) => serve_connection(kernel, call_bytes, halves, access, sleep(PATIENCE)).await,
+        Err(cause) => warn!("a client of the link could not be served: {cause}"),
+    }
+}
+
+/// Serves one client until it goes, or has not opened its session when `patience` is done.
+async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std::io::Error>>(
+    kernel: Kernel,
+    call_bytes: usize,
+    (read, mut write): (R, W),
     access: Access,
     patience: impl Future<Output = ()>,
 ) {
@@ -218,8 +234,6 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     };
     // Zero pages, which cost nothing until a message is that long.
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
-    let (read, write) = tokio::io::split(stream);
-    let (read, mut write) = (FromTokio::new(read), FromTokio::new(write));
     match link::serve_until(kernel, &identity, read, &mut write, &mut memory, patience).await {
         End::Closed => {}
         End::Failed(cause) => debug!("a client of the link went away: {cause}"),
@@ -262,14 +276,19 @@ mod tests {
 
     const CALL_BYTES: usize = 256;
 
-    type Half = tokio::io::ReadHalf<tokio::io::DuplexStream>;
-    type OtherHalf = tokio::io::WriteHalf<tokio::io::DuplexStream>;
+    type Half = FromTokio<tokio::io::ReadHalf<tokio::io::DuplexStream>>;
+    type OtherHalf = FromTokio<tokio::io::WriteHalf<tokio::io::DuplexStream>>;
+
+    fn halves(stream: tokio::io::DuplexStream) -> (Half, OtherHalf) {
+        let (read, write) = tokio::io::split(stream);
+        (FromTokio::new(read), FromTokio::new(write))
+    }
 
     /// One connection whose client does this; gives what came of it.
     fn connected<T>(
         access: Access,
         patience: impl Future<Output = ()>,
-        client: impl AsyncFnOnce(Client<'_, FromTokio<Half>, FromTokio<OtherHalf>>) -> T,
+        client: impl AsyncFnOnce(Client<'_, Half, OtherHalf>) -> T,
     ) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -278,12 +297,11 @@ mod tests {
         let kernel = crate::memory::kernel(&Capacities::DEFAULT);
         runtime.block_on(async {
             let (ours, theirs) = tokio::io::duplex(1024);
-            let (read, write) = tokio::io::split(theirs);
+            let (read, write) = halves(theirs);
             let mut memory = [0; 3 * 1024];
-            let client =
-                client(Client::new(FromTokio::new(read), FromTokio::new(write), &mut memory).unwrap());
+            let client = client(Client::new(read, write, &mut memory).unwrap());
             tokio::join!(
-                serve_connection(kernel, CALL_BYTES, ours, access, patience),
+                serve_connection(kernel, CALL_BYTES, halves(ours), access, patience),
                 client
             )
             .1
@@ -357,7 +375,7 @@ mod tests {
         let kernel = crate::memory::kernel(&Capacities::DEFAULT);
         runtime.block_on(async {
             let (ours, _theirs) = tokio::io::duplex(8);
-            serve_connection(kernel, CALL_BYTES, ours, Access::Owner, ready(())).await;
+            serve_connection(kernel, CALL_BYTES, halves(ours), Access::Owner, ready(())).await;
         });
     }
 }

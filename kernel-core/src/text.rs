@@ -106,6 +106,12 @@ impl<'b> CopyOut<'b> {
         }
     }
 
+    /// How many bytes there is room for.
+    #[cfg(feature = "link")]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Room for `len` bytes, when there is.
     pub(crate) fn bytes(&mut self, len: usize) -> Option<&'b mut [u8]> {
         if len > self.rest.len() {

@@ -12,6 +12,16 @@ use crate::kernel::{Core, Kernel, keep_waker};
 use crate::log::{PluginSet, Position};
 use crate::text::CopyOut;
 
+/// How many records are read under one lock at most, and after how many bytes no other one is begun.
+#[cfg(feature = "link")]
+const SEVERAL: usize = 4;
+#[cfg(feature = "link")]
+const SHORT: usize = 512;
+
+/// What was read under one lock.
+#[cfg(feature = "link")]
+pub(crate) type Several<'b> = heapless::Vec<(Position, Tapped<'b>), SEVERAL>;
+
 /// A reader of the log: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct TapSlot {
@@ -125,12 +135,9 @@ impl Tap {
         let slot = self.slot;
         let mut at = self.at;
         let found = self.kernel.with_once(|core| {
-            let found = read(core, &mut at, buf);
-            if found.is_none()
-                && let Some(tap) = core.bus.taps.get_mut(slot)
-            {
-                keep_waker(&mut tap.waker, cx.waker());
-                core.bus.tap_waits = true;
+            let found = read(core, &mut at, &mut CopyOut::new(buf));
+            if found.is_none() {
+                wait(core, slot, cx);
             }
             found
         });
@@ -138,10 +145,47 @@ impl Tap {
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// The next records, or what is missing in their place, each with where the tap is behind it: see
+    /// [`Tap::go_on_at`]. Several of them while they are short, so that the lock is taken once for all;
+    /// none, and the task is woken for the next one.
+    #[cfg(feature = "link")]
+    pub(crate) fn poll_several<'b>(&self, cx: &mut Context<'_>, buf: &'b mut [u8]) -> Several<'b> {
+        let (slot, mut at) = (self.slot, self.at);
+        let (room, mut out) = (buf.len(), CopyOut::new(buf));
+        self.kernel
+            .with(|core| {
+                let mut several = Several::new();
+                while !several.is_full() && room.saturating_sub(out.left()) <= SHORT {
+                    let Some(tapped) = read(core, &mut at, &mut out) else {
+                        break;
+                    };
+                    // What others left no room for has the whole buffer next time.
+                    let whole = out.left() > 0 && !matches!(tapped, Tapped::TooLarge { .. });
+                    if !whole && !several.is_empty() {
+                        break;
+                    }
+                    let _full = several.push((at, tapped));
+                }
+                if several.is_empty() {
+                    wait(core, slot, cx);
+                }
+                Some(several)
+            })
+            .unwrap_or_default()
+    }
+
+    /// Takes records of [`Tap::poll_several`] as read, up to the one that this came with.
+    #[cfg(feature = "link")]
+    pub(crate) fn go_on_at(&mut self, at: Position) {
+        self.at = at;
+    }
+
     /// The next record if there is one now.
     pub fn try_next<'b>(&mut self, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
         let mut at = self.at;
-        let found = self.kernel.with_once(|core| read(core, &mut at, buf));
+        let found = self
+            .kernel
+            .with_once(|core| read(core, &mut at, &mut CopyOut::new(buf)));
         self.at = at;
         found
     }
@@ -191,7 +235,15 @@ impl Drop for Tap {
     }
 }
 
-fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
+/// Has the task woken when the next record comes.
+fn wait(core: &mut Core, slot: usize, cx: &Context<'_>) {
+    if let Some(tap) = core.bus.taps.get_mut(slot) {
+        keep_waker(&mut tap.waker, cx.waker());
+        core.bus.tap_waits = true;
+    }
+}
+
+fn read<'b>(core: &Core, at: &mut Position, out: &mut CopyOut<'b>) -> Option<Tapped<'b>> {
     let log = &core.bus.log;
     let oldest = log.oldest();
     if at.seq < oldest.seq {
@@ -206,25 +258,22 @@ fn read<'b>(core: &mut Core, at: &mut Position, buf: &'b mut [u8]) -> Option<Tap
     let header = found.header();
     *at = found.after();
     let len = header.topic.wrapping_add(header.payload);
-    let parts = buf
-        .split_at_mut_checked(len)
-        .and_then(|(bytes, rest)| Some((bytes.split_at_mut_checked(header.topic)?, rest)));
-    match parts {
-        Some(((topic, payload), rest)) => {
-            let texts = found.texts;
-            copy(topic, texts.topic());
-            copy(payload, texts.payload());
-            Some(Tapped::Record(Record {
-                seq: here.seq,
-                time: header.time,
-                source: header.source,
-                source_name: CopyOut::new(rest).text(core.name_of(header.source)),
-                cause: header.cause,
-                receivers: found.receivers(),
-                topic,
-                payload,
-            }))
-        }
-        None => Some(Tapped::TooLarge { seq: here.seq, len }),
-    }
+    let Some((topic, payload)) = out
+        .bytes(len)
+        .and_then(|bytes| bytes.split_at_mut_checked(header.topic))
+    else {
+        return Some(Tapped::TooLarge { seq: here.seq, len });
+    };
+    copy(topic, found.texts.topic());
+    copy(payload, found.texts.payload());
+    Some(Tapped::Record(Record {
+        seq: here.seq,
+        time: header.time,
+        source: header.source,
+        source_name: out.text(core.name_of(header.source)),
+        cause: header.cause,
+        receivers: found.receivers(),
+        topic,
+        payload,
+    }))
 }

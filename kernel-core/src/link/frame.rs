@@ -8,14 +8,44 @@
 use crc::{CRC_16_IBM_SDLC, Crc, Table};
 use serde::{Deserialize, Serialize};
 
-/// Sixteen bytes a step where 8 KiB of tables do not matter, else one.
-#[cfg(target_pointer_width = "64")]
-type Steps = Table<16>;
-#[cfg(not(target_pointer_width = "64"))]
-type Steps = Table<1>;
+use crate::copy::copy;
 
-static CRC: Crc<u16, Steps> = Crc::<u16, Steps>::new(&CRC_16_IBM_SDLC);
+/// Sixteen bytes a step where 8 KiB of tables do not matter, else one.
+const STEP: usize = if cfg!(target_pointer_width = "64") { 16 } else { 1 };
+
+static CRC: Crc<u16, Table<STEP>> = Crc::<u16, Table<STEP>>::new(&CRC_16_IBM_SDLC);
 const CRC_BYTES: usize = 2;
+
+/// The last bytes make one step together as well: one by one, each would wait for the one before it.
+fn checksum(bytes: &[u8]) -> u16 {
+    let (steps, rest) = bytes.as_chunks::<STEP>();
+    let crc = steps
+        .iter()
+        .fold(CRC_16_IBM_SDLC.init, |crc, bytes| step(crc, bytes));
+    step(crc, rest) ^ CRC_16_IBM_SDLC.xorout
+}
+
+/// What becomes of the register by up to [`STEP`] bytes: the part of each is in the table for its
+/// distance from the end. The first two, which wait for the step before, come last.
+#[inline(always)]
+fn step(crc: u16, bytes: &[u8]) -> u16 {
+    let [low, high] = crc.to_le_bytes();
+    let (first, rest) = bytes.split_at(bytes.len().min(2));
+    let mut tables = CRC.table().iter();
+    let mut part = |byte: u8| {
+        let table = tables.next();
+        table
+            .and_then(|table| table.get(byte as usize))
+            .copied()
+            .unwrap_or(0)
+    };
+    let sum = rest.iter().rev().fold(0, |sum, byte| sum ^ part(*byte));
+    match *first {
+        [first, second] => sum ^ part(high ^ second) ^ part(low ^ first),
+        [only] => part(low ^ only) ^ high as u16,
+        _ => crc,
+    }
+}
 
 /// The byte between frames.
 pub const END: u8 = 0;
@@ -65,30 +95,92 @@ pub(crate) fn encode<T: Serialize>(message: &T, to: &mut [u8]) -> Result<usize, 
         .map_err(|_| FrameError::TooLarge)?
         .len();
     let (body, rest) = to.split_at_mut_checked(len).ok_or(FrameError::TooLarge)?;
-    let crc = CRC.checksum(body).to_le_bytes();
+    let crc = checksum(body).to_le_bytes();
     rest.get_mut(..CRC_BYTES)
         .ok_or(FrameError::TooLarge)?
         .copy_from_slice(&crc);
     Ok(len.wrapping_add(CRC_BYTES))
 }
 
+/// The longest run without a zero that has one code.
+const RUN: usize = 254;
+
 /// Stuffs an encoded message into `to`, with the end; gives the frame's length.
 pub(crate) fn stuff(encoded: &[u8], to: &mut [u8]) -> Result<usize, FrameError> {
-    let len = cobs::try_encode(encoded, to).map_err(|_| FrameError::TooLarge)?;
+    let (mut rest, mut len) = (encoded, 0usize);
+    loop {
+        let most = rest.get(..RUN).unwrap_or(rest);
+        let (run, after) = rest.split_at(zero_in(most).unwrap_or(most.len()));
+        let place = to.get_mut(len..).unwrap_or(&mut []);
+        let (code, place) = place.split_first_mut().ok_or(FrameError::TooLarge)?;
+        *code = (run.len() as u8).wrapping_add(1);
+        copy(place.get_mut(..run.len()).ok_or(FrameError::TooLarge)?, run);
+        len = len.wrapping_add(run.len()).wrapping_add(1);
+        rest = match after.split_first() {
+            None => break,
+            Some((_zero, behind)) if run.len() < RUN => behind,
+            Some(_) => after,
+        };
+    }
     *to.get_mut(len).ok_or(FrameError::TooLarge)? = END;
     Ok(len.wrapping_add(1))
 }
 
+/// Takes the stuffing out of a frame, in place: what is left lies behind its first byte. Only behind a
+/// full run a code stands for nothing, and the bytes move up.
+fn unstuff(frame: &mut [u8]) -> Option<&mut [u8]> {
+    let (mut at, mut gone) = (0usize, 0usize);
+    let mut code = *frame.first()?;
+    loop {
+        let next = at.wrapping_add(code as usize);
+        if code == 0 || next > frame.len() {
+            return None;
+        }
+        if gone > 0 {
+            frame.copy_within(at.wrapping_add(1)..next, at.wrapping_add(1).wrapping_sub(gone));
+        }
+        let full = code as usize > RUN;
+        at = next;
+        match frame.get(at) {
+            None => break,
+            Some(next) => code = *next,
+        }
+        if full {
+            gone = gone.wrapping_add(1);
+        } else {
+            *frame.get_mut(at.wrapping_sub(gone))? = 0;
+        }
+    }
+    let end = frame.len().wrapping_sub(gone);
+    frame.get_mut(1..end)
+}
+
 /// Reads the message out of a frame without its end, in place.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(frame: &'a mut [u8]) -> Result<T, FrameError> {
-    let len = cobs::decode_in_place(frame).map_err(|_| FrameError::NotAFrame)?;
-    let encoded = frame.get(..len).ok_or(FrameError::NotAFrame)?;
-    let body = len.checked_sub(CRC_BYTES).ok_or(FrameError::NotAFrame)?;
-    let (body, crc) = encoded.split_at_checked(body).ok_or(FrameError::NotAFrame)?;
-    if CRC.checksum(body).to_le_bytes() != crc {
+    let encoded = unstuff(frame).ok_or(FrameError::NotAFrame)?;
+    let (body, crc) = encoded.split_last_chunk().ok_or(FrameError::NotAFrame)?;
+    if checksum(body).to_le_bytes() != *crc {
         return Err(FrameError::Damaged);
     }
     postcard::from_bytes(body).map_err(|_| FrameError::Unknown)
+}
+
+/// Where the first zero is: a word at a time.
+fn zero_in(bytes: &[u8]) -> Option<usize> {
+    const ONES: usize = usize::MAX / 0xFF;
+    let (words, rest) = bytes.as_chunks();
+    let mut before = 0usize;
+    for word in words {
+        let word = usize::from_le_bytes(*word);
+        // The lowest bit that is left is the top one of the first byte that is zero.
+        let zeros = word.wrapping_sub(ONES) & !word & ONES.wrapping_shl(7);
+        if zeros != 0 {
+            return Some(before.wrapping_add(zeros.trailing_zeros() as usize / 8));
+        }
+        before = before.wrapping_add(size_of::<usize>());
+    }
+    let at = rest.iter().position(|byte| *byte == 0)?;
+    Some(before.wrapping_add(at))
 }
 
 /// Collects bytes into frames.
@@ -96,7 +188,7 @@ pub(crate) struct Inbox<'b> {
     buf: &'b mut [u8],
     /// Bytes in the buffer.
     len: usize,
-    /// Bytes of it that were looked at for an end.
+    /// Bytes of it that are known to hold no end; an end that was found is the next one.
     seen: usize,
     /// Bytes at its beginning that were given out.
     used: usize,
@@ -132,7 +224,7 @@ impl<'b> Inbox<'b> {
     pub(crate) fn has_frame(&mut self) -> bool {
         loop {
             let fresh = self.buf.get(self.seen..self.len).unwrap_or(&[]);
-            let Some(end) = fresh.iter().position(|byte| *byte == END) else {
+            let Some(end) = zero_in(fresh) else {
                 self.seen = self.len;
                 if self.used == 0 && self.len == self.buf.len() {
                     // Full without an end.
@@ -142,7 +234,8 @@ impl<'b> Inbox<'b> {
                 }
                 return false;
             };
-            if end > 0 || self.seen > self.used || self.skipping {
+            self.seen = self.seen.saturating_add(end);
+            if self.seen > self.used || self.skipping {
                 return true;
             }
             self.seen = self.seen.saturating_add(1);
@@ -155,10 +248,7 @@ impl<'b> Inbox<'b> {
         if !self.has_frame() {
             return None;
         }
-        let fresh = self.buf.get(self.seen..self.len)?;
-        let end = self
-            .seen
-            .saturating_add(fresh.iter().position(|byte| *byte == END)?);
+        let end = self.seen;
         let start = core::mem::replace(&mut self.used, end.saturating_add(1));
         self.seen = self.used;
         if core::mem::take(&mut self.skipping) {
@@ -215,6 +305,62 @@ mod tests {
                 [Err(FrameError::TooLarge), Ok(b"ok".to_vec())],
                 "chunk {chunk}"
             );
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_hdlc() {
+        assert_eq!(checksum(b"123456789"), CRC_16_IBM_SDLC.check);
+        let bytes: Vec<u8> = (0..200u8).map(|at| at.wrapping_mul(37)).collect();
+        for len in 0..bytes.len() {
+            assert_eq!(checksum(&bytes[..len]), CRC.checksum(&bytes[..len]), "len {len}");
+        }
+    }
+
+    #[test]
+    fn frames_are_those_of_cobs() {
+        let mut random = 1u64;
+        for round in 0..3000usize {
+            let data: Vec<u8> = (0..round % 900)
+                .map(|_| {
+                    random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+                    // Zeros lie close, or far apart.
+                    let byte = (random >> 33) as u8;
+                    if (random >> 41).is_multiple_of(1 << (round % 11)) {
+                        0
+                    } else {
+                        byte | 1
+                    }
+                })
+                .collect();
+            if data.is_empty() {
+                continue;
+            }
+            let mut theirs = vec![1; data.len() + overhead(data.len())];
+            let len = cobs::try_encode(&data, &mut theirs).unwrap();
+            let mut ours = vec![1; len + 1];
+            assert_eq!(stuff(&data, &mut ours), Ok(len + 1));
+            assert_eq!((&ours[..len], ours[len]), (&theirs[..len], END));
+            assert_eq!(unstuff(&mut ours[..len]), Some(&mut data.clone()[..]));
+            for short in [len, len / 2, 0] {
+                assert_eq!(stuff(&data, &mut ours[..short]), Err(FrameError::TooLarge));
+            }
+        }
+    }
+
+    #[test]
+    fn a_zero_is_found_wherever_it_is() {
+        for len in 0..40 {
+            assert_eq!(zero_in(&vec![0x80; len]), None);
+            for at in 0..len {
+                for others in [1, 0x7F, 0x80, 0xFF] {
+                    let mut bytes = vec![others; len];
+                    bytes[at] = 0;
+                    assert_eq!(zero_in(&bytes), Some(at));
+                    bytes[at + 1..].fill(0);
+                    assert_eq!(zero_in(&bytes), Some(at));
+                }
+            }
         }
     }
 

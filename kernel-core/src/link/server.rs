@@ -146,8 +146,7 @@ pub async fn serve_until<R: Read, W: Write<Error = R::Error>>(
         }
     });
     let mut managing = pin!(session.manage());
-    let mut patience = pin!(patience);
-    let mut greeted = false;
+    let mut patience = pin!(Some(patience));
 
     let end = poll_fn(|cx| {
         // Bounded, so that a busy session does not keep its thread; what is left wakes it again.
@@ -155,8 +154,12 @@ pub async fn serve_until<R: Read, W: Write<Error = R::Error>>(
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            greeted = greeted || session.open.get();
-            if !greeted && patience.as_mut().poll(cx).is_ready() {
+            if session.open.get() {
+                // A timer that nobody needs any more would be in the way of every wait.
+                patience.set(None);
+            } else if let Some(patience) = patience.as_mut().as_pin_mut()
+                && patience.poll(cx).is_ready()
+            {
                 return Poll::Ready(End::Silent);
             }
             let _: Poll<()> = managing.as_mut().poll(cx);
