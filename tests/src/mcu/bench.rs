@@ -25,7 +25,7 @@ pub const CEILINGS: [(&str, u64); 4] = [
     ("publish and one receive", 1_660),
     ("publish to each further receiver", 60),
     ("call round trip", 2_150),
-    ("state set", 2_550),
+    ("state set", 1_250),
 ];
 
 impl Row {
