@@ -453,7 +453,6 @@ impl Log {
 
     /// Begins a record of `size` words, for which there must be room; gives where it is, and the
     /// places its topic and its payload are to be copied to.
-    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         size: usize,

@@ -192,6 +192,15 @@ mod tests {
                 pool.release(chain);
             }
         }
+        let mut chain = Chain::EMPTY;
+        for (old, new) in (0..=64).flat_map(|old| [3, 8, 9, 40].map(|new| (old, new))) {
+            for len in [old, new] {
+                chain = pool.replace(chain, &value[1..=len]).expect("it fits");
+                assert_eq!(pool.copy(chain, &mut out), Some(&value[1..=len]), "{old} {new}");
+                assert_eq!(pool.usage().used, len.div_ceil(8) * 8);
+            }
+        }
+        pool.release(chain);
         assert!(pool.put(&value).is_none());
         let a = pool.put(&value[..40]).expect("5 blocks");
         assert!(pool.put(&value[..32]).is_none(), "4 blocks do not fit beside 5");

@@ -25,7 +25,7 @@ pub const CEILINGS: [(&str, u64); 4] = [
     ("publish and one receive", 1_480),
     ("publish to each further receiver", 50),
     ("call round trip", 2_090),
-    ("state set", 2_500),
+    ("state set", 1_760),
 ];
 
 impl Row {
