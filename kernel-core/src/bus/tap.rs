@@ -14,7 +14,7 @@ use crate::text::CopyOut;
 
 /// How many records are read under one lock at most, and after how many bytes no other one is begun.
 #[cfg(feature = "link")]
-const SEVERAL: usize = 4;
+const SEVERAL: usize = if cfg!(target_pointer_width = "64") { 4 } else { 1 };
 #[cfg(feature = "link")]
 const SHORT: usize = 512;
 

@@ -8,8 +8,6 @@
 use crc::{CRC_16_IBM_SDLC, Crc, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::copy::copy;
-
 /// Sixteen bytes a step where 8 KiB of tables do not matter, else one.
 const STEP: usize = if cfg!(target_pointer_width = "64") { 16 } else { 1 };
 
@@ -114,7 +112,10 @@ pub(crate) fn stuff(encoded: &[u8], to: &mut [u8]) -> Result<usize, FrameError> 
         let place = to.get_mut(len..).unwrap_or(&mut []);
         let (code, place) = place.split_first_mut().ok_or(FrameError::TooLarge)?;
         *code = (run.len() as u8).wrapping_add(1);
-        copy(place.get_mut(..run.len()).ok_or(FrameError::TooLarge)?, run);
+        place
+            .get_mut(..run.len())
+            .ok_or(FrameError::TooLarge)?
+            .copy_from_slice(run);
         len = len.wrapping_add(run.len()).wrapping_add(1);
         rest = match after.split_first() {
             None => break,
