@@ -75,7 +75,7 @@ impl Core {
             return;
         }
         if !hook.is_step() {
-            let handled = slot.handled;
+            let handled = CallId::from_bits(slot.handled as u32);
             let took = now.saturating_sub(slot.hook_since);
             let counters = &mut slot.counters;
             counters.handled = counters.handled.wrapping_add(1);
@@ -88,7 +88,7 @@ impl Core {
                 self.warn(id, "slow_handler", hook.name(), took, limit);
             }
             if hook == Hook::Call {
-                self.handler_ended(CallId::from_bits(handled as u32), now);
+                self.handler_ended(handled, now);
             }
             return;
         }
