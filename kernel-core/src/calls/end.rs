@@ -62,20 +62,23 @@ impl Core {
 
     /// Ends a call that is not done yet, wherever it is.
     pub(crate) fn finish_call(&mut self, id: CallId, outcome: Outcome) {
-        if self.calls.get(id).is_some_and(|slot| slot.phase != Phase::Done) {
+        if self.calls.get(id).is_some() {
             self.finish(self.calls.index(id), outcome);
         }
     }
 
-    /// Ends the call in a slot, which is not done yet.
+    /// Ends the call in a slot; one that is done already is counted at the latest.
     fn finish(&mut self, index: usize, outcome: Outcome) {
         let Some(slot) = self.calls.slots.get_mut(index) else {
             return;
         };
+        if slot.phase == Phase::Done {
+            return self.count_end(index, None);
+        }
         let callee = slot.callee;
         let phase = core::mem::replace(&mut slot.phase, Phase::Done);
         slot.outcome = outcome;
-        slot.uncounted = matches!(slot.what, What::Service(_));
+        slot.uncounted = true;
         // A handler that replies ends at once, as a rule, and looks at the clock then.
         let handled = outcome == Outcome::Reply && self.plugins.answering(callee) == Some(slot.id);
         let waker = slot.waker.take();
@@ -98,7 +101,8 @@ impl Core {
         }
     }
 
-    /// Counts the time of a call that ended, by the clock unless it is known, and only once.
+    /// Counts the time of a call that ended, once: until `now`, or by the clock where that is not known.
+    #[inline(never)]
     fn count_end(&mut self, index: usize, now: Option<u64>) {
         let Some(slot) = self.calls.slots.get_mut(index) else {
             return;
@@ -201,12 +205,11 @@ impl Core {
     /// Ends every call in flight that `which` picks.
     pub(crate) fn finish_calls(&mut self, outcome: Outcome, which: &dyn Fn(&CallSlot) -> bool) {
         for index in 0..self.calls.extent() {
-            match self.calls.at(index) {
-                Some((_, slot)) if !which(slot) => {}
-                // Whatever picks it may be about to go.
-                Some((_, slot)) if slot.phase == Phase::Done => self.count_end(index, None),
-                Some(_) => self.finish(index, outcome),
-                None => {}
+            if let Some((_, slot)) = self.calls.at(index)
+                && which(slot)
+            {
+                // Also one that is done: whatever picks it may be about to go.
+                self.finish(index, outcome);
             }
         }
     }
