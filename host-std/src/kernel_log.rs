@@ -45,7 +45,11 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
                     })
                 })
                 .await;
-                while let Some(found) = tap.try_next(&mut buf) {
+                loop {
+                    tap.skip_others(PluginId::KERNEL);
+                    let Some(found) = tap.try_next(&mut buf) else {
+                        break;
+                    };
                     note(found);
                 }
                 if stopped {

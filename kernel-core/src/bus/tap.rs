@@ -190,6 +190,28 @@ impl Tap {
         found
     }
 
+    /// Passes over records that others than `source` published, up to one of its own, the end, or a gap,
+    /// which the next read tells of.
+    pub fn skip_others(&mut self, source: PluginId) {
+        const STRIDE: usize = 128;
+        let mut at = self.at;
+        let mut stride = || {
+            self.kernel.with(|core| {
+                let log = &core.bus.log;
+                for _ in 0..STRIDE {
+                    let found = log.find(at).and_then(|here| log.read(here))?;
+                    if found.header().source == source {
+                        return None;
+                    }
+                    at = found.after();
+                }
+                Some(())
+            })
+        };
+        while stride().is_some() {}
+        self.at = at;
+    }
+
     /// Finds the place of record `at.seq`, a bounded number of steps under each lock.
     fn seek(&mut self) {
         const STRIDE: usize = 256;
