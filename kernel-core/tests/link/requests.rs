@@ -1,21 +1,13 @@
-//! The link, both sides, over a byte stream in memory.
-#![cfg(feature = "link")]
+//! Each request and its answer.
 
-#[path = "support/pipe.rs"]
-mod pipe;
-mod support;
-#[macro_use]
-#[path = "support/session.rs"]
-mod session;
-
-use embedded_io_async::Write as _;
-use kernel_core::storage::Page;
 use std::time::Duration;
 
 use kernel_core::bus::{Overflow, Tap, Tapped};
+use kernel_core::storage::Page;
 use kernel_core::{Capacities, Cause, PluginMetadata, PluginState};
-use pipe::pipe;
-use session::*;
+
+use crate::session::*;
+use crate::support;
 
 #[test]
 fn every_request_has_its_answer() {
@@ -123,190 +115,6 @@ fn lists_come_item_by_item_and_end() {
             ]
         );
     });
-}
-
-#[test]
-fn a_watch_sends_what_there_is_credit_for_and_counts_what_it_missed() {
-    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
-    let kernel = runtime.kernel();
-    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 1024);
-    let published = 200u64;
-    tasks.run(kernel, async {
-        open(&mut client).await;
-        let first = ask!(client, Request::Watch { filter: "tick.>", since: None, credit: 3 }, Reply::Count(seq) => seq);
-        for n in 0..published {
-            let text = n.to_string();
-            let payload = kernel_core::Json::parse(&text).unwrap();
-            runtime.bus().try_publish(if n % 2 == 0 { "tick.even" } else { "tick.odd" }, payload).unwrap();
-        }
-        let (mut next, mut received, mut lost) = (first, 0, 0);
-        let mut credit = 3;
-        while next < first + published {
-            match client.next().await.unwrap() {
-                ToClient::Event(event) => {
-                    assert_eq!(event.seq, next, "the order is total");
-                    assert_eq!(event.payload.0, (next - first).to_string().as_bytes());
-                    assert_eq!(event.source, "operator");
-                    next += 1;
-                    received += 1;
-                    credit -= 1;
-                    if credit == 0 {
-                        credit = 5;
-                        client.send(&ToRuntime::Credit(5)).await.unwrap();
-                    }
-                }
-                ToClient::Lost {
-                    from,
-                    count,
-                    at: LostAt::Bus,
-                } => {
-                    assert_eq!(from, next);
-                    next += count;
-                    lost += count;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(received + lost, published);
-        assert!(lost > 0 && received > 3, "the log is small: {lost} lost, {received} received");
-        ask!(client, Request::Unwatch, Reply::Done);
-        assert_eq!(runtime.metrics().taps, 0);
-        ask!(client, Request::Watch { filter: "a.>.b", since: None, credit: 1 }, Reply::Failed(Failure { code: "invalid_filter", .. }));
-        // From the past: the last two are still there.
-        let since = Some(first + published - 2);
-        ask!(client, Request::Watch { filter: "tick.odd", since, credit: 1 }, Reply::Count(_));
-        match client.next().await.unwrap() {
-            ToClient::Event(event) => assert_eq!((event.seq, event.topic), (first + published - 1, "tick.odd")),
-            other => panic!("{other:?}"),
-        }
-    });
-}
-
-#[test]
-fn garbage_gets_an_answer_and_harms_nobody() {
-    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
-    let kernel = runtime.kernel();
-    let (server_read, mut client_write) = pipe(64);
-    let (client_read, server_write) = pipe(1 << 20);
-    tasks.spawn(async move {
-        let mut memory = vec![0; 5 * 256];
-        serve(kernel, &IDENTITY, server_read, server_write, &mut memory).await;
-    });
-    let before = runtime.metrics();
-    let sent = tasks.run(kernel, async {
-        let mut random = 0x2545_f491_4f6c_dd1du64;
-        let mut sent = 0;
-        for _ in 0..3_000 {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let len = (random % 400) as usize;
-            let bytes: Vec<u8> = (0..len).map(|i| (random >> (i % 57)) as u8).collect();
-            client_write.write_all(&bytes).await.unwrap();
-            sent += len;
-        }
-        sent
-    });
-    let memory = Box::leak(vec![0; 3 * 2048].into_boxed_slice());
-    let mut client = Client::new(client_read, client_write, memory).unwrap();
-    tasks.run(kernel, async {
-        client.hello("test", 5, "").await.unwrap();
-        let mut refused = 0;
-        loop {
-            match client.next().await.unwrap() {
-                ToClient::Refused(_) => refused += 1,
-                ToClient::Hello { nonce: 5, .. } => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(refused > 1_000, "{refused} refusals for {sent} bytes");
-        ask!(client, Request::Ping, Reply::Done);
-    });
-    let after = runtime.metrics();
-    assert_eq!(
-        (before.published, before.services, before.calls.used),
-        (after.published, after.services, after.calls.used)
-    );
-}
-
-#[test]
-fn a_client_without_the_token_or_a_hello_gets_nothing() {
-    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
-    let kernel = runtime.kernel();
-    let identity = Identity {
-        token: Some("correct horse"),
-        ..IDENTITY
-    };
-    let (mut client, _) = connect(&mut tasks, kernel, identity, 1024);
-    tasks.run(kernel, async {
-        client.request(1, Request::Ping).await.unwrap();
-        assert!(matches!(
-            client.next().await.unwrap(),
-            ToClient::Refused(Failure {
-                code: "no_session",
-                ..
-            })
-        ));
-        for token in ["", "correct horsf", "correct horse "] {
-            client.hello("x", 1, token).await.unwrap();
-            assert!(matches!(
-                client.next().await.unwrap(),
-                ToClient::Refused(Failure { code: "denied", .. })
-            ));
-            client.request(1, Request::Ping).await.unwrap();
-            assert!(matches!(
-                client.next().await.unwrap(),
-                ToClient::Refused(Failure {
-                    code: "no_session",
-                    ..
-                })
-            ));
-        }
-        client
-            .send(&ToRuntime::Hello {
-                version: 99,
-                nonce: 1,
-                name: "",
-                token: "correct horse",
-            })
-            .await
-            .unwrap();
-        assert!(matches!(
-            client.next().await.unwrap(),
-            ToClient::Refused(Failure { code: "version", .. })
-        ));
-        client.hello("x", 2, "correct horse").await.unwrap();
-        assert!(matches!(
-            client.next().await.unwrap(),
-            ToClient::Hello { nonce: 2, .. }
-        ));
-    });
-}
-
-#[test]
-fn dropping_the_client_cancels_its_calls() {
-    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
-    let kernel = runtime.kernel();
-    let (mut client, ended) = connect(&mut tasks, kernel, IDENTITY, 1024);
-    tasks.run(kernel, async {
-        open(&mut client).await;
-        for id in 0..5 {
-            let call = Request::Call {
-                service: "echo.never",
-                args: Raw(b"1"),
-                timeout_ms: 0,
-                parent: None,
-            };
-            client.request(id, call).await.unwrap();
-        }
-        client.send(&ToRuntime::Cancel { id: 0 }).await.unwrap();
-        ask!(client, Request::Ping, Reply::Done);
-        assert_eq!(runtime.metrics().calls.used, 4, "one was cancelled");
-    });
-    drop(client);
-    tasks.settle();
-    assert!(ended.get());
-    assert_eq!(runtime.metrics().calls.used, 0);
 }
 
 #[test]
@@ -433,39 +241,5 @@ fn a_service_tells_how_long_its_calls_took() {
                 other => panic!("{other:?}"),
             }
         }
-    });
-}
-
-#[test]
-fn a_record_larger_than_a_message_is_lost_on_the_link() {
-    let (runtime, mut tasks) = start(&Capacities::DEFAULT);
-    let kernel = runtime.kernel();
-    let (mut client, _) = connect(&mut tasks, kernel, IDENTITY, 256);
-    tasks.run(kernel, async {
-        open(&mut client).await;
-        let first =
-            ask!(client, Request::Watch { filter: ">", since: None, credit: 9 }, Reply::Count(seq) => seq);
-        let publish = |bytes: usize| {
-            let text = format!("\"{}\"", "x".repeat(bytes));
-            runtime
-                .bus()
-                .try_publish("big", kernel_core::Json::parse(&text).unwrap())
-                .unwrap();
-        };
-        // Larger than the session's buffer, larger than a message, and one that fits.
-        publish(280);
-        publish(246);
-        publish(9);
-        for seq in [first, first + 1] {
-            match client.next().await.unwrap() {
-                ToClient::Lost {
-                    from,
-                    count: 1,
-                    at: LostAt::Link,
-                } => assert_eq!(from, seq),
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(matches!(client.next().await.unwrap(), ToClient::Event(event) if event.seq == first + 2));
     });
 }
