@@ -6,23 +6,19 @@ use core::time::Duration;
 
 use heapless::String;
 
-use super::protocol::{Call, Failure, Plugin, Reply, Request, Service, State, ToClient, ToRuntime, VERSION};
+use super::lists;
+use super::protocol::{Failure, Reply, Request, ToClient, ToRuntime, VERSION};
 use super::raw::Raw;
 use super::remote::Remote;
 use super::session::{Flight, Job, Kind, Session};
-use super::watch::Watch;
-use crate::bus::{EventBus, PUBLISH_TIMEOUT, Tap};
-use crate::calls::{Phase, What};
-use crate::error::{Error, push_cut};
+use crate::bus::{EventBus, PUBLISH_TIMEOUT};
+use crate::error::Error;
 use crate::id::CallId;
 use crate::json::Json;
-use crate::kernel::Core;
-use crate::log::PluginSet;
 use crate::plugin::ManageError;
 use crate::registry::{Service as NewService, ServiceRegistry};
 use crate::state;
 use crate::storage::{Op, StorageApi, StorageError};
-use crate::subject;
 use crate::text::{CopyOut, Name};
 
 impl Session<'_> {
@@ -149,11 +145,11 @@ impl Session<'_> {
                 *self.watch.borrow_mut() = None;
                 self.reply(id, Reply::Done);
             }
-            Request::Plugins => self.list(id, "", plugin).await,
-            Request::Services => self.list(id, "", service).await,
-            Request::Subscriptions => self.list(id, "", subscription).await,
-            Request::Calls => self.list(id, "", call).await,
-            Request::States { prefix } => self.list(id, prefix, state).await,
+            Request::Plugins => self.list(id, "", lists::plugin).await,
+            Request::Services => self.list(id, "", lists::service).await,
+            Request::Subscriptions => self.list(id, "", lists::subscription).await,
+            Request::Calls => self.list(id, "", lists::call).await,
+            Request::States { prefix } => self.list(id, prefix, lists::state).await,
             Request::Health => self.reply(id, Reply::Health(self.runtime().health())),
             Request::Metrics => self.reply(id, Reply::Metrics(self.runtime().metrics())),
             Request::Manage { action, plugin } => {
@@ -372,36 +368,12 @@ impl Session<'_> {
         (self.max_message.saturating_sub(16) as u32).to_le_bytes()
     }
 
-    fn begin_watch(&self, id: u32, filter: &str, since: Option<u64>, credit: u32) {
-        if let Err(error) = subject::check_filter(filter) {
-            return self.fail(id, "invalid_filter", &error);
-        }
-        // The place of the watch before goes back first: there may be no other.
-        *self.watch.borrow_mut() = None;
-        let Some(tap) = Tap::open(self.kernel, since) else {
-            return self.fail(
-                id,
-                "full",
-                &"all readers of the log are taken: raise the capacity `taps`",
-            );
-        };
-        let mut text = String::new();
-        push_cut(&mut text, filter);
-        let from = tap.position();
-        *self.watch.borrow_mut() = Some(Watch {
-            tap,
-            filter: text,
-            credit,
-        });
-        self.reply(id, Reply::Count(from));
-    }
-
     fn state_get(&self, id: u32, key: &str) {
         let mut work = self.work.borrow_mut();
         let found = self.kernel.with(|core| {
             let index = core.find_entry(key)?;
             let mut out = CopyOut::new(&mut work);
-            let what = state(core, index, "", &mut out).ok()??;
+            let what = lists::state(core, index, "", &mut out).ok()??;
             self.reply(id, what);
             Some(())
         });
@@ -409,143 +381,6 @@ impl Session<'_> {
             self.reply(id, Reply::Absent);
         }
     }
-
-    /// Sends what `item` finds, slot by slot, then the end.
-    ///
-    /// The item is encoded under the lock, straight from the kernel: it is bounded in size, and no
-    /// code but the kernel's own runs there.
-    async fn list(&self, id: u32, prefix: &str, item: Item) {
-        let mut at = 0usize;
-        loop {
-            self.until_ready().await;
-            let more = {
-                let mut work = self.work.borrow_mut();
-                self.kernel.with(|core| {
-                    let mut out = CopyOut::new(&mut work);
-                    if let Some(what) = item(core, at, prefix, &mut out).ok()? {
-                        self.reply(id, what);
-                    }
-                    Some(())
-                })
-            };
-            if more.is_none() {
-                break;
-            }
-            at = at.wrapping_add(1);
-        }
-        self.reply(id, Reply::End);
-    }
-}
-
-/// What is in a slot: `Ok(None)` for an unused one, an error behind the last one.
-type Item = for<'c> fn(&'c Core, usize, &str, &mut CopyOut<'c>) -> Result<Option<Reply<'c>>, ()>;
-
-fn within(at: usize, extent: usize) -> Result<(), ()> {
-    if at < extent { Ok(()) } else { Err(()) }
-}
-
-fn plugin<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Result<Option<Reply<'c>>, ()> {
-    within(at, core.plugins.usage().capacity)?;
-    let Some(info) = core.plugin_info(at) else {
-        return Ok(None);
-    };
-    let mut dependencies = PluginSet::default();
-    for provider in info.dependencies.iter().filter_map(|name| core.find_plugin(name)) {
-        dependencies.insert(provider);
-    }
-    Ok(Some(Reply::Plugin(Plugin {
-        index: info.index as u8,
-        name: info.name,
-        version: info.version,
-        description: info.description,
-        author: info.author,
-        dependencies,
-        placement: info.placement,
-        state: info.state,
-        hook: info.hook,
-        error: Failure {
-            code: info.error_code,
-            message: info.error,
-        },
-        counters: info.counters,
-    })))
-}
-
-fn service<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Result<Option<Reply<'c>>, ()> {
-    within(at, core.services.extent())?;
-    Ok(core.service_info(at).map(|info| {
-        Reply::Service(Service {
-            name: info.name,
-            owner: info.owner,
-            description: info.description,
-            version: info.version,
-            deprecated: info.deprecated,
-            calls: info.calls as u64,
-            errors: info.errors as u64,
-            busy_micros: info.busy_micros,
-            worst_micros: info.worst_micros,
-            latency: Raw(core.latency.row(at)),
-        })
-    }))
-}
-
-fn subscription<'c>(
-    core: &'c Core,
-    at: usize,
-    _: &str,
-    _: &mut CopyOut<'c>,
-) -> Result<Option<Reply<'c>>, ()> {
-    within(at, core.bus.filters.extent())?;
-    let found = core.filter_at(at);
-    Ok(found.map(|(owner, filter)| Reply::Subscription {
-        plugin: core.plugin_name(owner),
-        filter,
-    }))
-}
-
-fn call<'c>(core: &'c Core, at: usize, _: &str, _: &mut CopyOut<'c>) -> Result<Option<Reply<'c>>, ()> {
-    within(at, core.calls.extent())?;
-    let Some((id, slot)) = core.calls.at(at) else {
-        return Ok(None);
-    };
-    if matches!(slot.phase, Phase::Done) {
-        return Ok(None);
-    }
-    let service = match slot.what {
-        What::Service(index) => core.service_name(index as usize),
-        _ => "",
-    };
-    Ok(Some(Reply::Call(Call {
-        call: id.to_bits(),
-        service,
-        caller: core.name_of(slot.caller),
-        callee: slot.callee().map_or("storage", |callee| core.name_of(callee)),
-        running: slot.phase == Phase::Running,
-        age_micros: core.now().saturating_sub(slot.started),
-        parent: slot.parent().map(CallId::to_bits),
-    })))
-}
-
-fn state<'c>(
-    core: &'c Core,
-    at: usize,
-    prefix: &str,
-    out: &mut CopyOut<'c>,
-) -> Result<Option<Reply<'c>>, ()> {
-    within(at, core.state.table.extent())?;
-    let now = core.now();
-    let Some((slot, key)) = core.entry_at(at, now).filter(|(_, key)| key.starts_with(prefix)) else {
-        return Ok(None);
-    };
-    let room = out.bytes(slot.value.len());
-    let value = room.and_then(|to| core.state.pool.copy(slot.value, to)).map(Raw);
-    Ok(Some(Reply::State(State {
-        key,
-        value,
-        version: slot.version,
-        ttl_ms: slot.expires().map(|at| at.saturating_sub(now) / 1000),
-        owner: core.name_of(slot.owner),
-    })))
 }
 
 fn done_or_absent(was: bool) -> Reply<'static> {

@@ -30,6 +30,8 @@
 mod client;
 mod dispatch;
 pub mod frame;
+mod items;
+mod lists;
 mod outbox;
 mod protocol;
 mod raw;
@@ -40,9 +42,7 @@ mod watch;
 
 pub use client::{Client, ClientError};
 pub use frame::FrameError;
-pub use protocol::{
-    Action, Call, Event, Failure, LostAt, Plugin, Reply, Request, Service, State, Step, ToClient, ToRuntime,
-    VERSION,
-};
+pub use items::{Call, Event, Plugin, Service, State};
+pub use protocol::{Action, Failure, LostAt, Reply, Request, Step, ToClient, ToRuntime, VERSION};
 pub use raw::Raw;
 pub use server::{End, Identity, refuse, serve, serve_until};

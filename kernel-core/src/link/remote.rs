@@ -2,7 +2,8 @@
 
 use core::task::Context;
 
-use super::protocol::{Event, LostAt, Step as WireStep, ToClient};
+use super::items::Event;
+use super::protocol::{LostAt, Step as WireStep, ToClient};
 use super::raw::Raw;
 use super::session::Session;
 use crate::id::PluginId;

@@ -4,10 +4,12 @@ use core::task::Context;
 
 use heapless::String;
 
-use super::protocol::{Event, LostAt, ToClient};
+use super::items::Event;
+use super::protocol::{LostAt, Reply, ToClient};
 use super::raw::Raw;
 use super::session::Session;
 use crate::bus::{Tap, Tapped};
+use crate::error::push_cut;
 use crate::subject;
 
 /// How many records are looked at before the other loops get their turn.
@@ -20,6 +22,31 @@ pub(crate) struct Watch {
 }
 
 impl Session<'_> {
+    /// Watches from `since` on, in place of what was watched before, and answers the request.
+    pub(super) fn begin_watch(&self, id: u32, filter: &str, since: Option<u64>, credit: u32) {
+        if let Err(error) = subject::check_filter(filter) {
+            return self.fail(id, "invalid_filter", &error);
+        }
+        // The place of the watch before goes back first: there may be no other.
+        *self.watch.borrow_mut() = None;
+        let Some(tap) = Tap::open(self.kernel, since) else {
+            return self.fail(
+                id,
+                "full",
+                &"all readers of the log are taken: raise the capacity `taps`",
+            );
+        };
+        let mut text = String::new();
+        push_cut(&mut text, filter);
+        let from = tap.position();
+        *self.watch.borrow_mut() = Some(Watch {
+            tap,
+            filter: text,
+            credit,
+        });
+        self.reply(id, Reply::Count(from));
+    }
+
     /// Sends what the watch has credit for; true when something was sent or passed over.
     pub(crate) fn poll_watch(&self, cx: &mut Context<'_>) -> bool {
         let mut work = self.work.borrow_mut();
