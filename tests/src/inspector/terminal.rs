@@ -1,85 +1,25 @@
 //! A terminal with the inspector in it.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
+mod modes;
+mod screen;
+mod seen;
+
 use std::num::NonZeroU16;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
-use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetattr};
-use vt100::MouseProtocolMode;
+
+use modes::modes;
+use seen::{Keys, Seen, Shared, lock, watch};
+
+pub use modes::Modes;
 
 /// How long is waited for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What a frame begins with: a synchronized update.
-const FRAME: &[u8] = b"\x1b[?2026h";
-/// And what it ends with.
-const FRAME_END: &[u8] = b"\x1b[?2026l";
-/// Where is the cursor? A real terminal answers.
-const CURSOR_QUERY: &[u8] = b"\x1b[6n";
-
-struct Seen {
-    parser: vt100::Parser,
-    frames: u64,
-    bytes: u64,
-    asked: u64,
-    /// What was written since the program began, as long as it is short.
-    written: Vec<u8>,
-    ended: bool,
-    /// Nobody looks at it any more.
-    closed: bool,
-}
-
-impl Seen {
-    /// How often `sought` ends in what came last, of which `fresh` bytes are new.
-    fn fresh(&self, sought: &[u8], fresh: usize) -> u64 {
-        let from = self.written.len().saturating_sub(fresh + sought.len() - 1);
-        let found = self.written.get(from..).unwrap_or_default();
-        found
-            .windows(sought.len())
-            .filter(|window| *window == sought)
-            .count() as u64
-    }
-}
-
-impl Seen {
-    /// True in the middle of a frame.
-    fn is_drawing(&self) -> bool {
-        let last = |sought: &[u8]| {
-            self.written
-                .windows(sought.len())
-                .rposition(|window| window == sought)
-        };
-        last(FRAME) > last(FRAME_END)
-    }
-}
-
-type Shared = Arc<(Mutex<Seen>, Condvar)>;
-type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
-
-/// How a terminal handles what is typed and written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Modes {
-    local: LocalModes,
-    input: InputModes,
-    output: OutputModes,
-    control: ControlModes,
-}
-
-impl Modes {
-    /// True when keys are handed over as they are.
-    pub fn is_raw(&self) -> bool {
-        !self
-            .local
-            .intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
-    }
-}
 
 /// A program in a terminal of its own; killed with this value.
 pub struct Terminal {
@@ -259,105 +199,6 @@ impl Terminal {
         Ok(())
     }
 
-    /// Waits until the screen's text is as it should be, and says when it was.
-    ///
-    /// # Errors
-    /// When it never was, with the text.
-    pub fn until(&self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> Result<Instant, String> {
-        self.until_screen(what, |screen| is_so(&text(screen)))
-    }
-
-    /// Waits until the screen is as it should be, and says when it was.
-    ///
-    /// # Errors
-    /// When it never was, with its text.
-    pub fn until_screen(
-        &self,
-        what: &str,
-        mut is_so: impl FnMut(&vt100::Screen) -> bool,
-    ) -> Result<Instant, String> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut seen = lock(&self.seen);
-        loop {
-            // What is drawn in one piece is looked at in one piece.
-            if !seen.is_drawing() && is_so(seen.parser.screen()) {
-                return Ok(Instant::now());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if seen.ended || left.is_zero() {
-                let text = text(seen.parser.screen());
-                return Err(format!("{what} did not come; the screen was:\n{text}"));
-            }
-            seen = self
-                .seen
-                .1
-                .wait_timeout(seen, left)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(seen, _)| seen);
-        }
-    }
-
-    /// Waits until this is on the screen.
-    ///
-    /// # Errors
-    /// When it never was, with the text.
-    pub fn see(&self, sought: &str) -> Result<Instant, String> {
-        self.until(&format!("{sought:?}"), |text| text.contains(sought))
-    }
-
-    /// Waits until this is no longer on the screen.
-    ///
-    /// # Errors
-    /// When it stays, with the text.
-    pub fn see_no(&self, sought: &str) -> Result<Instant, String> {
-        self.until(&format!("a screen without {sought:?}"), |text| {
-            !text.contains(sought)
-        })
-    }
-
-    /// Waits until one row has all of this.
-    ///
-    /// # Errors
-    /// When there never was one, with the text.
-    pub fn see_row(&self, sought: &[&str]) -> Result<Instant, String> {
-        self.until(&format!("a row with {sought:?}"), |text| {
-            text.lines()
-                .any(|row| sought.iter().all(|sought| row.contains(sought)))
-        })
-    }
-
-    /// What is on the screen, without the spaces at the ends of its rows.
-    pub fn text(&self) -> String {
-        text(lock(&self.seen).parser.screen())
-    }
-
-    /// What can be read off the screen now.
-    ///
-    /// # Errors
-    /// When it cannot, with the text.
-    pub fn read<T>(&self, find: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
-        let text = self.text();
-        find(&text).ok_or_else(|| format!("what is looked for is not on the screen:\n{text}"))
-    }
-
-    /// Frames and bytes that were drawn so far.
-    pub fn drawn(&self) -> (u64, u64) {
-        let seen = lock(&self.seen);
-        (seen.frames, seen.bytes)
-    }
-
-    /// How often the program asked where the cursor is, and waited for the answer.
-    pub fn asked(&self) -> u64 {
-        lock(&self.seen).asked
-    }
-
-    /// How the terminal handles keys now.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn modes(&self) -> Result<Modes, String> {
-        modes(&self.device)
-    }
-
     /// Waits until the program has ended and all it wrote is on the screen.
     ///
     /// # Errors
@@ -398,47 +239,6 @@ impl Terminal {
         }
         Ok(())
     }
-
-    /// What of the terminal is not as it was before the program began: nothing, when it was given back.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn not_given_back(&self) -> Result<Vec<String>, String> {
-        let mut wrong = Vec::new();
-        let now = self.modes()?;
-        if now != self.before {
-            wrong.push(format!("its modes were {:?} and are {now:?}", self.before));
-        }
-        let seen = lock(&self.seen);
-        let screen = seen.parser.screen();
-        let checks = [
-            (screen.alternate_screen(), "the alternate screen is still there"),
-            (screen.hide_cursor(), "the cursor is hidden"),
-            (screen.bracketed_paste(), "pastes are bracketed"),
-            (
-                screen.mouse_protocol_mode() != MouseProtocolMode::None,
-                "the mouse is still reported",
-            ),
-            (
-                screen.fgcolor() != vt100::Color::Default || screen.bgcolor() != vt100::Color::Default,
-                "colours are left",
-            ),
-            (
-                screen.bold() || screen.dim() || screen.inverse() || screen.underline(),
-                "text attributes are left",
-            ),
-        ];
-        wrong.extend(
-            checks
-                .iter()
-                .filter(|(is_so, _)| *is_so)
-                .map(|(_, what)| (*what).to_owned()),
-        );
-        if seen.is_drawing() {
-            wrong.push("a synchronized update is still under way".to_owned());
-        }
-        Ok(wrong)
-    }
 }
 
 impl Drop for Terminal {
@@ -447,66 +247,6 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Keeps what is written, and answers what a terminal is asked.
-fn watch(mut output: impl Read, shown: &Shared, answers: &Keys) {
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        let read = output.read(&mut chunk).unwrap_or(0);
-        let text = chunk.get(..read).unwrap_or_default();
-        let mut seen = lock(shown);
-        if text.is_empty() || seen.closed {
-            // Before the others are told that it is over.
-            drop(output);
-            seen.ended = true;
-            shown.1.notify_all();
-            return;
-        }
-        seen.written.extend_from_slice(text);
-        let (frames, asked) = (seen.fresh(FRAME, read), seen.fresh(CURSOR_QUERY, read));
-        let cut = seen.written.len().saturating_sub(1 << 16);
-        seen.written.drain(..cut);
-        seen.frames += frames;
-        seen.asked += asked;
-        seen.bytes += read as u64;
-        seen.parser.process(text);
-        let (row, column) = seen.parser.screen().cursor_position();
-        drop(seen);
-        for _ in 0..asked {
-            let mut to = answers.lock().unwrap_or_else(PoisonError::into_inner);
-            // A program that has ended wants no answer.
-            let _ = write!(to, "\x1b[{};{}R", row + 1, column + 1).and_then(|()| to.flush());
-        }
-        shown.1.notify_all();
-    }
-}
-
-fn text(screen: &vt100::Screen) -> String {
-    let columns = screen.size().1.get();
-    let mut text = String::new();
-    for row in screen.rows(0, columns) {
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text.truncate(text.trim_end_matches('\n').len());
-    text
-}
-
-fn modes(device: &Path) -> Result<Modes, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", device.display());
-    let line = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NOCTTY.bits() as i32)
-        .open(device)
-        .map_err(|error| failed(&error))?;
-    let modes = tcgetattr(&line).map_err(|error| failed(&error))?;
-    Ok(Modes {
-        local: modes.local_modes,
-        input: modes.input_modes,
-        output: modes.output_modes,
-        control: modes.control_modes,
-    })
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {
@@ -520,8 +260,4 @@ fn size(cols: u16, rows: u16) -> PtySize {
 
 fn at_least_one(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).unwrap_or(NonZeroU16::MIN)
-}
-
-fn lock(seen: &Shared) -> MutexGuard<'_, Seen> {
-    seen.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
