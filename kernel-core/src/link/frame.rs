@@ -350,6 +350,34 @@ mod tests {
     }
 
     #[test]
+    fn bytes_of_a_stranger_are_read_as_by_cobs_or_refused() {
+        let mut random = 7u64;
+        let mut below = |most: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            (random >> 33) as usize % most
+        };
+        for round in 0..20_000 {
+            let len = below([4, 40, 1200][round % 3]);
+            let mut frame: Vec<u8> = (0..len)
+                .map(|_| match below(100) {
+                    0 => 255,
+                    1 => 254,
+                    2..9 => below(255) as u8 + 1,
+                    _ => below(3) as u8 + 1,
+                })
+                .collect();
+            let mut theirs = vec![0; len];
+            let read = cobs::decode(&frame, &mut theirs).ok();
+            let ours = unstuff(&mut frame);
+            assert_eq!(
+                ours.as_deref(),
+                read.and_then(|len| theirs.get(..len)),
+                "round {round}"
+            );
+        }
+    }
+
+    #[test]
     fn a_zero_is_found_wherever_it_is() {
         for len in 0..40 {
             assert_eq!(zero_in(&vec![0x80; len]), None);
