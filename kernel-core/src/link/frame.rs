@@ -310,6 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_cut_at_its_zeros_and_nowhere_else() {
+        let mut random = 5u64;
+        let mut below = |most: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            (random >> 33) as usize % most
+        };
+        for round in 0..2_000 {
+            let (buf, rarely) = (1 + below(40), 1 + below(30));
+            let mut stream: Vec<u8> = (0..below(300)).map(|_| (below(rarely) > 0) as u8).collect();
+            stream.push(END);
+            let expected: Vec<_> = stream
+                .split(|byte| *byte == END)
+                .filter(|frame| !frame.is_empty())
+                .map(|frame| match frame.len() < buf {
+                    true => Ok(frame.to_vec()),
+                    false => Err(FrameError::TooLarge),
+                })
+                .collect();
+            assert_eq!(frames(&stream, 1 + below(50), buf), expected, "round {round}");
+        }
+    }
+
+    #[test]
     fn the_checksum_is_the_one_of_hdlc() {
         assert_eq!(checksum(b"123456789"), CRC_16_IBM_SDLC.check);
         let bytes: Vec<u8> = (0..200u8).map(|at| at.wrapping_mul(37)).collect();
