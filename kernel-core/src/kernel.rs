@@ -81,7 +81,7 @@ impl Kernel {
         Kernel(cell)
     }
 
-    /// Runs `f` under the lock, then wakes whom it made ready.
+    /// Runs `todo` under the lock, then wakes whom it made ready.
     pub(crate) fn with<R: Unavailable>(self, todo: impl FnMut(&mut Core) -> R) -> R {
         let mut work = Work {
             todo,

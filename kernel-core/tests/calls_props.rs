@@ -21,6 +21,7 @@ enum Step {
     Drop { call: usize },
     Pass { millis: u64 },
     Crash { callee: usize },
+    Register { service: usize },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -32,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..8usize).prop_map(|call| Step::Drop { call }),
         3 => (1..20u64).prop_map(|millis| Step::Pass { millis }),
         1 => (0..2usize).prop_map(|callee| Step::Crash { callee }),
+        1 => (0..2usize).prop_map(|service| Step::Register { service }),
     ]
 }
 
@@ -48,6 +50,17 @@ struct Call {
     callee: usize,
     due: u64,
     phase: Phase,
+}
+
+/// Calls of a service that ended, and those of them without a reply, as the registry counts them.
+fn counted(runtime: &CoreRuntime, service: &str) -> (usize, usize) {
+    let (mut cursor, mut texts) = (0, [0; 64]);
+    while let Some(info) = runtime.services().list_services(&mut cursor, &mut texts) {
+        if info.name == service {
+            return (info.calls, info.errors);
+        }
+    }
+    panic!("{service} is registered");
 }
 
 fn check(steps: &[Step]) {
@@ -75,6 +88,8 @@ fn check(steps: &[Step]) {
     // Every call that was ever handed to a callee: who may reply to it, again and again.
     let mut taken: Vec<(CallId, usize, usize)> = Vec::new();
     let (mut begun, mut timed_out, mut seen) = (0, 0, [0, 0]);
+    // Of each service since it was registered: calls that ended, and those of them without a reply.
+    let mut ended = [(0, 0); 2];
     for step in steps {
         match *step {
             Step::Begin { service, millis } => {
@@ -128,6 +143,8 @@ fn check(steps: &[Step]) {
                     .find(|call| call.number == number && call.phase == Phase::Running);
                 let expected = open.is_some();
                 if let Some(call) = open {
+                    ended[callee].0 += 1;
+                    ended[callee].1 += usize::from(!ok);
                     call.phase = Phase::Done(if ok {
                         Ok(text.clone())
                     } else {
@@ -168,6 +185,8 @@ fn check(steps: &[Step]) {
                         call.phase = Phase::Done(Err(CallError::Timeout));
                         queues[call.callee].retain(|number| *number != call.number);
                         timed_out += 1;
+                        ended[call.callee].0 += 1;
+                        ended[call.callee].1 += 1;
                     }
                 }
             }
@@ -185,6 +204,22 @@ fn check(steps: &[Step]) {
                     .cx()
                     .register(Service::new(SERVICES[callee]))
                     .unwrap();
+                ended[callee] = (0, 0);
+            }
+            Step::Register { service } => {
+                let services = callees[service].cx().services();
+                assert!(services.unregister(SERVICES[service]));
+                for call in calls.iter_mut().filter(|call| call.callee == service) {
+                    if !matches!(call.phase, Phase::Done(_)) {
+                        call.phase = Phase::Done(Err(CallError::Gone));
+                    }
+                }
+                queues[service].clear();
+                callees[service]
+                    .cx()
+                    .register(Service::new(SERVICES[service]))
+                    .unwrap();
+                ended[service] = (0, 0);
             }
         }
         let metrics = runtime.metrics();
@@ -192,9 +227,24 @@ fn check(steps: &[Step]) {
         assert_eq!(metrics.timed_out, timed_out);
         for who in 0..2 {
             assert_eq!(counters(&runtime, NAMES[who]).calls_in, seen[who]);
+            // The one that its handler answered, and has not left, may still be to be counted.
+            let (calls, errors) = counted(&runtime, SERVICES[who]);
+            assert!(
+                calls == ended[who].0 || calls + 1 == ended[who].0,
+                "{calls} {:?}",
+                ended[who]
+            );
+            assert_eq!(errors, ended[who].1);
         }
     }
     calls.clear();
+    for who in 0..2 {
+        assert_eq!(
+            counted(&runtime, SERVICES[who]),
+            ended[who],
+            "each call that ended is counted once"
+        );
+    }
     assert_eq!(runtime.metrics().calls.used, 0);
     let again: Vec<_> = (0..SLOTS)
         .map(|_| runtime.services().begin(SERVICES[0], json("1"), None).unwrap())

@@ -7,7 +7,7 @@ use kernel_core::bus::{Tap, Tapped};
 use kernel_core::state::{MAX_KEY, StateError};
 use kernel_core::subject::SubjectError;
 use kernel_core::*;
-use support::{ByHand, ROOMY, Seen, Tasks, advance, json, now, poll_once, runtime};
+use support::{ByHand, ROOMY, Seen, Tasks, advance, json, now, poll_once, runtime, ticks};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -362,6 +362,25 @@ fn a_key_twice_in_an_update_is_told_as_often_and_the_last_value_stays() {
         ["{\"value\":1,\"version\":1}", "{\"value\":22,\"version\":2}"]
     );
     assert_eq!(get(state, "a").as_deref(), Some("22"));
+}
+
+#[test]
+fn what_expires_by_a_write_is_not_later_than_it() {
+    let runtime = runtime(&ROOMY);
+    let mut tap = Tap::open(runtime.kernel(), None).unwrap();
+    let state = runtime.state();
+    ticks(1);
+    state
+        .set_with_ttl("a", json("1"), Duration::from_micros(1))
+        .unwrap();
+    state.set("b", json("2")).unwrap();
+    let (mut buf, mut told) = ([0; 512], Vec::new());
+    while let Some(Tapped::Record(record)) = tap.try_next(&mut buf) {
+        told.push((record.time, String::from_utf8(record.topic.to_vec()).unwrap()));
+    }
+    let topics: Vec<_> = told.iter().map(|(_, topic)| topic.as_str()).collect();
+    assert_eq!(topics, ["state.changed.a", "state.changed.a", "state.changed.b"]);
+    assert!(told.is_sorted_by_key(|(time, _)| *time), "{told:?}");
 }
 
 #[test]

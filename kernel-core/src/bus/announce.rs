@@ -10,7 +10,7 @@ use crate::subject;
 
 /// Changes that nobody hears have a way of their own into the log, but for a chip, where it would take 800
 /// bytes of flash.
-const APART: bool = cfg!(target_pointer_width = "64");
+pub(crate) const APART: bool = cfg!(target_pointer_width = "64");
 
 impl Core {
     /// Publishes an event of the kernel itself.

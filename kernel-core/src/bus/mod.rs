@@ -16,6 +16,7 @@ mod filters;
 mod shape;
 mod tap;
 
+pub(crate) use announce::APART;
 pub use api::EventBus;
 pub use api::PUBLISH_TIMEOUT;
 pub use errors::{PublishError, SubscribeError};

@@ -310,6 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_cut_at_its_zeros_and_nowhere_else() {
+        let mut random = 5u64;
+        let mut below = |most: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            (random >> 33) as usize % most
+        };
+        for round in 0..2_000 {
+            let (buf, rarely) = (1 + below(40), 1 + below(30));
+            let mut stream: Vec<u8> = (0..below(300)).map(|_| (below(rarely) > 0) as u8).collect();
+            stream.push(END);
+            let expected: Vec<_> = stream
+                .split(|byte| *byte == END)
+                .filter(|frame| !frame.is_empty())
+                .map(|frame| match frame.len() < buf {
+                    true => Ok(frame.to_vec()),
+                    false => Err(FrameError::TooLarge),
+                })
+                .collect();
+            assert_eq!(frames(&stream, 1 + below(50), buf), expected, "round {round}");
+        }
+    }
+
+    #[test]
     fn the_checksum_is_the_one_of_hdlc() {
         assert_eq!(checksum(b"123456789"), CRC_16_IBM_SDLC.check);
         let bytes: Vec<u8> = (0..200u8).map(|at| at.wrapping_mul(37)).collect();
@@ -346,6 +369,34 @@ mod tests {
             for short in [len, len / 2, 0] {
                 assert_eq!(stuff(&data, &mut ours[..short]), Err(FrameError::TooLarge));
             }
+        }
+    }
+
+    #[test]
+    fn bytes_of_a_stranger_are_read_as_by_cobs_or_refused() {
+        let mut random = 7u64;
+        let mut below = |most: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            (random >> 33) as usize % most
+        };
+        for round in 0..20_000 {
+            let len = below([4, 40, 1200][round % 3]);
+            let mut frame: Vec<u8> = (0..len)
+                .map(|_| match below(100) {
+                    0 => 255,
+                    1 => 254,
+                    2..9 => below(255) as u8 + 1,
+                    _ => below(3) as u8 + 1,
+                })
+                .collect();
+            let mut theirs = vec![0; len];
+            let read = cobs::decode(&frame, &mut theirs).ok();
+            let ours = unstuff(&mut frame);
+            assert_eq!(
+                ours.as_deref(),
+                read.and_then(|len| theirs.get(..len)),
+                "round {round}"
+            );
         }
     }
 

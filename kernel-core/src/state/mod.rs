@@ -9,7 +9,7 @@ pub(crate) use api::expiry;
 pub use api::{StateEngine, StateEntry};
 pub use errors::StateError;
 
-use crate::bus::Draft;
+use crate::bus::{APART, Draft};
 use crate::copy::equal;
 use crate::fixed::Empty;
 use crate::id::PluginId;
@@ -110,8 +110,13 @@ impl Core {
     ) -> Result<u64, StateError> {
         // One moment for all of it: no entry expires between the checks and the writes. What is over
         // gives its room back first.
-        let now = self.now();
+        let mut now = self.now();
+        let over = self.state.next_expiry <= now;
         self.expire_state(now);
+        if APART && over {
+            // What expired was told of later than that, and what follows it is not from before it.
+            now = self.now();
+        }
         let mut room = self.state.pool.free_blocks();
         let usage = self.state.table.usage();
         let mut entries = usage.capacity.saturating_sub(usage.used);
