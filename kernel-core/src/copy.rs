@@ -80,18 +80,28 @@ fn equal_words(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    match (a.last_chunk::<4>(), b.last_chunk::<4>()) {
-        // The last word may overlap the one before it.
-        (Some(a_last), Some(b_last)) => {
-            u32::from_ne_bytes(*a_last) == u32::from_ne_bytes(*b_last)
-                && a.as_chunks::<4>()
-                    .0
-                    .iter()
-                    .zip(b.as_chunks::<4>().0)
-                    .all(|(a, b)| u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b))
-        }
-        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    // The last words may overlap those before them.
+    if let (Some(a_last), Some(b_last)) = (a.last_chunk(), b.last_chunk()) {
+        let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        equal_8(a_last, b_last) && a.iter().zip(b).all(|(a, b)| equal_8(a, b))
+    } else if let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) =
+        (a.first_chunk(), b.first_chunk(), a.last_chunk(), b.last_chunk())
+    {
+        equal_4(a_first, b_first) && equal_4(a_last, b_last)
+    } else {
+        a.iter().zip(b).all(|(a, b)| a == b)
     }
+}
+
+#[inline(always)]
+fn equal_4(a: &[u8; 4], b: &[u8; 4]) -> bool {
+    u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b)
+}
+
+#[inline(always)]
+fn equal_8([a0, a1, a2, a3, a @ ..]: &[u8; 8], [b0, b1, b2, b3, b @ ..]: &[u8; 8]) -> bool {
+    let first = u32::from_ne_bytes([*a0, *a1, *a2, *a3]) ^ u32::from_ne_bytes([*b0, *b1, *b2, *b3]);
+    first | (u32::from_ne_bytes(*a) ^ u32::from_ne_bytes(*b)) == 0
 }
 
 #[cfg(test)]
