@@ -563,6 +563,20 @@ mod tests {
     }
 
     #[test]
+    fn half_of_its_number_tells_a_record_that_is_here() {
+        let mut log = Log::new(Box::leak(Box::new([0; 64])), 8);
+        (log.tail_seq, log.next_seq) = (0xffff_fffe, 0x1_0000_0002);
+        for seq in [0xffff_fffe, 0xffff_ffff, 0, 1] {
+            assert!(log.holds_low(seq), "{seq}");
+        }
+        for seq in [2, 0x7fff_ffff, 0xffff_fffd] {
+            assert!(!log.holds_low(seq), "{seq}");
+        }
+        log.tail_seq = log.next_seq;
+        assert!(!log.holds_low(1) && !log.holds_low(2));
+    }
+
+    #[test]
     fn records_survive_wrapping_until_they_are_evicted() {
         let mut log = Log::new(Box::leak(Box::new([0u32; 65])), 10);
         let mut model: VecDeque<(u64, String, Vec<u8>)> = VecDeque::new();
