@@ -43,7 +43,7 @@ pub(crate) fn inside() -> bool {
 struct Locked(Mutex<Core>);
 
 impl Cell for Locked {
-    fn with(&self, operation: &mut dyn Operation) {
+    fn with(&self, operation: &mut Operation<'_>) {
         // No plugin code runs under the lock, so a panic there left nothing half done by a plugin; and
         // a kernel that answers is worth more than one that is refused for ever.
         let mut core = self.0.lock().unwrap_or_else(PoisonError::into_inner);

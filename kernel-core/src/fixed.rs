@@ -254,7 +254,7 @@ impl FixedKernel {
 }
 
 impl Cell for FixedKernel {
-    fn with(&self, operation: &mut dyn Operation) {
+    fn with(&self, operation: &mut Operation<'_>) {
         self.core.lock(|cell| {
             if let Some(core) = cell.take() {
                 operation.run(core);

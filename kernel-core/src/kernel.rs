@@ -32,13 +32,29 @@ const WAKES: usize = 4;
 /// it cannot, the caller is answered "unavailable".
 pub trait Cell: Sync {
     /// Runs the operation on the kernel's data, alone.
-    fn with(&self, operation: &mut dyn Operation);
+    fn with(&self, operation: &mut Operation<'_>);
 }
 
-/// Something to be done under the lock. (A trait of its own, because the table of a `dyn FnMut`
-/// holds every operation twice, once by value.)
-pub trait Operation {
+/// Something to be done under the lock, and whom it made ready.
+pub struct Operation<'a> {
+    work: &'a mut dyn Do,
+    wakes: Wakes,
+}
+
+impl Operation<'_> {
     /// Does it.
+    #[inline]
+    pub fn run(&mut self, core: &mut Core) {
+        self.work.run(core);
+        if !core.wakes.is_empty() {
+            core::mem::swap(&mut core.wakes, &mut self.wakes);
+        }
+    }
+}
+
+/// Does its work. (A trait of its own, because the table of a `dyn FnMut` holds every operation twice,
+/// once by value.)
+trait Do {
     fn run(&mut self, core: &mut Core);
 }
 
@@ -48,24 +64,9 @@ struct Work<F, R> {
     result: R,
 }
 
-impl<R, F: FnMut(&mut Core) -> R> Operation for Work<F, R> {
+impl<R, F: FnMut(&mut Core) -> R> Do for Work<F, R> {
     fn run(&mut self, core: &mut Core) {
         self.result = (self.todo)(core);
-    }
-}
-
-/// An operation, and whom it made ready.
-struct Waking<'a> {
-    operation: &'a mut dyn Operation,
-    wakes: Wakes,
-}
-
-impl Operation for Waking<'_> {
-    fn run(&mut self, core: &mut Core) {
-        self.operation.run(core);
-        if !core.wakes.is_empty() {
-            core::mem::swap(&mut core.wakes, &mut self.wakes);
-        }
     }
 }
 
@@ -98,13 +99,13 @@ impl Kernel {
     }
 
     /// The part of [`Kernel::with`] that is the same for all operations.
-    fn run(self, operation: &mut dyn Operation) {
-        let mut waking = Waking {
-            operation,
+    fn run(self, work: &mut dyn Do) {
+        let mut operation = Operation {
+            work,
             wakes: Vec::new(),
         };
-        self.0.with(&mut waking);
-        while let Some(waker) = waking.wakes.pop() {
+        self.0.with(&mut operation);
+        while let Some(waker) = operation.wakes.pop() {
             waker.wake();
         }
     }

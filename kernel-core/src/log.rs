@@ -70,11 +70,6 @@ impl PluginSet {
         })
     }
 
-    /// The set's first words, as a record of `plugins` keeps them.
-    pub(crate) fn words(&self, plugins: usize) -> &[u32] {
-        self.0.get(..plugins.div_ceil(32)).unwrap_or(&self.0)
-    }
-
     /// The set of which these are the first words.
     fn from_words(words: &[u32]) -> Self {
         let mut set = PluginSet::default();
@@ -329,9 +324,10 @@ impl Log {
         at.seq >= self.tail_seq && at.seq < self.next_seq
     }
 
-    /// True when the last `back` records, or more, are still here.
-    pub(crate) fn reaches(&self, back: u32) -> bool {
-        back as u64 <= self.next_seq.wrapping_sub(self.tail_seq)
+    /// True when a record whose sequence number has this low half is here: they are fewer than 2^32.
+    pub(crate) fn holds_low(&self, seq: u32) -> bool {
+        let tail = self.tail_seq as u32;
+        seq.wrapping_sub(tail) < (self.next_seq as u32).wrapping_sub(tail)
     }
 
     /// The record at `at`, in its right place; `None` when it is gone or still to come.
@@ -477,30 +473,23 @@ impl Log {
             Cause::None => (0, 0),
         };
         let [life_low, life_high] = header.source.life.to_le_bytes();
-        let record = self.words.get_mut(start..self.head).unwrap_or(&mut []);
-        let Some((fixed, rest)) = record.split_first_chunk_mut::<HEADER>() else {
-            return (at, &mut [], &mut []);
-        };
-        *fixed = [
+        let fixed = [
             header.payload as u32 | (header.topic as u32).wrapping_shl(24),
             u32::from_le_bytes([header.source.index, life_low, life_high, kind]),
             cause,
             header.time as u32,
             (header.time >> 32) as u32,
         ];
-        let (set, rest) = rest.split_at_mut_checked(self.set).unwrap_or_default();
-        match (set, receivers.0) {
-            ([set], [first, ..]) => *set = first,
-            (set, receivers) => set.iter_mut().zip(receivers).for_each(|(to, from)| *to = from),
-        }
-        let (topic, payload) = rest.split_at_mut_checked(words(header.topic)).unwrap_or_default();
-        let topic: &mut [u8] = must_cast_slice_mut(topic);
-        let payload: &mut [u8] = must_cast_slice_mut(payload);
-        (
-            at,
-            topic.get_mut(..header.topic).unwrap_or_default(),
-            payload.get_mut(..header.payload).unwrap_or_default(),
-        )
+        let record = self.words.get_mut(start..self.head);
+        let texts = record.and_then(|record| begin(record, fixed, self.set, receivers));
+        let texts = texts.and_then(|texts| places(must_cast_slice_mut(texts), header.topic, header.payload));
+        let (topic, payload) = texts.unwrap_or_default();
+        (at, topic, payload)
+    }
+
+    /// The first words of a receiver set, as a record has them.
+    pub(crate) fn set_of<'s>(&self, receivers: &'s PluginSet) -> &'s [u32] {
+        receivers.0.get(..self.set).unwrap_or(&receivers.0)
     }
 
     fn fixed(&self) -> usize {
@@ -513,6 +502,23 @@ impl Log {
             edge => edge.wrapping_sub(self.tail).wrapping_add(self.head),
         }
     }
+}
+
+/// Writes what comes before a record's texts; gives the place of those.
+fn begin<'r>(
+    record: &'r mut [u32],
+    fixed: [u32; HEADER],
+    set: usize,
+    receivers: &PluginSet,
+) -> Option<&'r mut [u32]> {
+    let (to, rest) = record.split_first_chunk_mut()?;
+    *to = fixed;
+    let (set, texts) = rest.split_at_mut_checked(set)?;
+    match (set, receivers.0) {
+        ([set], [first, ..]) => *set = first,
+        (set, receivers) => set.iter_mut().zip(receivers).for_each(|(to, from)| *to = from),
+    }
+    Some(texts)
 }
 
 /// Calls `f` for each plugin of a receiver set.
@@ -554,6 +560,20 @@ mod tests {
             time: 42,
             cause,
         }
+    }
+
+    #[test]
+    fn half_of_its_number_tells_a_record_that_is_here() {
+        let mut log = Log::new(Box::leak(Box::new([0; 64])), 8);
+        (log.tail_seq, log.next_seq) = (0xffff_fffe, 0x1_0000_0002);
+        for seq in [0xffff_fffe, 0xffff_ffff, 0, 1] {
+            assert!(log.holds_low(seq), "{seq}");
+        }
+        for seq in [2, 0x7fff_ffff, 0xffff_fffd] {
+            assert!(!log.holds_low(seq), "{seq}");
+        }
+        log.tail_seq = log.next_seq;
+        assert!(!log.holds_low(1) && !log.holds_low(2));
     }
 
     #[test]

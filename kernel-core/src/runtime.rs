@@ -257,7 +257,8 @@ impl CoreRuntime {
                     names: core.names.usage(),
                     waits: core.timers.usage().0,
                     taps: core.bus.taps.iter().filter(|tap| tap.taken()).count(),
-                    published: core.bus.published,
+                    // The first event is number 1.
+                    published: core.bus.log.next_seq().wrapping_sub(1) as usize,
                     refused: core.bus.refused,
                     dropped: dropped.fold(0, |sum, slot| sum.wrapping_add(slot.counters.dropped)),
                     timed_out: core.calls.timed_out,

@@ -284,9 +284,8 @@ impl<R, F: FnMut(&mut Core) -> Option<R> + Unpin> Future for Waiting<F> {
     }
 }
 
-/// Looks whether a wait is over. (A trait of its own, for the reason that [`Operation`] is.)
-///
-/// [`Operation`]: crate::kernel::Operation
+/// Looks whether a wait is over. (A trait of its own, because the table of a `dyn FnMut` holds every
+/// closure twice, once by value.)
 trait Check {
     fn is_over(&mut self, core: &mut Core) -> bool;
 }

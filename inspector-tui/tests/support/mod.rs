@@ -40,7 +40,7 @@ impl Memory for Leak {
 struct Locked(Mutex<Core>);
 
 impl Cell for Locked {
-    fn with(&self, operation: &mut dyn Operation) {
+    fn with(&self, operation: &mut Operation<'_>) {
         operation.run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -1,5 +1,7 @@
 //! The kernel's own events; nothing makes them wait.
 
+use heapless::Vec;
+
 use super::{Draft, drop_oldest};
 use crate::copy::copy;
 use crate::id::Cause;
@@ -15,18 +17,21 @@ pub(crate) const APART: bool = cfg!(target_pointer_width = "64");
 impl Core {
     /// Publishes an event of the kernel itself.
     pub(crate) fn announce(&mut self, topic: [&str; 2], draft: Draft<'_>) {
-        let [begin, rest] = topic.map(str::as_bytes);
-        let mut text = [0; subject::MAX_SUBJECT];
-        let Some(topic) = text.get_mut(..begin.len().wrapping_add(rest.len())) else {
-            return;
-        };
-        let Some((to_begin, to_rest)) = topic.split_at_mut_checked(begin.len()) else {
-            return;
-        };
-        copy(to_begin, begin);
-        copy(to_rest, rest);
+        // Not an array, which would be cleared first.
+        let mut text = Vec::<u8, { subject::MAX_SUBJECT }>::new();
+        for piece in topic {
+            if text.extend_from_slice(piece.as_bytes()).is_err() {
+                return;
+            }
+        }
         // The only refusal left is a log smaller than the event; the bus counts it.
-        let _ = self.publish(&Draft { topic, ..draft }, true);
+        let _ = self.publish(
+            &Draft {
+                topic: &text,
+                ..draft
+            },
+            true,
+        );
     }
 
     /// Announces what became of the state value of this key, at the moment `now`.

@@ -70,8 +70,9 @@ const RUNTIME: &str = "runtime.";
 pub(crate) struct Bus {
     /// A power of two of them, by the topic's hash.
     routes: &'static mut [RouteSlot],
-    /// The first record whose receivers are those that an event would have now.
-    routed_since: u64,
+    /// The first record whose receivers are those that an event would have now: the low half of its
+    /// sequence number, as in the routes.
+    routed_since: u32,
     pub(crate) log: Log,
     pub(crate) filters: Table<FilterSlot>,
     shapes: Shapes,
@@ -80,7 +81,6 @@ pub(crate) struct Bus {
     pub(crate) tap_waits: bool,
     /// Filters that may match changes of the state.
     of_changes: u16,
-    pub(crate) published: usize,
     pub(crate) refused: usize,
 }
 
@@ -101,14 +101,13 @@ impl Bus {
             taps,
             tap_waits: false,
             of_changes: 0,
-            published: 0,
             refused: 0,
         }
     }
 
     /// Filters or receivers changed: who got earlier events says nothing about later ones.
     pub(crate) fn reroute(&mut self) {
-        self.routed_since = self.log.next_seq();
+        self.routed_since = self.log.next_seq() as u32;
     }
 
     fn route_index(&self, hash: u32) -> usize {
@@ -119,27 +118,23 @@ impl Bus {
     #[inline(never)]
     fn known_receivers(&self, topic: &[u8], hash: u32) -> Option<&[u32]> {
         let route = self.routes.get(self.route_index(hash))?;
-        if route.seq == 0 {
-            return None;
-        }
-        let next = self.log.next_seq();
-        let back = (next as u32).wrapping_sub(route.seq);
-        if back == 0 || back as u64 > next.wrapping_sub(self.routed_since) || !self.log.reaches(back) {
+        if route.seq == 0 || route.seq < self.routed_since || !self.log.holds_low(route.seq) {
             return None;
         }
         let last = self.log.read(Position {
-            seq: next.wrapping_sub(back as u64),
+            // Nobody asks for its other half.
+            seq: route.seq as u64,
             offset: route.offset,
         })?;
         equal(last.texts.topic(), topic).then_some(last.receivers)
     }
 
-    /// Counts the event that is in the log now.
+    /// The event is in the log now.
     fn recorded(&mut self, at: Position) {
-        self.published = self.published.wrapping_add(1);
-        if at.seq as u32 == 0 {
+        if at.seq as u32 == u32::MAX {
             // Half of its number says which record a route is of for as long as the other half stays.
             self.routes.fill(RouteSlot::EMPTY);
+            self.routed_since = 0;
         }
     }
 
@@ -282,7 +277,6 @@ impl Core {
         let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
         copy(to_topic, topic);
         draft.write(to_payload);
-        bus.recorded(at);
         let index = bus.route_index(hash);
         if let Some(route) = bus.routes.get_mut(index) {
             *route = RouteSlot {
@@ -290,8 +284,9 @@ impl Core {
                 offset: at.offset,
             };
         }
+        bus.recorded(at);
         let mut count = 0usize;
-        each(receivers.words(plugins.usage().capacity), |index| {
+        each(bus.log.set_of(&receivers), |index| {
             if let Some(plugin) = plugins.at_mut(index) {
                 wake(wakes, plugin.mark(at));
                 count = count.wrapping_add(1);

@@ -72,7 +72,7 @@ impl Memory for Leak {
 struct Heap(Mutex<Core>);
 
 impl Cell for Heap {
-    fn with(&self, operation: &mut dyn Operation) {
+    fn with(&self, operation: &mut Operation<'_>) {
         entering();
         operation.run(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     }
