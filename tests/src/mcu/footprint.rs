@@ -27,8 +27,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 2560,
         },
         ceiling: Sizes {
-            flash: 36_100,
-            ram: 4_300,
+            flash: 35_650,
+            ram: 4_250,
         },
     },
     Profile {
@@ -39,8 +39,8 @@ pub const PROFILES: [Profile; 2] = [
             ram: 5 * 1024,
         },
         ceiling: Sizes {
-            flash: 36_150,
-            ram: 8_200,
+            flash: 35_700,
+            ram: 8_080,
         },
     },
 ];
