@@ -1,101 +1,25 @@
 //! The log: a ring of variable-length records, oldest first, addressed by sequence number.
 //!
-//! ```text
-//!  word    0: payload bytes | topic bytes << 24      3..: time, 2 words
-//!          1: source slot | life << 8 | kind << 24     5: receivers, 1 word for 32 plugins
-//!          2: cause                                    then the topic, then the payload
-//! ```
-//!
 //! A record is whole words and lies in one piece, so that it is copied at the speed of the machine
 //! and read where it is: one that has no room before the ring's end begins at its start, as in a
 //! [bip buffer](https://ferrous-systems.com/blog/lock-free-ring-buffer/). The sequence number is not
 //! stored: it follows from the position of the oldest record.
 
-use bytemuck::{must_cast_slice, must_cast_slice_mut};
+mod record;
+mod set;
 
-use crate::copy::copy;
-use crate::id::{CallId, Cause, PluginId};
+use bytemuck::must_cast_slice_mut;
+
+use record::{HEADER, MAX_PAYLOAD, begin, lengths, words};
+pub(crate) use record::{Head, Header, Reading, places, split};
+use set::bit;
+pub(crate) use set::each;
+pub use set::{MAX_PLUGINS, PluginSet};
+
+use crate::id::Cause;
 use crate::table::Usage;
-
-/// The most plugins a kernel can have: the width of a record's receiver set.
-pub const MAX_PLUGINS: usize = 128;
-
-/// Words of a record's fixed part, its receivers apart.
-const HEADER: usize = 5;
-
-/// The largest payload, whatever the log's size: its length has 24 bits.
-const MAX_PAYLOAD: usize = (1 << 24) - 1;
-
 /// "The ring has not turned."
 const NO_EDGE: usize = usize::MAX;
-
-/// A set of plugins, by slot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
-pub struct PluginSet([u32; MAX_PLUGINS / 32]);
-
-impl PluginSet {
-    /// True when the plugin in slot `index` is in the set.
-    pub fn contains(&self, index: usize) -> bool {
-        self.0.get(index / 32).is_some_and(|word| word & bit(index) != 0)
-    }
-
-    /// How many plugins are in the set.
-    pub fn len(&self) -> usize {
-        self.0
-            .iter()
-            .fold(0usize, |n, word| n.wrapping_add(word.count_ones() as usize))
-    }
-
-    /// True when no plugin is in the set.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-
-    /// The slots in the set, in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
-        let mut words = self.0;
-        let mut at = 0usize;
-        core::iter::from_fn(move || {
-            while let Some(word) = words.get_mut(at) {
-                if *word == 0 {
-                    at = at.wrapping_add(1);
-                    continue;
-                }
-                let low = word.trailing_zeros() as usize;
-                *word &= word.wrapping_sub(1);
-                return Some(at.wrapping_mul(32).wrapping_add(low));
-            }
-            None
-        })
-    }
-
-    /// The set of which these are the first words.
-    fn from_words(words: &[u32]) -> Self {
-        let mut set = PluginSet::default();
-        set.set_words(words);
-        set
-    }
-
-    /// Sets the first words.
-    pub(crate) fn set_words(&mut self, words: &[u32]) {
-        match (words, &mut self.0) {
-            // So it is on most chips.
-            ([word], [first, ..]) => *first = *word,
-            (words, set) => set.iter_mut().zip(words).for_each(|(to, from)| *to = *from),
-        }
-    }
-
-    pub(crate) fn insert(&mut self, index: usize) {
-        if let Some(word) = self.0.get_mut(index / 32) {
-            *word |= bit(index);
-        }
-    }
-}
-
-fn bit(index: usize) -> u32 {
-    1u32.wrapping_shl(index as u32 % 32)
-}
 
 /// Where a record starts: its sequence number and its place in the ring, in words.
 ///
@@ -104,139 +28,6 @@ fn bit(index: usize) -> u32 {
 pub(crate) struct Position {
     pub(crate) seq: u64,
     pub(crate) offset: u32,
-}
-
-/// A record's fixed part.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Header {
-    pub(crate) payload: usize,
-    pub(crate) topic: usize,
-    pub(crate) source: PluginId,
-    pub(crate) time: u64,
-    pub(crate) cause: Cause,
-}
-
-/// A record's first words, as they lie in the ring.
-///
-/// (Not an array, which would be copied by a call to `memcpy`.)
-#[derive(Clone, Copy)]
-pub(crate) struct Head {
-    lengths: u32,
-    source: u32,
-    cause: u32,
-    time: (u32, u32),
-}
-
-impl Head {
-    /// What they say of the record `seq`.
-    pub(crate) fn header(&self, seq: u64) -> Header {
-        let (topic, payload) = lengths(self.lengths);
-        let [slot, life_low, life_high, kind] = self.source.to_le_bytes();
-        Header {
-            payload,
-            topic,
-            source: PluginId {
-                index: slot,
-                life: u16::from_le_bytes([life_low, life_high]),
-            },
-            time: (self.time.1 as u64) << 32 | self.time.0 as u64,
-            cause: match kind {
-                1 => Cause::Event(seq.saturating_sub(self.cause as u64)),
-                2 => Cause::Call(CallId::from_bits(self.cause)),
-                _ => Cause::None,
-            },
-        }
-    }
-}
-
-/// A record's texts.
-#[derive(Clone, Copy)]
-pub(crate) struct Texts<'a> {
-    words: &'a [u32],
-    topic: usize,
-    payload: usize,
-}
-
-impl<'a> Texts<'a> {
-    pub(crate) fn topic(&self) -> &'a [u8] {
-        let bytes: &[u8] = must_cast_slice(self.words);
-        bytes.get(..self.topic).unwrap_or(&[])
-    }
-
-    pub(crate) fn payload(&self) -> &'a [u8] {
-        let bytes: &[u8] = must_cast_slice(self.words);
-        let start = words(self.topic).wrapping_mul(4);
-        bytes.get(start..start.wrapping_add(self.payload)).unwrap_or(&[])
-    }
-
-    /// Copies both as they lie, so that they are to be found by [`split`]; `None` when `to` lacks room.
-    pub(crate) fn copy(&self, to: &mut [u8]) -> Option<()> {
-        let bytes: &[u8] = must_cast_slice(self.words);
-        let len = words(self.topic).wrapping_mul(4).wrapping_add(self.payload);
-        copy(to.get_mut(..len)?, bytes.get(..len)?);
-        Some(())
-    }
-}
-
-/// A record as it lies in the ring.
-pub(crate) struct Reading<'a> {
-    pub(crate) at: Position,
-    fixed: &'a [u32; HEADER],
-    /// A word for 32 plugins: see [`each`].
-    pub(crate) receivers: &'a [u32],
-    /// The topic, at the next word the payload.
-    pub(crate) texts: Texts<'a>,
-}
-
-impl Reading<'_> {
-    pub(crate) fn receivers(&self) -> PluginSet {
-        PluginSet::from_words(self.receivers)
-    }
-
-    /// The record after it, if it is here; else where it will be.
-    pub(crate) fn after(&self) -> Position {
-        let size = HEADER
-            .wrapping_add(self.receivers.len())
-            .wrapping_add(self.texts.words.len());
-        Position {
-            seq: self.at.seq.wrapping_add(1),
-            offset: self.at.offset.wrapping_add(size as u32),
-        }
-    }
-
-    pub(crate) fn head(&self) -> Head {
-        let [lengths, source, cause, time_low, time_high] = *self.fixed;
-        Head {
-            lengths,
-            source,
-            cause,
-            time: (time_low, time_high),
-        }
-    }
-
-    pub(crate) fn header(&self) -> Header {
-        self.head().header(self.at.seq)
-    }
-}
-
-/// Where two texts are to be copied to for [`split`] to find them.
-pub(crate) fn places(buf: &mut [u8], first: usize, second: usize) -> Option<(&mut [u8], &mut [u8])> {
-    let (one, two) = buf.split_at_mut_checked(words(first).wrapping_mul(4))?;
-    Some((one.get_mut(..first)?, two.get_mut(..second)?))
-}
-
-/// Two texts that lie one behind the other, the second one at the begin of a word, and what follows.
-pub(crate) fn split(buf: &mut [u8], first: usize, second: usize) -> (&[u8], &[u8], &mut [u8]) {
-    let start = words(first).wrapping_mul(4);
-    let Some((texts, rest)) = buf.split_at_mut_checked(start.wrapping_add(second)) else {
-        return (&[], &[], &mut []);
-    };
-    let texts: &[u8] = texts;
-    (
-        texts.get(..first).unwrap_or(&[]),
-        texts.get(start..).unwrap_or(&[]),
-        rest,
-    )
 }
 
 /// The ring.
@@ -388,21 +179,7 @@ impl Log {
     /// Reads the record found at `at`.
     #[inline(always)]
     pub(crate) fn read(&self, at: Position) -> Option<Reading<'_>> {
-        let (fixed, rest) = self.words.get(at.offset as usize..)?.split_first_chunk()?;
-        let (receivers, rest) = rest.split_at_checked(self.set)?;
-        let (topic, payload) = lengths(fixed[0]);
-        let len = words(topic).wrapping_add(words(payload));
-        let texts = Texts {
-            words: rest.get(..len)?,
-            topic,
-            payload,
-        };
-        Some(Reading {
-            at,
-            fixed,
-            receivers,
-            texts,
-        })
+        Reading::of(self.words, at, self.set)
     }
 
     /// The record after the one found at `at`, if it is here; else where it will be.
@@ -504,51 +281,12 @@ impl Log {
     }
 }
 
-/// Writes what comes before a record's texts; gives the place of those.
-fn begin<'r>(
-    record: &'r mut [u32],
-    fixed: [u32; HEADER],
-    set: usize,
-    receivers: &PluginSet,
-) -> Option<&'r mut [u32]> {
-    let (to, rest) = record.split_first_chunk_mut()?;
-    *to = fixed;
-    let (set, texts) = rest.split_at_mut_checked(set)?;
-    match (set, receivers.0) {
-        ([set], [first, ..]) => *set = first,
-        (set, receivers) => set.iter_mut().zip(receivers).for_each(|(to, from)| *to = from),
-    }
-    Some(texts)
-}
-
-/// Calls `f` for each plugin of a receiver set.
-pub(crate) fn each(words: &[u32], mut f: impl FnMut(usize)) {
-    let mut first = 0usize;
-    for word in words {
-        let mut word = *word;
-        while word != 0 {
-            f(first.wrapping_add(word.trailing_zeros() as usize));
-            word &= word.wrapping_sub(1);
-        }
-        first = first.wrapping_add(32);
-    }
-}
-
-/// The bytes of the topic and of the payload, from a record's first word.
-fn lengths(word: u32) -> (usize, usize) {
-    (word.wrapping_shr(24) as usize, word as usize & MAX_PAYLOAD)
-}
-
-/// The words that hold so many bytes.
-fn words(bytes: usize) -> usize {
-    bytes.div_ceil(4)
-}
-
 #[cfg(test)]
 mod tests {
     use std::prelude::rust_2024::*;
 
     use super::*;
+    use crate::id::PluginId;
     use std::collections::VecDeque;
 
     fn header(topic: &str, payload: &[u8], cause: Cause) -> Header {
