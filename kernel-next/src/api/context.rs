@@ -1,0 +1,169 @@
+//! What a plugin's hooks are given: the way to everything outside the plugin.
+
+use core::time::Duration;
+
+use super::ask::{Ask, Base, Calling, call_op};
+use super::storage::Namespace;
+use crate::call::Service;
+use crate::fault::Fault;
+use crate::id::PluginId;
+use crate::json::Json;
+use crate::kernel::{Op, Waist};
+use crate::subject::Name;
+use crate::time::Instant;
+
+use super::bus::{EventBus, PUBLISH_TIMEOUT};
+use super::services::ServiceRegistry;
+use super::state::StateEngine;
+
+/// A plugin's way to the bus, the services, the state and the storage, in one life of the plugin: a handle on the
+/// waist, free to copy.
+///
+/// Once the life is over, because the plugin was unloaded, failed or hung, everything it asks for
+/// is refused as [`Fault::Unloaded`].
+#[derive(Clone, Copy)]
+pub struct Context {
+    pub(crate) waist: &'static dyn Waist,
+    pub(crate) who: PluginId,
+}
+
+impl Context {
+    /// A context on another implementation of the waist than the kernel in memory.
+    pub const fn new(waist: &'static dyn Waist, who: PluginId) -> Self {
+        Context { waist, who }
+    }
+
+    pub(crate) fn ask<'a>(&self, op: Op<'a>, buf: &'a mut [u8]) -> Base<'a> {
+        Base::new(self.waist, self.who, op, buf)
+    }
+
+    /// An operation that resolves to nothing.
+    pub(crate) fn order<'a>(&self, op: Op<'a>) -> Ask<'a, ()> {
+        Ask::new(self.ask(op, &mut []), |_, _| ())
+    }
+
+    /// An operation that resolves to whether there was something.
+    pub(crate) fn whether<'a>(&self, op: Op<'a>) -> Ask<'a, bool> {
+        Ask::new(self.ask(op, &mut []), |done, _| !done.absent)
+    }
+
+    pub(crate) fn whether_in<'a>(&self, op: Op<'a>, buf: &'a mut [u8]) -> Ask<'a, bool> {
+        Ask::new(self.ask(op, buf), |done, _| !done.absent)
+    }
+
+    /// Who this plugin is, in this life.
+    pub const fn id(&self) -> PluginId {
+        self.who
+    }
+
+    /// The event bus.
+    pub const fn bus(&self) -> EventBus {
+        EventBus(*self)
+    }
+
+    /// The service registry.
+    pub const fn services(&self) -> ServiceRegistry {
+        ServiceRegistry(*self)
+    }
+
+    /// The coordination state.
+    pub const fn state(&self) -> StateEngine {
+        StateEngine(*self)
+    }
+
+    /// A namespace of the storage: the plugin's own has the plugin's name.
+    pub const fn storage<'n>(&self, namespace: &'n str) -> Namespace<'n> {
+        Namespace::new(*self, namespace)
+    }
+
+    /// See [`EventBus::publish`].
+    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, usize> {
+        self.bus().publish_within(topic, payload, PUBLISH_TIMEOUT)
+    }
+
+    /// See [`EventBus::try_publish`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, Fault> {
+        self.bus().try_publish(topic, payload)
+    }
+
+    /// See [`EventBus::subscribe`].
+    pub fn subscribe<'a>(&self, filter: impl Into<Name<'a>>) -> Ask<'a, bool> {
+        self.bus().subscribe(filter)
+    }
+
+    /// See [`EventBus::unsubscribe`].
+    pub fn unsubscribe<'a>(&self, filter: &'a str) -> Ask<'a, bool> {
+        self.bus().unsubscribe(filter)
+    }
+
+    /// See [`ServiceRegistry::register`].
+    pub fn register<'a>(&self, service: &'a Service<'a>) -> Ask<'a, ()> {
+        self.services().register(service)
+    }
+
+    /// See [`ServiceRegistry::call`].
+    pub fn call<'a>(&self, service: &'a str, args: Json<'a>, buf: &'a mut [u8]) -> Calling<'a> {
+        Calling::new(self.ask(call_op(service, (args.as_bytes(), &[]), None, None), buf))
+    }
+
+    /// See [`ServiceRegistry::call_within`].
+    pub fn call_within<'a>(
+        &self,
+        service: &'a str,
+        args: Json<'a>,
+        limit: Duration,
+        buf: &'a mut [u8],
+    ) -> Calling<'a> {
+        Calling::new(self.ask(call_op(service, (args.as_bytes(), &[]), Some(limit), None), buf))
+    }
+
+    /// Calls `on_tick` every `interval`, the first time one interval from now, while the plugin is
+    /// started. A tick that comes while another message is handled comes late, and ticks that were
+    /// missed do not pile up. Zero ends it.
+    pub fn set_interval(&self, interval: Duration) -> Ask<'static, ()> {
+        self.order(Op::Interval(interval))
+    }
+
+    /// Waits for `span`. Keep it short: the plugin handles nothing meanwhile. [`Fault::Full`] when the capacity
+    /// `waits` is used up.
+    pub fn sleep(&self, span: Duration) -> Ask<'static, ()> {
+        self.order(Op::Sleep(span))
+    }
+
+    /// The platform's time.
+    pub fn now(&self) -> Instant {
+        self.waist.now()
+    }
+
+    /// The plugin's settings from the platform's configuration: a JSON object, `{}` when it has
+    /// none. [`Fault::Buffer`] when it does not fit into `buf`.
+    pub fn settings<'b>(&self, buf: &'b mut [u8]) -> Ask<'b, Json<'b>> {
+        Ask::new(self.ask(Op::Settings, buf), |_, bytes| Json::trusted(bytes))
+    }
+
+    /// The name of `who`, copied into `buf`; empty when that plugin is no longer installed.
+    pub fn name_of<'b>(&self, who: PluginId, buf: &'b mut [u8]) -> Ask<'b, &'b str> {
+        Ask::new(self.ask(Op::NameOf(who), buf), |_, bytes| core::str::from_utf8(bytes).unwrap_or(""))
+    }
+}
+
+impl From<Fault> for crate::Error {
+    fn from(fault: Fault) -> Self {
+        #[cfg(feature = "messages")]
+        return crate::Error::format(fault.code(), format_args!("{fault}"));
+        #[cfg(not(feature = "messages"))]
+        crate::Error::new(fault.code(), fault.detail())
+    }
+}
+
+impl From<super::CallError> for crate::Error {
+    fn from(error: super::CallError) -> Self {
+        match error {
+            super::CallError::Fault(fault) => fault.into(),
+            super::CallError::Failed(error) => error,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What there is, row by row: the next row's numbers, its texts copied into the caller's buffer and cut where they
+//! do not fit. Start with a cursor of 0; what comes or goes meanwhile may be missed.
+
+use super::manager::PluginManager;
+use super::runtime::CoreRuntime;
+use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
+use crate::error::cut;
+use crate::id::{CallId, PluginId};
+use crate::kernel::Core;
+use crate::life::{About, PluginCounters, PluginMetadata, PluginState};
+
+/// What is known of a plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct PluginInfo<'b> {
+    /// Its slot, as in [`PluginId::index`].
+    pub index: usize,
+    /// Who it is, in its present life.
+    pub id: PluginId,
+    /// Its name.
+    pub name: &'b str,
+    /// Its version.
+    pub version: &'b str,
+    /// One sentence on what it does.
+    pub description: &'b str,
+    /// What the program says of it; of a plugin that came at run time, what all of them have in common.
+    pub metadata: &'static PluginMetadata,
+    /// Where it runs. Empty without the feature `large`.
+    pub placement: &'static str,
+    /// Where it is in its life.
+    pub state: PluginState,
+    /// Where it should be.
+    pub goal: PluginState,
+    /// The hook it is in, such as `on_event`, or `idle`.
+    pub hook: &'static str,
+    /// The code of its last error; empty when there was none.
+    pub error_code: &'b str,
+    /// The message of its last error.
+    pub error: &'b str,
+    /// Its counters.
+    pub counters: PluginCounters,
+}
+
+/// What is known of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceInfo<'b> {
+    /// The name it is called by.
+    pub name: &'b str,
+    /// The plugin that answers it.
+    pub owner: &'b str,
+    /// One sentence for people.
+    pub description: &'b str,
+    /// Its version.
+    pub version: &'b str,
+    /// True when callers should look for another one.
+    pub deprecated: bool,
+    /// What is counted of it.
+    pub counters: ServiceCounters,
+    /// How many calls took how long. (All zero without the feature `large`.)
+    pub latency: [u32; LATENCY_BUCKETS],
+}
+
+/// A call in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct CallInfo<'b> {
+    /// Its identity.
+    pub id: CallId,
+    /// The service.
+    pub service: &'b str,
+    /// Who calls.
+    pub caller: &'b str,
+    /// Who answers.
+    pub callee: &'b str,
+    /// Where it is.
+    pub phase: Phase,
+    /// The call that it was made for.
+    pub parent: Option<CallId>,
+    /// When it began.
+    pub since: crate::Instant,
+    /// When it ends at the latest.
+    pub due: Option<crate::Instant>,
+}
+
+/// A subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct SubscriptionInfo<'b> {
+    /// Who.
+    pub plugin: &'b str,
+    /// To what.
+    pub filter: &'b str,
+}
+
+/// Copies texts into a buffer, one behind the other, cut where they do not fit.
+struct Texts<'b>(&'b mut [u8]);
+
+impl<'b> Texts<'b> {
+    fn add(&mut self, text: &str) -> &'b str {
+        let buf = core::mem::take(&mut self.0);
+        let text = cut(text, buf.len());
+        let (to, rest) = buf.split_at_mut_checked(text.len()).unwrap_or_default();
+        to.copy_from_slice(text.as_bytes());
+        self.0 = rest;
+        core::str::from_utf8(to).unwrap_or("")
+    }
+}
+
+fn next<T>(
+    runtime: &CoreRuntime,
+    cursor: &mut usize,
+    end: impl Fn(&Core) -> usize,
+    mut row: impl FnMut(&Core, usize) -> Option<T>,
+) -> Option<T> {
+    let found = runtime.kernel().with(|core| {
+        while *cursor < end(core) {
+            let index = *cursor;
+            *cursor = index.wrapping_add(1);
+            if let Some(row) = row(core, index) {
+                return Some(row);
+            }
+        }
+        None
+    });
+    found.flatten()
+}
+
+impl CoreRuntime {
+    /// The next plugin.
+    pub fn next_plugin<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<PluginInfo<'b>> {
+        let mut texts = Texts(buf);
+        next(self, cursor, |core| core.lives.usage().capacity as usize, |core, index| {
+            let slot = core.lives.at(index)?;
+            let metadata = slot.metadata();
+            let (version, description) = match *slot.about() {
+                #[cfg(feature = "large")]
+                About::Attached(attached) => {
+                    (core.names.get(attached.version), core.names.get(attached.description))
+                }
+                About::Static(_) | About::Nobody => (metadata.version, metadata.description),
+            };
+            let (code, error) = core.lives.error(index);
+            let counts = core.bus.counts(index);
+            Some(PluginInfo {
+                index,
+                id: slot.id(index),
+                name: texts.add(slot.name(&core.names)),
+                version: texts.add(version),
+                description: texts.add(description),
+                metadata,
+                #[cfg(feature = "large")]
+                placement: slot.more.placement,
+                #[cfg(not(feature = "large"))]
+                placement: "",
+                state: slot.state(),
+                goal: slot.goal(),
+                hook: slot.hook().name(),
+                error_code: texts.add(code),
+                error: texts.add(error),
+                counters: PluginCounters {
+                    events: counts.events,
+                    published: slot.published,
+                    dropped: counts.dropped,
+                    lag: counts.lag,
+                    lag_high_water: counts.lag_high_water,
+                    errors: slot.errors,
+                    failures: slot.failures(),
+                    handled: slot.handled(),
+                    #[cfg(feature = "large")]
+                    busy_micros: slot.more.busy_micros,
+                    #[cfg(feature = "large")]
+                    worst_micros: slot.more.worst_micros,
+                    #[cfg(feature = "large")]
+                    slow: slot.more.slow,
+                    #[cfg(not(feature = "large"))]
+                    busy_micros: 0,
+                    #[cfg(not(feature = "large"))]
+                    worst_micros: 0,
+                    #[cfg(not(feature = "large"))]
+                    slow: 0,
+                },
+            })
+        })
+    }
+
+    /// The next service.
+    pub fn next_service<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<ServiceInfo<'b>> {
+        let mut texts = Texts(buf);
+        next(self, cursor, |core| core.calls.services.extent(), |core, index| {
+            let service = core.calls.services.at(index)?;
+            Some(ServiceInfo {
+                name: texts.add(core.names.get(service.name)),
+                owner: texts.add(core.name_of(service.owner)),
+                #[cfg(feature = "large")]
+                description: texts.add(core.names.get(service.more.description)),
+                #[cfg(feature = "large")]
+                version: texts.add(core.names.get(service.more.version)),
+                #[cfg(feature = "large")]
+                latency: service.more.histogram,
+                #[cfg(not(feature = "large"))]
+                description: "",
+                #[cfg(not(feature = "large"))]
+                version: "",
+                #[cfg(not(feature = "large"))]
+                latency: [0; LATENCY_BUCKETS],
+                deprecated: service.deprecated,
+                counters: service.counters(),
+            })
+        })
+    }
+
+    /// The next call in flight.
+    pub fn next_call<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<CallInfo<'b>> {
+        let mut texts = Texts(buf);
+        next(self, cursor, |core| core.calls.extent(), |core, index| {
+            let call = core.calls.at(index)?;
+            let service = core.calls.services.at(call.service as usize);
+            Some(CallInfo {
+                id: call.id,
+                service: texts.add(service.map_or("", |service| core.names.get(service.name))),
+                caller: texts.add(core.name_of(call.caller)),
+                callee: texts.add(core.name_of(call.callee)),
+                phase: call.phase,
+                parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
+                since: call.since,
+                due: call.due.instant(),
+            })
+        })
+    }
+
+    /// The next subscription.
+    pub fn next_subscription<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<SubscriptionInfo<'b>> {
+        let mut texts = Texts(buf);
+        next(self, cursor, |core| core.bus.filters.extent(), |core, index| {
+            let (who, filter) = core.bus.filters.at(index, &core.names)?;
+            Some(SubscriptionInfo { plugin: texts.add(core.name_of(who)), filter: texts.add(filter) })
+        })
+    }
+}
+
+impl PluginManager {
+    /// See [`CoreRuntime::next_plugin`].
+    pub fn list<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<PluginInfo<'b>> {
+        CoreRuntime::new(self.kernel()).next_plugin(cursor, buf)
+    }
+}

@@ -1,0 +1,370 @@
+//! Installing plugins and leading them through their lives.
+
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use super::context::Context;
+use super::mailbox::Mailbox;
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::id::PluginId;
+#[cfg(feature = "large")]
+use crate::json::Json;
+use crate::kernel::{Core, Kernel, Ticket};
+use crate::life::{About, PluginMetadata, PluginState};
+use crate::subject::check_plugin_name;
+use crate::time::{Deadline, On};
+
+use super::ask::CallError;
+
+/// Names that no plugin may take: those of who else acts, and of what the kernel says.
+const RESERVED: [&str; 5] = ["kernel", "operator", "runtime", "state", "link"];
+
+/// A plugin that is installed: the platform's handle to its slot.
+#[derive(Clone, Copy)]
+pub struct Installed {
+    kernel: Kernel,
+    index: usize,
+}
+
+impl Installed {
+    /// The kernel it is installed in.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Its slot, as in [`PluginId::index`].
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The way to the kernel in the plugin's present life, for [`drive`](crate::drive).
+    pub fn context(&self) -> Context {
+        let id = self.kernel.with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
+        Context::new(self.kernel.waist(), id.flatten().unwrap_or(PluginId { index: 127, life: 0 }))
+    }
+
+    /// The mailbox of the plugin's present life, for a plugin with a loop of its own.
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox::new(self.context())
+    }
+
+    /// Says that the plugin handles several messages at a time, in a loop of its own: a call of it does not keep it
+    /// from answering others, so that it closes no cycle by waiting.
+    pub fn set_concurrent(&self) {
+        self.kernel.with(|core| core.calls.set_serial(self.index, false));
+    }
+
+    /// Says that the plugin's task died, by a panic for instance: the plugin is FAILED, and all it
+    /// registered is taken back. Drive a new value of it then.
+    pub fn crashed(&self, code: &str, message: &str) {
+        self.kernel.with(|core| {
+            if let Some(id) = core.lives.at(self.index).map(|slot| slot.id(self.index)) {
+                core.fail(id, code, message);
+            }
+        });
+    }
+
+    /// Gives the plugin its settings, a JSON object; it sees them when it asks.
+    #[cfg(feature = "large")]
+    pub fn set_settings(&self, settings: Json<'static>) {
+        self.kernel.with(|core| {
+            if let Some(slot) = core.lives.at_mut(self.index) {
+                slot.more.settings = Some(settings);
+            }
+        });
+    }
+
+    /// Says where the plugin runs, for people: `own thread`, or whatever tells what it may hold up.
+    #[cfg(feature = "large")]
+    pub fn set_placement(&self, placement: &'static str) {
+        self.kernel.with(|core| {
+            if let Some(slot) = core.lives.at_mut(self.index) {
+                slot.more.placement = placement;
+            }
+        });
+    }
+
+    /// Sets the plugin's goal without waiting for it, at most `limit` from now.
+    pub fn set_goal(&self, goal: PluginState, limit: Duration) {
+        self.kernel.with(|core| {
+            let due = Deadline::at(core.now().after(limit));
+            core.set_goal(self.index, goal, due);
+        });
+    }
+}
+
+/// Installs plugins and leads them through their lives.
+///
+/// Errors of the commands, as [`CallError`]: [`Fault::NotFound`]; the plugin's own error when it fails on the way;
+/// [`Fault::Superseded`] when another command leads it elsewhere meanwhile; [`Fault::Timeout`];
+/// [`Fault::Full`] of `waits`.
+///
+/// Cancellation of the commands: the plugin goes on towards the goal all the same.
+#[derive(Clone, Copy)]
+pub struct PluginManager {
+    kernel: Kernel,
+}
+
+/// A plugin on its way to a goal.
+#[derive(Clone, Copy)]
+struct Way {
+    index: usize,
+    /// The life it was installed with: another plugin may get the slot meanwhile.
+    installed: u16,
+    goal: PluginState,
+    due: Deadline,
+}
+
+impl PluginManager {
+    pub(crate) const fn new(kernel: Kernel) -> Self {
+        PluginManager { kernel }
+    }
+
+    /// The kernel whose plugins these are.
+    pub const fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Takes a slot for a plugin, UNLOADED. Its task then runs [`drive`](crate::drive).
+    ///
+    /// # Errors
+    /// [`Fault::Name`], [`Fault::Reserved`], [`Fault::Taken`] or [`Fault::Full`].
+    pub fn install(&self, metadata: &'static PluginMetadata) -> Result<Installed, Fault> {
+        check_name(metadata.name)?;
+        let installed = self.kernel.with(|core| core.install(About::Static(metadata), metadata.name));
+        let index = installed.unwrap_or(Err(Fault::Unavailable))?;
+        Ok(Installed { kernel: self.kernel, index })
+    }
+
+    /// Loads a plugin; one that is loaded, started or stopped is left as it is.
+    ///
+    /// # Errors
+    /// See [`PluginManager`].
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn load(&self, name: &str) -> Result<PluginState, CallError> {
+        self.lead(self.find(name)?.0, PluginState::Loaded).await
+    }
+
+    /// Starts a plugin, loading it first where that is needed.
+    ///
+    /// # Errors
+    /// See [`PluginManager`].
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn start(&self, name: &str) -> Result<PluginState, CallError> {
+        self.lead(self.find(name)?.0, PluginState::Started).await
+    }
+
+    /// Stops a plugin; its registrations stay.
+    ///
+    /// # Errors
+    /// See [`PluginManager`].
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn stop(&self, name: &str) -> Result<PluginState, CallError> {
+        self.lead(self.find(name)?.0, PluginState::Stopped).await
+    }
+
+    /// Stops and unloads a plugin; the kernel takes back all it registered.
+    ///
+    /// # Errors
+    /// See [`PluginManager`].
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn unload(&self, name: &str) -> Result<PluginState, CallError> {
+        self.lead(self.find(name)?.0, PluginState::Unloaded).await
+    }
+
+    /// Unloads a plugin and brings it back to the state it had, with a new value.
+    ///
+    /// # Errors
+    /// See [`PluginManager`].
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn reload(&self, name: &str) -> Result<PluginState, CallError> {
+        let (index, state) = self.find(name)?;
+        self.lead(index, PluginState::Unloaded).await?;
+        let goal = match state {
+            PluginState::Started | PluginState::Failed => PluginState::Started,
+            _ => PluginState::Loaded,
+        };
+        self.lead(index, goal).await
+    }
+
+    /// The state of a plugin; `None` when no plugin of this name is installed.
+    pub fn state(&self, name: &str) -> Option<PluginState> {
+        self.find(name).ok().map(|(_, state)| state)
+    }
+
+    /// Waits until the life of some plugin changes, or until `until`; false for that. Look at the plugins before:
+    /// a change between the look and this call is not missed when `seen` is [`PluginManager::changes`] from before
+    /// the look.
+    ///
+    /// # Errors
+    /// [`Fault::Full`] of `waits`.
+    ///
+    /// # Cancellation
+    /// Nothing happened.
+    pub async fn changed(&self, seen: u32, until: Option<crate::Instant>) -> Result<bool, Fault> {
+        let due = until.map_or(Deadline::NONE, Deadline::at);
+        let outcome = self.wait(due, |core| (core.changes != seen).then_some(())).await;
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(Fault::Timeout) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// How many changes there were in the lives of plugins; it wraps around.
+    pub fn changes(&self) -> u32 {
+        self.kernel.with(|core| core.changes).unwrap_or(0)
+    }
+
+    /// Waits until `look` finds something, looking again whenever a plugin's life changes.
+    async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
+        let mut place = Place { kernel: self.kernel, ticket: Ticket::NONE };
+        poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
+    }
+
+    fn find(&self, name: &str) -> Result<(usize, PluginState), Fault> {
+        let found = self.kernel.with(|core| {
+            let index = core.lives.find(name, &core.names)?;
+            Some((index, core.lives.at(index)?.state()))
+        });
+        found.flatten().ok_or(Fault::NotFound)
+    }
+
+    /// Sets the goal and waits until the plugin is there.
+    async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, CallError> {
+        let begun = self.kernel.with(|core| core.lead(index, goal));
+        let way = match begun.unwrap_or(Err(Err(Fault::Unavailable))) {
+            Ok(way) => way,
+            Err(at_once) => return at_once.map_err(CallError::Fault),
+        };
+        match self.wait(way.due, |core| core.end_of(way)).await {
+            Ok(End::At(state)) => Ok(state),
+            Ok(End::Failed(error)) => Err(CallError::Failed(error)),
+            Ok(End::Gone) => Err(Fault::NotFound.into()),
+            Ok(End::Superseded) => Err(Fault::Superseded.into()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}
+
+/// Refuses a name that no plugin may have.
+pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
+    check_plugin_name(name)?;
+    if RESERVED.contains(&name) { Err(Fault::Reserved) } else { Ok(()) }
+}
+
+/// A place among the waiting tasks.
+struct Place {
+    kernel: Kernel,
+    ticket: Ticket,
+}
+
+impl Place {
+    fn poll<R>(
+        &mut self,
+        due: Deadline,
+        waker: &Waker,
+        look: &mut impl FnMut(&mut Core) -> Option<R>,
+    ) -> Poll<Result<R, Fault>> {
+        let ticket = &mut self.ticket;
+        let looked = self.kernel.with(|core| {
+            if let Some(found) = look(core) {
+                return Poll::Ready(Ok(found));
+            }
+            let now = core.now();
+            match core.wait(On::Life, now, || due, ticket, Some(waker)) {
+                Ok(()) => Poll::Pending,
+                Err(fault) => Poll::Ready(Err(fault)),
+            }
+        });
+        looked.unwrap_or(Poll::Ready(Err(Fault::Unavailable)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let ticket = core::mem::take(&mut self.ticket);
+        self.kernel.with(|core| core.leave(ticket));
+    }
+}
+
+/// How a plugin's way to a goal ended.
+enum End {
+    /// It is where it should be.
+    At(PluginState),
+    /// It was taken out.
+    Gone,
+    /// It failed.
+    Failed(Error),
+    /// Another command leads it elsewhere.
+    Superseded,
+}
+
+impl Core {
+    /// Sets the goal that leads to `goal` from where the plugin is, or what comes of it where there is nothing to
+    /// do: in one look under the lock, for a goal that no step leads to would leave a plugin that is well to its
+    /// deadline.
+    fn lead(&mut self, index: usize, goal: PluginState) -> Result<Way, Result<PluginState, Fault>> {
+        use PluginState::{Loaded, Started, Stopped, Unloaded};
+        let slot = self.lives.at(index).ok_or(Err(Fault::NotFound))?;
+        let (installed, limit) = (slot.first_life(), slot.metadata().hook_timeout);
+        let goal = match (goal, slot.state()) {
+            (Loaded, state @ (Loaded | Started | Stopped)) => return Err(Ok(state)),
+            (Stopped, Started) => Stopped,
+            // One that is on its way up no longer is.
+            (Stopped, _) if slot.goal() == Started => Unloaded,
+            (Stopped, state) => return Err(Ok(state)),
+            _ => goal,
+        };
+        // Two steps at most, and a hook that ends at its own deadline should be what is seen.
+        let due = self.now().after(limit.saturating_mul(2).saturating_add(GRACE));
+        self.set_goal(index, goal, Deadline::at(due));
+        Ok(Way { index, installed, goal, due: Deadline::at(due.after(GRACE)) })
+    }
+
+    /// How the plugin got to its goal, or why it never will; `None` while neither is so.
+    fn end_of(&self, way: Way) -> Option<End> {
+        let Some(slot) = self.lives.at(way.index).filter(|slot| slot.first_life() == way.installed) else {
+            return Some(End::Gone);
+        };
+        let (state, goal) = (slot.state(), slot.goal());
+        if state == PluginState::Failed && slot.holds() {
+            let (code, message) = self.lives.error(way.index);
+            return Some(End::Failed(Error::new(code, message)));
+        }
+        if goal != way.goal && !(way.goal == PluginState::Stopped && goal == PluginState::Unloaded) {
+            return Some(End::Superseded);
+        }
+        (state == goal && !slot.is_stepping()).then_some(End::At(state))
+    }
+
+    /// Takes a slot for a plugin.
+    pub(crate) fn install(&mut self, about: About, name: &str) -> Result<usize, Fault> {
+        if let Some(slot) = self.lives.find(name, &self.names).and_then(|index| {
+            let slot = self.lives.at(index)?;
+            Some(slot.id(index))
+        }) {
+            return Err(Fault::Taken { owner: slot });
+        }
+        let id = self.lives.install(about)?;
+        self.bus.install(id.index());
+        self.calls.set_serial(id.index(), true);
+        self.changed();
+        Ok(id.index())
+    }
+}
+
+/// What is added to the time that two hooks may take.
+const GRACE: Duration = Duration::from_millis(250);

@@ -1,0 +1,169 @@
+//! The storage's own plugin: it takes requests out of its mailbox, in groups, and answers them.
+
+use heapless::Vec;
+
+use super::manager::{Installed, PluginManager};
+use super::mailbox::{Mailbox, Message, Request};
+use crate::call::{Answer, Service};
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::id::{CallId, PluginId};
+use crate::kernel::Kernel;
+use crate::life::PluginMetadata;
+use crate::storage::{Batch, HEAD, Head, STORAGE, Storage, StorageOp, StorageRequest, Stored};
+use crate::subject::Name;
+
+/// What the storage's plugin says of itself.
+pub static STORAGE_METADATA: PluginMetadata = PluginMetadata {
+    description: "Answers storage requests",
+    ..PluginMetadata::new(STORAGE, env!("CARGO_PKG_VERSION"))
+};
+
+/// Runs the storage in one life of the plugin [`STORAGE_METADATA`], which was installed.
+///
+/// `buf` is divided among the `GROUP` requests of one group (at most `N`); each part holds a request, and what it
+/// reads: give each twice the capacity `call_bytes`.
+///
+/// # Cancellation
+/// Requests are no longer answered; a write that was not acknowledged may have been made.
+pub async fn serve<S: Storage, const N: usize>(installed: Installed, storage: &mut S, buf: &mut [u8]) {
+    let (kernel, mailbox) = (installed.kernel(), installed.mailbox());
+    let size = buf.len() / N.max(1);
+    let mut ended = false;
+    while !ended {
+        let mut ids = Vec::<CallId, N>::new();
+        let mut group = Vec::<StorageRequest<'_>, N>::new();
+        for part in buf.chunks_exact_mut(size.max(1)).take(S::GROUP.min(N)) {
+            let (input, output) = part.split_at_mut(size / 2);
+            // The first is waited for, the others are there or not.
+            let message = match group.is_empty() {
+                true => Some(mailbox.next(input).await),
+                false => mailbox.try_next(input),
+            };
+            match message {
+                Some(Message::Call(call)) => match accept(kernel, &call, output) {
+                    // As many as there are parts have room.
+                    Ok(request) => drop((ids.push(call.id), group.push(request).is_ok())),
+                    Err(fault) => drop(mailbox.answer(call.id, Answer::Fault(fault)).await),
+                },
+                Some(Message::Load) => {
+                    let service = Service::new(Name::Fixed(STORAGE));
+                    if let Err(fault) = mailbox.context().register(&service).await {
+                        let _ = mailbox.fail(&fault.into()).await;
+                    }
+                    break;
+                }
+                Some(Message::Ended) => {
+                    ended = true;
+                    break;
+                }
+                _ => break,
+            }
+        }
+        if !group.is_empty() {
+            storage.apply(&mut group).await;
+        }
+        for (id, request) in ids.iter().zip(&group) {
+            answer(&mailbox, *id, request).await;
+        }
+    }
+}
+
+/// The request of a call, when its caller may make it.
+fn accept<'b>(kernel: Kernel, call: &Request<'b>, out: &'b mut [u8]) -> Result<StorageRequest<'b>, Fault> {
+    let malformed = Fault::NotJson { at: 0 };
+    let (head, rest) = call.bytes().split_first_chunk::<HEAD>().ok_or(malformed)?;
+    let head = Head::from_bytes(*head).ok_or(malformed)?;
+    let (namespace, rest) = rest.split_at_checked(head.namespace as usize).ok_or(malformed)?;
+    let (key, value) = rest.split_at_checked(head.key as usize).ok_or(malformed)?;
+    let namespace = core::str::from_utf8(namespace).map_err(|_| malformed)?;
+    let key = core::str::from_utf8(key).map_err(|_| malformed)?;
+    // Whoever calls by the waist may have made up these bytes: they pass the same checks as the API's.
+    Head::new(head.op, namespace, key, head.limit)?;
+    let is_json = match head.op {
+        StorageOp::Set => crate::json::check(value).is_ok(),
+        StorageOp::Batch => Batch::new(value).is_whole(),
+        _ => true,
+    };
+    if !is_json {
+        return Err(malformed);
+    }
+    may_store(kernel, call.caller, namespace, head.op)?;
+    Ok(StorageRequest {
+        op: head.op,
+        namespace,
+        key,
+        value,
+        limit: head.limit,
+        out,
+        result: Err(Error::new("storage_failed", "the storage did not carry out the request")),
+    })
+}
+
+/// Refuses what `who` may not do in this namespace.
+fn may_store(kernel: Kernel, who: PluginId, namespace: &str, op: StorageOp) -> Result<(), Fault> {
+    if !who.is_plugin() {
+        return Ok(());
+    }
+    let allowed = kernel.with(|core| {
+        let reads = core.lives.get(who).map_or(&[][..], |slot| slot.metadata().reads);
+        let own = core.name_of(who) == namespace;
+        op != StorageOp::Namespaces && (own || (!op.is_write() && reads.contains(&namespace)))
+    });
+    match allowed {
+        Some(true) => Ok(()),
+        _ => Err(Fault::Denied),
+    }
+}
+
+/// Answers a request, what was read only when it is JSON.
+async fn answer(mailbox: &Mailbox, id: CallId, request: &StorageRequest<'_>) {
+    let made;
+    let count;
+    let answer = match &request.result {
+        Ok(Stored::Done) => Answer::Bytes(&[]),
+        Ok(Stored::Absent) => Answer::Absent,
+        Ok(Stored::Count(number)) => {
+            count = number.to_le_bytes();
+            Answer::Bytes(&count)
+        }
+        Ok(Stored::Bytes(len)) => {
+            let read = request.out.get(..*len).unwrap_or(&[]);
+            match request.op {
+                StorageOp::Get if crate::json::check(read).is_err() => {
+                    made = corrupt(request.namespace, request.key);
+                    Answer::Error(&made)
+                }
+                _ => Answer::Bytes(read),
+            }
+        }
+        Err(error) => Answer::Error(error),
+    };
+    let _ = mailbox.answer(id, answer).await;
+}
+
+/// The error of a value that is damaged: it names namespace and key.
+pub fn corrupt(namespace: &str, key: &str) -> Error {
+    #[cfg(feature = "messages")]
+    return Error::format(
+        "corrupt",
+        format_args!("the value of {key} in {namespace} is damaged, or was written by another program: not JSON that this runtime reads"),
+    );
+    #[cfg(not(feature = "messages"))]
+    {
+        let _ = namespace;
+        Error::new("corrupt", key)
+    }
+}
+
+impl PluginManager {
+    /// Installs the storage's plugin, and asks for it to be started; then run [`serve`].
+    ///
+    /// # Errors
+    /// Those of [`PluginManager::install`].
+    pub fn install_storage(&self) -> Result<Installed, Fault> {
+        let installed = self.install(&STORAGE_METADATA)?;
+        installed.set_concurrent();
+        Ok(installed)
+    }
+}

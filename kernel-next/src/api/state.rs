@@ -1,0 +1,174 @@
+//! The state engine as its users see it.
+
+use core::time::Duration;
+
+use super::ask::Ask;
+use super::context::Context;
+use crate::fault::Fault;
+use crate::id::PluginId;
+use crate::json::Json;
+use crate::kernel::{EntryInfo, Op};
+use crate::subject::Name;
+
+/// A state entry, copied out.
+#[derive(Clone, Copy, Debug)]
+pub struct StateEntry<'b> {
+    /// Its key.
+    pub key: &'b str,
+    /// Its value; `None` when it did not fit into the caller's buffer.
+    pub value: Option<Json<'b>>,
+    /// Its version: it grows with every change of any key. (On a chip it wraps around after 2^32 changes.)
+    pub version: u64,
+    /// How long it still lives; `None` for ever.
+    pub ttl: Option<Duration>,
+    /// Who wrote it last.
+    pub owner: PluginId,
+}
+
+/// Read and write coordination state, on behalf of one plugin or of the operator.
+///
+/// A value belongs to whoever wrote it last; when that plugin's life ends, it goes with it. Every
+/// change is an event with the topic `state.changed.<key>` and the payload
+/// `{"value":…,"version":…}`, `{"deleted":true,"version":…}` or `{"expired":true,"version":…}`. A
+/// value past its time to live is gone for every operation.
+///
+/// Errors of what writes: [`Fault::Name`], [`Fault::Reserved`], [`Fault::TooLarge`], [`Fault::Full`] of
+/// `state_entries`, `state_bytes` or `names`, [`Fault::Share`], [`Fault::Hops`], [`Fault::Unloaded`]; nothing is
+/// changed then.
+#[derive(Clone, Copy)]
+pub struct StateEngine(pub(crate) Context);
+
+impl StateEngine {
+    /// The value, copied into `buf`; `None` when there is none. [`Fault::Buffer`] when it is longer.
+    pub fn get<'b>(&self, key: &'b str, buf: &'b mut [u8]) -> Ask<'b, Option<Json<'b>>> {
+        Ask::new(self.0.ask(Op::Get(key), buf), |done, bytes| (!done.absent).then_some(Json::trusted(bytes)))
+    }
+
+    /// The value and its version, for [`StateEngine::compare_and_set`].
+    pub fn get_versioned<'b>(&self, key: &'b str, buf: &'b mut [u8]) -> Ask<'b, Option<(Json<'b>, u64)>> {
+        Ask::new(self.0.ask(Op::Get(key), buf), |done, bytes| {
+            (!done.absent).then_some((Json::trusted(bytes), done.number))
+        })
+    }
+
+    /// Sets a value that stays until it is deleted or its owner goes; resolves to its version.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub async fn set<'n>(&self, key: impl Into<Name<'n>>, value: Json<'_>) -> Result<u64, Fault> {
+        self.write(&[(key.into(), value)], None, None).await
+    }
+
+    /// Sets a value that is gone after `ttl`.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub async fn set_with_ttl<'n>(
+        &self,
+        key: impl Into<Name<'n>>,
+        value: Json<'_>,
+        ttl: Duration,
+    ) -> Result<u64, Fault> {
+        self.write(&[(key.into(), value)], Some(ttl), None).await
+    }
+
+    /// Sets the value if its version is `expected`; 0 expects that there is none. [`Fault::Conflict`] with the
+    /// present version otherwise.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub async fn compare_and_set<'n>(
+        &self,
+        key: impl Into<Name<'n>>,
+        value: Json<'_>,
+        expected: u64,
+    ) -> Result<u64, Fault> {
+        self.write(&[(key.into(), value)], None, Some(expected)).await
+    }
+
+    /// Sets all of these values, or none when one is refused; resolves to the version of the last. Several need
+    /// room beside the values they replace.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub fn update<'a>(&self, writes: &'a [(Name<'a>, Json<'a>)]) -> Ask<'a, u64> {
+        self.write(writes, None, None)
+    }
+
+    /// Sets all of these values, or none, each with this time to live and if it has this version.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub fn write<'a>(
+        &self,
+        writes: &'a [(Name<'a>, Json<'a>)],
+        ttl: Option<Duration>,
+        expected: Option<u64>,
+    ) -> Ask<'a, u64> {
+        Ask::new(self.0.ask(Op::Set { writes, ttl, expected }, &mut []), |done, _| done.number)
+    }
+
+    /// Deletes a value; resolves to false when there was none.
+    pub fn delete<'a>(&self, key: &'a str) -> Ask<'a, bool> {
+        self.0.whether(Op::Delete { key, expected: None })
+    }
+
+    /// Deletes a value if its version is `expected`.
+    pub fn compare_and_delete<'a>(&self, key: &'a str, expected: u64) -> Ask<'a, bool> {
+        self.0.whether(Op::Delete { key, expected: Some(expected) })
+    }
+
+    /// Resolves to true when there is a value.
+    ///
+    /// # Errors
+    /// [`Fault::Unloaded`].
+    pub async fn exists(&self, key: &str) -> Result<bool, Fault> {
+        match self.0.whether(Op::Get(key)).await {
+            Err(Fault::Buffer { .. }) => Ok(true),
+            other => other,
+        }
+    }
+
+    /// The next entry whose key begins with `prefix`, copied into `buf`; start with a `cursor` of
+    /// 0. The order is that of the slots, and entries that come or go meanwhile may be missed.
+    ///
+    /// # Errors
+    /// [`Fault::Buffer`] for a key that does not fit; ask on for the others.
+    ///
+    /// ```
+    /// # async fn show(state: kernel_next::StateEngine) -> Result<(), kernel_next::Fault> {
+    /// let (mut cursor, mut buf) = (0, [0; 512]);
+    /// while let Some(entry) = state.keys("presence.", &mut cursor, &mut buf).await? {
+    ///     println!("{} version {}", entry.key, entry.version);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn keys<'b>(
+        &self,
+        prefix: &str,
+        cursor: &mut u32,
+        buf: &'b mut [u8],
+    ) -> Result<Option<StateEntry<'b>>, Fault> {
+        let mut info = EntryInfo { cursor: *cursor, ..EntryInfo::START };
+        let found = self.0.whether_in(Op::Entry(prefix, &mut info), &mut *buf).await;
+        *cursor = info.cursor;
+        if !found? {
+            return Ok(None);
+        }
+        let bytes: &'b [u8] = buf;
+        let (key, rest) = bytes.split_at_checked(info.key).unwrap_or((&[], &[]));
+        Ok(Some(StateEntry {
+            key: core::str::from_utf8(key).unwrap_or(""),
+            value: info.value.and_then(|len| rest.get(..len)).map(Json::trusted),
+            version: info.version,
+            ttl: info.ttl,
+            owner: info.owner,
+        }))
+    }
+
+    /// Deletes all of this plugin's values (the operator: all but the kernel's); resolves to how many.
+    pub fn clear(&self) -> Ask<'static, u64> {
+        Ask::new(self.0.ask(Op::Clear, &mut []), |done, _| done.number)
+    }
+}

@@ -1,0 +1,282 @@
+//! The bus is a log: a record is written once, whatever the number of subscribers, and marks who gets it. A
+//! plugin is one cursor over it with many filters, so that delivery has one total order.
+//!
+//! Both halves are here: [`Bus::publish`], and [`Bus::next`] for a reader. Whom to wake is gathered in a set
+//! that the kernel empties when the operation is done.
+
+mod filters;
+mod log;
+mod reader;
+#[cfg(feature = "large")]
+mod shapes;
+mod tap;
+
+pub use filters::Filter;
+pub(crate) use filters::Filters;
+pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded};
+pub(crate) use reader::ReaderCounts;
+pub use reader::{ReaderSlot, TapSlot};
+pub(crate) use tap::{At, Found};
+
+use self::log::Log;
+use crate::fault::Fault;
+use crate::id::{Cause, PluginId, PluginSet};
+use crate::mem::{Names, Usage};
+use crate::time::Instant;
+
+/// What happens when a plugin does not read its events fast enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Overflow {
+    /// It loses the oldest ones, counted exactly and told with the next event.
+    #[default]
+    DropOldest,
+    /// Publishers wait for it, at most until their deadline.
+    Block,
+}
+
+/// How many records [`Bus::next`] passes over under one lock.
+const STRIDE: u32 = 128;
+
+/// What there is for a reader.
+pub(crate) enum Next {
+    /// The event at this position.
+    Event(Position),
+    /// Perhaps more behind what was passed over: ask again, outside the lock.
+    Again,
+    Nothing,
+}
+
+pub(crate) struct Bus {
+    pub(crate) filters: Filters,
+    log: Log,
+    readers: &'static mut [ReaderSlot],
+    /// Who is started, and gets what is published.
+    open: PluginSet,
+    /// Who makes publishers wait.
+    blockers: PluginSet,
+    taps: tap::Taps,
+    /// Events refused.
+    pub(crate) refused: u32,
+    /// How many events may cause one another.
+    pub(crate) most_hops: u8,
+}
+
+impl Bus {
+    pub(crate) fn new(
+        words: &'static mut [u32],
+        filters: Filters,
+        readers: &'static mut [ReaderSlot],
+        taps: &'static mut [TapSlot],
+    ) -> Self {
+        Bus {
+            filters,
+            log: Log::new(words),
+            readers,
+            open: PluginSet::EMPTY,
+            blockers: PluginSet::EMPTY,
+            taps: tap::Taps::new(taps),
+            refused: 0,
+            most_hops: log::MAX_HOPS,
+        }
+    }
+
+    pub(crate) fn log_usage(&self) -> Usage {
+        self.log.usage()
+    }
+
+    pub(crate) fn next_seq(&self) -> Seq {
+        self.log.next_seq()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn begin_at(&mut self, position: Position, seq: Seq) {
+        self.log.begin_at(position, seq);
+    }
+
+    /// A plugin is installed in this slot: its counts begin anew.
+    pub(crate) fn install(&mut self, index: usize) {
+        if let Some(reader) = self.readers.get_mut(index) {
+            *reader = crate::mem::Empty::EMPTY;
+        }
+    }
+
+    /// From now on the plugin in this slot gets what its filters match.
+    pub(crate) fn open(&mut self, index: usize, overflow: Overflow) {
+        self.open.insert(index);
+        if overflow == Overflow::Block {
+            self.blockers.insert(index);
+        }
+    }
+
+    /// From now on it gets nothing, and what it has not read it never will.
+    pub(crate) fn close(&mut self, index: usize) {
+        self.open.remove(index);
+        self.blockers.remove(index);
+        if let Some(reader) = self.readers.get_mut(index) {
+            reader.discard();
+        }
+    }
+
+    /// True when the plugin in this slot is started.
+    pub(crate) fn is_open(&self, index: usize) -> bool {
+        self.open.contains(index)
+    }
+
+    /// True when publishers may wait for this plugin.
+    pub(crate) fn is_blocker(&self, index: usize) -> bool {
+        self.blockers.contains(index)
+    }
+
+    pub(crate) fn counts(&self, index: usize) -> ReaderCounts {
+        self.readers.get(index).map(|reader| reader.counts).unwrap_or_default()
+    }
+
+    /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
+    /// has not read; how many words it takes.
+    pub(crate) fn check(&self, draft: &Draft<'_>, may_drop: bool) -> Result<u32, Fault> {
+        if draft.origin.hops > self.most_hops {
+            return Err(Fault::Hops { limit: self.most_hops as u32 });
+        }
+        let (topic, payload) = (draft.topic_len(), draft.payload_len());
+        let Some(size) = self.log.size(topic, payload) else {
+            let max = self.log.longest(topic) as u32;
+            return Err(Fault::TooLarge { len: payload as u32, max });
+        };
+        if !may_drop && !self.blockers.is_empty() {
+            self.may_drop_for(size, draft.source)?;
+        }
+        Ok(size)
+    }
+
+    fn may_drop_for(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+        let mut at = self.log.oldest();
+        while !self.log.has_room(size, at) && self.log.holds(at) {
+            if !self.log.is_filler(at) {
+                for index in self.log.receivers(at).and(&self.blockers).iter() {
+                    let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
+                    if awaits && index != source.index() {
+                        return Err(Fault::Busy { subscriber: PluginId { index: index as u8, life: 0 } });
+                    }
+                }
+            }
+            at = self.log.after(at);
+        }
+        Ok(())
+    }
+
+    /// Writes a record of this size, which was checked, and marks who gets it: how many, and who is to be woken.
+    pub(crate) fn publish(
+        &mut self,
+        draft: &Draft<'_>,
+        size: u32,
+        now: Instant,
+        names: &Names,
+        wake: &mut PluginSet,
+    ) -> u32 {
+        while !self.log.has_room(size, self.log.oldest()) {
+            self.drop_oldest();
+        }
+        let at = self.log.append(draft, size, now);
+        self.taps.wake();
+        if self.filters.usage().used == 0 {
+            return 0;
+        }
+        let Some(record) = self.log.read(at) else { return 0 };
+        let set = self.filters.receivers(record.topic(), names).and(&self.open);
+        if set.is_empty() {
+            return 0;
+        }
+        self.log.set_receivers(at, &set);
+        let mut count = 0u32;
+        for index in set.iter() {
+            if let Some(reader) = self.readers.get_mut(index) {
+                reader.mark(at);
+                count = count.wrapping_add(1);
+            }
+        }
+        wake.add(&set);
+        count
+    }
+
+    fn drop_oldest(&mut self) {
+        let at = self.log.oldest();
+        if !self.log.is_filler(at) {
+            let after = self.log.after(at);
+            for index in self.log.receivers(at).iter() {
+                if let Some(reader) = self.readers.get_mut(index)
+                    && reader.awaits(at)
+                {
+                    reader.miss(after);
+                }
+            }
+        }
+        self.log.drop_oldest();
+    }
+
+    /// What there is next for the plugin in this slot.
+    pub(crate) fn next(&mut self, index: usize) -> Next {
+        let Some(reader) = self.readers.get_mut(index) else {
+            return Next::Nothing;
+        };
+        if reader.counts.lag == 0 {
+            return Next::Nothing;
+        }
+        let mut at = reader.cursor;
+        if log::is_before(at, self.log.oldest()) {
+            at = self.log.oldest();
+        }
+        for _ in 0..STRIDE {
+            if !self.log.is_filler(at) && self.log.is_receiver(at, index) {
+                reader.cursor = at;
+                return Next::Event(at);
+            }
+            at = self.log.after(at);
+        }
+        reader.cursor = at;
+        Next::Again
+    }
+
+    /// The record at this position, where there must be one.
+    pub(crate) fn read(&self, at: Position) -> Option<Record<'_>> {
+        self.log.read(at)
+    }
+
+    /// The plugin took the event at this position: how many it lost before it.
+    pub(crate) fn taken(&mut self, index: usize, at: Position) -> u32 {
+        let after = self.log.after(at);
+        match self.readers.get_mut(index) {
+            Some(reader) => {
+                reader.read(after);
+                core::mem::take(&mut reader.lost)
+            }
+            None => 0,
+        }
+    }
+
+    /// The plugin cannot take the event at this position: it is lost.
+    pub(crate) fn missed(&mut self, index: usize, at: Position) {
+        let after = self.log.after(at);
+        if let Some(reader) = self.readers.get_mut(index) {
+            reader.miss(after);
+        }
+    }
+
+    /// The plugins whose events led to the one at this position, and its own source.
+    pub(crate) fn sources_behind(&self, at: Position) -> PluginSet {
+        let mut set = PluginSet::EMPTY;
+        let mut here = Some(at).filter(|at| self.log.holds(*at));
+        for _ in 0..=log::MAX_HOPS {
+            let Some(at) = here else { break };
+            if let Some(record) = self.log.read(at) {
+                if record.head.source.is_plugin() {
+                    set.insert(record.head.source.index());
+                }
+                if !matches!(record.head.cause, Cause::Event(_)) {
+                    break;
+                }
+            }
+            here = self.log.cause_of(at);
+        }
+        set
+    }
+}

@@ -1,0 +1,459 @@
+//! Calls live here, in slots of the kernel, each with the buffer that carries the arguments in and the reply
+//! out.
+//!
+//! ```text
+//!           begin            the callee takes it         reply
+//!   Free ──────────▶ Queued ─────────────────▶ Running ────────▶ Done ──┐
+//!    ▲                  │                         │                     │ the caller takes the reply
+//!    │                  └── deadline, gone ───────┴────────▶ Done ──────┤
+//!    └──────────────────── the caller drops the call ◀──────────────────┘
+//! ```
+//!
+//! A slot's identity changes whenever it becomes free, so that a late reply finds nobody.
+
+mod cycle;
+mod services;
+mod slots;
+
+pub use services::{LATENCY_BUCKETS, Registered, Service, ServiceCounters};
+pub(crate) use services::Services;
+pub use slots::{CallSlot, CalleeSlot, Phase};
+pub(crate) use slots::{NewCall, Outcome, Taken};
+
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use crate::error::Error;
+use crate::fault::{Capacity, Fault};
+use crate::id::{CallId, PluginId};
+use crate::mem::{Empty, Link, Names, Usage, keep_waker};
+use crate::time::{Deadline, Instant};
+
+/// What a callee answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// JSON, or whatever bytes the two have agreed on.
+    Bytes(&'a [u8]),
+    /// What was asked for is not there.
+    Absent,
+    /// An error of the callee's own.
+    Error(&'a Error),
+    /// A fault.
+    Fault(Fault),
+}
+
+pub(crate) struct Calls {
+    pub(crate) services: Services,
+    slots: &'static mut [CallSlot],
+    bytes: &'static mut [u8],
+    /// Bytes of one buffer.
+    size: usize,
+    callees: &'static mut [CalleeSlot],
+    free: Link,
+    /// No slot from here on was ever used.
+    extent: usize,
+    usage: Usage,
+    /// How long a call may take that says nothing else.
+    pub(crate) timeout: Duration,
+    /// Calls that ended by their deadline.
+    pub(crate) timed_out: u32,
+}
+
+impl Calls {
+    pub(crate) fn new(
+        services: Services,
+        slots: &'static mut [CallSlot],
+        bytes: &'static mut [u8],
+        size: usize,
+        callees: &'static mut [CalleeSlot],
+    ) -> Self {
+        let most = slots.len().min(CallId::MOST);
+        let slots = slots.get_mut(..most).unwrap_or_default();
+        Calls {
+            services,
+            usage: Usage::of(slots.len()),
+            slots,
+            bytes,
+            size,
+            callees,
+            free: Link::EMPTY,
+            extent: 0,
+            timeout: Duration::from_secs(30),
+            timed_out: 0,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Bytes of a call's arguments or reply.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(crate) fn extent(&self) -> usize {
+        self.extent
+    }
+
+    /// The call in this slot.
+    pub(crate) fn at(&self, index: usize) -> Option<&CallSlot> {
+        self.slots.get(index).filter(|slot| slot.phase != Phase::Free)
+    }
+
+    pub(crate) fn get(&self, id: CallId) -> Option<&CallSlot> {
+        self.at(id.slot()).filter(|slot| slot.id == id)
+    }
+
+    fn get_mut(&mut self, id: CallId) -> Option<&mut CallSlot> {
+        let slot = self.slots.get_mut(id.slot())?;
+        (slot.id == id && slot.phase != Phase::Free).then_some(slot)
+    }
+
+    fn buffer(&mut self, index: usize, len: usize) -> Option<&mut [u8]> {
+        let start = index.wrapping_mul(self.size);
+        let end = start.wrapping_add(len);
+        (len <= self.size).then_some(())?;
+        self.bytes.get_mut(start..end)
+    }
+
+    /// The bytes of a call's arguments, or of its reply.
+    pub(crate) fn content(&self, index: usize) -> &[u8] {
+        let len = self.at(index).map_or(0, |slot| slot.len as usize);
+        let start = index.wrapping_mul(self.size);
+        self.bytes.get(start..start.wrapping_add(len)).unwrap_or(&[])
+    }
+
+    /// A plugin handles one message at a time (`serial`), or several.
+    pub(crate) fn set_serial(&mut self, index: usize, serial: bool) {
+        if let Some(callee) = self.callees.get_mut(index) {
+            callee.serial = serial;
+        }
+    }
+
+    /// Calls in flight that this plugin made.
+    pub(crate) fn open_by(&self, index: usize) -> u32 {
+        self.callees.get(index).map_or(0, |plugin| plugin.open as u32)
+    }
+
+    /// Takes a slot, copies the arguments into it and queues it at the callee.
+    pub(crate) fn begin(&mut self, new: &NewCall<'_>) -> Result<CallId, Fault> {
+        let parent_due = self.get(new.parent).map_or(Deadline::NONE, |parent| parent.due);
+        let (first, others) = new.args;
+        let len = others.iter().fold(first.len(), |len, piece| len.saturating_add(piece.len()));
+        if len > self.size {
+            return Err(Fault::TooLarge { len: len as u32, max: self.size as u32 });
+        }
+        let index = self.free.index().unwrap_or(self.extent);
+        let size = self.usage.capacity;
+        let slot = self.slots.get_mut(index);
+        let slot = slot.ok_or(Fault::Full { capacity: Capacity::Calls, size })?;
+        if index == self.extent {
+            self.extent = index.wrapping_add(1);
+            slot.id = CallId::new(index, 1);
+        } else {
+            self.free = slot.next;
+        }
+        slot.phase = Phase::Queued;
+        slot.hops = new.hops;
+        slot.service = new.service;
+        slot.caller = new.caller;
+        slot.callee = new.callee;
+        slot.parent = new.parent;
+        slot.due = new.due.first(parent_due);
+        slot.arrival = new.arrival;
+        slot.since = new.now;
+        slot.len = len as u32;
+        slot.next = Link::EMPTY;
+        slot.waker = None;
+        let id = slot.id;
+        let mut rest = self.buffer(index, len).unwrap_or_default();
+        for piece in core::iter::once(&first).chain(others) {
+            let Some((to, after)) = rest.split_at_mut_checked(piece.len()) else {
+                break;
+            };
+            to.copy_from_slice(piece);
+            rest = after;
+        }
+        self.usage.take(1);
+        if let Some(caller) = self.callees.get_mut(new.caller.index()) {
+            caller.open = caller.open.wrapping_add(1);
+        }
+        self.queue(new.callee.index(), index);
+        Ok(id)
+    }
+
+    fn queue(&mut self, callee: usize, index: usize) {
+        let Some(queue) = self.callees.get_mut(callee) else {
+            return;
+        };
+        let last = core::mem::replace(&mut queue.last, Link::to(index));
+        match last.index() {
+            None => queue.first = Link::to(index),
+            Some(last) => {
+                if let Some(last) = self.slots.get_mut(last) {
+                    last.next = Link::to(index);
+                }
+            }
+        }
+    }
+
+    fn unqueue(&mut self, callee: usize, index: usize) {
+        let next = self.slots.get(index).map(|slot| slot.next).unwrap_or_default();
+        let Some(queue) = self.callees.get_mut(callee) else {
+            return;
+        };
+        let mut before = None;
+        let mut at = queue.first.index();
+        while let Some(here) = at.filter(|here| *here != index) {
+            before = Some(here);
+            at = self.slots.get(here).and_then(|slot| slot.next.index());
+        }
+        match before {
+            None => queue.first = next,
+            Some(before) => {
+                if let Some(before) = self.slots.get_mut(before) {
+                    before.next = next;
+                }
+            }
+        }
+        if queue.last.index() == Some(index) {
+            queue.last = before.map(Link::to).unwrap_or_default();
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.next = Link::EMPTY;
+        }
+    }
+
+    /// The call that is first in this plugin's queue: its slot.
+    #[inline]
+    pub(crate) fn first(&self, callee: usize) -> Option<&CallSlot> {
+        let index = self.callees.get(callee)?.first.index()?;
+        self.slots.get(index)
+    }
+
+    /// Takes the first call off this plugin's queue and copies its service's name and its arguments into `buf`;
+    /// `None` when there is none, or when it has no room there and was answered so.
+    pub(crate) fn take(&mut self, callee: usize, buf: &mut [u8], names: &Names) -> Option<Taken> {
+        let index = self.callees.get(callee)?.first.index()?;
+        self.unqueue(callee, index);
+        let slot = self.slots.get_mut(index)?;
+        slot.phase = Phase::Running;
+        let (id, len) = (slot.id, slot.len as usize);
+        let name = match self.services.at(slot.service as usize) {
+            Some(service) => names.get(service.name),
+            None => "",
+        };
+        let taken = Taken {
+            id,
+            caller: slot.caller,
+            service: slot.service,
+            hops: slot.hops,
+            name: name.len(),
+            len,
+        };
+        let max = buf.len() as u32;
+        let room = buf.split_at_mut_checked(name.len());
+        if let Some((to, rest)) = room
+            && let Some(rest) = rest.get_mut(..len)
+        {
+            to.copy_from_slice(name.as_bytes());
+            rest.copy_from_slice(self.content(index));
+            return Some(taken);
+        }
+        let len = name.len().saturating_add(len) as u32;
+        self.finish(index, Err(Fault::TooLarge { len, max }));
+        None
+    }
+
+    /// Ends a running call with its callee's answer; false when nobody waits for it any more, or it is not
+    /// this plugin's to answer.
+    pub(crate) fn reply(&mut self, id: CallId, who: PluginId, answer: Answer<'_>) -> bool {
+        match self.get(id) {
+            Some(slot) if slot.phase == Phase::Running && slot.callee == who => {}
+            _ => return false,
+        }
+        let (index, max) = (id.slot(), self.size);
+        let (pieces, outcome): ([&[u8]; 2], _) = match answer {
+            Answer::Bytes(bytes) => ([bytes, &[]], Ok(Outcome::Bytes)),
+            Answer::Absent => ([&[], &[]], Ok(Outcome::Absent)),
+            Answer::Error(error) => {
+                let code = crate::error::cut(error.code(), max.min(u8::MAX as usize));
+                let message = crate::error::cut(error.message(), max.saturating_sub(code.len()));
+                let outcome = Outcome::Error { code: code.len() as u8 };
+                ([code.as_bytes(), message.as_bytes()], Ok(outcome))
+            }
+            Answer::Fault(fault) => ([&[], &[]], Err(fault)),
+        };
+        let len = pieces[0].len().saturating_add(pieces[1].len());
+        let Some(buffer) = self.buffer(index, len) else {
+            self.finish(index, Err(Fault::Buffer { len: len as u32, max: max as u32 }));
+            return true;
+        };
+        if let Some((first, second)) = buffer.split_at_mut_checked(pieces[0].len()) {
+            first.copy_from_slice(pieces[0]);
+            second.copy_from_slice(pieces[1]);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.len = len as u32;
+        }
+        self.finish(index, outcome);
+        true
+    }
+
+    /// Ends the call in a slot, unless it is done.
+    fn finish(&mut self, index: usize, outcome: Result<Outcome, Fault>) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        if matches!(slot.phase, Phase::Done | Phase::Free) {
+            return;
+        }
+        let queued = slot.phase == Phase::Queued;
+        let (callee, service) = (slot.callee.index(), slot.service as usize);
+        slot.phase = Phase::Done;
+        slot.outcome = outcome;
+        if let Some(waker) = slot.waker.take() {
+            waker.wake();
+        }
+        if queued {
+            self.unqueue(callee, index);
+        }
+        if let Some(service) = self.services.at_mut(service) {
+            service.calls = service.calls.wrapping_add(1);
+            if !matches!(outcome, Ok(Outcome::Bytes | Outcome::Absent)) {
+                service.errors = service.errors.wrapping_add(1);
+            }
+        }
+    }
+
+    /// The caller looks whether its call is done, and takes the reply into `buf`: its length, `None` for
+    /// [`Answer::Absent`]. The call is free then, unless it failed: its error is still to be taken.
+    pub(crate) fn poll(
+        &mut self,
+        id: CallId,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Poll<Result<Option<usize>, Fault>> {
+        let Some(slot) = self.get_mut(id) else {
+            return Poll::Ready(Err(Fault::Gone));
+        };
+        if slot.phase != Phase::Done {
+            if let Some(waker) = waker {
+                keep_waker(&mut slot.waker, waker);
+            }
+            return Poll::Pending;
+        }
+        let (len, outcome) = (slot.len as usize, slot.outcome);
+        let result = match outcome {
+            Ok(Outcome::Bytes) => match buf.get_mut(..len) {
+                Some(to) => {
+                    to.copy_from_slice(self.content(id.slot()));
+                    Ok(Some(len))
+                }
+                None => Err(Fault::Buffer { len: len as u32, max: buf.len() as u32 }),
+            },
+            Ok(Outcome::Absent) => Ok(None),
+            Ok(Outcome::Error { .. }) => return Poll::Ready(Err(Fault::Failed)),
+            Err(fault) => Err(fault),
+        };
+        self.free(id);
+        Poll::Ready(result)
+    }
+
+    /// The error that a call failed with; the call is free then.
+    pub(crate) fn take_error(&mut self, id: CallId) -> Option<Error> {
+        let Ok(Outcome::Error { code }) = self.get(id)?.outcome else {
+            return None;
+        };
+        let text = core::str::from_utf8(self.content(id.slot())).unwrap_or("");
+        let (code, message) = text.split_at_checked(code as usize).unwrap_or(("", text));
+        let error = Error::new(code, message);
+        self.free(id);
+        Some(error)
+    }
+
+    /// The caller no longer waits: the slot becomes free, wherever the call is.
+    pub(crate) fn free(&mut self, id: CallId) {
+        let free = self.free;
+        let Some(slot) = self.get_mut(id) else { return };
+        let (caller, callee, queued) = (slot.caller.index(), slot.callee.index(), slot.phase == Phase::Queued);
+        if queued {
+            self.unqueue(callee, id.slot());
+        }
+        if let Some(slot) = self.slots.get_mut(id.slot()) {
+            slot.phase = Phase::Free;
+            slot.id = id.next();
+            slot.waker = None;
+            slot.next = free;
+        }
+        self.free = Link::to(id.slot());
+        self.usage.give(1);
+        if let Some(caller) = self.callees.get_mut(caller) {
+            caller.open = caller.open.saturating_sub(1);
+        }
+    }
+
+    /// Ends every call in flight that `which` picks.
+    fn finish_all(&mut self, fault: Fault, which: impl Fn(&CallSlot) -> bool) {
+        for index in 0..self.extent {
+            if self.at(index).is_some_and(&which) {
+                self.finish(index, Err(fault));
+            }
+        }
+    }
+
+    /// The plugin stops: what waits in its queue is answered at once.
+    pub(crate) fn refuse_queued(&mut self, callee: usize) {
+        self.finish_all(Fault::Unavailable, |slot| {
+            slot.phase == Phase::Queued && slot.callee.index() == callee
+        });
+    }
+
+    /// Takes a service back; its calls end as gone. False when this plugin has none of this name.
+    pub(crate) fn unregister(&mut self, who: PluginId, name: &str, names: &mut Names) -> bool {
+        let Some(index) = self.services.find(name, names) else {
+            return false;
+        };
+        if self.services.at(index).is_none_or(|service| service.owner != who) {
+            return false;
+        }
+        self.finish_all(Fault::Gone, |slot| slot.service as usize == index && slot.callee == who);
+        self.services.remove(index, names);
+        true
+    }
+
+    /// This life of a plugin is over: its services and the calls it made are taken back, calls to it are gone.
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
+        self.finish_all(Fault::Gone, |slot| slot.callee == who);
+        for index in 0..self.extent {
+            if let Some(slot) = self.at(index)
+                && slot.caller == who
+            {
+                self.free(slot.id);
+            }
+        }
+        for index in 0..self.services.extent() {
+            if self.services.at(index).is_some_and(|service| service.owner == who) {
+                self.services.remove(index, names);
+            }
+        }
+    }
+
+    /// Ends what is late; the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant) -> Deadline {
+        let mut next = Deadline::NONE;
+        for index in 0..self.extent {
+            let Some(slot) = self.at(index).filter(|slot| slot.phase != Phase::Done) else {
+                continue;
+            };
+            if slot.due.is_due(now) {
+                self.timed_out = self.timed_out.wrapping_add(1);
+                self.finish(index, Err(Fault::Timeout));
+            } else {
+                next = next.first(slot.due);
+            }
+        }
+        next
+    }
+}

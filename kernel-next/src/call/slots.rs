@@ -1,0 +1,122 @@
+//! The memory of calls.
+
+use core::task::Waker;
+
+use crate::bus::Seq;
+use crate::fault::Fault;
+use crate::id::{CallId, PluginId};
+use crate::mem::{Empty, Link};
+use crate::time::{Deadline, Instant};
+
+/// Where a call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Nowhere: the slot is free.
+    Free,
+    /// In the callee's queue.
+    Queued,
+    /// The callee handles it.
+    Running,
+    /// It ended, and the caller has not looked yet.
+    Done,
+}
+
+/// How a call was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// The buffer holds the reply.
+    Bytes,
+    /// What was asked for is not there.
+    Absent,
+    /// The buffer holds an error: its code, of so many bytes, then the message.
+    Error { code: u8 },
+}
+
+/// A call's slot: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct CallSlot {
+    pub(crate) phase: Phase,
+    /// Events behind it.
+    pub(crate) hops: u8,
+    /// The service's place.
+    pub(crate) service: u16,
+    pub(crate) outcome: Result<Outcome, Fault>,
+    pub(crate) id: CallId,
+    pub(crate) caller: PluginId,
+    pub(crate) callee: PluginId,
+    /// The call that it was made for.
+    pub(crate) parent: CallId,
+    /// Bytes of the arguments, or of the reply.
+    pub(crate) len: u32,
+    pub(crate) due: Deadline,
+    /// When it began.
+    pub(crate) since: Instant,
+    /// The number of the next event when it came in: its place among the callee's events.
+    pub(crate) arrival: Seq,
+    pub(crate) waker: Option<Waker>,
+    /// The next in the callee's queue, or the next free one.
+    pub(crate) next: Link,
+}
+
+impl Empty for CallSlot {
+    const EMPTY: Self = CallSlot {
+        phase: Phase::Free,
+        hops: 0,
+        service: 0,
+        outcome: Ok(Outcome::Bytes),
+        id: CallId::NONE,
+        caller: PluginId { index: 0, life: 0 },
+        callee: PluginId { index: 0, life: 0 },
+        parent: CallId::NONE,
+        len: 0,
+        due: Deadline::NONE,
+        since: Instant::from_millis(0),
+        arrival: 0,
+        waker: None,
+        next: Link::EMPTY,
+    };
+}
+
+/// What is kept of calls for each plugin: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct CalleeSlot {
+    /// Its queue.
+    pub(super) first: Link,
+    pub(super) last: Link,
+    /// Calls in flight that it made.
+    pub(super) open: u16,
+    /// It handles one message at a time.
+    pub(super) serial: bool,
+}
+
+impl Empty for CalleeSlot {
+    const EMPTY: Self = CalleeSlot {
+        first: Link::EMPTY,
+        last: Link::EMPTY,
+        open: 0,
+        serial: false,
+    };
+}
+
+/// A call about to begin.
+pub(crate) struct NewCall<'a> {
+    pub(crate) caller: PluginId,
+    pub(crate) callee: PluginId,
+    pub(crate) service: u16,
+    pub(crate) args: (&'a [u8], &'a [&'a [u8]]),
+    pub(crate) parent: CallId,
+    pub(crate) due: Deadline,
+    pub(crate) now: Instant,
+    pub(crate) hops: u8,
+    pub(crate) arrival: Seq,
+}
+
+/// A call that its callee took; the service's name and the arguments are in its buffer.
+pub(crate) struct Taken {
+    pub(crate) id: CallId,
+    pub(crate) caller: PluginId,
+    pub(crate) service: u16,
+    pub(crate) hops: u8,
+    pub(crate) name: usize,
+    pub(crate) len: usize,
+}

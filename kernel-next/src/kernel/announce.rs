@@ -1,0 +1,111 @@
+//! The kernel's own events, which wait for nobody.
+
+use super::Core;
+use crate::bus::{Draft, Origin};
+use crate::error::cut;
+#[cfg(feature = "large")]
+use crate::id::PluginSet;
+use crate::id::PluginId;
+use crate::json::Writer;
+#[cfg(feature = "large")]
+use crate::life::Hook;
+use crate::life::PluginState;
+use crate::subject::MAX_NAME;
+
+impl Core {
+    /// Publishes an event of the kernel about a plugin; the plugin's name ends the topic.
+    fn announce(&mut self, index: usize, topic: &str, payload: &[u8]) {
+        let mut name = heapless::String::<MAX_NAME>::new();
+        let Some(slot) = self.lives.at(index) else { return };
+        // A plugin's name is never longer.
+        let _ = name.push_str(slot.name(&self.names));
+        let draft = Draft {
+            source: PluginId::KERNEL,
+            origin: Origin::NONE,
+            topic: [topic, &name],
+            payload: &[payload],
+        };
+        if let Ok(size) = self.bus.check(&draft, true) {
+            let now = self.now();
+            self.bus.publish(&draft, size, now, &self.names, &mut self.wake);
+        }
+    }
+
+    /// Says in which state a plugin is now: `runtime.plugin.<name>`.
+    pub(super) fn announce_state(&mut self, index: usize) {
+        self.changed();
+        let mut buf = [0u8; STATE_BYTES];
+        let (code, message) = self.lives.error(index);
+        let state = self.lives.at(index).map(|slot| slot.state()).unwrap_or_default();
+        let mut json = Writer::new(&mut buf);
+        json.begin_object();
+        json.key("state");
+        json.string(state.as_str());
+        if state == PluginState::Failed {
+            json.key("code");
+            json.string(code);
+            json.key("error");
+            json.string(cut(message, MESSAGE_BYTES));
+        }
+        json.end_object();
+        // An error of nothing but escapes does not fit; the state alone always does.
+        let failed = br#"{"state":"FAILED"}"#;
+        let len = json.finish().map(|json| json.as_bytes().len());
+        let payload = len.and_then(|len| buf.get(..len)).unwrap_or(failed);
+        self.announce(index, "runtime.plugin.", payload);
+    }
+
+    /// Says that a plugin is about to be taken out.
+    #[cfg(feature = "large")]
+    pub(super) fn announce_gone(&mut self, index: usize) {
+        self.changed();
+        self.announce(index, "runtime.plugin.", br#"{"state":"GONE"}"#);
+    }
+
+    /// `runtime.warning.<plugin>`: a handler took longer than its budget, in microseconds.
+    #[cfg(feature = "large")]
+    pub(super) fn warn_slow(&mut self, who: PluginId, hook: Hook, took: u64) {
+        let mut buf = [0u8; STATE_BYTES];
+        let mut json = Writer::new(&mut buf);
+        json.begin_object();
+        json.key("warning");
+        json.string("slow_handler");
+        json.key("hook");
+        json.string(hook.name());
+        json.key("micros");
+        json.u64(took);
+        json.end_object();
+        if let Some(json) = json.finish() {
+            self.announce(who.index(), "runtime.warning.", json.as_bytes());
+        }
+    }
+
+    /// `runtime.warning.<plugin>`: too many events caused one another; who published them.
+    #[cfg(feature = "large")]
+    pub(super) fn warn_cycle(&mut self, who: PluginId, chain: &PluginSet) {
+        let mut buf = [0u8; 512];
+        let mut json = Writer::new(&mut buf);
+        json.begin_object();
+        json.key("warning");
+        json.string("event_cycle");
+        json.key("plugins");
+        json.begin_array();
+        for index in chain.iter() {
+            if let Some(slot) = self.lives.at(index) {
+                json.string(slot.name(&self.names));
+            }
+        }
+        json.end_array();
+        json.end_object();
+        if let Some(json) = json.finish() {
+            self.announce(who.index(), "runtime.warning.", json.as_bytes());
+        }
+    }
+
+    #[cfg(not(feature = "large"))]
+    pub(super) fn warn_cycle(&mut self, _: PluginId, _: &crate::id::PluginSet) {}
+}
+
+/// Bytes of a state's announcement, and of the message in it.
+const STATE_BYTES: usize = if cfg!(feature = "messages") { 256 } else { 96 };
+const MESSAGE_BYTES: usize = if cfg!(feature = "messages") { 160 } else { 38 };

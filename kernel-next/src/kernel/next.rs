@@ -1,0 +1,180 @@
+//! What a mailbox yields next: steps of the plugin's life first, then ticks, events and calls, one at a time.
+//! Events and calls come in the order in which they came in: a call after the events published before it.
+
+use core::task::{Poll, Waker};
+
+use super::{Core, Done, Step};
+use crate::bus::{Next, Origin, Position, Seq};
+use crate::fault::Fault;
+use crate::id::{Cause, PluginId};
+use crate::life::{Ended, Hook, Wanted};
+use crate::time::Instant;
+
+impl Core {
+    /// Ends the hook before and begins the next one.
+    pub(super) fn next(
+        &mut self,
+        who: PluginId,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> Poll<Result<Done, Fault>> {
+        let now = self.now();
+        let index = who.index();
+        if self.end_hook(who, now) {
+            // It is unloaded: that was its last.
+            *step = Step::Ended;
+            return Poll::Ready(Ok(Done::NOTHING));
+        }
+        let Some(slot) = self.lives.get_mut(who) else {
+            return Poll::Ready(Err(Fault::Unloaded));
+        };
+        match slot.wanted() {
+            Wanted::Step(hook) => {
+                *step = match hook {
+                    Hook::Load => Step::Load,
+                    Hook::Start => Step::Start,
+                    Hook::Stop => Step::Stop,
+                    _ => Step::Unload,
+                };
+                let due = slot.begin(hook, Origin::NONE, now);
+                self.arm(due);
+                self.begin_step(index, hook);
+                return Poll::Ready(Ok(Done::NOTHING));
+            }
+            Wanted::Messages => {
+                if self.next_message(who, now, buf, step) {
+                    return Poll::Ready(Ok(Done::NOTHING));
+                }
+            }
+            Wanted::Nothing => {}
+        }
+        if let (Some(slot), Some(waker)) = (self.lives.get_mut(who), waker) {
+            slot.keep_waker(waker);
+        }
+        Poll::Pending
+    }
+
+    /// True when there is a message: a tick, an event or a call.
+    fn next_message(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
+        let index = who.index();
+        let call = self.calls.first(index).map(|call| call.arrival);
+        let event = loop {
+            match self.bus.next(index) {
+                Next::Event(at) => break Some(at),
+                Next::Nothing => break None,
+                // What was passed over counts as looked at: the rest in the task's next turn.
+                Next::Again => {
+                    self.lives.wake(index);
+                    break None;
+                }
+            }
+        };
+        let Some(slot) = self.lives.get_mut(who) else { return false };
+        if let Some(next) = slot.take_tick(now, event.is_some() || call.is_some()) {
+            let due = slot.begin(Hook::Tick, Origin::NONE, now);
+            self.arm(due.first(next));
+            *step = Step::Tick;
+            return true;
+        }
+        match (event, call) {
+            (Some(at), call) => {
+                if call.is_some_and(|arrival| self.is_after(at, arrival)) {
+                    self.next_call(who, now, buf, step)
+                } else {
+                    self.next_event(who, at, now, buf, step)
+                }
+            }
+            (None, Some(_)) => self.next_call(who, now, buf, step),
+            (None, None) => false,
+        }
+    }
+
+    /// True when the event at this position was published after a call came in.
+    fn is_after(&self, at: Position, arrival: Seq) -> bool {
+        let seq = self.bus.read(at).map_or(arrival, |record| record.head.seq);
+        seq.wrapping_sub(arrival) <= Seq::MAX >> 1
+    }
+
+    fn next_event(&mut self, who: PluginId, at: Position, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
+        let index = who.index();
+        let Some(record) = self.bus.read(at) else { return false };
+        let head = record.head;
+        let Some(to) = buf.get_mut(..record.text.len()) else {
+            self.bus.missed(index, at);
+            self.made_room(index);
+            self.lives.wake(index);
+            return false;
+        };
+        to.copy_from_slice(record.text);
+        let lost = self.bus.taken(index, at);
+        *step = Step::Event {
+            seq: head.seq as u64,
+            time: head.time,
+            source: head.source,
+            cause: head.cause,
+            lost,
+            topic: head.topic as usize,
+            payload: head.payload as usize,
+        };
+        let origin = Origin {
+            cause: Cause::Event(head.seq as u64),
+            hops: head.hops.wrapping_add(1),
+            at,
+        };
+        self.begin_handler(who, Hook::Event, origin, now);
+        self.made_room(index);
+        true
+    }
+
+    fn next_call(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
+        let Some(taken) = self.calls.take(who.index(), buf, &self.names) else {
+            self.lives.wake(who.index());
+            return false;
+        };
+        *step = Step::Call {
+            id: taken.id,
+            caller: taken.caller,
+            service: taken.name,
+            args: taken.len,
+        };
+        let origin = Origin { cause: Cause::Call(taken.id), hops: taken.hops, at: 0 };
+        self.begin_handler(who, Hook::Call, origin, now);
+        #[cfg(feature = "large")]
+        if let Some(slot) = self.lives.get_mut(who) {
+            slot.more.service = taken.service;
+        }
+        #[cfg(not(feature = "large"))]
+        let _ = taken.service;
+        true
+    }
+
+    fn begin_handler(&mut self, who: PluginId, hook: Hook, origin: Origin, now: Instant) {
+        if let Some(slot) = self.lives.get_mut(who) {
+            let due = slot.begin(hook, origin, now);
+            self.arm(due);
+        }
+    }
+
+    /// Ends the present hook well; true when the plugin's life ended with it.
+    fn end_hook(&mut self, who: PluginId, now: Instant) -> bool {
+        let Some(slot) = self.lives.get_mut(who) else { return true };
+        #[cfg(feature = "large")]
+        if slot.hook() == Hook::Call {
+            let (service, took) = (slot.more.service as usize, slot.took(now));
+            if let Some(service) = self.calls.services.at_mut(service).filter(|service| service.owner == who) {
+                service.took(took);
+            }
+        }
+        let Some(slot) = self.lives.get_mut(who) else { return true };
+        match slot.end(now) {
+            Ended::No => false,
+            Ended::Entered(state) => self.entered(who, state),
+            #[cfg(feature = "large")]
+            Ended::Slow(hook, took) => {
+                self.warn_slow(who, hook, took);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The operations of the waist: the one place where a life is checked and where each is counted.
+
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use super::waist::TicketState;
+use super::{Core, Done, Op, Step, Ticket};
+use crate::bus::{Draft, Origin};
+use crate::call::NewCall;
+use crate::fault::{Capacity, Fault};
+use crate::id::{CallId, Cause, PluginId};
+use crate::json::Json;
+use crate::state::CHANGED;
+use crate::subject::{check_topic, is_below};
+use crate::time::{Deadline, Instant, On};
+
+impl Core {
+    /// Carries out one operation: see [`Waist::run`](super::Waist::run).
+    pub(super) fn run(
+        &mut self,
+        who: PluginId,
+        op: &mut Op<'_>,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Poll<Result<Done, Fault>> {
+        if who.is_plugin() && self.lives.get(who).is_none() {
+            if let Op::Next(step) = op {
+                **step = Step::Ended;
+                return Poll::Ready(Ok(Done::NOTHING));
+            }
+            return Poll::Ready(Err(Fault::Unloaded));
+        }
+        let done = match op {
+            Op::Next(step) => self.next(who, waker, buf, step),
+            Op::Publish { topic, payload, limit } => {
+                let (topic, payload, limit) = (*topic, *payload, *limit);
+                self.publish_or_wait(who, topic, payload, limit, ticket, waker)
+            }
+            Op::Call { service, args, limit, parent } => {
+                let (service, args, limit, parent) = (*service, *args, *limit, *parent);
+                self.call(who, service, args, limit, parent, ticket, waker, buf)
+            }
+            Op::Sleep(span) => self.sleep(*span, ticket, waker),
+            op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
+        };
+        self.wake_plugins();
+        done
+    }
+
+    /// The operations that never wait.
+    fn run_now(
+        &mut self,
+        who: PluginId,
+        op: &mut Op<'_>,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Result<Done, Fault> {
+        match op {
+            Op::Alive => {
+                if let (Some(slot), Some(waker)) = (self.lives.get_mut(who), waker) {
+                    slot.keep_waker(waker);
+                }
+                Ok(Done::NOTHING)
+            }
+            Op::Fail(error) => {
+                self.handler_failed(who, error);
+                Ok(Done::NOTHING)
+            }
+            Op::Subscribe(filter) => {
+                if !who.is_plugin() {
+                    return Err(Fault::Denied);
+                }
+                self.check_share(who, Capacity::Filters, 1)?;
+                let added = self.bus.filters.add(who, *filter, &mut self.names)?;
+                self.hold(who, Capacity::Filters, added as i32);
+                Ok(Done::found(added))
+            }
+            Op::Unsubscribe(filter) => {
+                let was = self.bus.filters.remove(who, filter, &mut self.names);
+                self.hold(who, Capacity::Filters, -(was as i32));
+                Ok(Done::found(was))
+            }
+            Op::Register(service) => {
+                if !who.is_plugin() {
+                    return Err(Fault::Denied);
+                }
+                self.check_share(who, Capacity::Services, 1)?;
+                self.calls.services.register(who, service, &mut self.names)?;
+                self.hold(who, Capacity::Services, 1);
+                Ok(Done::NOTHING)
+            }
+            Op::Unregister(name) => {
+                let was = self.calls.unregister(who, name, &mut self.names);
+                self.hold(who, Capacity::Services, -(was as i32));
+                Ok(Done::found(was))
+            }
+            Op::HasService(name) => Ok(Done::found(self.calls.services.find(name, &self.names).is_some())),
+            Op::CallError(error) => {
+                if let TicketState::Call(id) = core::mem::take(&mut ticket.state) {
+                    **error = self.calls.take_error(id);
+                }
+                Ok(Done::NOTHING)
+            }
+            Op::Reply(id, answer) => Ok(Done::found(self.calls.reply(*id, who, *answer))),
+            Op::Get(key) => {
+                let now = self.now();
+                match self.state.get(key, &self.names, now) {
+                    Some(entry) => {
+                        let len = self.state.copy(entry, buf)?.len();
+                        Ok(Done { len, number: entry.version as u64, absent: false })
+                    }
+                    None => Ok(Done::found(false)),
+                }
+            }
+            Op::Set { writes, ttl, expected } => {
+                self.set_state(who, writes, *ttl, *expected).map(Done::number)
+            }
+            Op::Delete { key, expected } => self.delete_state(who, key, *expected).map(Done::found),
+            Op::Clear => Ok(Done::number(self.clear_state(who) as u64)),
+            Op::Entry(prefix, entry) => self.next_entry(prefix, entry, buf),
+            Op::Interval(interval) => {
+                let now = self.now();
+                if let Some(slot) = self.lives.get_mut(who) {
+                    let due = slot.set_interval(*interval, now);
+                    self.arm(due);
+                }
+                Ok(Done::NOTHING)
+            }
+            Op::NameOf(id) => copy_out(self.name_of(*id).as_bytes(), buf),
+            Op::Settings => {
+                #[cfg(feature = "large")]
+                if let Some(settings) = self.lives.get(who).and_then(|slot| slot.more.settings) {
+                    return copy_out(settings.as_bytes(), buf);
+                }
+                copy_out(b"{}", buf)
+            }
+            Op::Next(_) | Op::Publish { .. } | Op::Call { .. } | Op::Sleep(_) => Err(Fault::Unavailable),
+        }
+    }
+
+    /// Gives back what an operation took that is not done.
+    pub(crate) fn leave(&mut self, ticket: Ticket) {
+        match ticket.state {
+            TicketState::Wait { place: Some(place), .. } => self.waits.leave(place),
+            TicketState::Call(id) => self.calls.free(id),
+            _ => {}
+        }
+    }
+
+    /// What `who` is doing now, as what led to what it does.
+    pub(super) fn origin_of(&self, who: PluginId) -> Origin {
+        let slot = self.lives.at(who.index());
+        slot.map_or(Origin::NONE, |slot| slot.origin())
+    }
+
+    fn publish_or_wait(
+        &mut self,
+        who: PluginId,
+        topic: &str,
+        payload: Json<'_>,
+        limit: Duration,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<Done, Fault>> {
+        let now = self.now();
+        let error = match self.publish(who, topic, payload, now) {
+            Ok(count) => {
+                self.leave(core::mem::take(ticket));
+                return Poll::Ready(Ok(Done::number(count as u64)));
+            }
+            Err(Fault::Busy { subscriber }) if !limit.is_zero() => {
+                let due = || Deadline::at(now.after(limit));
+                match self.wait(On::Room, now, due, ticket, waker) {
+                    Ok(()) => return Poll::Pending,
+                    Err(Fault::Timeout) => Fault::Slow { subscriber },
+                    Err(fault) => fault,
+                }
+            }
+            Err(fault) => fault,
+        };
+        self.leave(core::mem::take(ticket));
+        self.bus.refused = self.bus.refused.wrapping_add(1);
+        Poll::Ready(Err(error))
+    }
+
+    /// Holds a place among those who wait, at most until a deadline that is chosen when it is taken.
+    pub(crate) fn wait(
+        &mut self,
+        on: On,
+        now: Instant,
+        until: impl FnOnce() -> Deadline,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+    ) -> Result<(), Fault> {
+        let (mut place, due) = match ticket.state {
+            TicketState::Wait { place, due } => (place, due),
+            _ => (None, until()),
+        };
+        if due.is_due(now) {
+            return Err(Fault::Timeout);
+        }
+        let full = Fault::Full { capacity: Capacity::Waits, size: self.waits.usage().capacity };
+        if !self.waits.hold(&mut place, on, due, waker.ok_or(Fault::Timeout)?) {
+            return Err(full);
+        }
+        ticket.state = TicketState::Wait { place, due };
+        self.arm(due);
+        Ok(())
+    }
+
+    fn sleep(&mut self, span: Duration, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<Done, Fault>> {
+        let now = self.now();
+        let outcome = match self.wait(On::Time, now, || Deadline::at(now.after(span)), ticket, waker) {
+            Ok(()) => return Poll::Pending,
+            Err(Fault::Timeout) => Ok(Done::NOTHING),
+            Err(fault) => Err(fault),
+        };
+        self.leave(core::mem::take(ticket));
+        Poll::Ready(outcome)
+    }
+
+    /// Publishes an event of a plugin's, or of the operator's: how many get it.
+    fn publish(&mut self, who: PluginId, topic: &str, payload: Json<'_>, now: Instant) -> Result<u32, Fault> {
+        check_topic(topic)?;
+        if topic == "runtime" || is_below(topic, "runtime") || topic.starts_with(CHANGED) {
+            return Err(Fault::Reserved);
+        }
+        let origin = self.origin_of(who);
+        let draft = Draft { source: who, origin, topic: [topic, ""], payload: &[payload.as_bytes()] };
+        let size = match self.bus.check(&draft, false) {
+            Ok(size) => size,
+            Err(fault) => return Err(self.explain(who, origin, fault)),
+        };
+        if let Some(slot) = self.lives.get_mut(who) {
+            slot.published = slot.published.wrapping_add(1);
+        }
+        Ok(self.bus.publish(&draft, size, now, &self.names, &mut self.wake))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]
+    fn call(
+        &mut self,
+        who: PluginId,
+        service: &str,
+        args: (&[u8], &[&[u8]]),
+        limit: Option<Duration>,
+        parent: Option<CallId>,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Poll<Result<Done, Fault>> {
+        let id = match ticket.state {
+            TicketState::Call(id) => id,
+            _ => {
+                let id = self.begin_call(who, service, args, limit, parent)?;
+                ticket.state = TicketState::Call(id);
+                id
+            }
+        };
+        let looked = self.calls.poll(id, waker, buf);
+        if !matches!(looked, Poll::Pending | Poll::Ready(Err(Fault::Failed))) {
+            *ticket = Ticket::NONE;
+        }
+        looked.map_ok(|len| Done { len: len.unwrap_or(0), number: 0, absent: len.is_none() })
+    }
+
+    fn begin_call(
+        &mut self,
+        who: PluginId,
+        service: &str,
+        args: (&[u8], &[&[u8]]),
+        limit: Option<Duration>,
+        parent: Option<CallId>,
+    ) -> Result<CallId, Fault> {
+        let index = self.calls.services.find(service, &self.names).ok_or(Fault::NotFound)?;
+        let callee = self.calls.services.at(index).ok_or(Fault::NotFound)?.owner;
+        if !self.bus.is_open(callee.index()) {
+            return Err(Fault::Unavailable);
+        }
+        let origin = self.origin_of(who);
+        let parent = match (parent, origin.cause) {
+            (Some(parent), _) | (None, Cause::Call(parent)) => parent,
+            _ => CallId::NONE,
+        };
+        if self.calls.closes_cycle(who, callee, parent) {
+            return Err(Fault::Cycle);
+        }
+        self.check_share(who, Capacity::Calls, 1)?;
+        let now = self.now();
+        let due = Deadline::at(now.after(limit.unwrap_or(self.calls.timeout)));
+        let id = self.calls.begin(&NewCall {
+            caller: who,
+            callee,
+            service: index as u16,
+            args,
+            parent,
+            due,
+            now,
+            hops: origin.hops,
+            arrival: self.bus.next_seq(),
+        })?;
+        self.wake.insert(callee.index());
+        self.arm(due);
+        Ok(id)
+    }
+
+    /// Whether a plugin may hold `more` of a capacity.
+    #[cfg(feature = "large")]
+    pub(super) fn check_share(&mut self, who: PluginId, capacity: Capacity, more: u32) -> Result<(), Fault> {
+        let Some(slot) = self.lives.get(who) else { return Ok(()) };
+        let held = slot.more.held;
+        let (held, usage) = match capacity {
+            Capacity::Filters => (held.filters, self.bus.filters.usage()),
+            Capacity::Services => (held.services, self.calls.services.usage()),
+            Capacity::Calls => (self.calls.open_by(who.index()), self.calls.usage()),
+            Capacity::StateEntries => (held.entries, self.state.usage().0),
+            Capacity::StateBytes => (held.bytes, self.state.usage().1),
+            _ => return Ok(()),
+        };
+        // Of what nobody else holds, this part; at least one.
+        let free = usage.free().saturating_add(held) as u64;
+        let share = (free.wrapping_mul(self.share as u64) / 256).max(1) as u32;
+        if held.saturating_add(more) <= share || more > usage.free() {
+            return Ok(());
+        }
+        self.shares_refused = self.shares_refused.wrapping_add(1);
+        Err(Fault::Share { capacity, share })
+    }
+
+    #[cfg(not(feature = "large"))]
+    pub(super) fn check_share(&mut self, _: PluginId, _: Capacity, _: u32) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Notes that a plugin holds more, or less, of a capacity.
+    #[cfg(feature = "large")]
+    pub(super) fn hold(&mut self, who: PluginId, capacity: Capacity, more: i32) {
+        let Some(slot) = self.lives.get_mut(who) else { return };
+        let held = &mut slot.more.held;
+        let held = match capacity {
+            Capacity::Filters => &mut held.filters,
+            Capacity::Services => &mut held.services,
+            Capacity::StateEntries => &mut held.entries,
+            Capacity::StateBytes => &mut held.bytes,
+            _ => return,
+        };
+        *held = held.saturating_add_signed(more);
+    }
+
+    #[cfg(not(feature = "large"))]
+    pub(super) fn hold(&mut self, _: PluginId, _: Capacity, _: i32) {}
+}
+
+fn copy_out(from: &[u8], buf: &mut [u8]) -> Result<Done, Fault> {
+    let max = buf.len() as u32;
+    let to = buf.get_mut(..from.len()).ok_or(Fault::Buffer { len: from.len() as u32, max })?;
+    to.copy_from_slice(from);
+    Ok(Done::len(from.len()))
+}

@@ -1,0 +1,179 @@
+//! The lives of plugins: their slots, private to this module, and every transition.
+//!
+//! ```text
+//!            load          start           stop           unload
+//! UNLOADED ───────▶ LOADED ───────▶ STARTED ──────▶ STOPPED ───────▶ UNLOADED
+//!                     │                ▲               │
+//!                     │                └───── start ───┘
+//!  any hook that fails, hangs or panics ──▶ FAILED ── a new goal ──▶ LOADED …
+//! ```
+//!
+//! Whoever manages a plugin sets its *goal*; the plugin's own task takes one step at a time towards it. So a
+//! command never runs plugin code, and a plugin that does not obey is seen by its deadline alone. A plugin that
+//! failed stays so until somebody sets its goal again: restarts are a supervisor's opinion.
+
+mod metadata;
+mod slot;
+mod states;
+
+pub use metadata::{PluginMetadata, RestartPolicy};
+#[cfg(feature = "large")]
+pub(crate) use slot::Attached;
+pub use slot::PluginSlot;
+pub(crate) use slot::{About, Ended, Hook, Wanted};
+pub use states::{PluginCounters, PluginState};
+
+use crate::bus::Overflow;
+use crate::error::cut;
+use crate::fault::{Capacity, Fault};
+use crate::id::{MAX_PLUGINS, PluginId};
+use crate::mem::{Empty, Names, Usage};
+use crate::time::{Deadline, Instant};
+
+/// All plugins.
+pub(crate) struct Lives {
+    slots: &'static mut [PluginSlot],
+    errors: &'static mut [u8],
+    error_size: usize,
+    usage: Usage,
+}
+
+/// What is due.
+pub(crate) enum Due {
+    /// The plugin did not come to an end in time: why, and in which hook.
+    Hung(PluginId, &'static str, &'static str),
+    /// It is to take a step.
+    Tick(usize),
+}
+
+impl Lives {
+    pub(crate) fn new(slots: &'static mut [PluginSlot], errors: &'static mut [u8], error_size: usize) -> Self {
+        let most = slots.len().min(MAX_PLUGINS);
+        let slots = slots.get_mut(..most).unwrap_or_default();
+        Lives {
+            usage: Usage::of(slots.len()),
+            slots,
+            errors,
+            error_size: error_size.min(255),
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// The plugin that is installed in this slot.
+    pub(crate) fn at(&self, index: usize) -> Option<&PluginSlot> {
+        self.slots.get(index).filter(|slot| slot.is_installed())
+    }
+
+    pub(crate) fn at_mut(&mut self, index: usize) -> Option<&mut PluginSlot> {
+        self.slots.get_mut(index).filter(|slot| slot.is_installed())
+    }
+
+    /// The plugin, when this life of it is the present one.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: PluginId) -> Option<&mut PluginSlot> {
+        self.slots
+            .get_mut(id.index())
+            .filter(|slot| slot.life() == id.life && slot.is_installed())
+    }
+
+    pub(crate) fn get(&self, id: PluginId) -> Option<&PluginSlot> {
+        self.at(id.index()).filter(|slot| slot.life() == id.life)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &PluginSlot)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter(|(_, slot)| slot.is_installed())
+    }
+
+    /// The slot of the plugin with this name.
+    pub(crate) fn find(&self, name: &str, names: &Names) -> Option<usize> {
+        self.iter().find(|(_, slot)| slot.name(names) == name).map(|(index, _)| index)
+    }
+
+    /// Takes a slot for a plugin whose name nobody has.
+    pub(crate) fn install(&mut self, about: About) -> Result<PluginId, Fault> {
+        let full = Fault::Full { capacity: Capacity::Plugins, size: self.usage.capacity };
+        let index = self.slots.iter().position(|slot| !slot.is_installed()).ok_or(full)?;
+        let slot = self.slots.get_mut(index).ok_or(full)?;
+        slot.install(about);
+        let id = slot.id(index);
+        self.usage.take(1);
+        self.set_error(index, "", "");
+        Ok(id)
+    }
+
+    /// Empties a slot, giving back what described the plugin.
+    #[cfg(feature = "large")]
+    pub(crate) fn uninstall(&mut self, index: usize, names: &mut Names) {
+        if let Some(slot) = self.at_mut(index) {
+            slot.uninstall(names);
+            self.usage.give(1);
+        }
+    }
+
+    /// The last error: its code and message, empty when there is none.
+    pub(crate) fn error(&self, index: usize) -> (&str, &str) {
+        let Some((code, len)) = self.at(index).map(PluginSlot::error_lens) else {
+            return ("", "");
+        };
+        let start = index.wrapping_mul(self.error_size);
+        let bytes = self.errors.get(start..start.wrapping_add(len)).unwrap_or(&[]);
+        let text = core::str::from_utf8(bytes).unwrap_or("");
+        text.split_at_checked(code).unwrap_or(("", ""))
+    }
+
+    /// Keeps the last error, cut where it does not fit.
+    pub(crate) fn set_error(&mut self, index: usize, code: &str, message: &str) {
+        let code = cut(code, self.error_size);
+        let message = cut(message, self.error_size.saturating_sub(code.len()));
+        let start = index.wrapping_mul(self.error_size);
+        let len = code.len().wrapping_add(message.len());
+        if let Some(bytes) = self.errors.get_mut(start..start.wrapping_add(len))
+            && let Some((first, second)) = bytes.split_at_mut_checked(code.len())
+        {
+            first.copy_from_slice(code.as_bytes());
+            second.copy_from_slice(message.as_bytes());
+        }
+        if let Some(slot) = self.at_mut(index) {
+            slot.set_error_lens(code.len(), len);
+        }
+    }
+
+    /// What is due, one after the other; when nothing is, the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant) -> Result<Due, Deadline> {
+        let mut next = Deadline::NONE;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if !slot.is_installed() {
+                continue;
+            }
+            if let Some(code) = slot.overdue(now) {
+                return Ok(Due::Hung(slot.id(index), code, slot.hook().name()));
+            }
+            if slot.take_tick_wake(now) {
+                return Ok(Due::Tick(index));
+            }
+            next = next.first(slot.next_due());
+        }
+        Err(next)
+    }
+
+    /// Who makes publishers wait while started.
+    pub(crate) fn overflow(&self, index: usize) -> Overflow {
+        self.at(index).map_or(Overflow::DropOldest, PluginSlot::overflow)
+    }
+
+    /// Wakes the plugin's task.
+    #[inline]
+    pub(crate) fn wake(&self, index: usize) {
+        if let Some(waker) = self.slots.get(index).and_then(PluginSlot::waker) {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Empty for PluginSlot {
+    const EMPTY: Self = PluginSlot::VACANT;
+}

@@ -1,0 +1,242 @@
+//! Coordination state: small values by key, with a version and a time to live. That a change is an event is
+//! the kernel's business: here are only the entries.
+
+use crate::bus::Seq;
+use crate::fault::{Capacity, Fault, NameFault};
+use crate::id::PluginId;
+use crate::json::Json;
+use crate::mem::{Link, Names, Pool, Slot, Span, Table, Text, Usage, name_hash};
+use crate::subject::{MAX_SUBJECT, Name, check_topic, is_below};
+use crate::time::{Deadline, Instant};
+
+/// What the topic of a change begins with; the key follows.
+pub(crate) const CHANGED: &str = "state.changed.";
+
+/// The longest key, in bytes: `state.changed.` and the key are a topic.
+pub const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
+
+/// A state entry: opaque memory of a kernel.
+#[derive(Debug)]
+pub struct Entry {
+    key: Text,
+    value: Span,
+    pub(crate) version: Seq,
+    pub(crate) expires: Deadline,
+    pub(crate) owner: PluginId,
+}
+
+impl Entry {
+    pub(crate) fn key<'n>(&self, names: &'n Names) -> &'n str {
+        names.get(self.key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.value.len()
+    }
+}
+
+pub(crate) struct State {
+    table: Table<Entry>,
+    pool: Pool,
+    /// The last version that was used. (Zero is no version.)
+    version: Seq,
+    /// When the first of the entries expires, or one that is gone by now would have.
+    pub(crate) due: Deadline,
+}
+
+impl State {
+    pub(crate) fn new(slots: &'static mut [Slot<Entry>], heads: &'static mut [Link], pool: Pool) -> Self {
+        State {
+            table: Table::new(slots, heads),
+            pool,
+            version: 0,
+            due: Deadline::NONE,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> (Usage, Usage) {
+        (self.table.usage(), self.pool.usage())
+    }
+
+    pub(crate) fn extent(&self) -> usize {
+        self.table.extent()
+    }
+
+    pub(crate) fn at(&self, index: usize) -> Option<&Entry> {
+        self.table.get(index)
+    }
+
+    /// The entry of this key, whether it has expired or not.
+    fn find(&self, key: &str, names: &Names) -> Option<usize> {
+        self.table.find(name_hash(key), |entry| names.get(entry.key) == key)
+    }
+
+    /// The entry of this key.
+    pub(crate) fn get(&self, key: &str, names: &Names, now: Instant) -> Option<&Entry> {
+        let entry = self.table.get(self.find(key, names)?)?;
+        (!entry.expires.is_due(now)).then_some(entry)
+    }
+
+    /// The bytes of the pool that a value of this length takes.
+    pub(crate) fn cost(&self, len: usize) -> u32 {
+        self.pool.cost(len)
+    }
+
+    /// Who holds the entry of this key, and how long its value is.
+    #[cfg(feature = "large")]
+    pub(crate) fn holder(&self, key: &str, names: &Names) -> Option<(PluginId, usize)> {
+        let entry = self.table.get(self.find(key, names)?)?;
+        Some((entry.owner, entry.len()))
+    }
+
+    /// Copies an entry's value into the beginning of `buf`.
+    pub(crate) fn copy<'b>(&self, entry: &Entry, buf: &'b mut [u8]) -> Result<&'b [u8], Fault> {
+        let (len, max) = (entry.len() as u32, buf.len() as u32);
+        self.pool.copy(entry.value, buf).ok_or(Fault::Buffer { len, max })
+    }
+
+    fn next_version(&mut self) -> Seq {
+        self.version = match self.version.wrapping_add(1) {
+            0 => 1,
+            version => version,
+        };
+        self.version
+    }
+
+    /// Whether all of these can be set. Nothing is changed. Several need room beside what they replace.
+    pub(crate) fn check(
+        &self,
+        writes: &[(Name<'_>, Json<'_>)],
+        expected: Option<u64>,
+        names: &Names,
+    ) -> Result<(), Fault> {
+        let (mut entries, mut bytes, mut cells) = (0u32, 0u32, 0u32);
+        for (key, value) in writes {
+            check_key(key.as_str())?;
+            let value = value.as_bytes();
+            if value.len() > Pool::MOST {
+                return Err(Fault::TooLarge { len: value.len() as u32, max: Pool::MOST as u32 });
+            }
+            let found = self.find(key.as_str(), names).and_then(|index| self.table.get(index));
+            let version = found.map_or(0, |entry| entry.version as u64);
+            if expected.is_some_and(|expected| expected != version) {
+                return Err(Fault::Conflict { version });
+            }
+            let cost = self.pool.cost(value.len());
+            let returned = match found {
+                Some(entry) if writes.len() == 1 => self.pool.cost(entry.len()),
+                _ => 0,
+            };
+            bytes = bytes.saturating_add(cost.saturating_sub(returned));
+            if found.is_none() {
+                entries = entries.wrapping_add(1);
+                if let Name::Copied(text) = key {
+                    cells = cells.wrapping_add(1);
+                    if text.len() > names.longest() {
+                        return Err(Fault::TooLarge { len: text.len() as u32, max: names.longest() as u32 });
+                    }
+                }
+            }
+        }
+        let room = [
+            (entries, self.table.usage(), Capacity::StateEntries),
+            (bytes, self.pool.usage(), Capacity::StateBytes),
+            (cells, names.usage(), Capacity::Names),
+        ];
+        for (needed, usage, capacity) in room {
+            if needed > usage.free() {
+                return Err(Fault::Full { capacity, size: usage.capacity });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a value for which [`State::check`] found room: its version.
+    pub(crate) fn set(
+        &mut self,
+        owner: PluginId,
+        key: Name<'_>,
+        value: Json<'_>,
+        expires: Deadline,
+        names: &mut Names,
+    ) -> Result<Seq, Fault> {
+        let index = match self.find(key.as_str(), names) {
+            Some(index) => index,
+            None => {
+                let hash = name_hash(key.as_str());
+                let entry = Entry {
+                    key: key.keep(names)?,
+                    value: Span::default(),
+                    version: 0,
+                    expires: Deadline::NONE,
+                    owner,
+                };
+                let size = self.table.usage().capacity;
+                let full = Fault::Full { capacity: Capacity::StateEntries, size };
+                self.table.insert(hash, entry).ok_or(full)?
+            }
+        };
+        let version = self.next_version();
+        let size = self.pool.usage().capacity;
+        let entry = self.table.get_mut(index).ok_or(Fault::Unavailable)?;
+        self.pool.release(core::mem::take(&mut entry.value));
+        let full = Fault::Full { capacity: Capacity::StateBytes, size };
+        entry.value = self.pool.keep(value.as_bytes()).ok_or(full)?;
+        entry.version = version;
+        entry.owner = owner;
+        entry.expires = expires;
+        self.due = self.due.first(expires);
+        Ok(version)
+    }
+
+    /// Removes the entry in this place: the version of the change.
+    pub(crate) fn remove(&mut self, index: usize, names: &mut Names) -> Seq {
+        if let Some(entry) = self.table.remove(index) {
+            self.pool.release(entry.value);
+            names.release(entry.key);
+        }
+        self.next_version()
+    }
+
+    /// The place of the entry of this key, which must have this version.
+    pub(crate) fn find_to_delete(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        names: &Names,
+    ) -> Result<Option<usize>, Fault> {
+        check_key(key)?;
+        let found = self.find(key, names);
+        let version = found.and_then(|index| self.table.get(index)).map_or(0, |entry| entry.version as u64);
+        if expected.is_some_and(|expected| expected != version) {
+            return Err(Fault::Conflict { version });
+        }
+        Ok(found)
+    }
+
+    /// The place of an entry that has expired; `due` is right when there is none.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<usize> {
+        if !self.due.is_due(now) {
+            return None;
+        }
+        let found = self.table.iter().find(|(_, entry)| entry.expires.is_due(now));
+        let found = found.map(|(index, _)| index);
+        if found.is_none() {
+            let all = self.table.iter();
+            self.due = all.fold(Deadline::NONE, |due, (_, entry)| due.first(entry.expires));
+        }
+        found
+    }
+}
+
+/// True for a key that only the kernel writes.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    key == "runtime" || is_below(key, "runtime")
+}
+
+fn check_key(key: &str) -> Result<(), Fault> {
+    if key.len() > MAX_KEY {
+        return Err(Fault::Name { why: NameFault::TooLong, at: MAX_KEY as u32 });
+    }
+    check_topic(key)
+}
