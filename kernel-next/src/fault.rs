@@ -5,34 +5,34 @@ use crate::id::PluginId;
 
 /// What a [`Fault`] can carry.
 trait Word: Copy {
-    fn word(self) -> u64;
-    fn of(word: u64) -> Self;
+    fn word(self) -> u32;
+    fn of(word: u32) -> Self;
 }
 
 impl Word for u32 {
-    fn word(self) -> u64 {
-        self as u64
-    }
-    fn of(word: u64) -> Self {
-        word as u32
-    }
-}
-
-impl Word for u64 {
-    fn word(self) -> u64 {
+    fn word(self) -> u32 {
         self
     }
-    fn of(word: u64) -> Self {
+    fn of(word: u32) -> Self {
         word
     }
 }
 
-impl Word for PluginId {
-    fn word(self) -> u64 {
-        self.to_bits() as u64
+impl Word for u8 {
+    fn word(self) -> u32 {
+        self as u32
     }
-    fn of(word: u64) -> Self {
-        PluginId::from_bits(word as u32)
+    fn of(word: u32) -> Self {
+        word as u8
+    }
+}
+
+impl Word for PluginId {
+    fn word(self) -> u32 {
+        self.to_bits()
+    }
+    fn of(word: u32) -> Self {
+        PluginId::from_bits(word)
     }
 }
 
@@ -52,11 +52,11 @@ macro_rules! words {
         }
 
         impl Word for $name {
-            fn word(self) -> u64 {
-                self as u64
+            fn word(self) -> u32 {
+                self as u32
             }
-            fn of(word: u64) -> Self {
-                $(if word == $name::$variant as u64 {
+            fn of(word: u32) -> Self {
+                $(if word == $name::$variant as u32 {
                     return $name::$variant;
                 })*
                 $name::$first
@@ -142,7 +142,7 @@ macro_rules! faults {
             }
 
             /// The fault as it travels: its number, and what it carries.
-            pub fn to_parts(self) -> (u8, u64, u64) {
+            pub fn to_parts(self) -> (u8, u32, u32) {
                 match self {
                     $(Fault::$name $({ $a $(, $b)? })? => {
                         #[allow(unused_mut)]
@@ -154,7 +154,7 @@ macro_rules! faults {
             }
 
             /// The fault that [`Fault::to_parts`] took apart; `Unavailable` for an unknown number.
-            pub fn from_parts(parts: (u8, u64, u64)) -> Self {
+            pub fn from_parts(parts: (u8, u32, u32)) -> Self {
                 match parts.0 {
                     $($number => Fault::$name $({ $a: <$A>::of(parts.1) $(, $b: <$B>::of(parts.2))? })?,)*
                     _ => Fault::Unavailable,
@@ -201,18 +201,14 @@ faults! {
     } = "share_used", "this plugin holds its share of the capacity `{capacity}`, {share}: give some back, or raise the capacity";
     /// Something has more bytes than there is room for.
     5 TooLarge {
-        /// Its bytes.
-        len: u32,
         /// The room.
         max: u32
-    } = "too_large", "{len} bytes, and {max} is the most here";
+    } = "too_large", "too large: {max} bytes is the most here";
     /// The reply, or the value, does not fit into the caller's buffer.
     6 Buffer {
         /// Its bytes.
-        len: u32,
-        /// The buffer's bytes.
-        max: u32
-    } = "reply_too_large", "{len} bytes do not fit into the caller's buffer of {max}";
+        len: u32
+    } = "reply_too_large", "{len} bytes, which do not fit into the caller's buffer";
     /// A subscriber that makes publishers wait has unread events (`try_publish` only).
     7 Busy {
         /// That subscriber.
@@ -244,12 +240,15 @@ faults! {
     /// The caller's life is over: it was unloaded, failed, or was replaced.
     15 Unloaded = "unloaded", "the plugin that asks is no longer loaded";
     /// The value has another version.
-    16 Conflict {
-        /// The version it has; 0 when there is no such key.
-        version: u64
-    } = "conflict", "the value has version {version} by now: read it again";
-    /// The callee answered with an error of its own, which is to be asked for.
-    17 Failed = "failed", "the callee answered with an error";
+    16 Conflict = "conflict", "the value has another version by now: read it again";
+    /// The callee answered with an error of its own: its code and message are in the caller's buffer, cut where
+    /// they did not fit.
+    17 Failed {
+        /// Bytes of the code.
+        code: u8,
+        /// Bytes of the code and the message.
+        len: u32
+    } = "failed", "the callee answered with an error (code {code}, {len} bytes)";
     /// Another command leads the plugin elsewhere since.
     18 Superseded = "superseded", "another command leads the plugin elsewhere since: see its state, and ask again";
     /// The plugin may not do this.
@@ -259,6 +258,12 @@ faults! {
         /// At which byte it is not.
         at: u32
     } = "not_json", "not JSON, at byte {at}";
+    /// What was asked for is not there.
+    21 Absent = "absent", "what was asked for is not there";
+    /// A stored value is damaged, or was written by another program.
+    22 Corrupt = "corrupt", "the stored value is damaged, or not JSON that this runtime reads";
+    /// The storage could not do it.
+    23 Storage = "storage_failed", "the storage could not do it";
 }
 
 impl core::error::Error for Fault {}
@@ -275,8 +280,8 @@ mod tests {
     impl Sample for u32 {
         const SAMPLE: u32 = 7;
     }
-    impl Sample for u64 {
-        const SAMPLE: u64 = 1 << 40;
+    impl Sample for u8 {
+        const SAMPLE: u8 = 9;
     }
     impl Sample for PluginId {
         const SAMPLE: PluginId = PluginId { index: 3, life: 9 };
@@ -286,6 +291,11 @@ mod tests {
     }
     impl Sample for NameFault {
         const SAMPLE: NameFault = NameFault::Character;
+    }
+
+    #[test]
+    fn a_fault_is_two_words() {
+        assert_eq!((size_of::<Fault>(), size_of::<Result<u32, Fault>>()), (8, 8));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use fault::{Capacity, Fault, NameFault};
 pub use id::{CallId, Cause, MAX_PLUGINS, PluginId, PluginSet};
 pub use json::Json;
 pub use kernel::{
-    Cell, Core, Done, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Waist,
+    Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Version, Waist,
 };
 pub use life::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
 pub use mem::Usage;

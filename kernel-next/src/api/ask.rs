@@ -5,11 +5,10 @@ use core::pin::Pin;
 use core::task::{Context as TaskContext, Poll, Waker};
 use core::time::Duration;
 
-use crate::error::Error;
 use crate::fault::Fault;
 use crate::id::{CallId, PluginId};
 use crate::json::Json;
-use crate::kernel::{Done, Op, Ticket, Waist};
+use crate::kernel::{Op, Ticket, Waist};
 
 /// An operation under way. Await it; or, where the kernel is in memory and the operation does not wait, take its
 /// outcome at once by [`Ask::now`].
@@ -19,8 +18,11 @@ use crate::kernel::{Done, Op, Ticket, Waist};
 #[must_use = "nothing happens until it is awaited, or `now` is called"]
 pub struct Ask<'a, T> {
     base: Base<'a>,
-    pick: fn(Done, &'a [u8]) -> T,
+    pick: Pick<'a, T>,
 }
+
+/// What an operation came to, and the caller's buffer, as its outcome.
+pub(crate) type Pick<'a, T> = fn(Result<u32, Fault>, &'a [u8]) -> Result<T, Fault>;
 
 /// The part that is the same for all.
 pub(crate) struct Base<'a> {
@@ -37,13 +39,13 @@ impl<'a> Base<'a> {
     }
 
     #[inline(never)]
-    fn poll(&mut self, waker: Option<&Waker>) -> Poll<Result<Done, Fault>> {
+    fn poll(&mut self, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
         self.waist.run(self.who, &mut self.op, &mut self.ticket, waker, self.buf)
     }
 
-    fn take(&mut self, done: Done) -> &'a [u8] {
+    fn take(&mut self) -> &'a [u8] {
         let buf: &'a mut [u8] = core::mem::take(&mut self.buf);
-        buf.get(..done.len).unwrap_or(&[])
+        buf
     }
 }
 
@@ -56,7 +58,7 @@ impl Drop for Base<'_> {
 }
 
 impl<'a, T> Ask<'a, T> {
-    pub(crate) fn new(base: Base<'a>, pick: fn(Done, &'a [u8]) -> T) -> Self {
+    pub(crate) fn new(base: Base<'a>, pick: Pick<'a, T>) -> Self {
         Ask { base, pick }
     }
 
@@ -66,8 +68,7 @@ impl<'a, T> Ask<'a, T> {
     /// Those of the operation; [`Fault::Timeout`] where it would wait, and then it has not happened.
     pub fn now(mut self) -> Result<T, Fault> {
         match self.base.poll(None) {
-            Poll::Ready(Ok(done)) => Ok((self.pick)(done, self.base.take(done))),
-            Poll::Ready(Err(fault)) => Err(fault),
+            Poll::Ready(outcome) => (self.pick)(outcome, self.base.take()),
             Poll::Pending => Err(Fault::Timeout),
         }
     }
@@ -79,48 +80,77 @@ impl<'a, T> Future for Ask<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.base.poll(Some(cx.waker())) {
-            Poll::Ready(Ok(done)) => Poll::Ready(Ok((this.pick)(done, this.base.take(done)))),
-            Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+            Poll::Ready(outcome) => Poll::Ready((this.pick)(outcome, this.base.take())),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// Why a call has no reply.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CallError {
-    /// It was refused, or ended without an answer.
-    Fault(Fault),
-    /// The callee answered with this error.
-    Failed(Error),
+/// The outcome of an operation that comes to nothing.
+pub(crate) fn nothing(outcome: Result<u32, Fault>, _: &[u8]) -> Result<(), Fault> {
+    outcome.map(|_| ())
 }
 
-impl CallError {
+/// The outcome of an operation that comes to whether there was something.
+pub(crate) fn whether(outcome: Result<u32, Fault>, _: &[u8]) -> Result<bool, Fault> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(Fault::Absent) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The outcome of an operation that comes to a count.
+pub(crate) fn count(outcome: Result<u32, Fault>, _: &[u8]) -> Result<u32, Fault> {
+    outcome
+}
+
+/// The first bytes of the buffer.
+pub(crate) fn first(buf: &[u8], len: u32) -> &[u8] {
+    buf.get(..len as usize).unwrap_or(&[])
+}
+
+/// Why a call has no reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallError<'b> {
+    /// It was refused, or ended without an answer.
+    Fault(Fault),
+    /// The callee answered with an error of its own. It is in the caller's buffer, and cut where it did not fit.
+    Failed {
+        /// Its code.
+        code: &'b str,
+        /// Its message.
+        message: &'b str,
+    },
+}
+
+impl<'b> CallError<'b> {
     /// The stable code, for programs.
-    pub fn code(&self) -> &str {
+    pub fn code(&self) -> &'b str {
         match self {
             CallError::Fault(fault) => fault.code(),
-            CallError::Failed(error) => error.code(),
+            CallError::Failed { code, .. } => code,
         }
     }
 }
 
-impl From<Fault> for CallError {
+impl From<Fault> for CallError<'_> {
     fn from(fault: Fault) -> Self {
         CallError::Fault(fault)
     }
 }
 
-impl core::fmt::Display for CallError {
+impl core::fmt::Display for CallError<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             CallError::Fault(fault) => fault.fmt(f),
-            CallError::Failed(error) => error.fmt(f),
+            CallError::Failed { code, message: "" } => f.write_str(code),
+            CallError::Failed { code, message } => write!(f, "{code}: {message}"),
         }
     }
 }
 
-impl core::error::Error for CallError {}
+impl core::error::Error for CallError<'_> {}
 
 /// A call under way: it begins when it is first polled, and resolves to the reply.
 ///
@@ -140,36 +170,39 @@ impl<'a> Calling<'a> {
         self.0.ticket.call()
     }
 
-    /// Like the future, with what is not there told apart from an empty reply, and without taking the reply for
-    /// JSON.
-    pub(crate) fn poll_bytes(&mut self, waker: &Waker) -> Poll<Result<Option<&'a [u8]>, CallError>> {
+    /// Like the future, without taking the reply for JSON.
+    pub(crate) fn poll_bytes(&mut self, waker: &Waker) -> Poll<Result<&'a [u8], CallError<'a>>> {
         match self.0.poll(Some(waker)) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(done)) => Poll::Ready(Ok((!done.absent).then(|| self.0.take(done)))),
+            Poll::Ready(Ok(len)) => Poll::Ready(Ok(first(self.0.take(), len))),
             Poll::Ready(Err(fault)) => Poll::Ready(Err(self.error(fault))),
         }
     }
 
     #[cold]
-    #[inline(never)]
-    fn error(&mut self, fault: Fault) -> CallError {
-        if fault != Fault::Failed {
+    fn error(&mut self, fault: Fault) -> CallError<'a> {
+        let Fault::Failed { code, len } = fault else {
             return CallError::Fault(fault);
-        }
-        let mut error = None;
-        let mut op = Op::CallError(&mut error);
-        let base = &mut self.0;
-        let _ = base.waist.run(base.who, &mut op, &mut base.ticket, None, &mut []);
-        error.map_or(CallError::Fault(Fault::Gone), CallError::Failed)
+        };
+        let text = first(self.0.take(), len);
+        let (code, message) = text.split_at_checked(code as usize).unwrap_or((text, &[]));
+        CallError::Failed { code: text_of(code), message: text_of(message) }
+    }
+}
+
+/// As much of this as is text.
+fn text_of(bytes: &[u8]) -> &str {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => core::str::from_utf8(first(bytes, error.valid_up_to() as u32)).unwrap_or(""),
     }
 }
 
 impl<'a> Future for Calling<'a> {
-    type Output = Result<Json<'a>, CallError>;
+    type Output = Result<Json<'a>, CallError<'a>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let looked = self.get_mut().poll_bytes(cx.waker());
-        looked.map_ok(|reply| Json::trusted(reply.unwrap_or(b"null")))
+        self.get_mut().poll_bytes(cx.waker()).map_ok(Json::trusted)
     }
 }
 

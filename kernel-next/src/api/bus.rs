@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ask::Ask;
+use super::ask::{Ask, count};
 use super::context::Context;
 use crate::fault::Fault;
 use crate::json::Json;
@@ -27,7 +27,7 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, usize> {
+    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, u32> {
         self.publish_within(topic, payload, PUBLISH_TIMEOUT)
     }
 
@@ -35,16 +35,16 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub fn publish_within<'a>(&self, topic: &'a str, payload: Json<'a>, limit: Duration) -> Ask<'a, usize> {
+    pub fn publish_within<'a>(&self, topic: &'a str, payload: Json<'a>, limit: Duration) -> Ask<'a, u32> {
         let op = Op::Publish { topic, payload, limit };
-        Ask::new(self.0.ask(op, &mut []), |done, _| done.number as usize)
+        Ask::new(self.0.ask(op, &mut []), count)
     }
 
     /// Publishes without ever waiting: for interrupts and other threads.
     ///
     /// # Errors
     /// As for [`EventBus::publish`]; [`Fault::Busy`] where that would have waited.
-    pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, Fault> {
+    pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<u32, Fault> {
         self.publish_within(topic, payload, Duration::ZERO).now()
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ask::{Ask, Base, Calling, call_op};
+use super::ask::{Ask, Base, Calling, call_op, first, nothing, whether};
 use super::storage::Namespace;
 use crate::call::Service;
 use crate::fault::Fault;
@@ -39,16 +39,16 @@ impl Context {
 
     /// An operation that resolves to nothing.
     pub(crate) fn order<'a>(&self, op: Op<'a>) -> Ask<'a, ()> {
-        Ask::new(self.ask(op, &mut []), |_, _| ())
+        Ask::new(self.ask(op, &mut []), nothing)
     }
 
     /// An operation that resolves to whether there was something.
     pub(crate) fn whether<'a>(&self, op: Op<'a>) -> Ask<'a, bool> {
-        Ask::new(self.ask(op, &mut []), |done, _| !done.absent)
+        Ask::new(self.ask(op, &mut []), whether)
     }
 
     pub(crate) fn whether_in<'a>(&self, op: Op<'a>, buf: &'a mut [u8]) -> Ask<'a, bool> {
-        Ask::new(self.ask(op, buf), |done, _| !done.absent)
+        Ask::new(self.ask(op, buf), whether)
     }
 
     /// Who this plugin is, in this life.
@@ -77,7 +77,7 @@ impl Context {
     }
 
     /// See [`EventBus::publish`].
-    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, usize> {
+    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, u32> {
         self.bus().publish_within(topic, payload, PUBLISH_TIMEOUT)
     }
 
@@ -85,7 +85,7 @@ impl Context {
     ///
     /// # Errors
     /// See there.
-    pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<usize, Fault> {
+    pub fn try_publish(&self, topic: &str, payload: Json<'_>) -> Result<u32, Fault> {
         self.bus().try_publish(topic, payload)
     }
 
@@ -141,12 +141,12 @@ impl Context {
     /// The plugin's settings from the platform's configuration: a JSON object, `{}` when it has
     /// none. [`Fault::Buffer`] when it does not fit into `buf`.
     pub fn settings<'b>(&self, buf: &'b mut [u8]) -> Ask<'b, Json<'b>> {
-        Ask::new(self.ask(Op::Settings, buf), |_, bytes| Json::trusted(bytes))
+        Ask::new(self.ask(Op::Settings, buf), |len, buf| Ok(Json::trusted(first(buf, len?))))
     }
 
     /// The name of `who`, copied into `buf`; empty when that plugin is no longer installed.
     pub fn name_of<'b>(&self, who: PluginId, buf: &'b mut [u8]) -> Ask<'b, &'b str> {
-        Ask::new(self.ask(Op::NameOf(who), buf), |_, bytes| core::str::from_utf8(bytes).unwrap_or(""))
+        Ask::new(self.ask(Op::NameOf(who), buf), |len, buf| Ok(core::str::from_utf8(first(buf, len?)).unwrap_or("")))
     }
 }
 
@@ -159,11 +159,11 @@ impl From<Fault> for crate::Error {
     }
 }
 
-impl From<super::CallError> for crate::Error {
-    fn from(error: super::CallError) -> Self {
+impl From<super::CallError<'_>> for crate::Error {
+    fn from(error: super::CallError<'_>) -> Self {
         match error {
             super::CallError::Fault(fault) => fault.into(),
-            super::CallError::Failed(error) => error,
+            super::CallError::Failed { code, message } => crate::Error::from_callee(code, message),
         }
     }
 }

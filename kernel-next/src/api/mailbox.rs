@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ask::Ask;
+use super::ask::{Ask, nothing};
 use super::context::Context;
 use crate::call::Answer;
 use crate::error::Error;
@@ -89,8 +89,7 @@ impl<'b> Reply<'b> {
     /// reply that does not fit into the call's buffer reaches the caller as `reply_too_large`.
     pub fn raw(self, reply: Json<'_>) -> Result<Replied, Error> {
         let (bytes, max) = (reply.as_bytes(), self.scratch.len() as u32);
-        let to = self.scratch.get_mut(..bytes.len());
-        let to = to.ok_or(Fault::TooLarge { len: bytes.len() as u32, max })?;
+        let to = self.scratch.get_mut(..bytes.len()).ok_or(Fault::TooLarge { max })?;
         to.copy_from_slice(bytes);
         Ok(Replied { len: Some(bytes.len()) })
     }
@@ -112,7 +111,7 @@ impl<'b> Reply<'b> {
         let max = self.scratch.len() as u32;
         let mut writer = Writer::new(self.scratch);
         writer.string_display(reply);
-        let json = writer.finish().ok_or(Fault::TooLarge { len: max.wrapping_add(1), max })?;
+        let json = writer.finish().ok_or(Fault::TooLarge { max })?;
         Ok(Replied { len: Some(json.as_bytes().len()) })
     }
 
@@ -190,7 +189,7 @@ impl Mailbox {
     }
 
     pub(crate) fn step<'a>(&self, step: &'a mut Step, buf: &'a mut [u8]) -> Ask<'a, ()> {
-        Ask::new(self.cx.ask(Op::Next(step), buf), |_, _| ())
+        Ask::new(self.cx.ask(Op::Next(step), buf), nothing)
     }
 
     /// Says that the last message was not handled: a lifecycle step leaves the plugin FAILED and

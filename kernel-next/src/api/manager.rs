@@ -16,7 +16,6 @@ use crate::life::{About, PluginMetadata, PluginState};
 use crate::subject::check_plugin_name;
 use crate::time::{Deadline, On};
 
-use super::ask::CallError;
 
 /// Names that no plugin may take: those of who else acts, and of what the kernel says.
 const RESERVED: [&str; 5] = ["kernel", "operator", "runtime", "state", "link"];
@@ -97,7 +96,7 @@ impl Installed {
 
 /// Installs plugins and leads them through their lives.
 ///
-/// Errors of the commands, as [`CallError`]: [`Fault::NotFound`]; the plugin's own error when it fails on the way;
+/// Errors of the commands, by their codes: [`Fault::NotFound`]; the plugin's own error when it fails on the way;
 /// [`Fault::Superseded`] when another command leads it elsewhere meanwhile; [`Fault::Timeout`];
 /// [`Fault::Full`] of `waits`.
 ///
@@ -145,7 +144,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// See [`PluginManager`].
-    pub async fn load(&self, name: &str) -> Result<PluginState, CallError> {
+    pub async fn load(&self, name: &str) -> Result<PluginState, Error> {
         self.lead(self.find(name)?.0, PluginState::Loaded).await
     }
 
@@ -156,7 +155,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// See [`PluginManager`].
-    pub async fn start(&self, name: &str) -> Result<PluginState, CallError> {
+    pub async fn start(&self, name: &str) -> Result<PluginState, Error> {
         self.lead(self.find(name)?.0, PluginState::Started).await
     }
 
@@ -167,7 +166,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// See [`PluginManager`].
-    pub async fn stop(&self, name: &str) -> Result<PluginState, CallError> {
+    pub async fn stop(&self, name: &str) -> Result<PluginState, Error> {
         self.lead(self.find(name)?.0, PluginState::Stopped).await
     }
 
@@ -178,7 +177,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// See [`PluginManager`].
-    pub async fn unload(&self, name: &str) -> Result<PluginState, CallError> {
+    pub async fn unload(&self, name: &str) -> Result<PluginState, Error> {
         self.lead(self.find(name)?.0, PluginState::Unloaded).await
     }
 
@@ -189,7 +188,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// See [`PluginManager`].
-    pub async fn reload(&self, name: &str) -> Result<PluginState, CallError> {
+    pub async fn reload(&self, name: &str) -> Result<PluginState, Error> {
         let (index, state) = self.find(name)?;
         self.lead(index, PluginState::Unloaded).await?;
         let goal = match state {
@@ -243,15 +242,15 @@ impl PluginManager {
     }
 
     /// Sets the goal and waits until the plugin is there.
-    async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, CallError> {
+    async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, Error> {
         let begun = self.kernel.with(|core| core.lead(index, goal));
         let way = match begun.unwrap_or(Err(Err(Fault::Unavailable))) {
             Ok(way) => way,
-            Err(at_once) => return at_once.map_err(CallError::Fault),
+            Err(at_once) => return at_once.map_err(Error::from),
         };
         match self.wait(way.due, |core| core.end_of(way)).await {
             Ok(End::At(state)) => Ok(state),
-            Ok(End::Failed(error)) => Err(CallError::Failed(error)),
+            Ok(End::Failed(error)) => Err(error),
             Ok(End::Gone) => Err(Fault::NotFound.into()),
             Ok(End::Superseded) => Err(Fault::Superseded.into()),
             Err(fault) => Err(fault.into()),
@@ -342,7 +341,7 @@ impl Core {
         let (state, goal) = (slot.state(), slot.goal());
         if state == PluginState::Failed && slot.holds() {
             let (code, message) = self.lives.error(way.index);
-            return Some(End::Failed(Error::new(code, message)));
+            return Some(End::Failed(Error::from_callee(code, message)));
         }
         if goal != way.goal && !(way.goal == PluginState::Stopped && goal == PluginState::Unloaded) {
             return Some(End::Superseded);

@@ -96,7 +96,7 @@ fn accept<'b>(kernel: Kernel, call: &Request<'b>, out: &'b mut [u8]) -> Result<S
         value,
         limit: head.limit,
         out,
-        result: Err(Error::new("storage_failed", "the storage did not carry out the request")),
+        result: Err(Fault::Storage.into()),
     })
 }
 
@@ -132,28 +132,37 @@ async fn answer(mailbox: &Mailbox, id: CallId, request: &StorageRequest<'_>) {
             match request.op {
                 StorageOp::Get if crate::json::check(read).is_err() => {
                     made = corrupt(request.namespace, request.key);
-                    Answer::Error(&made)
+                    failed(&made)
                 }
                 _ => Answer::Bytes(read),
             }
         }
-        Err(error) => Answer::Error(error),
+        Err(error) => failed(error),
     };
     let _ = mailbox.answer(id, answer).await;
 }
 
-/// The error of a value that is damaged: it names namespace and key.
-pub fn corrupt(namespace: &str, key: &str) -> Error {
-    #[cfg(feature = "messages")]
-    return Error::format(
-        "corrupt",
-        format_args!("the value of {key} in {namespace} is damaged, or was written by another program: not JSON that this runtime reads"),
-    );
-    #[cfg(not(feature = "messages"))]
-    {
-        let _ = namespace;
-        Error::new("corrupt", key)
+/// An error of the storage's: where its text cannot be kept, as a fault.
+fn failed(error: &Error) -> Answer<'_> {
+    if cfg!(feature = "messages") {
+        return Answer::Error(error);
     }
+    Answer::Fault(match error.code() {
+        "corrupt" => Fault::Corrupt,
+        _ => Fault::Storage,
+    })
+}
+
+/// The error of a value that is damaged: it names namespace and key.
+#[cfg(feature = "messages")]
+pub fn corrupt(namespace: &str, key: &str) -> Error {
+    Error::format(Fault::Corrupt.code(), format_args!("{key} in {namespace}: {}", Fault::Corrupt))
+}
+
+/// The error of a value that is damaged.
+#[cfg(not(feature = "messages"))]
+pub fn corrupt(_: &str, _: &str) -> Error {
+    Fault::Corrupt.into()
 }
 
 impl PluginManager {

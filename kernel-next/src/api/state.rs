@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use super::ask::Ask;
+use super::ask::{Ask, count, first};
 use super::context::Context;
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::json::Json;
-use crate::kernel::{EntryInfo, Op};
+use crate::kernel::{EntryInfo, Op, Version};
 use crate::subject::Name;
 
 /// A state entry, copied out.
@@ -40,26 +40,48 @@ pub struct StateEngine(pub(crate) Context);
 
 impl StateEngine {
     /// The value, copied into `buf`; `None` when there is none. [`Fault::Buffer`] when it is longer.
-    pub fn get<'b>(&self, key: &'b str, buf: &'b mut [u8]) -> Ask<'b, Option<Json<'b>>> {
-        Ask::new(self.0.ask(Op::Get(key), buf), |done, bytes| (!done.absent).then_some(Json::trusted(bytes)))
+    ///
+    /// # Errors
+    /// See [`StateEngine`].
+    ///
+    /// # Cancellation
+    /// Nothing happened.
+    pub async fn get<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<Json<'b>>, Fault> {
+        Ok(self.get_versioned(key, buf).await?.map(|(value, _)| value))
     }
 
     /// The value and its version, for [`StateEngine::compare_and_set`].
-    pub fn get_versioned<'b>(&self, key: &'b str, buf: &'b mut [u8]) -> Ask<'b, Option<(Json<'b>, u64)>> {
-        Ask::new(self.0.ask(Op::Get(key), buf), |done, bytes| {
-            (!done.absent).then_some((Json::trusted(bytes), done.number))
-        })
+    ///
+    /// # Errors
+    /// See [`StateEngine`].
+    ///
+    /// # Cancellation
+    /// Nothing happened.
+    pub async fn get_versioned<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<(Json<'b>, u64)>, Fault> {
+        let mut version = 0;
+        let len = match Ask::new(self.0.ask(Op::Get(key, &mut version), &mut *buf), count).await {
+            Ok(len) => len,
+            Err(Fault::Absent) => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        Ok(Some((Json::trusted(first(buf, len)), version)))
     }
 
     /// Sets a value that stays until it is deleted or its owner goes; resolves to its version.
     ///
+    /// # Errors
+    /// See [`StateEngine`].
+    ///
     /// # Cancellation
     /// Nothing was changed.
     pub async fn set<'n>(&self, key: impl Into<Name<'n>>, value: Json<'_>) -> Result<u64, Fault> {
-        self.write(&[(key.into(), value)], None, None).await
+        self.write(key.into(), value, None, None).await
     }
 
     /// Sets a value that is gone after `ttl`.
+    ///
+    /// # Errors
+    /// See [`StateEngine`].
     ///
     /// # Cancellation
     /// Nothing was changed.
@@ -69,11 +91,13 @@ impl StateEngine {
         value: Json<'_>,
         ttl: Duration,
     ) -> Result<u64, Fault> {
-        self.write(&[(key.into(), value)], Some(ttl), None).await
+        self.write(key.into(), value, Some(ttl), None).await
     }
 
-    /// Sets the value if its version is `expected`; 0 expects that there is none. [`Fault::Conflict`] with the
-    /// present version otherwise.
+    /// Sets the value if its version is `expected`; 0 expects that there is none. [`Fault::Conflict`] otherwise.
+    ///
+    /// # Errors
+    /// See [`StateEngine`].
     ///
     /// # Cancellation
     /// Nothing was changed.
@@ -83,39 +107,44 @@ impl StateEngine {
         value: Json<'_>,
         expected: u64,
     ) -> Result<u64, Fault> {
-        self.write(&[(key.into(), value)], None, Some(expected)).await
+        self.write(key.into(), value, None, Some(expected)).await
     }
 
-    /// Sets all of these values, or none when one is refused; resolves to the version of the last. Several need
-    /// room beside the values they replace.
+    /// Sets a value with this time to live, if it has this version; resolves to its version.
+    ///
+    /// # Errors
+    /// See [`StateEngine`].
     ///
     /// # Cancellation
     /// Nothing was changed.
-    pub fn update<'a>(&self, writes: &'a [(Name<'a>, Json<'a>)]) -> Ask<'a, u64> {
-        self.write(writes, None, None)
-    }
-
-    /// Sets all of these values, or none, each with this time to live and if it has this version.
-    ///
-    /// # Cancellation
-    /// Nothing was changed.
-    pub fn write<'a>(
+    pub async fn write(
         &self,
-        writes: &'a [(Name<'a>, Json<'a>)],
+        key: Name<'_>,
+        value: Json<'_>,
         ttl: Option<Duration>,
         expected: Option<u64>,
-    ) -> Ask<'a, u64> {
-        Ask::new(self.0.ask(Op::Set { writes, ttl, expected }, &mut []), |done, _| done.number)
+    ) -> Result<u64, Fault> {
+        let mut version = Version { expected, now: 0 };
+        self.0.order(Op::Set { key, value, ttl, version: &mut version }).await?;
+        Ok(version.now)
+    }
+
+    /// Sets all of these values, or none when one is refused. Several need room beside the values they replace.
+    ///
+    /// # Cancellation
+    /// Nothing was changed.
+    pub fn update<'a>(&self, writes: &'a [(Name<'a>, Json<'a>)]) -> Ask<'a, ()> {
+        self.0.order(Op::Update(writes))
     }
 
     /// Deletes a value; resolves to false when there was none.
     pub fn delete<'a>(&self, key: &'a str) -> Ask<'a, bool> {
-        self.0.whether(Op::Delete { key, expected: None })
+        self.0.whether(Op::Delete(key, None))
     }
 
     /// Deletes a value if its version is `expected`.
     pub fn compare_and_delete<'a>(&self, key: &'a str, expected: u64) -> Ask<'a, bool> {
-        self.0.whether(Op::Delete { key, expected: Some(expected) })
+        self.0.whether(Op::Delete(key, Some(expected)))
     }
 
     /// Resolves to true when there is a value.
@@ -123,7 +152,7 @@ impl StateEngine {
     /// # Errors
     /// [`Fault::Unloaded`].
     pub async fn exists(&self, key: &str) -> Result<bool, Fault> {
-        match self.0.whether(Op::Get(key)).await {
+        match self.0.whether(Op::Get(key, &mut 0)).await {
             Err(Fault::Buffer { .. }) => Ok(true),
             other => other,
         }
@@ -168,7 +197,7 @@ impl StateEngine {
     }
 
     /// Deletes all of this plugin's values (the operator: all but the kernel's); resolves to how many.
-    pub fn clear(&self) -> Ask<'static, u64> {
-        Ask::new(self.0.ask(Op::Clear, &mut []), |done, _| done.number)
+    pub fn clear(&self) -> Ask<'static, u32> {
+        Ask::new(self.0.ask(Op::Clear, &mut []), count)
     }
 }

@@ -4,9 +4,13 @@ use core::future::poll_fn;
 
 use super::ask::{CallError, Calling, call_op};
 use super::context::Context;
+use crate::error::{Error, MAX_CODE, MAX_MESSAGE};
 use crate::fault::Fault;
 use crate::json::Json;
 use crate::storage::{BatchOp, Head, MAX_BATCH, Page, STORAGE, StorageOp};
+
+/// Room for a reply without a value: an error's text, or a count.
+const TEXT: usize = if cfg!(feature = "messages") { MAX_CODE + MAX_MESSAGE } else { 4 };
 
 /// The storage, on behalf of one plugin or of the operator.
 #[derive(Clone, Copy)]
@@ -26,7 +30,7 @@ impl StorageApi {
     ///
     /// # Cancellation
     /// The list is not made.
-    pub async fn namespaces<'b>(&self, after: &str, limit: u16, buf: &'b mut [u8]) -> Result<Page<'b>, CallError> {
+    pub async fn namespaces<'b>(&self, after: &str, limit: u16, buf: &'b mut [u8]) -> Result<Page<'b>, Error> {
         let page = self.namespace("").request(StorageOp::Namespaces, after, limit, &[], buf).await?;
         Ok(Page::new(page.unwrap_or(&[])))
     }
@@ -35,9 +39,9 @@ impl StorageApi {
 /// One namespace of the storage. A plugin writes in the one of its own name, and reads in those that its metadata
 /// names as well.
 ///
-/// Errors of all methods, as [`CallError`]: [`Fault::NotFound`] or [`Fault::Unavailable`] without a storage,
-/// [`Fault::Denied`], [`Fault::Name`], [`Fault::TooLarge`] (the capacity `call_bytes`), [`Fault::Timeout`], and the
-/// storage's own: `corrupt`, which names namespace and key, `full`, `storage_failed`.
+/// Errors of all methods, by their codes those of [`Fault::NotFound`] or [`Fault::Unavailable`] without a storage,
+/// [`Fault::Denied`], [`Fault::Name`], [`Fault::TooLarge`] (the capacity `call_bytes`), [`Fault::Timeout`],
+/// [`Fault::Corrupt`], which names namespace and key, [`Fault::Storage`], and `full`.
 ///
 /// Cancellation of all methods: a request that still waits for the storage is never carried out; a write that the
 /// storage has taken may be.
@@ -60,9 +64,9 @@ impl<'n> Namespace<'n> {
         limit: u16,
         values: &[&[u8]],
         buf: &'b mut [u8],
-    ) -> Result<Option<&'b [u8]>, CallError> {
+    ) -> Result<Option<&'b [u8]>, Error> {
         let head = Head::new(op, self.name, key, limit)?.to_bytes();
-        let len = {
+        let found = {
             let mut pieces = heapless::Vec::<&[u8], { 2 + MAX_BATCH * 3 }>::new();
             for piece in [self.name.as_bytes(), key.as_bytes()].into_iter().chain(values.iter().copied()) {
                 // As many as a batch may have at most.
@@ -70,16 +74,20 @@ impl<'n> Namespace<'n> {
             }
             let call = call_op(STORAGE, (&head, &pieces), None, None);
             let mut calling = Calling::new(self.cx.ask(call, &mut *buf));
-            poll_fn(|task| calling.poll_bytes(task.waker())).await?.map(<[u8]>::len)
+            match poll_fn(|task| calling.poll_bytes(task.waker())).await {
+                Ok(bytes) => Some(bytes.len()),
+                Err(CallError::Fault(Fault::Absent)) => None,
+                Err(error) => return Err(error.into()),
+            }
         };
-        Ok(len.and_then(|len| buf.get(..len)))
+        Ok(found.and_then(|len| buf.get(..len)))
     }
 
     /// The value, copied into `buf`; `None` when there is none.
     ///
     /// # Errors
     /// See [`Namespace`].
-    pub async fn get<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<Json<'b>>, CallError> {
+    pub async fn get<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<Json<'b>>, Error> {
         Ok(self.request(StorageOp::Get, key, 0, &[], buf).await?.map(Json::trusted))
     }
 
@@ -87,8 +95,8 @@ impl<'n> Namespace<'n> {
     ///
     /// # Errors
     /// See [`Namespace`].
-    pub async fn set(&self, key: &str, value: Json<'_>) -> Result<(), CallError> {
-        self.request(StorageOp::Set, key, 0, &[value.as_bytes()], &mut []).await?;
+    pub async fn set(&self, key: &str, value: Json<'_>) -> Result<(), Error> {
+        self.request(StorageOp::Set, key, 0, &[value.as_bytes()], &mut [0; TEXT]).await?;
         Ok(())
     }
 
@@ -96,8 +104,8 @@ impl<'n> Namespace<'n> {
     ///
     /// # Errors
     /// See [`Namespace`].
-    pub async fn delete(&self, key: &str) -> Result<bool, CallError> {
-        Ok(self.request(StorageOp::Delete, key, 0, &[], &mut []).await?.is_some())
+    pub async fn delete(&self, key: &str) -> Result<bool, Error> {
+        Ok(self.request(StorageOp::Delete, key, 0, &[], &mut [0; TEXT]).await?.is_some())
     }
 
     /// The keys after `after` (`""` for the first page), in the order of their bytes, at most
@@ -105,7 +113,7 @@ impl<'n> Namespace<'n> {
     ///
     /// # Errors
     /// See [`Namespace`].
-    pub async fn list_keys<'b>(&self, after: &str, limit: u16, buf: &'b mut [u8]) -> Result<Page<'b>, CallError> {
+    pub async fn list_keys<'b>(&self, after: &str, limit: u16, buf: &'b mut [u8]) -> Result<Page<'b>, Error> {
         let page = self.request(StorageOp::ListKeys, after, limit, &[], buf).await?;
         Ok(Page::new(page.unwrap_or(&[])))
     }
@@ -114,18 +122,18 @@ impl<'n> Namespace<'n> {
     ///
     /// # Errors
     /// See [`Namespace`].
-    pub async fn clear_namespace(&self) -> Result<u32, CallError> {
-        let mut count = [0; 4];
-        self.request(StorageOp::ClearNamespace, "", 0, &[], &mut count).await?;
-        Ok(u32::from_le_bytes(count))
+    pub async fn clear_namespace(&self) -> Result<u32, Error> {
+        let mut buf = [0; TEXT];
+        let count = self.request(StorageOp::ClearNamespace, "", 0, &[], &mut buf).await?;
+        Ok(count.and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_le_bytes(*count)))
     }
 
     /// Carries out all of these operations, or none; at most [`MAX_BATCH`].
     ///
     /// # Errors
     /// See [`Namespace`]; [`Fault::TooLarge`] for more operations.
-    pub async fn transaction(&self, ops: &[BatchOp<'_>]) -> Result<(), CallError> {
-        let too_many = Fault::TooLarge { len: ops.len() as u32, max: MAX_BATCH as u32 };
+    pub async fn transaction(&self, ops: &[BatchOp<'_>]) -> Result<(), Error> {
+        let too_many = Fault::TooLarge { max: MAX_BATCH as u32 };
         let mut heads = heapless::Vec::<[u8; 6], MAX_BATCH>::new();
         for op in ops {
             heads.push(op.head()?).map_err(|_| too_many)?;
@@ -140,7 +148,7 @@ impl<'n> Namespace<'n> {
                 pieces.push(piece).map_err(|_| too_many)?;
             }
         }
-        self.request(StorageOp::Batch, "", 0, &pieces, &mut []).await?;
+        self.request(StorageOp::Batch, "", 0, &pieces, &mut [0; TEXT]).await?;
         Ok(())
     }
 
@@ -148,10 +156,10 @@ impl<'n> Namespace<'n> {
     ///
     /// # Errors
     /// See [`Namespace::transaction`].
-    pub async fn batch_set(&self, values: &[(&str, Json<'_>)]) -> Result<(), CallError> {
+    pub async fn batch_set(&self, values: &[(&str, Json<'_>)]) -> Result<(), Error> {
         let mut ops = heapless::Vec::<BatchOp<'_>, MAX_BATCH>::new();
         for (key, value) in values {
-            let too_many = Fault::TooLarge { len: values.len() as u32, max: MAX_BATCH as u32 };
+            let too_many = Fault::TooLarge { max: MAX_BATCH as u32 };
             ops.push(BatchOp::Set(key, *value)).map_err(|_| too_many)?;
         }
         self.transaction(&ops).await

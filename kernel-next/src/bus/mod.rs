@@ -140,7 +140,7 @@ impl Bus {
         let (topic, payload) = (draft.topic_len(), draft.payload_len());
         let Some(size) = self.log.size(topic, payload) else {
             let max = self.log.longest(topic) as u32;
-            return Err(Fault::TooLarge { len: payload as u32, max });
+            return Err(Fault::TooLarge { max });
         };
         if !may_drop && !self.blockers.is_empty() {
             self.may_drop_for(size, draft.source)?;

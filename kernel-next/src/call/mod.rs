@@ -142,7 +142,7 @@ impl Calls {
         let (first, others) = new.args;
         let len = others.iter().fold(first.len(), |len, piece| len.saturating_add(piece.len()));
         if len > self.size {
-            return Err(Fault::TooLarge { len: len as u32, max: self.size as u32 });
+            return Err(Fault::TooLarge { max: self.size as u32 });
         }
         let index = self.free.index().unwrap_or(self.extent);
         let size = self.usage.capacity;
@@ -261,8 +261,7 @@ impl Calls {
             rest.copy_from_slice(self.content(index));
             return Some(taken);
         }
-        let len = name.len().saturating_add(len) as u32;
-        self.finish(index, Err(Fault::TooLarge { len, max }));
+        self.finish(index, Outcome::Fault(Fault::TooLarge { max }));
         None
     }
 
@@ -275,19 +274,19 @@ impl Calls {
         }
         let (index, max) = (id.slot(), self.size);
         let (pieces, outcome): ([&[u8]; 2], _) = match answer {
-            Answer::Bytes(bytes) => ([bytes, &[]], Ok(Outcome::Bytes)),
-            Answer::Absent => ([&[], &[]], Ok(Outcome::Absent)),
+            Answer::Bytes(bytes) => ([bytes, &[]], Outcome::Bytes),
+            Answer::Absent => ([&[], &[]], Outcome::Fault(Fault::Absent)),
             Answer::Error(error) => {
                 let code = crate::error::cut(error.code(), max.min(u8::MAX as usize));
                 let message = crate::error::cut(error.message(), max.saturating_sub(code.len()));
                 let outcome = Outcome::Error { code: code.len() as u8 };
-                ([code.as_bytes(), message.as_bytes()], Ok(outcome))
+                ([code.as_bytes(), message.as_bytes()], outcome)
             }
-            Answer::Fault(fault) => ([&[], &[]], Err(fault)),
+            Answer::Fault(fault) => ([&[], &[]], Outcome::Fault(fault)),
         };
         let len = pieces[0].len().saturating_add(pieces[1].len());
         let Some(buffer) = self.buffer(index, len) else {
-            self.finish(index, Err(Fault::Buffer { len: len as u32, max: max as u32 }));
+            self.finish(index, Outcome::Fault(Fault::Buffer { len: len as u32 }));
             return true;
         };
         if let Some((first, second)) = buffer.split_at_mut_checked(pieces[0].len()) {
@@ -302,7 +301,7 @@ impl Calls {
     }
 
     /// Ends the call in a slot, unless it is done.
-    fn finish(&mut self, index: usize, outcome: Result<Outcome, Fault>) {
+    fn finish(&mut self, index: usize, outcome: Outcome) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
@@ -321,20 +320,15 @@ impl Calls {
         }
         if let Some(service) = self.services.at_mut(service) {
             service.calls = service.calls.wrapping_add(1);
-            if !matches!(outcome, Ok(Outcome::Bytes | Outcome::Absent)) {
+            if !matches!(outcome, Outcome::Bytes | Outcome::Fault(Fault::Absent)) {
                 service.errors = service.errors.wrapping_add(1);
             }
         }
     }
 
-    /// The caller looks whether its call is done, and takes the reply into `buf`: its length, `None` for
-    /// [`Answer::Absent`]. The call is free then, unless it failed: its error is still to be taken.
-    pub(crate) fn poll(
-        &mut self,
-        id: CallId,
-        waker: Option<&Waker>,
-        buf: &mut [u8],
-    ) -> Poll<Result<Option<usize>, Fault>> {
+    /// The caller looks whether its call is done, and takes the reply, or the callee's error, into `buf`: the
+    /// reply's length. The call is free then.
+    pub(crate) fn poll(&mut self, id: CallId, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Result<u32, Fault>> {
         let Some(slot) = self.get_mut(id) else {
             return Poll::Ready(Err(Fault::Gone));
         };
@@ -344,33 +338,19 @@ impl Calls {
             }
             return Poll::Pending;
         }
-        let (len, outcome) = (slot.len as usize, slot.outcome);
-        let result = match outcome {
-            Ok(Outcome::Bytes) => match buf.get_mut(..len) {
-                Some(to) => {
-                    to.copy_from_slice(self.content(id.slot()));
-                    Ok(Some(len))
-                }
-                None => Err(Fault::Buffer { len: len as u32, max: buf.len() as u32 }),
-            },
-            Ok(Outcome::Absent) => Ok(None),
-            Ok(Outcome::Error { .. }) => return Poll::Ready(Err(Fault::Failed)),
-            Err(fault) => Err(fault),
-        };
+        let (len, outcome) = (slot.len, slot.outcome);
+        let content = self.content(id.slot());
+        let room = content.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..room), content.get(..room)) {
+            to.copy_from_slice(from);
+        }
         self.free(id);
-        Poll::Ready(result)
-    }
-
-    /// The error that a call failed with; the call is free then.
-    pub(crate) fn take_error(&mut self, id: CallId) -> Option<Error> {
-        let Ok(Outcome::Error { code }) = self.get(id)?.outcome else {
-            return None;
-        };
-        let text = core::str::from_utf8(self.content(id.slot())).unwrap_or("");
-        let (code, message) = text.split_at_checked(code as usize).unwrap_or(("", text));
-        let error = Error::new(code, message);
-        self.free(id);
-        Some(error)
+        Poll::Ready(match outcome {
+            Outcome::Bytes if room < len as usize => Err(Fault::Buffer { len }),
+            Outcome::Bytes => Ok(len),
+            Outcome::Error { code } => Err(Fault::Failed { code, len: room as u32 }),
+            Outcome::Fault(fault) => Err(fault),
+        })
     }
 
     /// The caller no longer waits: the slot becomes free, wherever the call is.
@@ -398,7 +378,7 @@ impl Calls {
     fn finish_all(&mut self, fault: Fault, which: impl Fn(&CallSlot) -> bool) {
         for index in 0..self.extent {
             if self.at(index).is_some_and(&which) {
-                self.finish(index, Err(fault));
+                self.finish(index, Outcome::Fault(fault));
             }
         }
     }
@@ -449,7 +429,7 @@ impl Calls {
             };
             if slot.due.is_due(now) {
                 self.timed_out = self.timed_out.wrapping_add(1);
-                self.finish(index, Err(Fault::Timeout));
+                self.finish(index, Outcome::Fault(Fault::Timeout));
             } else {
                 next = next.first(slot.due);
             }

@@ -26,10 +26,10 @@ pub enum Phase {
 pub(crate) enum Outcome {
     /// The buffer holds the reply.
     Bytes,
-    /// What was asked for is not there.
-    Absent,
     /// The buffer holds an error: its code, of so many bytes, then the message.
     Error { code: u8 },
+    /// There is no reply, and this is why.
+    Fault(Fault),
 }
 
 /// A call's slot: opaque memory of a kernel.
@@ -40,7 +40,7 @@ pub struct CallSlot {
     pub(crate) hops: u8,
     /// The service's place.
     pub(crate) service: u16,
-    pub(crate) outcome: Result<Outcome, Fault>,
+    pub(crate) outcome: Outcome,
     pub(crate) id: CallId,
     pub(crate) caller: PluginId,
     pub(crate) callee: PluginId,
@@ -63,7 +63,7 @@ impl Empty for CallSlot {
         phase: Phase::Free,
         hops: 0,
         service: 0,
-        outcome: Ok(Outcome::Bytes),
+        outcome: Outcome::Fault(Fault::Unavailable),
         id: CallId::NONE,
         caller: PluginId { index: 0, life: 0 },
         callee: PluginId { index: 0, life: 0 },

@@ -7,7 +7,7 @@ use core::task::{Poll, Waker};
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 
-use super::{Core, Done, Op, Ticket, Waist};
+use super::{Core, Op, Ticket, Waist};
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::time::{Clock, Instant};
@@ -32,7 +32,7 @@ impl<C: Cell> Waist for C {
         ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
-    ) -> Poll<Result<Done, Fault>> {
+    ) -> Poll<Result<u32, Fault>> {
         let mut done = Poll::Ready(Err(Fault::Unavailable));
         self.with(&mut |core| done = core.run(who, op, ticket, waker, buf));
         done

@@ -3,7 +3,7 @@
 
 use core::task::{Poll, Waker};
 
-use super::{Core, Done, Step};
+use super::{Core, Step};
 use crate::bus::{Next, Origin, Position, Seq};
 use crate::fault::Fault;
 use crate::id::{Cause, PluginId};
@@ -18,13 +18,13 @@ impl Core {
         waker: Option<&Waker>,
         buf: &mut [u8],
         step: &mut Step,
-    ) -> Poll<Result<Done, Fault>> {
+    ) -> Poll<Result<u32, Fault>> {
         let now = self.now();
         let index = who.index();
         if self.end_hook(who, now) {
             // It is unloaded: that was its last.
             *step = Step::Ended;
-            return Poll::Ready(Ok(Done::NOTHING));
+            return Poll::Ready(Ok(0));
         }
         let Some(slot) = self.lives.get_mut(who) else {
             return Poll::Ready(Err(Fault::Unloaded));
@@ -40,11 +40,11 @@ impl Core {
                 let due = slot.begin(hook, Origin::NONE, now);
                 self.arm(due);
                 self.begin_step(index, hook);
-                return Poll::Ready(Ok(Done::NOTHING));
+                return Poll::Ready(Ok(0));
             }
             Wanted::Messages => {
                 if self.next_message(who, now, buf, step) {
-                    return Poll::Ready(Ok(Done::NOTHING));
+                    return Poll::Ready(Ok(0));
                 }
             }
             Wanted::Nothing => {}

@@ -4,7 +4,7 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use super::waist::TicketState;
-use super::{Core, Done, Op, Step, Ticket};
+use super::{Core, Op, Step, Ticket};
 use crate::bus::{Draft, Origin};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
@@ -23,11 +23,11 @@ impl Core {
         ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
-    ) -> Poll<Result<Done, Fault>> {
+    ) -> Poll<Result<u32, Fault>> {
         if who.is_plugin() && self.lives.get(who).is_none() {
             if let Op::Next(step) = op {
                 **step = Step::Ended;
-                return Poll::Ready(Ok(Done::NOTHING));
+                return Poll::Ready(Ok(0));
             }
             return Poll::Ready(Err(Fault::Unloaded));
         }
@@ -56,17 +56,17 @@ impl Core {
         ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
-    ) -> Result<Done, Fault> {
+    ) -> Result<u32, Fault> {
         match op {
             Op::Alive => {
                 if let (Some(slot), Some(waker)) = (self.lives.get_mut(who), waker) {
                     slot.keep_waker(waker);
                 }
-                Ok(Done::NOTHING)
+                Ok(0)
             }
             Op::Fail(error) => {
                 self.handler_failed(who, error);
-                Ok(Done::NOTHING)
+                Ok(0)
             }
             Op::Subscribe(filter) => {
                 if !who.is_plugin() {
@@ -75,12 +75,12 @@ impl Core {
                 self.check_share(who, Capacity::Filters, 1)?;
                 let added = self.bus.filters.add(who, *filter, &mut self.names)?;
                 self.hold(who, Capacity::Filters, added as i32);
-                Ok(Done::found(added))
+                found(added)
             }
             Op::Unsubscribe(filter) => {
                 let was = self.bus.filters.remove(who, filter, &mut self.names);
                 self.hold(who, Capacity::Filters, -(was as i32));
-                Ok(Done::found(was))
+                found(was)
             }
             Op::Register(service) => {
                 if !who.is_plugin() {
@@ -89,36 +89,28 @@ impl Core {
                 self.check_share(who, Capacity::Services, 1)?;
                 self.calls.services.register(who, service, &mut self.names)?;
                 self.hold(who, Capacity::Services, 1);
-                Ok(Done::NOTHING)
+                Ok(0)
             }
             Op::Unregister(name) => {
                 let was = self.calls.unregister(who, name, &mut self.names);
                 self.hold(who, Capacity::Services, -(was as i32));
-                Ok(Done::found(was))
+                found(was)
             }
-            Op::HasService(name) => Ok(Done::found(self.calls.services.find(name, &self.names).is_some())),
-            Op::CallError(error) => {
-                if let TicketState::Call(id) = core::mem::take(&mut ticket.state) {
-                    **error = self.calls.take_error(id);
-                }
-                Ok(Done::NOTHING)
-            }
-            Op::Reply(id, answer) => Ok(Done::found(self.calls.reply(*id, who, *answer))),
-            Op::Get(key) => {
+            Op::HasService(name) => found(self.calls.services.find(name, &self.names).is_some()),
+            Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer)),
+            Op::Get(key, version) => {
                 let now = self.now();
-                match self.state.get(key, &self.names, now) {
-                    Some(entry) => {
-                        let len = self.state.copy(entry, buf)?.len();
-                        Ok(Done { len, number: entry.version as u64, absent: false })
-                    }
-                    None => Ok(Done::found(false)),
-                }
+                let entry = self.state.get(key, &self.names, now).ok_or(Fault::Absent)?;
+                **version = entry.version as u64;
+                Ok(self.state.copy(entry, buf)?.len() as u32)
             }
-            Op::Set { writes, ttl, expected } => {
-                self.set_state(who, writes, *ttl, *expected).map(Done::number)
+            Op::Set { key, value, ttl, version } => {
+                version.now = self.set_state(who, &[(*key, *value)], *ttl, version.expected)? as u64;
+                Ok(0)
             }
-            Op::Delete { key, expected } => self.delete_state(who, key, *expected).map(Done::found),
-            Op::Clear => Ok(Done::number(self.clear_state(who) as u64)),
+            Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
+            Op::Delete(key, expected) => self.delete_state(who, key, *expected).and_then(found),
+            Op::Clear => Ok(self.clear_state(who)),
             Op::Entry(prefix, entry) => self.next_entry(prefix, entry, buf),
             Op::Interval(interval) => {
                 let now = self.now();
@@ -126,7 +118,7 @@ impl Core {
                     let due = slot.set_interval(*interval, now);
                     self.arm(due);
                 }
-                Ok(Done::NOTHING)
+                Ok(0)
             }
             Op::NameOf(id) => copy_out(self.name_of(*id).as_bytes(), buf),
             Op::Settings => {
@@ -163,12 +155,12 @@ impl Core {
         limit: Duration,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
-    ) -> Poll<Result<Done, Fault>> {
+    ) -> Poll<Result<u32, Fault>> {
         let now = self.now();
         let error = match self.publish(who, topic, payload, now) {
             Ok(count) => {
                 self.leave(core::mem::take(ticket));
-                return Poll::Ready(Ok(Done::number(count as u64)));
+                return Poll::Ready(Ok(count));
             }
             Err(Fault::Busy { subscriber }) if !limit.is_zero() => {
                 let due = || Deadline::at(now.after(limit));
@@ -210,11 +202,11 @@ impl Core {
         Ok(())
     }
 
-    fn sleep(&mut self, span: Duration, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<Done, Fault>> {
+    fn sleep(&mut self, span: Duration, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
         let now = self.now();
         let outcome = match self.wait(On::Time, now, || Deadline::at(now.after(span)), ticket, waker) {
             Ok(()) => return Poll::Pending,
-            Err(Fault::Timeout) => Ok(Done::NOTHING),
+            Err(Fault::Timeout) => Ok(0),
             Err(fault) => Err(fault),
         };
         self.leave(core::mem::take(ticket));
@@ -250,7 +242,7 @@ impl Core {
         ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
-    ) -> Poll<Result<Done, Fault>> {
+    ) -> Poll<Result<u32, Fault>> {
         let id = match ticket.state {
             TicketState::Call(id) => id,
             _ => {
@@ -260,10 +252,10 @@ impl Core {
             }
         };
         let looked = self.calls.poll(id, waker, buf);
-        if !matches!(looked, Poll::Pending | Poll::Ready(Err(Fault::Failed))) {
+        if looked.is_ready() {
             *ticket = Ticket::NONE;
         }
-        looked.map_ok(|len| Done { len: len.unwrap_or(0), number: 0, absent: len.is_none() })
+        looked
     }
 
     fn begin_call(
@@ -353,9 +345,12 @@ impl Core {
     pub(super) fn hold(&mut self, _: PluginId, _: Capacity, _: i32) {}
 }
 
-fn copy_out(from: &[u8], buf: &mut [u8]) -> Result<Done, Fault> {
-    let max = buf.len() as u32;
-    let to = buf.get_mut(..from.len()).ok_or(Fault::Buffer { len: from.len() as u32, max })?;
-    to.copy_from_slice(from);
-    Ok(Done::len(from.len()))
+fn copy_out(from: &[u8], buf: &mut [u8]) -> Result<u32, Fault> {
+    let len = from.len() as u32;
+    buf.get_mut(..from.len()).ok_or(Fault::Buffer { len })?.copy_from_slice(from);
+    Ok(len)
+}
+
+fn found(found: bool) -> Result<u32, Fault> {
+    if found { Ok(1) } else { Err(Fault::Absent) }
 }

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Core, Done, EntryInfo};
+use super::{Core, EntryInfo};
 use crate::bus::{Draft, Origin, Seq};
 use crate::fault::{Capacity, Fault};
 use crate::id::PluginId;
@@ -28,7 +28,7 @@ impl Core {
         writes: &[(Name<'_>, Json<'_>)],
         ttl: Option<Duration>,
         expected: Option<u64>,
-    ) -> Result<u64, Fault> {
+    ) -> Result<Seq, Fault> {
         let now = self.now();
         if self.state.due.is_due(now) {
             self.expire_state(now);
@@ -57,7 +57,7 @@ impl Core {
             let version = self.state.set(who, *key, *value, expires, &mut self.names)?;
             self.hold(who, Capacity::StateEntries, 1);
             self.hold(who, Capacity::StateBytes, self.state.cost(value.as_bytes().len()) as i32);
-            last = version as u64;
+            last = version;
             let mut digits = [0; DIGITS];
             let version = decimal(version, &mut digits);
             let payload = [b"{\"value\":".as_slice(), value.as_bytes(), b",\"version\":", version, b"}"];
@@ -165,7 +165,7 @@ impl Core {
     }
 
     /// See [`Op::Entry`](super::Op::Entry).
-    pub(super) fn next_entry(&self, prefix: &str, info: &mut EntryInfo, buf: &mut [u8]) -> Result<Done, Fault> {
+    pub(super) fn next_entry(&self, prefix: &str, info: &mut EntryInfo, buf: &mut [u8]) -> Result<u32, Fault> {
         let now = self.now();
         while (info.cursor as usize) < self.state.extent() {
             let index = info.cursor as usize;
@@ -175,9 +175,9 @@ impl Core {
             if entry.expires.is_due(now) || !key.starts_with(prefix) {
                 continue;
             }
-            let (len, max) = (key.len() as u32, buf.len() as u32);
+            let len = key.len() as u32;
             let Some((to, rest)) = buf.split_at_mut_checked(key.len()) else {
-                return Err(Fault::Buffer { len, max });
+                return Err(Fault::Buffer { len });
             };
             to.copy_from_slice(key.as_bytes());
             info.key = key.len();
@@ -185,9 +185,9 @@ impl Core {
             info.version = entry.version as u64;
             info.ttl = entry.expires.instant().map(|at| at.since(now));
             info.owner = entry.owner;
-            return Ok(Done::len(key.len().wrapping_add(info.value.unwrap_or(0))));
+            return Ok(1);
         }
-        Ok(Done::found(false))
+        Err(Fault::Absent)
     }
 }
 

@@ -53,28 +53,25 @@ pub enum Op<'a> {
         /// What it belongs to; `None` for the call that the plugin answers now.
         parent: Option<CallId>,
     },
-    /// The error with which the call that ended with [`Fault::Failed`] was answered.
-    CallError(&'a mut Option<Error>),
     /// Answer a call.
     Reply(CallId, Answer<'a>),
-    /// Read a state value into the caller's buffer.
-    Get(&'a str),
-    /// Set state values, all or none.
+    /// Read a state value into the caller's buffer, and its version.
+    Get(&'a str, &'a mut u64),
+    /// Set a state value.
     Set {
-        /// Keys and values.
-        writes: &'a [(Name<'a>, Json<'a>)],
-        /// How long they live.
-        ttl: Option<Duration>,
-        /// The version that each of them must have; 0 for none.
-        expected: Option<u64>,
-    },
-    /// Delete a state value.
-    Delete {
         /// Its key.
-        key: &'a str,
-        /// The version that it must have.
-        expected: Option<u64>,
+        key: Name<'a>,
+        /// The value.
+        value: Json<'a>,
+        /// How long it lives; `None` for ever.
+        ttl: Option<Duration>,
+        /// The version that it must have, 0 for none; then the one that it has.
+        version: &'a mut Version,
     },
+    /// Set state values, all or none.
+    Update(&'a [(Name<'a>, Json<'a>)]),
+    /// Delete a state value, if it has this version.
+    Delete(&'a str, Option<u64>),
     /// Delete all state values that this plugin wrote last.
     Clear,
     /// The next state entry at or after this place whose key begins with a prefix: key and value come into the
@@ -88,33 +85,6 @@ pub enum Op<'a> {
     NameOf(PluginId),
     /// The plugin's settings, into the caller's buffer.
     Settings,
-}
-
-/// What an operation that went well came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Done {
-    /// Bytes in the caller's buffer.
-    pub len: usize,
-    /// A count, or a version.
-    pub number: u64,
-    /// What was asked for is not there.
-    pub absent: bool,
-}
-
-impl Done {
-    pub(crate) const NOTHING: Done = Done { len: 0, number: 0, absent: false };
-
-    pub(crate) fn number(number: u64) -> Done {
-        Done { number, ..Done::NOTHING }
-    }
-
-    pub(crate) fn len(len: usize) -> Done {
-        Done { len, ..Done::NOTHING }
-    }
-
-    pub(crate) fn found(found: bool) -> Done {
-        Done { absent: !found, ..Done::NOTHING }
-    }
 }
 
 /// What an operation that is not done yet has taken; to be given back by [`Waist::leave`].
@@ -218,6 +188,15 @@ impl Step {
     }
 }
 
+/// A version that a value must have, and then has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Version {
+    /// What it must be; `None` for any.
+    pub expected: Option<u64>,
+    /// What it is once the value is set.
+    pub now: u64,
+}
+
 /// A state entry's numbers, and where to look for the next one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryInfo {
@@ -249,12 +228,12 @@ impl EntryInfo {
 
 /// All that a plugin can do.
 pub trait Waist: Sync {
-    /// Carries out `op` on behalf of `who`. `Pending` says that the waker is kept and the same operation is to be
+    /// Carries out `op` on behalf of `who`: bytes in the caller's buffer, or a count. `Pending` says that the waker is kept and the same operation is to be
     /// asked for again with the same ticket; an operation that is given up before it is done is to be told to
     /// [`Waist::leave`]. Without a waker nothing waits.
     ///
     /// # Errors
-    /// The [`Fault`] for which it was refused; nothing was changed then.
+    /// The [`Fault`] for which it was refused, and nothing was changed then; [`Fault::Absent`] for what is not there.
     fn run(
         &self,
         who: PluginId,
@@ -262,7 +241,7 @@ pub trait Waist: Sync {
         ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
-    ) -> Poll<Result<Done, Fault>>;
+    ) -> Poll<Result<u32, Fault>>;
 
     /// Gives back what an operation took that was not done.
     fn leave(&self, who: PluginId, ticket: Ticket);

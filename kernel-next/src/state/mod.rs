@@ -91,8 +91,8 @@ impl State {
 
     /// Copies an entry's value into the beginning of `buf`.
     pub(crate) fn copy<'b>(&self, entry: &Entry, buf: &'b mut [u8]) -> Result<&'b [u8], Fault> {
-        let (len, max) = (entry.len() as u32, buf.len() as u32);
-        self.pool.copy(entry.value, buf).ok_or(Fault::Buffer { len, max })
+        let len = entry.len() as u32;
+        self.pool.copy(entry.value, buf).ok_or(Fault::Buffer { len })
     }
 
     fn next_version(&mut self) -> Seq {
@@ -115,12 +115,12 @@ impl State {
             check_key(key.as_str())?;
             let value = value.as_bytes();
             if value.len() > Pool::MOST {
-                return Err(Fault::TooLarge { len: value.len() as u32, max: Pool::MOST as u32 });
+                return Err(Fault::TooLarge { max: Pool::MOST as u32 });
             }
             let found = self.find(key.as_str(), names).and_then(|index| self.table.get(index));
             let version = found.map_or(0, |entry| entry.version as u64);
             if expected.is_some_and(|expected| expected != version) {
-                return Err(Fault::Conflict { version });
+                return Err(Fault::Conflict);
             }
             let cost = self.pool.cost(value.len());
             let returned = match found {
@@ -133,7 +133,7 @@ impl State {
                 if let Name::Copied(text) = key {
                     cells = cells.wrapping_add(1);
                     if text.len() > names.longest() {
-                        return Err(Fault::TooLarge { len: text.len() as u32, max: names.longest() as u32 });
+                        return Err(Fault::TooLarge { max: names.longest() as u32 });
                     }
                 }
             }
@@ -209,7 +209,7 @@ impl State {
         let found = self.find(key, names);
         let version = found.and_then(|index| self.table.get(index)).map_or(0, |entry| entry.version as u64);
         if expected.is_some_and(|expected| expected != version) {
-            return Err(Fault::Conflict { version });
+            return Err(Fault::Conflict);
         }
         Ok(found)
     }

@@ -98,6 +98,18 @@ impl Instant {
         Duration::from_millis(span as u64)
     }
 
+    /// Whole milliseconds from `earlier` to this instant, rounded up; zero when `earlier` is later.
+    pub const fn millis_since(self, earlier: Instant) -> u32 {
+        let span = self.0.wrapping_sub(earlier.0);
+        if span > LONGEST {
+            return 0;
+        }
+        #[cfg(feature = "large")]
+        return span.div_ceil(1_000) as u32;
+        #[cfg(not(feature = "large"))]
+        span
+    }
+
     /// True when `other` is later than this instant.
     pub const fn is_before(self, other: Instant) -> bool {
         other.0.wrapping_sub(self.0).wrapping_sub(1) < LONGEST

@@ -8,6 +8,8 @@ use crate::mem::{Empty, Usage};
 /// What a task waits for, at most until its deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum On {
+    /// Nothing: the place is free.
+    Nothing,
     /// The deadline alone.
     Time,
     /// Room on the bus.
@@ -19,13 +21,15 @@ pub(crate) enum On {
 /// A waiting task: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct WaitSlot {
-    waiting: Option<(On, Waker)>,
+    on: On,
+    waker: Option<Waker>,
     due: Deadline,
 }
 
 impl Empty for WaitSlot {
     const EMPTY: Self = WaitSlot {
-        waiting: None,
+        on: On::Nothing,
+        waker: None,
         due: Deadline::NONE,
     };
 }
@@ -49,15 +53,13 @@ impl Waits {
     pub(crate) fn hold(&mut self, place: &mut Option<u16>, on: On, due: Deadline, waker: &Waker) -> bool {
         let index = match *place {
             Some(index) => Some(index as usize),
-            None => self.slots.iter().position(|slot| slot.waiting.is_none()),
+            None => self.slots.iter().position(|slot| slot.on == On::Nothing),
         };
         let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
             return false;
         };
-        match &mut slot.waiting {
-            Some((_, kept)) if kept.will_wake(waker) => {}
-            waiting => *waiting = Some((on, waker.clone())),
-        }
+        crate::mem::keep_waker(&mut slot.waker, waker);
+        slot.on = on;
         slot.due = due;
         if place.is_none() {
             self.usage.take(1);
@@ -69,9 +71,9 @@ impl Waits {
     /// Gives a place back.
     pub(crate) fn leave(&mut self, place: u16) {
         if let Some(slot) = self.slots.get_mut(place as usize)
-            && slot.waiting.take().is_some()
+            && slot.on != On::Nothing
         {
-            slot.due = Deadline::NONE;
+            *slot = WaitSlot::EMPTY;
             self.usage.give(1);
         }
     }
@@ -79,8 +81,8 @@ impl Waits {
     /// Wakes whoever waits for this.
     pub(crate) fn wake(&self, what: On) {
         for slot in self.slots.iter() {
-            if let Some((on, waker)) = &slot.waiting
-                && *on == what
+            if let Some(waker) = &slot.waker
+                && slot.on == what
             {
                 waker.wake_by_ref();
             }
@@ -93,7 +95,7 @@ impl Waits {
         for slot in self.slots.iter_mut() {
             if slot.due.is_due(now) {
                 slot.due = Deadline::NONE;
-                if let Some((_, waker)) = &slot.waiting {
+                if let Some(waker) = &slot.waker {
                     waker.wake_by_ref();
                 }
             }

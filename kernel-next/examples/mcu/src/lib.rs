@@ -1,0 +1,20 @@
+//! What the firmware of the emulated boards shares: an executor that sleeps, the time, the serial
+//! line, and a few plugins.
+
+#![no_std]
+
+pub mod board;
+#[cfg(feature = "demo")]
+pub mod check;
+pub mod executor;
+#[cfg(not(feature = "demo"))]
+mod halt;
+#[cfg(feature = "measured")]
+pub mod measured;
+#[cfg(feature = "demo")]
+pub mod plugins;
+#[cfg(any(feature = "uart", feature = "mps2-an386"))]
+mod register;
+pub mod time;
+#[cfg(feature = "uart")]
+pub mod uart;
