@@ -64,8 +64,10 @@ impl CallId {
     /// The most slots that can be told apart.
     pub(crate) const MOST: usize = 1 << Self::SLOT_BITS;
 
-    pub(crate) const fn new(slot: usize, usage: u32) -> Self {
-        CallId(usage.wrapping_shl(Self::SLOT_BITS) | (slot as u32 & (Self::MOST as u32 - 1)))
+    /// The identity in this slot with the use of another.
+    pub(crate) const fn new(slot: usize, other: u32) -> Self {
+        let slots = Self::MOST as u32 - 1;
+        CallId(other & !slots | slot as u32 & slots)
     }
 
     pub(crate) const fn slot(self) -> usize {
@@ -74,10 +76,9 @@ impl CallId {
 
     /// The slot's next use; never zero.
     pub(crate) const fn next(self) -> Self {
-        let usage = self.0.wrapping_shr(Self::SLOT_BITS).wrapping_add(1);
-        match CallId::new(self.slot(), usage) {
-            next if next.0.wrapping_shr(Self::SLOT_BITS) == 0 => CallId::new(self.slot(), 1),
-            next => next,
+        match self.0.wrapping_add(Self::MOST as u32) {
+            next if next < Self::MOST as u32 => CallId(next.wrapping_add(Self::MOST as u32)),
+            next => CallId(next),
         }
     }
 

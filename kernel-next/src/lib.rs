@@ -48,7 +48,7 @@ pub use kernel::{
 pub use life::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
 pub use mem::Usage;
 pub use subject::Name;
-pub use time::{Clock, Instant};
+pub use time::{Clock, Instant, Span};
 
 /// The opaque pieces that a kernel's memory is made of.
 pub mod parts {

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::kernel::{Op, Ticket, Waist};
+use crate::time::Span;
 
 /// An operation under way. Await it; or, where the kernel is in memory and the operation does not wait, take its
 /// outcome at once by [`Ask::now`].
@@ -213,5 +214,5 @@ pub(crate) fn call_op<'a>(
     limit: Option<Duration>,
     parent: Option<CallId>,
 ) -> Op<'a> {
-    Op::Call { service, args, limit, parent }
+    Op::Call { service, args, limit: limit.map_or(Span::NONE, Span::of), parent }
 }

@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::life::{About, Attached, PluginState};
 use crate::mem::Names;
 use crate::subject::{Name, check_plugin_name};
-use crate::time::Deadline;
+use crate::time::Span;
 
 /// What a plugin that comes at run time says of itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,9 +54,9 @@ impl AttachedPlugin {
                     if let Some(slot) = core.lives.at_mut(index) {
                         slot.more.placement = attachment.placement;
                     }
-                    let limit = core.lives.at(index).map_or_else(Default::default, |slot| slot.metadata().hook_timeout);
-                    let due = core.now().after(limit);
-                    core.set_goal(index, PluginState::Started, Deadline::at(due));
+                    let limit = core.lives.at(index).map_or(Span::NONE, |slot| slot.step_limit());
+                    let due = core.now().due(limit);
+                    core.set_goal(index, PluginState::Started, due);
                     core.lives.at(index).map(|slot| (index, slot.id(index))).ok_or(Fault::Unavailable)
                 }
                 Err(fault) => {

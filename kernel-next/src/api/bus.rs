@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::json::Json;
 use crate::kernel::Op;
 use crate::subject::Name;
+use crate::time::Span;
 
 /// How long [`EventBus::publish`] waits for a subscriber that makes publishers wait.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl EventBus {
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
     pub fn publish_within<'a>(&self, topic: &'a str, payload: Json<'a>, limit: Duration) -> Ask<'a, u32> {
-        let op = Op::Publish { topic, payload, limit };
+        let op = Op::Publish { topic, payload, limit: Span::of(limit) };
         Ask::new(self.0.ask(op, &mut []), count)
     }
 

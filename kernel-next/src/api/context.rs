@@ -10,7 +10,7 @@ use crate::id::PluginId;
 use crate::json::Json;
 use crate::kernel::{Op, Waist};
 use crate::subject::Name;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 use super::bus::{EventBus, PUBLISH_TIMEOUT};
 use super::services::ServiceRegistry;
@@ -124,13 +124,13 @@ impl Context {
     /// started. A tick that comes while another message is handled comes late, and ticks that were
     /// missed do not pile up. Zero ends it.
     pub fn set_interval(&self, interval: Duration) -> Ask<'static, ()> {
-        self.order(Op::Interval(interval))
+        self.order(Op::Interval(Span::of(interval)))
     }
 
     /// Waits for `span`. Keep it short: the plugin handles nothing meanwhile. [`Fault::Full`] when the capacity
     /// `waits` is used up.
     pub fn sleep(&self, span: Duration) -> Ask<'static, ()> {
-        self.order(Op::Sleep(span))
+        self.order(Op::Sleep(Span::of(span)))
     }
 
     /// The platform's time.

@@ -39,7 +39,7 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
     let mut streak = 0u32;
     loop {
         let mut step = Step::Ended;
-        if mailbox.step(&mut step, buf).await.is_err() || step == Step::Ended {
+        if mailbox.step(&mut step, buf).await.is_err() || matches!(step, Step::Ended) {
             return exit;
         }
         let result = {
@@ -69,7 +69,7 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
         }
         if let Err(error) = &result {
             let _ = mailbox.fail(error).await;
-        } else if step == Step::Unload {
+        } else if matches!(step, Step::Unload) {
             exit = Exit::Unloaded;
         }
         streak = streak.wrapping_add(1);

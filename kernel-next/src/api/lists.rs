@@ -194,13 +194,16 @@ impl CoreRuntime {
                 version: texts.add(core.names.get(service.more.version)),
                 #[cfg(feature = "large")]
                 latency: service.more.histogram,
+                #[cfg(feature = "large")]
+                deprecated: service.more.deprecated,
+                #[cfg(not(feature = "large"))]
+                deprecated: false,
                 #[cfg(not(feature = "large"))]
                 description: "",
                 #[cfg(not(feature = "large"))]
                 version: "",
                 #[cfg(not(feature = "large"))]
                 latency: [0; LATENCY_BUCKETS],
-                deprecated: service.deprecated,
                 counters: service.counters(),
             })
         })

@@ -14,7 +14,7 @@ use crate::json::Json;
 use crate::kernel::{Core, Kernel, Ticket};
 use crate::life::{About, PluginMetadata, PluginState};
 use crate::subject::check_plugin_name;
-use crate::time::{Deadline, On};
+use crate::time::{Deadline, On, Span};
 
 
 /// Names that no plugin may take: those of who else acts, and of what the kernel says.
@@ -318,7 +318,7 @@ impl Core {
     fn lead(&mut self, index: usize, goal: PluginState) -> Result<Way, Result<PluginState, Fault>> {
         use PluginState::{Loaded, Started, Stopped, Unloaded};
         let slot = self.lives.at(index).ok_or(Err(Fault::NotFound))?;
-        let (installed, limit) = (slot.first_life(), slot.metadata().hook_timeout);
+        let (installed, limit) = (slot.first_life(), slot.step_limit());
         let goal = match (goal, slot.state()) {
             (Loaded, state @ (Loaded | Started | Stopped)) => return Err(Ok(state)),
             (Stopped, Started) => Stopped,
@@ -328,9 +328,9 @@ impl Core {
             _ => goal,
         };
         // Two steps at most, and a hook that ends at its own deadline should be what is seen.
-        let due = self.now().after(limit.saturating_mul(2).saturating_add(GRACE));
+        let due = self.now().plus(limit).plus(limit).plus(GRACE);
         self.set_goal(index, goal, Deadline::at(due));
-        Ok(Way { index, installed, goal, due: Deadline::at(due.after(GRACE)) })
+        Ok(Way { index, installed, goal, due: due.due(GRACE) })
     }
 
     /// How the plugin got to its goal, or why it never will; `None` while neither is so.
@@ -366,4 +366,4 @@ impl Core {
 }
 
 /// What is added to the time that two hooks may take.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Span = Span::of(Duration::from_millis(250));

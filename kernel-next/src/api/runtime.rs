@@ -117,7 +117,7 @@ impl CoreRuntime {
 
     /// Sets the deadline of calls that name none; 30 s unless set.
     pub fn set_call_timeout(&self, timeout: core::time::Duration) {
-        self.kernel.with(|core| core.calls.timeout = timeout);
+        self.kernel.with(|core| core.calls.timeout = crate::Span::of(timeout));
     }
 
     /// Sets how many events may cause one another, at most 63; 63 unless set.

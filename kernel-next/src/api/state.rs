@@ -9,6 +9,7 @@ use crate::id::PluginId;
 use crate::json::Json;
 use crate::kernel::{EntryInfo, Op, Version};
 use crate::subject::Name;
+use crate::time::Span;
 
 /// A state entry, copied out.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +126,7 @@ impl StateEngine {
         expected: Option<u64>,
     ) -> Result<u64, Fault> {
         let mut version = Version { expected, now: 0 };
+        let ttl = ttl.map_or(Span::NONE, Span::of);
         self.0.order(Op::Set { key, value, ttl, version: &mut version }).await?;
         Ok(version.now)
     }

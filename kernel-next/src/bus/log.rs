@@ -305,6 +305,7 @@ impl Log {
     }
 
     /// Where the event is that led to the record at this position, while that is here.
+    #[cfg(feature = "large")]
     pub(crate) fn cause_of(&self, at: Position) -> Option<Position> {
         let back = self.fixed(at)?[3];
         let cause = at.wrapping_sub(back);

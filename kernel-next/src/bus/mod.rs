@@ -20,7 +20,9 @@ pub(crate) use tap::{At, Found};
 
 use self::log::Log;
 use crate::fault::Fault;
-use crate::id::{Cause, PluginId, PluginSet};
+#[cfg(feature = "large")]
+use crate::id::Cause;
+use crate::id::{PluginId, PluginSet};
 use crate::mem::{Names, Usage};
 use crate::time::Instant;
 
@@ -262,6 +264,7 @@ impl Bus {
     }
 
     /// The plugins whose events led to the one at this position, and its own source.
+    #[cfg(feature = "large")]
     pub(crate) fn sources_behind(&self, at: Position) -> PluginSet {
         let mut set = PluginSet::EMPTY;
         let mut here = Some(at).filter(|at| self.log.holds(*at));

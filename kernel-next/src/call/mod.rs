@@ -26,8 +26,8 @@ use core::time::Duration;
 use crate::error::Error;
 use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, PluginId};
-use crate::mem::{Empty, Link, Names, Usage, keep_waker};
-use crate::time::{Deadline, Instant};
+use crate::mem::{Names, Usage, keep_waker};
+use crate::time::{Deadline, Instant, Span};
 
 /// What a callee answers.
 #[derive(Clone, Copy, Debug)]
@@ -49,12 +49,13 @@ pub(crate) struct Calls {
     /// Bytes of one buffer.
     size: usize,
     callees: &'static mut [CalleeSlot],
-    free: Link,
+    /// Calls that ever began.
+    turn: u32,
     /// No slot from here on was ever used.
     extent: usize,
     usage: Usage,
     /// How long a call may take that says nothing else.
-    pub(crate) timeout: Duration,
+    pub(crate) timeout: Span,
     /// Calls that ended by their deadline.
     pub(crate) timed_out: u32,
 }
@@ -76,9 +77,9 @@ impl Calls {
             bytes,
             size,
             callees,
-            free: Link::EMPTY,
+            turn: 0,
             extent: 0,
-            timeout: Duration::from_secs(30),
+            timeout: const { Span::of(Duration::from_secs(30)) },
             timed_out: 0,
         }
     }
@@ -144,16 +145,14 @@ impl Calls {
         if len > self.size {
             return Err(Fault::TooLarge { max: self.size as u32 });
         }
-        let index = self.free.index().unwrap_or(self.extent);
-        let size = self.usage.capacity;
-        let slot = self.slots.get_mut(index);
-        let slot = slot.ok_or(Fault::Full { capacity: Capacity::Calls, size })?;
-        if index == self.extent {
-            self.extent = index.wrapping_add(1);
-            slot.id = CallId::new(index, 1);
-        } else {
-            self.free = slot.next;
-        }
+        let full = Fault::Full { capacity: Capacity::Calls, size: self.usage.capacity };
+        let index = self.slots.iter().position(|slot| slot.phase == Phase::Free).ok_or(full)?;
+        self.extent = self.extent.max(index.wrapping_add(1));
+        self.turn = self.turn.wrapping_add(1);
+        let turn = self.turn;
+        let slot = self.slots.get_mut(index).ok_or(full)?;
+        slot.id = CallId::new(index, slot.id.to_bits()).next();
+        slot.turn = turn;
         slot.phase = Phase::Queued;
         slot.hops = new.hops;
         slot.service = new.service;
@@ -164,7 +163,6 @@ impl Calls {
         slot.arrival = new.arrival;
         slot.since = new.now;
         slot.len = len as u32;
-        slot.next = Link::EMPTY;
         slot.waker = None;
         let id = slot.id;
         let mut rest = self.buffer(index, len).unwrap_or_default();
@@ -179,64 +177,42 @@ impl Calls {
         if let Some(caller) = self.callees.get_mut(new.caller.index()) {
             caller.open = caller.open.wrapping_add(1);
         }
-        self.queue(new.callee.index(), index);
+        if let Some(callee) = self.callees.get_mut(new.callee.index()) {
+            callee.queued = callee.queued.wrapping_add(1);
+        }
         Ok(id)
     }
 
-    fn queue(&mut self, callee: usize, index: usize) {
-        let Some(queue) = self.callees.get_mut(callee) else {
-            return;
-        };
-        let last = core::mem::replace(&mut queue.last, Link::to(index));
-        match last.index() {
-            None => queue.first = Link::to(index),
-            Some(last) => {
-                if let Some(last) = self.slots.get_mut(last) {
-                    last.next = Link::to(index);
-                }
-            }
+    /// A call is no longer in its callee's queue.
+    fn unqueue(&mut self, callee: usize) {
+        if let Some(callee) = self.callees.get_mut(callee) {
+            callee.queued = callee.queued.saturating_sub(1);
         }
     }
 
-    fn unqueue(&mut self, callee: usize, index: usize) {
-        let next = self.slots.get(index).map(|slot| slot.next).unwrap_or_default();
-        let Some(queue) = self.callees.get_mut(callee) else {
-            return;
-        };
-        let mut before = None;
-        let mut at = queue.first.index();
-        while let Some(here) = at.filter(|here| *here != index) {
-            before = Some(here);
-            at = self.slots.get(here).and_then(|slot| slot.next.index());
+    /// The call that is first in this plugin's queue: its slot's number.
+    fn first_index(&self, callee: usize) -> Option<usize> {
+        if self.callees.get(callee)?.queued == 0 {
+            return None;
         }
-        match before {
-            None => queue.first = next,
-            Some(before) => {
-                if let Some(before) = self.slots.get_mut(before) {
-                    before.next = next;
-                }
-            }
-        }
-        if queue.last.index() == Some(index) {
-            queue.last = before.map(Link::to).unwrap_or_default();
-        }
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.next = Link::EMPTY;
-        }
+        let slots = self.slots.iter().take(self.extent).enumerate();
+        let queued = slots.filter(|(_, slot)| slot.phase == Phase::Queued && slot.callee.index() == callee);
+        // The turn wraps around: the first is the one that came in the longest ago.
+        let first = queued.max_by_key(|(_, slot)| self.turn.wrapping_sub(slot.turn));
+        first.map(|(index, _)| index)
     }
 
-    /// The call that is first in this plugin's queue: its slot.
+    /// The call that is first in this plugin's queue.
     #[inline]
     pub(crate) fn first(&self, callee: usize) -> Option<&CallSlot> {
-        let index = self.callees.get(callee)?.first.index()?;
-        self.slots.get(index)
+        self.slots.get(self.first_index(callee)?)
     }
 
     /// Takes the first call off this plugin's queue and copies its service's name and its arguments into `buf`;
     /// `None` when there is none, or when it has no room there and was answered so.
     pub(crate) fn take(&mut self, callee: usize, buf: &mut [u8], names: &Names) -> Option<Taken> {
-        let index = self.callees.get(callee)?.first.index()?;
-        self.unqueue(callee, index);
+        let index = self.first_index(callee)?;
+        self.unqueue(callee);
         let slot = self.slots.get_mut(index)?;
         slot.phase = Phase::Running;
         let (id, len) = (slot.id, slot.len as usize);
@@ -316,7 +292,7 @@ impl Calls {
             waker.wake();
         }
         if queued {
-            self.unqueue(callee, index);
+            self.unqueue(callee);
         }
         if let Some(service) = self.services.at_mut(service) {
             service.calls = service.calls.wrapping_add(1);
@@ -355,19 +331,12 @@ impl Calls {
 
     /// The caller no longer waits: the slot becomes free, wherever the call is.
     pub(crate) fn free(&mut self, id: CallId) {
-        let free = self.free;
         let Some(slot) = self.get_mut(id) else { return };
-        let (caller, callee, queued) = (slot.caller.index(), slot.callee.index(), slot.phase == Phase::Queued);
-        if queued {
-            self.unqueue(callee, id.slot());
+        let (caller, callee) = (slot.caller.index(), slot.callee.index());
+        slot.waker = None;
+        if core::mem::replace(&mut slot.phase, Phase::Free) == Phase::Queued {
+            self.unqueue(callee);
         }
-        if let Some(slot) = self.slots.get_mut(id.slot()) {
-            slot.phase = Phase::Free;
-            slot.id = id.next();
-            slot.waker = None;
-            slot.next = free;
-        }
-        self.free = Link::to(id.slot());
         self.usage.give(1);
         if let Some(caller) = self.callees.get_mut(caller) {
             caller.open = caller.open.saturating_sub(1);

@@ -42,7 +42,7 @@ impl<'n> Service<'n> {
         self
     }
 
-    /// Says that callers should look for another one.
+    /// Says that callers should look for another one. (A kernel without the feature `large` does not keep it.)
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
         self
@@ -70,7 +70,6 @@ pub struct ServiceCounters {
 pub struct Registered {
     pub(crate) name: Text,
     pub(crate) owner: PluginId,
-    pub(crate) deprecated: bool,
     pub(crate) calls: u32,
     pub(crate) errors: u32,
     #[cfg(feature = "large")]
@@ -80,6 +79,7 @@ pub struct Registered {
 #[cfg(feature = "large")]
 #[derive(Debug)]
 pub(crate) struct More {
+    pub(crate) deprecated: bool,
     pub(crate) description: Text,
     pub(crate) version: Text,
     pub(crate) busy_micros: u64,
@@ -172,6 +172,7 @@ impl Services {
             });
             match kept {
                 Ok((description, version)) => More {
+                    deprecated: new.deprecated,
                     description,
                     version,
                     busy_micros: 0,
@@ -187,7 +188,6 @@ impl Services {
         let service = Registered {
             name,
             owner: who,
-            deprecated: new.deprecated,
             calls: 0,
             errors: 0,
             #[cfg(feature = "large")]

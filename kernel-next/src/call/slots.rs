@@ -5,7 +5,7 @@ use core::task::Waker;
 use crate::bus::Seq;
 use crate::fault::Fault;
 use crate::id::{CallId, PluginId};
-use crate::mem::{Empty, Link};
+use crate::mem::Empty;
 use crate::time::{Deadline, Instant};
 
 /// Where a call is.
@@ -54,8 +54,8 @@ pub struct CallSlot {
     /// The number of the next event when it came in: its place among the callee's events.
     pub(crate) arrival: Seq,
     pub(crate) waker: Option<Waker>,
-    /// The next in the callee's queue, or the next free one.
-    pub(crate) next: Link,
+    /// Which of all calls it is: those of one callee are taken in this order.
+    pub(super) turn: u32,
 }
 
 impl Empty for CallSlot {
@@ -73,16 +73,15 @@ impl Empty for CallSlot {
         since: Instant::from_millis(0),
         arrival: 0,
         waker: None,
-        next: Link::EMPTY,
+        turn: 0,
     };
 }
 
 /// What is kept of calls for each plugin: opaque memory of a kernel.
 #[derive(Debug)]
 pub struct CalleeSlot {
-    /// Its queue.
-    pub(super) first: Link,
-    pub(super) last: Link,
+    /// Calls in its queue.
+    pub(super) queued: u16,
     /// Calls in flight that it made.
     pub(super) open: u16,
     /// It handles one message at a time.
@@ -91,8 +90,7 @@ pub struct CalleeSlot {
 
 impl Empty for CalleeSlot {
     const EMPTY: Self = CalleeSlot {
-        first: Link::EMPTY,
-        last: Link::EMPTY,
+        queued: 0,
         open: 0,
         serial: false,
     };

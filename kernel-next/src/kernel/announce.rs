@@ -102,8 +102,6 @@ impl Core {
         }
     }
 
-    #[cfg(not(feature = "large"))]
-    pub(super) fn warn_cycle(&mut self, _: PluginId, _: &crate::id::PluginSet) {}
 }
 
 /// Bytes of a state's announcement, and of the message in it.

@@ -4,7 +4,7 @@ use super::Core;
 use crate::bus::Origin;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 use crate::life::{Due, Hook, PluginState};
 use crate::time::{Deadline, Instant, On};
 
@@ -115,11 +115,14 @@ impl Core {
     pub(super) fn explain(&mut self, who: PluginId, origin: Origin, fault: Fault) -> Fault {
         if let Fault::Hops { .. } = fault {
             self.hops_refused = self.hops_refused.wrapping_add(1);
-            if let Cause::Event(_) = origin.cause {
+            #[cfg(feature = "large")]
+            if let crate::id::Cause::Event(_) = origin.cause {
                 let mut chain = self.bus.sources_behind(origin.at);
                 chain.insert(who.index());
                 self.warn_cycle(who, &chain);
             }
+            #[cfg(not(feature = "large"))]
+            let _ = (who, origin);
         }
         fault
     }

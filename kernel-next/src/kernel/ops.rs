@@ -1,7 +1,6 @@
 //! The operations of the waist: the one place where a life is checked and where each is counted.
 
 use core::task::{Poll, Waker};
-use core::time::Duration;
 
 use super::waist::TicketState;
 use super::{Core, Op, Step, Ticket};
@@ -12,7 +11,7 @@ use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::state::CHANGED;
 use crate::subject::{check_topic, is_below};
-use crate::time::{Deadline, Instant, On};
+use crate::time::{Deadline, Instant, On, Span};
 
 impl Core {
     /// Carries out one operation: see [`Waist::run`](super::Waist::run).
@@ -108,7 +107,7 @@ impl Core {
                 version.now = self.set_state(who, &[(*key, *value)], *ttl, version.expected)? as u64;
                 Ok(0)
             }
-            Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
+            Op::Update(writes) => self.set_state(who, writes, Span::NONE, None).map(|_| 0),
             Op::Delete(key, expected) => self.delete_state(who, key, *expected).and_then(found),
             Op::Clear => Ok(self.clear_state(who)),
             Op::Entry(prefix, entry) => self.next_entry(prefix, entry, buf),
@@ -152,7 +151,7 @@ impl Core {
         who: PluginId,
         topic: &str,
         payload: Json<'_>,
-        limit: Duration,
+        limit: Span,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
     ) -> Poll<Result<u32, Fault>> {
@@ -162,8 +161,8 @@ impl Core {
                 self.leave(core::mem::take(ticket));
                 return Poll::Ready(Ok(count));
             }
-            Err(Fault::Busy { subscriber }) if !limit.is_zero() => {
-                let due = || Deadline::at(now.after(limit));
+            Err(Fault::Busy { subscriber }) if !limit.is_none() => {
+                let due = || now.due(limit);
                 match self.wait(On::Room, now, due, ticket, waker) {
                     Ok(()) => return Poll::Pending,
                     Err(Fault::Timeout) => Fault::Slow { subscriber },
@@ -202,9 +201,9 @@ impl Core {
         Ok(())
     }
 
-    fn sleep(&mut self, span: Duration, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
+    fn sleep(&mut self, span: Span, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
         let now = self.now();
-        let outcome = match self.wait(On::Time, now, || Deadline::at(now.after(span)), ticket, waker) {
+        let outcome = match self.wait(On::Time, now, || now.due(span), ticket, waker) {
             Ok(()) => return Poll::Pending,
             Err(Fault::Timeout) => Ok(0),
             Err(fault) => Err(fault),
@@ -237,7 +236,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Option<Duration>,
+        limit: Span,
         parent: Option<CallId>,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
@@ -263,7 +262,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Option<Duration>,
+        limit: Span,
         parent: Option<CallId>,
     ) -> Result<CallId, Fault> {
         let index = self.calls.services.find(service, &self.names).ok_or(Fault::NotFound)?;
@@ -281,7 +280,7 @@ impl Core {
         }
         self.check_share(who, Capacity::Calls, 1)?;
         let now = self.now();
-        let due = Deadline::at(now.after(limit.unwrap_or(self.calls.timeout)));
+        let due = now.due(if limit.is_none() { self.calls.timeout } else { limit });
         let id = self.calls.begin(&NewCall {
             caller: who,
             callee,

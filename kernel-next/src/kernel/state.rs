@@ -1,8 +1,6 @@
 //! State changes and the events that tell of them: `state.changed.<key>` with `{"value":…,"version":…}`,
 //! `{"deleted":true,"version":…}` or `{"expired":true,"version":…}`.
 
-use core::time::Duration;
-
 use super::{Core, EntryInfo};
 use crate::bus::{Draft, Origin, Seq};
 use crate::fault::{Capacity, Fault};
@@ -10,7 +8,7 @@ use crate::id::PluginId;
 use crate::json::Json;
 use crate::state::{CHANGED, MAX_KEY, is_reserved};
 use crate::subject::Name;
-use crate::time::{Deadline, Instant};
+use crate::time::{Deadline, Instant, Span};
 
 /// Digits of the longest number.
 const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
@@ -26,7 +24,7 @@ impl Core {
         &mut self,
         who: PluginId,
         writes: &[(Name<'_>, Json<'_>)],
-        ttl: Option<Duration>,
+        ttl: Span,
         expected: Option<u64>,
     ) -> Result<Seq, Fault> {
         let now = self.now();
@@ -50,7 +48,7 @@ impl Core {
         }
         self.check_share(who, Capacity::StateEntries, entries)?;
         self.check_share(who, Capacity::StateBytes, bytes)?;
-        let expires = ttl.map_or(Deadline::NONE, |ttl| Deadline::at(now.after(ttl)));
+        let expires = if ttl.is_none() { Deadline::NONE } else { now.due(ttl) };
         let mut last = 0;
         for (key, value) in writes {
             self.release_share(key.as_str());

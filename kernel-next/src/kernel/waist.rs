@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::subject::Name;
-use crate::time::{Deadline, Instant};
+use crate::time::{Deadline, Instant, Span};
 
 /// One operation.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub enum Op<'a> {
         topic: &'a str,
         /// JSON.
         payload: Json<'a>,
-        /// Zero: do not wait.
-        limit: Duration,
+        /// None: do not wait.
+        limit: Span,
     },
     /// Hear events.
     Subscribe(Name<'a>),
@@ -48,8 +48,8 @@ pub enum Op<'a> {
         service: &'a str,
         /// The arguments: one piece, and further ones.
         args: (&'a [u8], &'a [&'a [u8]]),
-        /// How long it may take; `None` for the kernel's default.
-        limit: Option<Duration>,
+        /// How long it may take; none for the kernel's default.
+        limit: Span,
         /// What it belongs to; `None` for the call that the plugin answers now.
         parent: Option<CallId>,
     },
@@ -63,8 +63,8 @@ pub enum Op<'a> {
         key: Name<'a>,
         /// The value.
         value: Json<'a>,
-        /// How long it lives; `None` for ever.
-        ttl: Option<Duration>,
+        /// How long it lives; none for ever.
+        ttl: Span,
         /// The version that it must have, 0 for none; then the one that it has.
         version: &'a mut Version,
     },
@@ -77,10 +77,10 @@ pub enum Op<'a> {
     /// The next state entry at or after this place whose key begins with a prefix: key and value come into the
     /// caller's buffer.
     Entry(&'a str, &'a mut EntryInfo),
-    /// A tick every so often; zero for none.
-    Interval(Duration),
+    /// A tick every so often; none for no more.
+    Interval(Span),
     /// Wait.
-    Sleep(Duration),
+    Sleep(Span),
     /// The name of a plugin, into the caller's buffer.
     NameOf(PluginId),
     /// The plugin's settings, into the caller's buffer.

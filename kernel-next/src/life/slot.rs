@@ -1,7 +1,6 @@
 //! One plugin's slot, and the transitions of its life.
 
 use core::task::Waker;
-use core::time::Duration;
 
 use super::{PluginMetadata, PluginState};
 use crate::bus::{Origin, Overflow};
@@ -11,7 +10,7 @@ use crate::json::Json;
 use crate::mem::{Names, keep_waker};
 #[cfg(feature = "large")]
 use crate::mem::Text;
-use crate::time::{Deadline, Instant};
+use crate::time::{Deadline, Instant, Span};
 
 /// What a plugin's task is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -132,7 +131,9 @@ pub struct PluginSlot {
     tick: Deadline,
     /// Its task was woken for the tick that is due.
     tick_woken: bool,
-    interval: Duration,
+    interval: Span,
+    /// The most that a step, and a handler, may take.
+    limits: [Span; 2],
     /// What it handles now.
     origin: Origin,
     waker: Option<Waker>,
@@ -176,7 +177,8 @@ impl PluginSlot {
         goal_due: Deadline::NONE,
         tick: Deadline::NONE,
         tick_woken: false,
-        interval: Duration::ZERO,
+        interval: Span::NONE,
+        limits: [Span::NONE; 2],
         origin: Origin::NONE,
         waker: None,
         error: (0, 0),
@@ -204,6 +206,8 @@ impl PluginSlot {
     pub(super) fn install(&mut self, about: About) {
         let life = self.life.wrapping_add(1);
         *self = PluginSlot { about, life, first_life: life, ..PluginSlot::VACANT };
+        let metadata = self.metadata();
+        self.limits = [Span::of(metadata.hook_timeout), Span::of(metadata.handler_timeout)];
     }
 
     #[cfg(feature = "large")]
@@ -237,6 +241,11 @@ impl PluginSlot {
 
     pub(crate) fn about(&self) -> &About {
         &self.about
+    }
+
+    /// The most that one step may take.
+    pub(crate) fn step_limit(&self) -> Span {
+        self.limits[0]
     }
 
     pub(crate) fn metadata(&self) -> &'static PluginMetadata {
@@ -351,11 +360,8 @@ impl PluginSlot {
         if hook != Hook::Tick {
             self.ticked = false;
         }
-        let limit = match hook {
-            Hook::Event | Hook::Call | Hook::Tick => self.metadata().handler_timeout,
-            _ => self.metadata().hook_timeout,
-        };
-        self.hook_due = Deadline::at(now.after(limit));
+        let [step, handler] = self.limits;
+        self.hook_due = now.due(if hook.leads_to().is_some() { step } else { handler });
         self.hook_due
     }
 
@@ -366,8 +372,8 @@ impl PluginSlot {
         self.origin = Origin::NONE;
         if let Some(state) = hook.leads_to() {
             self.enter(state);
-            if hook == Hook::Start && self.interval > Duration::ZERO {
-                self.tick = Deadline::at(now.after(self.interval));
+            if hook == Hook::Start && !self.interval.is_none() {
+                self.tick = now.due(self.interval);
             }
             return Ended::Entered(state);
         }
@@ -410,7 +416,7 @@ impl PluginSlot {
         self.hook_due = Deadline::NONE;
         self.origin = Origin::NONE;
         self.tick = Deadline::NONE;
-        self.interval = Duration::ZERO;
+        self.interval = Span::NONE;
         if failed {
             self.failures = self.failures.wrapping_add(1);
             self.holds = true;
@@ -429,10 +435,10 @@ impl PluginSlot {
     }
 
     /// From now on a tick every `interval`; zero ends that.
-    pub(crate) fn set_interval(&mut self, interval: Duration, now: Instant) -> Deadline {
+    pub(crate) fn set_interval(&mut self, interval: Span, now: Instant) -> Deadline {
         self.interval = interval;
         self.tick_woken = false;
-        self.tick = if interval > Duration::ZERO { Deadline::at(now.after(interval)) } else { Deadline::NONE };
+        self.tick = if interval.is_none() { Deadline::NONE } else { now.due(interval) };
         self.tick
     }
 
@@ -451,8 +457,8 @@ impl PluginSlot {
         self.tick_woken = false;
         // The next one counts from when this one was due, or from now when that is past.
         let due = self.tick.instant().unwrap_or(now);
-        let next = Deadline::at(due.after(self.interval));
-        self.tick = if next.is_due(now) { Deadline::at(now.after(self.interval)) } else { next };
+        let next = due.due(self.interval);
+        self.tick = if next.is_due(now) { now.due(self.interval) } else { next };
         Some(self.tick)
     }
 

@@ -86,6 +86,16 @@ impl Instant {
         Instant(self.0.wrapping_add(raw(span)))
     }
 
+    /// The instant a span later.
+    pub(crate) const fn plus(self, span: Span) -> Instant {
+        Instant(self.0.wrapping_add(span.0))
+    }
+
+    /// The deadline a span later.
+    pub(crate) const fn due(self, span: Span) -> Deadline {
+        Deadline::at(self.plus(span))
+    }
+
     /// The time from `earlier` to this instant, zero when `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
         let span = self.0.wrapping_sub(earlier.0);
@@ -153,6 +163,33 @@ pub(crate) const fn raw(span: Duration) -> Raw {
             .wrapping_add(span.subsec_nanos().div_ceil(1_000_000))
     };
     units
+}
+
+/// A span in the clock's unit, rounded up and cut to the longest; zero for none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span(Raw);
+
+impl Span {
+    /// No span.
+    pub const NONE: Span = Span(0);
+
+    /// The span of this duration.
+    pub const fn of(duration: Duration) -> Span {
+        Span(raw(duration))
+    }
+
+    /// Whole milliseconds, rounded up.
+    pub const fn as_millis(self) -> u32 {
+        #[cfg(feature = "large")]
+        return self.0.div_ceil(1_000) as u32;
+        #[cfg(not(feature = "large"))]
+        self.0
+    }
+
+    /// True for [`Span::NONE`].
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// A deadline, or none: zero bits.
