@@ -183,8 +183,6 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 
 #[cfg(all(test, feature = "messages"))]
 mod tests {
-    use std::prelude::rust_2024::*;
-
     use super::*;
 
     #[test]

@@ -270,8 +270,6 @@ impl core::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {
-    use std::prelude::rust_2024::*;
-
     use super::*;
 
     pub(super) trait Sample {

@@ -50,7 +50,7 @@ impl Core {
         json.end_object();
         // An error of nothing but escapes does not fit; the state alone always does.
         let failed = br#"{"state":"FAILED"}"#;
-        let len = json.finish().map(|json| json.as_bytes().len());
+        let len = json.finish_trusted().map(|json| json.as_bytes().len());
         let payload = len.and_then(|len| buf.get(..len)).unwrap_or(failed);
         self.announce(index, "runtime.plugin.", payload);
     }
@@ -75,7 +75,7 @@ impl Core {
         json.key("micros");
         json.u64(took);
         json.end_object();
-        if let Some(json) = json.finish() {
+        if let Some(json) = json.finish_trusted() {
             self.announce(who.index(), "runtime.warning.", json.as_bytes());
         }
     }
@@ -97,7 +97,7 @@ impl Core {
         }
         json.end_array();
         json.end_object();
-        if let Some(json) = json.finish() {
+        if let Some(json) = json.finish_trusted() {
             self.announce(who.index(), "runtime.warning.", json.as_bytes());
         }
     }

@@ -124,8 +124,6 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use std::prelude::rust_2024::*;
-
     use super::*;
 
     #[test]

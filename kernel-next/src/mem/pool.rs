@@ -165,7 +165,7 @@ fn from_bytes(bytes: [u8; LINK]) -> Link {
 
 #[cfg(test)]
 mod tests {
-    use std::prelude::rust_2024::*;
+    use std::vec::Vec;
 
     use super::*;
 

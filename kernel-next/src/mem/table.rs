@@ -204,7 +204,7 @@ fn bucket(hash: u32, heads: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::prelude::rust_2024::*;
+    use std::vec::Vec;
 
     use super::*;
 

@@ -1,0 +1,328 @@
+//! Whether bytes are one JSON text: a scan in a single pass.
+
+use core::error::Error;
+use core::fmt;
+
+use super::MAX_DEPTH;
+use super::escape::unescape;
+
+/// Why bytes are not one JSON text. Offsets count bytes from the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// There is nothing but white space.
+    Empty,
+    /// The text ends before its value does.
+    Truncated,
+    /// The byte does not belong where it is.
+    Unexpected {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// An object or array is nested more than [`MAX_DEPTH`] deep.
+    TooDeep {
+        /// Where it begins.
+        offset: usize,
+    },
+    /// A string is not valid UTF-8, or cut off within a character.
+    BadUtf8 {
+        /// Where the faulty sequence begins.
+        offset: usize,
+    },
+    /// An escape is unknown, cut off, or half of a surrogate pair.
+    BadEscape {
+        /// Where its backslash is.
+        offset: usize,
+    },
+    /// A number has a leading zero, or lacks a digit.
+    BadNumber {
+        /// Where the zero is, or the digit should be.
+        offset: usize,
+    },
+    /// Something follows the value.
+    Trailing {
+        /// Where it begins.
+        offset: usize,
+    },
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, offset) = match *self {
+            Self::Empty => return f.write_str("no JSON value"),
+            Self::Truncated => return f.write_str("the JSON text is cut off"),
+            Self::Unexpected { offset } => ("unexpected byte", offset),
+            Self::TooDeep { offset } => ("nested too deep", offset),
+            Self::BadUtf8 { offset } => ("invalid UTF-8", offset),
+            Self::BadEscape { offset } => ("invalid escape", offset),
+            Self::BadNumber { offset } => ("invalid number", offset),
+            Self::Trailing { offset } => ("something follows the value", offset),
+        };
+        write!(f, "{what} at byte {offset}")
+    }
+}
+
+impl Error for JsonError {}
+
+/// `?` for a `const fn`.
+macro_rules! attempt {
+    ($result:expr) => {
+        if let Err(error) = $result {
+            return Err(error);
+        }
+    };
+}
+
+pub(crate) const fn check(bytes: &[u8]) -> Result<(), JsonError> {
+    let mut scan = Scan { rest: bytes };
+    let Err(fault) = scan.text() else {
+        return Ok(());
+    };
+    let offset = bytes.len().wrapping_sub(scan.rest.len());
+    Err(match fault {
+        Fault::Empty => JsonError::Empty,
+        Fault::Truncated => JsonError::Truncated,
+        Fault::Unexpected => JsonError::Unexpected { offset },
+        Fault::TooDeep => JsonError::TooDeep { offset },
+        Fault::BadUtf8 => JsonError::BadUtf8 { offset },
+        Fault::BadEscape => JsonError::BadEscape { offset },
+        Fault::BadNumber => JsonError::BadNumber { offset },
+        Fault::Trailing => JsonError::Trailing { offset },
+    })
+}
+
+/// A [`JsonError`] without its offset: where the scan stands. It fits a register.
+#[derive(Clone, Copy)]
+enum Fault {
+    Empty,
+    Truncated,
+    Unexpected,
+    TooDeep,
+    BadUtf8,
+    BadEscape,
+    BadNumber,
+    Trailing,
+}
+
+/// What may come next.
+#[derive(Clone, Copy)]
+enum Next {
+    Value,
+    ValueOrEnd,
+    Name,
+    NameOrEnd,
+    Colon,
+    /// A comma or the end of what is open.
+    CommaOrEnd,
+}
+
+/// What is left to read.
+struct Scan<'a> {
+    rest: &'a [u8],
+}
+
+impl Scan<'_> {
+    const fn text(&mut self) -> Result<(), Fault> {
+        // One bit for each open container, the innermost lowest: 1 for an object, 0 for an array.
+        let mut open: u32 = 0;
+        let mut depth: u32 = 0;
+        let mut next = Next::Value;
+        loop {
+            let [byte, after @ ..] = self.rest else {
+                return match next {
+                    Next::CommaOrEnd if depth == 0 => Ok(()),
+                    Next::Value if depth == 0 => Err(Fault::Empty),
+                    _ => Err(Fault::Truncated),
+                };
+            };
+            let object = open & 1 == 1;
+            match (next, byte) {
+                (_, b' ' | b'\n' | b'\r' | b'\t') => self.rest = after,
+                (Next::CommaOrEnd, _) if depth == 0 => return Err(Fault::Trailing),
+                (Next::CommaOrEnd, b',') => {
+                    self.rest = after;
+                    next = if object { Next::Name } else { Next::Value };
+                }
+                (Next::CommaOrEnd | Next::NameOrEnd | Next::ValueOrEnd, b'}' | b']')
+                    if object == (*byte == b'}') =>
+                {
+                    self.rest = after;
+                    open >>= 1;
+                    depth = depth.wrapping_sub(1);
+                    next = Next::CommaOrEnd;
+                }
+                (Next::Name | Next::NameOrEnd, b'"') => {
+                    attempt!(self.string());
+                    next = Next::Colon;
+                }
+                (Next::Colon, b':') => {
+                    self.rest = after;
+                    next = Next::Value;
+                }
+                (Next::Value | Next::ValueOrEnd, b'{' | b'[') => {
+                    if depth == MAX_DEPTH {
+                        return Err(Fault::TooDeep);
+                    }
+                    self.rest = after;
+                    depth = depth.wrapping_add(1);
+                    let object = *byte == b'{';
+                    open = open << 1 | object as u32;
+                    next = if object { Next::NameOrEnd } else { Next::ValueOrEnd };
+                }
+                (Next::Value | Next::ValueOrEnd, _) => {
+                    attempt!(match byte {
+                        b'"' => self.string(),
+                        b't' => self.word(b"true"),
+                        b'f' => self.word(b"false"),
+                        b'n' => self.word(b"null"),
+                        b'-' | b'0'..=b'9' => self.number(),
+                        _ => Err(Fault::Unexpected),
+                    });
+                    next = Next::CommaOrEnd;
+                }
+                _ => return Err(Fault::Unexpected),
+            }
+        }
+    }
+
+    const fn word(&mut self, mut word: &[u8]) -> Result<(), Fault> {
+        while let [expected, word_after @ ..] = word {
+            match self.rest {
+                [] => return Err(Fault::Truncated),
+                [byte, after @ ..] if *byte == *expected => self.rest = after,
+                _ => return Err(Fault::Unexpected),
+            }
+            word = word_after;
+        }
+        Ok(())
+    }
+
+    const fn number(&mut self) -> Result<(), Fault> {
+        if let [b'-', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        match self.rest {
+            [b'0', b'0'..=b'9', ..] => return Err(Fault::BadNumber),
+            _ => attempt!(self.digits()),
+        }
+        if let [b'.', after @ ..] = self.rest {
+            self.rest = after;
+            attempt!(self.digits());
+        }
+        if let [b'e' | b'E', after @ ..] = self.rest {
+            self.rest = after;
+            if let [b'+' | b'-', after @ ..] = self.rest {
+                self.rest = after;
+            }
+            attempt!(self.digits());
+        }
+        Ok(())
+    }
+
+    /// One digit or more.
+    const fn digits(&mut self) -> Result<(), Fault> {
+        match self.rest {
+            [] => return Err(Fault::Truncated),
+            [b'0'..=b'9', ..] => {}
+            _ => return Err(Fault::BadNumber),
+        }
+        while let [b'0'..=b'9', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        Ok(())
+    }
+
+    /// A string, from its opening quote.
+    const fn string(&mut self) -> Result<(), Fault> {
+        if let [_, after @ ..] = self.rest {
+            self.rest = after;
+        }
+        loop {
+            // On a host payloads are long enough for eight bytes at a time to pay.
+            #[cfg(target_pointer_width = "64")]
+            while let Some((chunk, after)) = self.rest.split_first_chunk()
+                && all_plain(*chunk)
+            {
+                self.rest = after;
+            }
+            let (fault, after) = match self.rest {
+                [] => return Err(Fault::Truncated),
+                [b'"', after @ ..] => {
+                    self.rest = after;
+                    return Ok(());
+                }
+                [0..=0x1f, ..] => return Err(Fault::Unexpected),
+                [b'\\', ..] => match unescape(self.rest) {
+                    Some((_, after)) => (Fault::BadEscape, Some(after)),
+                    None => (Fault::BadEscape, None),
+                },
+                [..=0x7f, after @ ..] => (Fault::Unexpected, Some(after)),
+                _ => (Fault::BadUtf8, skip_multi_byte(self.rest)),
+            };
+            match after {
+                Some(after) => self.rest = after,
+                None => return Err(fault),
+            }
+        }
+    }
+}
+
+/// What follows the character of two to four bytes that `text` begins with.
+const fn skip_multi_byte(text: &[u8]) -> Option<&[u8]> {
+    let [first, second, after @ ..] = text else {
+        return None;
+    };
+    // The second byte excludes overlong forms, surrogates, and what is above U+10FFFF.
+    let (more, low, high) = match first {
+        0xc2..=0xdf => (0, 0x80, 0xbf),
+        0xe0 => (1, 0xa0, 0xbf),
+        0xed => (1, 0x80, 0x9f),
+        0xe1..=0xef => (1, 0x80, 0xbf),
+        0xf0 => (2, 0x90, 0xbf),
+        0xf1..=0xf3 => (2, 0x80, 0xbf),
+        0xf4 => (2, 0x80, 0x8f),
+        _ => return None,
+    };
+    if *second < low || *second > high {
+        return None;
+    }
+    match (more, after) {
+        (0, after) => Some(after),
+        (1, [0x80..=0xbf, after @ ..]) => Some(after),
+        (2, [0x80..=0xbf, 0x80..=0xbf, after @ ..]) => Some(after),
+        _ => None,
+    }
+}
+
+/// Whether no byte needs a closer look: none is `"`, `\`, a control character, or not ASCII.
+#[cfg(target_pointer_width = "64")]
+const fn all_plain(chunk: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_ne_bytes(chunk);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    // A byte below n borrows into its top bit. A borrow that spills into the next byte can only
+    // make the answer `false` for no reason of that byte's own, and only after a true finding.
+    let found =
+        word | word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES);
+    found & (ONES * 0x80) == 0
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_plain_bytes_are_seen_as_plain() {
+        for byte in 0..=255u8 {
+            let special = !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
+            for neighbour in *b" !#[]a~\x7f" {
+                for at in 0..8 {
+                    let mut chunk = [neighbour; 8];
+                    chunk[at] = byte;
+                    assert_eq!(all_plain(chunk), !special, "{byte:#x} by {neighbour:#x}");
+                }
+            }
+        }
+    }
+}
