@@ -140,6 +140,7 @@ impl Core {
     /// Deletes all values that `who` wrote last (the operator: all but the kernel's); how many.
     pub(crate) fn clear_state(&mut self, who: PluginId) -> u32 {
         let now = self.now();
+        self.expire_state(now);
         let mut count = 0u32;
         for index in 0..self.state.extent() {
             let Some(entry) = self.state.at(index) else { continue };
