@@ -4,7 +4,7 @@ mod support;
 use std::time::Duration;
 
 use kernel_next::*;
-use support::{AtOnce, Failure, Pending, ByHand, Seen, Tasks, json, runtime};
+use support::{AtOnce, ByHand, Seen, Tasks, json, runtime};
 
 #[test]
 fn only_the_kernel_says_what_happens_in_it() {

@@ -4,7 +4,7 @@ mod support;
 use std::time::Duration;
 
 use kernel_next::*;
-use support::{AtOnce, Failure, Pending, ByHand, Seen, Tasks, advance, counters, json, now, poll_once, runtime};
+use support::{AtOnce, ByHand, Seen, Tasks, advance, counters, json, now, poll_once, runtime};
 
 const SMALL: Capacities = Capacities {
     log_bytes: 512,

@@ -4,7 +4,7 @@ mod support;
 use std::time::Duration;
 
 use kernel_next::*;
-use support::{at_once, AtOnce, Failure, Pending, ByHand, ROOMY, Seen, Tasks, advance, json, now, poll_once, runtime, ticks};
+use support::{AtOnce, at_once, ByHand, ROOMY, Seen, Tasks, advance, json, now, poll_once, runtime, ticks};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::life::PluginState;
 use crate::mem::Usage;
 use crate::storage::STORAGE;
-use crate::time::{Instant, Span};
+use crate::time::Instant;
 use crate::{json_literal, name};
 
 /// The runtime as its embedder and operator see it.
@@ -173,7 +173,7 @@ impl CoreRuntime {
         };
         self.kernel.with(|core| {
             // Without room in the state nobody reads it there.
-            let _ = core.set_state(PluginId::KERNEL, &[(name!(STATUS), status)], Span::NONE, None);
+            let _ = core.set_state(PluginId::KERNEL, &[(name!(STATUS), status)], None, None);
         });
     }
 

@@ -107,7 +107,7 @@ impl Core {
                 version.now = self.set_state(who, &[(*key, *value)], *ttl, version.expected)? as u64;
                 Ok(0)
             }
-            Op::Update(writes) => self.set_state(who, writes, Span::NONE, None).map(|_| 0),
+            Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
             Op::Delete(key, expected) => self.delete_state(who, key, *expected).and_then(found),
             Op::Clear => Ok(self.clear_state(who)),
             Op::Entry(prefix, entry) => self.next_entry(prefix, entry, buf),
@@ -247,7 +247,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Span,
+        limit: Option<Span>,
         parent: Option<CallId>,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
@@ -273,7 +273,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Span,
+        limit: Option<Span>,
         parent: Option<CallId>,
     ) -> Result<CallId, Fault> {
         let index = self.calls.services.find(service, &self.names).ok_or(Fault::NotFound)?;
@@ -291,7 +291,7 @@ impl Core {
         }
         self.check_share(who, Capacity::Calls, 1)?;
         let now = self.now();
-        let due = now.due(if limit.is_none() { self.calls.timeout } else { limit });
+        let due = now.due(limit.unwrap_or(self.calls.timeout));
         let id = self.calls.begin(&NewCall {
             caller: who,
             callee,

@@ -24,7 +24,7 @@ impl Core {
         &mut self,
         who: PluginId,
         writes: &[(Name<'_>, Json<'_>)],
-        ttl: Span,
+        ttl: Option<Span>,
         expected: Option<u64>,
     ) -> Result<Seq, Fault> {
         let now = self.now();
@@ -48,7 +48,7 @@ impl Core {
         }
         self.check_share(who, Capacity::StateEntries, entries)?;
         self.check_share(who, Capacity::StateBytes, bytes)?;
-        let expires = if ttl.is_none() { Deadline::NONE } else { now.due(ttl) };
+        let expires = ttl.map_or(Deadline::NONE, |ttl| now.due(ttl));
         let mut last = 0;
         for (key, value) in writes {
             self.release_share(key.as_str());
