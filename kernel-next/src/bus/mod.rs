@@ -283,3 +283,112 @@ impl Bus {
         set
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::mem::{Empty, Link, Slot};
+    use crate::subject::Name;
+
+    fn bus(position: Position, seq: Seq) -> (Bus, Names) {
+        let slots = (0..4).map(|_| Slot::EMPTY).collect::<Vec<_>>().leak();
+        let filters = Filters::new(slots, vec![Link::EMPTY; 4].leak());
+        let readers = (0..2).map(|_| ReaderSlot::EMPTY).collect::<Vec<_>>().leak();
+        let taps = vec![TapSlot::EMPTY].leak();
+        let mut bus = Bus::new(vec![0; 256].leak(), filters, readers, taps);
+        bus.log.begin_at(position, seq);
+        (bus, Names::new(&mut [], 0))
+    }
+
+    /// Publishes and reads across the end of positions and of sequence numbers.
+    fn goes_on_around(position: Position, seq: Seq) {
+        let (mut bus, mut names) = bus(position, seq);
+        let who = PluginId { index: 1, life: 1 };
+        bus.filters.add(who, Name::Fixed("t.*"), &mut names).unwrap();
+        bus.open(1, Overflow::DropOldest);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for n in 0..200u64 {
+            let topic = std::format!("t.{n}");
+            let payload = std::format!("{n}");
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: [&topic, ""],
+                payload: &[payload.as_bytes()],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            let mut wake = PluginSet::EMPTY;
+            assert_eq!(bus.publish(&draft, size, Instant::default(), &names, &mut wake), 1);
+            assert!(wake.contains(1));
+            let expected = seq.wrapping_add(n as Seq);
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(record) => assert_eq!((record.head.seq, record.topic()), (expected, &*topic)),
+                _ => panic!("no record {n}"),
+            }
+            // Every third time the reader lags behind, and the oldest goes.
+            if n % 3 == 0 {
+                while let Next::Event(here) = bus.next(1) {
+                    let read = String::from(bus.read(here).unwrap().topic());
+                    assert!(read.starts_with("t."));
+                    assert_eq!(bus.taken(1, here), 0);
+                }
+            }
+        }
+        let counts = bus.counts(1);
+        assert_eq!((counts.events + counts.lag, counts.dropped), (200, 0));
+        for _ in 0..100 {
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: ["t.more", ""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            bus.publish(&draft, size, Instant::default(), &names, &mut PluginSet::default());
+        }
+        let Next::Event(here) = bus.next(1) else { panic!("nothing left") };
+        let lost = bus.taken(1, here);
+        let counts = bus.counts(1);
+        assert_eq!((counts.dropped, counts.events + counts.lag + counts.dropped), (lost, 300));
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_positions_wrap_around() {
+        goes_on_around(Position::MAX - 700, 1);
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_sequence_numbers_wrap_around() {
+        goes_on_around(0, Seq::MAX - 100);
+    }
+
+    #[test]
+    fn a_slow_tap_is_told_what_it_missed_also_around_the_wrap() {
+        let (mut bus, names) = bus(0, Seq::MAX - 2);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for _ in 0..50 {
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: ["t", ""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            bus.publish(&draft, size, Instant::default(), &names, &mut PluginSet::default());
+        }
+        let (mut lost, mut read) = (0, 0);
+        loop {
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(_) => read += 1,
+                Found::Lost(count) => lost += count,
+                Found::Again => {}
+                Found::Nothing => break,
+            }
+        }
+        assert_eq!(lost + read, 50);
+        assert!(lost > 0 && read > 0);
+    }
+}

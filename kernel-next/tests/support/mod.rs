@@ -59,6 +59,11 @@ pub fn ticks(micros: u64) {
     STEP.set(micros);
 }
 
+/// Sets the clock, in microseconds.
+pub fn set_now(micros: u64) {
+    NOW.set(micros);
+}
+
 /// Turns the clock.
 pub fn advance(span: Duration) {
     NOW.set(NOW.get() + span.as_micros() as u64);
