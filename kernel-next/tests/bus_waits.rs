@@ -243,6 +243,9 @@ fn where_too_many_wait_already_the_capacity_is_named() {
     assert!(poll_once(first.as_mut()).is_none());
     assert_eq!(
         poll_once(bus.publish("t.b", json(&text))),
-        Some(Err(Fault::Full { capacity: Capacity::Waits, size: 1 }))
+        Some(Err(Fault::Full {
+            capacity: Capacity::Waits,
+            size: 1
+        }))
     );
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use kernel_next::{Tap, Tapped, Capacities, PluginId, PluginMetadata};
+use kernel_next::{Capacities, PluginId, PluginMetadata, Tap, Tapped};
 use support::{AtOnce, ByHand, json, runtime};
 
 /// The record numbers of `source` that the tap finds, and what it was told is lost.

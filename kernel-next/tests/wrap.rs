@@ -4,7 +4,9 @@ mod support;
 use std::time::Duration;
 
 use kernel_next::*;
-use support::{Notes, ROOMY, Seen, Tasks, actor, advance, at_once, json, poll_once, runtime, set_now, start_all};
+use support::{
+    Notes, ROOMY, Seen, Tasks, actor, advance, at_once, json, poll_once, runtime, set_now, start_all,
+};
 
 /// Lets time go by in steps of 50 milliseconds.
 fn pass(runtime: &CoreRuntime, tasks: &mut Tasks, millis: u64) {
@@ -23,7 +25,10 @@ fn ticks_deadlines_pauses_and_times_to_live_go_on_where_the_clock_wraps_around()
     let mut tasks = Tasks::default();
     let notes = Notes::default();
     let to = notes.clone();
-    let metadata = PluginMetadata { handler_timeout: second * 4, ..PluginMetadata::new("p", "1") };
+    let metadata = PluginMetadata {
+        handler_timeout: second * 4,
+        ..PluginMetadata::new("p", "1")
+    };
     actor(&runtime, &mut tasks, metadata, move |cx, seen| {
         let to = to.clone();
         async move {

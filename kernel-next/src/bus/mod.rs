@@ -13,7 +13,7 @@ mod tap;
 
 pub use filters::Filter;
 pub(crate) use filters::Filters;
-pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded};
+pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded, wide};
 pub(crate) use reader::ReaderCounts;
 pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
@@ -90,11 +90,6 @@ impl Bus {
         self.log.next_seq()
     }
 
-    #[cfg(test)]
-    pub(crate) fn begin_at(&mut self, position: Position, seq: Seq) {
-        self.log.begin_at(position, seq);
-    }
-
     /// A plugin is installed in this slot: its counts begin anew.
     pub(crate) fn install(&mut self, index: usize) {
         if let Some(reader) = self.readers.get_mut(index) {
@@ -130,14 +125,19 @@ impl Bus {
     }
 
     pub(crate) fn counts(&self, index: usize) -> ReaderCounts {
-        self.readers.get(index).map(|reader| reader.counts).unwrap_or_default()
+        self.readers
+            .get(index)
+            .map(|reader| reader.counts)
+            .unwrap_or_default()
     }
 
     /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
     /// has not read; how many words it takes.
     pub(crate) fn check(&self, draft: &Draft<'_>, may_drop: bool) -> Result<u32, Fault> {
         if draft.origin.hops > self.most_hops {
-            return Err(Fault::Hops { limit: self.most_hops as u32 });
+            return Err(Fault::Hops {
+                limit: self.most_hops as u32,
+            });
         }
         let (topic, payload) = (draft.topic_len(), draft.payload_len());
         let Some(size) = self.log.size(topic, payload) else {
@@ -157,7 +157,12 @@ impl Bus {
                 for index in self.log.receivers(at).and(&self.blockers).iter() {
                     let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
                     if awaits && index != source.index() {
-                        return Err(Fault::Busy { subscriber: PluginId { index: index as u8, life: 0 } });
+                        return Err(Fault::Busy {
+                            subscriber: PluginId {
+                                index: index as u8,
+                                life: 0,
+                            },
+                        });
                     }
                 }
             }
@@ -321,7 +326,10 @@ mod tests {
             };
             let size = bus.check(&draft, false).unwrap();
             let mut wake = PluginSet::EMPTY;
-            assert_eq!(bus.publish(&draft, size, Instant::default(), &names, &mut wake), 1);
+            assert_eq!(
+                bus.publish(&draft, size, Instant::default(), &names, &mut wake),
+                1
+            );
             assert!(wake.contains(1));
             let expected = seq.wrapping_add(n as Seq);
             match bus.next_for_tap(slot, &mut at, None) {
@@ -347,12 +355,23 @@ mod tests {
                 payload: &[b"1"],
             };
             let size = bus.check(&draft, false).unwrap();
-            bus.publish(&draft, size, Instant::default(), &names, &mut PluginSet::default());
+            bus.publish(
+                &draft,
+                size,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
         }
-        let Next::Event(here) = bus.next(1) else { panic!("nothing left") };
+        let Next::Event(here) = bus.next(1) else {
+            panic!("nothing left")
+        };
         let lost = bus.taken(1, here);
         let counts = bus.counts(1);
-        assert_eq!((counts.dropped, counts.events + counts.lag + counts.dropped), (lost, 300));
+        assert_eq!(
+            (counts.dropped, counts.events + counts.lag + counts.dropped),
+            (lost, 300)
+        );
     }
 
     #[test]
@@ -377,7 +396,13 @@ mod tests {
                 payload: &[b"1"],
             };
             let size = bus.check(&draft, false).unwrap();
-            bus.publish(&draft, size, Instant::default(), &names, &mut PluginSet::default());
+            bus.publish(
+                &draft,
+                size,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
         }
         let (mut lost, mut read) = (0, 0);
         loop {
