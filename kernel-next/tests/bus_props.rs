@@ -244,7 +244,7 @@ fn check(steps: &[Step], overflow: Overflow) {
                         let record = model.log.iter().find(|r| r.seq == *expected).unwrap();
                         assert_eq!(
                             (got.seq, got.topic, got.payload),
-                            (record.seq, &*record.topic, record.payload.as_bytes())
+                            (record.seq, record.topic, record.payload.as_bytes())
                         );
                         assert_eq!(got.receivers.iter().collect::<Vec<_>>(), record.receivers);
                         *expected += 1;

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use kernel_next::*;
 use proptest::prelude::*;
-use support::{
-    AtOnce, ByHand, Failure, Pending, Seen, advance, at_once, counters, json, now, runtime,
-};
+use support::{AtOnce, ByHand, Failure, Pending, Seen, advance, at_once, counters, json, now, runtime};
 
 const SLOTS: usize = 4;
 const NAMES: [&str; 2] = ["one", "two"];
