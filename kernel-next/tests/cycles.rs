@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use kernel_next::*;
 use support::{
-    AtOnce, ByHand, Failure, Notes, Pending, ROOMY, Seen, Tasks, actor, advance, json, now, poll_once,
-    runtime,
+    AtOnce, ByHand, Failure, Notes, Pending, ROOMY, Seen, Tasks, actor, advance, json, now, runtime,
 };
 
 /// Notes how the call of `service` ended, and passes on what it gave.
@@ -188,7 +187,6 @@ fn a_nested_call_does_not_outlive_the_call_it_belongs_to() {
     let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second * 60)).unwrap();
     advance(second - Duration::from_micros(1));
     runtime.kernel().expire();
-    let mut buf = [0; 8];
     assert!(nested.outcome().is_none());
     advance(Duration::from_micros(1));
     runtime.kernel().expire();
@@ -209,7 +207,6 @@ fn a_shorter_deadline_of_a_nested_call_is_kept() {
     let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second)).unwrap();
     advance(second);
     runtime.kernel().expire();
-    let mut buf = [0; 8];
     assert_eq!(nested.outcome(), Some(Err(Failure::Fault(Fault::Timeout))));
     assert!(outer.outcome().is_none());
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use kernel_next::{Capacities, PluginId, PluginMetadata, Tap, Tapped};
-use support::{AtOnce, ByHand, json, runtime};
+use support::{ByHand, json, runtime};
 
 /// The record numbers of `source` that the tap finds, and what it was told is lost.
 fn own(tap: &mut Tap, source: PluginId) -> (Vec<u64>, u64) {
