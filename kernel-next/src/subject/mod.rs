@@ -153,7 +153,11 @@ const fn check(text: &str, filter: bool) -> Result<(), Fault> {
 
 /// True when `filter` matches `topic`. Of texts that are not well formed it says something, without panicking.
 pub fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.as_bytes(), topic.as_bytes());
+    matches_bytes(filter.as_bytes(), topic.as_bytes())
+}
+
+/// [`matches`] over the texts' bytes.
+pub(crate) fn matches_bytes(mut filter: &[u8], mut topic: &[u8]) -> bool {
     if filter.is_empty() || topic.is_empty() {
         return false;
     }
