@@ -5,7 +5,7 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginId};
+use crate::id::{CallId, PluginId, PluginSet};
 use crate::kernel::Core;
 use crate::life::{About, PluginCounters, PluginMetadata, PluginState};
 
@@ -24,6 +24,8 @@ pub struct PluginInfo<'b> {
     pub description: &'b str,
     /// What the program says of it; of a plugin that came at run time, what all of them have in common.
     pub metadata: &'static PluginMetadata,
+    /// The installed plugins that it depends on. Empty without the feature `large`.
+    pub dependencies: PluginSet,
     /// Where it runs. Empty without the feature `large`.
     pub placement: &'static str,
     /// Where it is in its life.
@@ -122,6 +124,25 @@ fn next<T>(
     found.flatten()
 }
 
+#[cfg(feature = "large")]
+impl Core {
+    /// The installed plugins that one depends on.
+    fn dependencies_of(&self, about: &About) -> PluginSet {
+        let mut set = PluginSet::EMPTY;
+        let mut add = |name: &str| {
+            if let Some(index) = self.lives.find(name, &self.names) {
+                set.insert(index);
+            }
+        };
+        match about {
+            About::Attached(attached) => self.names.get(attached.dependencies).split(',').for_each(add),
+            About::Static(metadata) => metadata.dependencies.iter().for_each(|name| add(name)),
+            About::Nobody => {}
+        }
+        set
+    }
+}
+
 impl CoreRuntime {
     /// The next plugin.
     pub fn next_plugin<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<PluginInfo<'b>> {
@@ -145,6 +166,10 @@ impl CoreRuntime {
                 version: texts.add(version),
                 description: texts.add(description),
                 metadata,
+                #[cfg(feature = "large")]
+                dependencies: core.dependencies_of(slot.about()),
+                #[cfg(not(feature = "large"))]
+                dependencies: PluginSet::EMPTY,
                 #[cfg(feature = "large")]
                 placement: slot.more.placement,
                 #[cfg(not(feature = "large"))]
