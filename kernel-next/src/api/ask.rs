@@ -214,5 +214,5 @@ pub(crate) fn call_op<'a>(
     limit: Option<Duration>,
     parent: Option<CallId>,
 ) -> Op<'a> {
-    Op::Call { service, args, limit: limit.map_or(Span::NONE, Span::of), parent }
+    Op::Call { service, args, limit: limit.map(Span::of), parent }
 }

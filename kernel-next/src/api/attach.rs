@@ -76,7 +76,7 @@ impl AttachedPlugin {
     }
 
     /// Says that the plugin handles several messages at a time: see
-    /// [`Installed::set_concurrent`](crate::Installed::set_concurrent).
+    /// [`Installed::mailbox`](crate::Installed::mailbox).
     pub fn set_concurrent(&self) {
         self.kernel.with(|core| core.calls.set_serial(self.index, false));
     }

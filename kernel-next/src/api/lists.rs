@@ -181,6 +181,7 @@ impl CoreRuntime {
                 error: texts.add(error),
                 counters: PluginCounters {
                     events: counts.events,
+                    calls: slot.calls,
                     published: slot.published,
                     dropped: counts.dropped,
                     lag: counts.lag,

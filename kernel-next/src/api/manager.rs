@@ -44,15 +44,11 @@ impl Installed {
         Context::new(self.kernel.waist(), id.flatten().unwrap_or(PluginId { index: 127, life: 0 }))
     }
 
-    /// The mailbox of the plugin's present life, for a plugin with a loop of its own.
+    /// The mailbox of the plugin's present life, for a plugin with a loop of its own. It may handle several messages
+    /// at a time: a call of it does not keep it from answering others, so that it closes no cycle by waiting.
     pub fn mailbox(&self) -> Mailbox {
-        Mailbox::new(self.context())
-    }
-
-    /// Says that the plugin handles several messages at a time, in a loop of its own: a call of it does not keep it
-    /// from answering others, so that it closes no cycle by waiting.
-    pub fn set_concurrent(&self) {
         self.kernel.with(|core| core.calls.set_serial(self.index, false));
+        Mailbox::new(self.context())
     }
 
     /// Says that the plugin's task died, by a panic for instance: the plugin is FAILED, and all it

@@ -27,7 +27,7 @@ pub use lists::{CallInfo, PluginInfo, ServiceInfo, SubscriptionInfo};
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 pub use manager::{Installed, PluginManager};
 pub use plugin::{LocalPlugin, Plugin};
-pub use runtime::{CoreRuntime, Health, Metrics};
+pub use runtime::{CoreRuntime, Health, Metrics, STATUS, Status};
 pub use serve::{STORAGE_METADATA, corrupt, serve};
 pub use services::ServiceRegistry;
 pub use state::{StateEngine, StateEntry};

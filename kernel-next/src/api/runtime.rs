@@ -12,11 +12,28 @@ use crate::life::PluginState;
 use crate::mem::Usage;
 use crate::storage::STORAGE;
 use crate::time::Instant;
+use crate::{json_literal, name};
 
 /// The runtime as its embedder and operator see it.
 #[derive(Clone, Copy)]
 pub struct CoreRuntime {
     kernel: Kernel,
+}
+
+/// The state key that says how the runtime is: `"starting"`, `"running"`, `"stopping"` or `"stopped"`.
+pub const STATUS: &str = "runtime.status";
+
+/// How the runtime is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Its plugins are being started.
+    Starting,
+    /// They were started, as far as that went.
+    Running,
+    /// They are being stopped.
+    Stopping,
+    /// They were stopped.
+    Stopped,
 }
 
 /// How the runtime is, in one look.
@@ -143,6 +160,20 @@ impl CoreRuntime {
                     slot.more.budget = Some(micros);
                 }
             }
+        });
+    }
+
+    /// Says how the runtime is, in the state key [`STATUS`]: for whoever starts and stops all plugins.
+    pub fn set_status(&self, status: Status) {
+        let status = match status {
+            Status::Starting => json_literal!("\"starting\""),
+            Status::Running => json_literal!("\"running\""),
+            Status::Stopping => json_literal!("\"stopping\""),
+            Status::Stopped => json_literal!("\"stopped\""),
+        };
+        self.kernel.with(|core| {
+            // Without room in the state nobody reads it there.
+            let _ = core.set_state(PluginId::KERNEL, &[(name!(STATUS), status)], None, None);
         });
     }
 

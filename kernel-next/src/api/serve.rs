@@ -166,13 +166,11 @@ pub fn corrupt(_: &str, _: &str) -> Error {
 }
 
 impl PluginManager {
-    /// Installs the storage's plugin, and asks for it to be started; then run [`serve`].
+    /// Installs the storage's plugin; then run [`serve`] in each of its lives.
     ///
     /// # Errors
     /// Those of [`PluginManager::install`].
     pub fn install_storage(&self) -> Result<Installed, Fault> {
-        let installed = self.install(&STORAGE_METADATA)?;
-        installed.set_concurrent();
-        Ok(installed)
+        self.install(&STORAGE_METADATA)
     }
 }

@@ -126,7 +126,7 @@ impl StateEngine {
         expected: Option<u64>,
     ) -> Result<u64, Fault> {
         let mut version = Version { expected, now: 0 };
-        let ttl = ttl.map_or(Span::NONE, Span::of);
+        let ttl = ttl.map(Span::of);
         self.0.order(Op::Set { key, value, ttl, version: &mut version }).await?;
         Ok(version.now)
     }

@@ -1,7 +1,7 @@
 //! Reading the log itself: for inspectors, `watch` and a host's own log.
 
 use core::future::poll_fn;
-use core::task::{Context as TaskContext, Poll};
+use core::task::{Context as TaskContext, Poll, Waker};
 
 use crate::bus::{At, Found, Seq};
 use crate::fault::{Capacity, Fault};
@@ -89,24 +89,32 @@ impl Tap {
     /// # Cancellation
     /// Nothing is passed over.
     pub async fn next<'b>(&mut self, buf: &'b mut [u8]) -> Tapped<'b> {
-        let found = poll_fn(|task| self.poll_raw(task, buf)).await;
+        let found = poll_fn(|task| self.look(Some(task.waker()), buf)).await;
         tapped(found, buf)
+    }
+
+    /// The next record if it is there.
+    pub fn try_next<'b>(&mut self, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
+        match self.look(None, buf) {
+            Poll::Ready(found) => Some(tapped(found, buf)),
+            Poll::Pending => None,
+        }
     }
 
     /// The next record if it is there; keeps the task's waker if it is not.
     pub fn poll_next<'b>(&mut self, task: &mut TaskContext<'_>, buf: &'b mut [u8]) -> Poll<Tapped<'b>> {
-        match self.poll_raw(task, buf) {
+        match self.look(Some(task.waker()), buf) {
             Poll::Ready(found) => Poll::Ready(tapped(found, buf)),
             Poll::Pending => Poll::Pending,
         }
     }
 
-    fn poll_raw(&mut self, task: &mut TaskContext<'_>, buf: &mut [u8]) -> Poll<Raw> {
+    fn look(&mut self, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Raw> {
         loop {
             let before = self.at.seq;
             let (slot, at) = (self.slot, &mut self.at);
             let found = self.kernel.with(|core| {
-                let (head, set, text) = match core.bus.next_for_tap(slot, at, Some(task.waker())) {
+                let (head, set, text) = match core.bus.next_for_tap(slot, at, waker) {
                     Found::Record(record) => {
                         let text = record.text.len();
                         if let Some(to) = buf.get_mut(..text) {

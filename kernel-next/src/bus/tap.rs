@@ -61,8 +61,11 @@ impl Bus {
         self.taps.slots.get_mut(index)?.taken = true;
         self.taps.usage.take(1);
         let at = match since {
-            Some(seq) => At { seq, position: self.log.oldest() },
-            None => At { seq: self.log.next_seq(), position: self.log.end() },
+            // One that is still to come is the next one, at the latest.
+            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => {
+                At { seq, position: self.log.oldest() }
+            }
+            _ => At { seq: self.log.next_seq(), position: self.log.end() },
         };
         Some((index, at))
     }

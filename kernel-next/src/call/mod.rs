@@ -223,6 +223,7 @@ impl Calls {
         let taken = Taken {
             id,
             caller: slot.caller,
+            #[cfg(feature = "large")]
             service: slot.service,
             hops: slot.hops,
             name: name.len(),

@@ -113,6 +113,7 @@ pub(crate) struct NewCall<'a> {
 pub(crate) struct Taken {
     pub(crate) id: CallId,
     pub(crate) caller: PluginId,
+    #[cfg(feature = "large")]
     pub(crate) service: u16,
     pub(crate) hops: u8,
     pub(crate) name: usize,

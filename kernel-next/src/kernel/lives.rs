@@ -16,16 +16,18 @@ impl Core {
                 let overflow = self.lives.overflow(index);
                 self.bus.open(index, overflow);
             }
-            Hook::Stop => self.close(index),
+            Hook::Stop => {
+                self.close(index);
+                self.calls.refuse_queued(index);
+            }
             _ => {}
         }
     }
 
-    /// No event and no call reaches the plugin any more.
+    /// No event reaches the plugin any more.
     fn close(&mut self, index: usize) {
         let waits = self.bus.is_blocker(index);
         self.bus.close(index);
-        self.calls.refuse_queued(index);
         if waits {
             self.waits.wake(On::Room);
         }

@@ -10,6 +10,17 @@ use crate::id::{Cause, PluginId};
 use crate::life::{Ended, Hook, Wanted};
 use crate::time::Instant;
 
+/// How often a mailbox looks for a message under one lock, where what it finds cannot be taken.
+const TRIES: u32 = 16;
+
+/// What a mailbox found.
+enum Look {
+    Found,
+    Nothing,
+    /// What was there could not be taken: there may be more.
+    Again,
+}
+
 impl Core {
     /// Ends the hook before and begins the next one.
     pub(super) fn next(
@@ -43,8 +54,13 @@ impl Core {
                 return Poll::Ready(Ok(0));
             }
             Wanted::Messages => {
-                if self.next_message(who, now, buf, step) {
-                    return Poll::Ready(Ok(0));
+                for _ in 0..TRIES {
+                    match self.next_message(who, now, buf, step) {
+                        Look::Found => return Poll::Ready(Ok(0)),
+                        Look::Nothing => break,
+                        // Nobody wakes the task for what is there already.
+                        Look::Again => self.wake.insert(index),
+                    }
                 }
             }
             Wanted::Nothing => {}
@@ -55,39 +71,29 @@ impl Core {
         Poll::Pending
     }
 
-    /// True when there is a message: a tick, an event or a call.
-    fn next_message(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
+    /// Looks for a message: a tick, an event or a call.
+    fn next_message(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> Look {
         let index = who.index();
         let call = self.calls.first(index).map(|call| call.arrival);
-        let event = loop {
-            match self.bus.next(index) {
-                Next::Event(at) => break Some(at),
-                Next::Nothing => break None,
-                // What was passed over counts as looked at: the rest in the task's next turn.
-                Next::Again => {
-                    self.lives.wake(index);
-                    break None;
-                }
-            }
+        let event = match self.bus.next(index) {
+            Next::Event(at) => Some(at),
+            Next::Nothing => None,
+            Next::Again => return Look::Again,
         };
-        let Some(slot) = self.lives.get_mut(who) else { return false };
+        let Some(slot) = self.lives.get_mut(who) else { return Look::Nothing };
         if let Some(next) = slot.take_tick(now, event.is_some() || call.is_some()) {
             let due = slot.begin(Hook::Tick, Origin::NONE, now);
             self.arm(due.first(next));
             *step = Step::Tick;
-            return true;
+            return Look::Found;
         }
-        match (event, call) {
-            (Some(at), call) => {
-                if call.is_some_and(|arrival| self.is_after(at, arrival)) {
-                    self.next_call(who, now, buf, step)
-                } else {
-                    self.next_event(who, at, now, buf, step)
-                }
-            }
+        let taken = match (event, call) {
+            (Some(at), Some(arrival)) if self.is_after(at, arrival) => self.next_call(who, now, buf, step),
+            (Some(at), _) => self.next_event(who, at, now, buf, step),
             (None, Some(_)) => self.next_call(who, now, buf, step),
-            (None, None) => false,
-        }
+            (None, None) => return Look::Nothing,
+        };
+        if taken { Look::Found } else { Look::Again }
     }
 
     /// True when the event at this position was published after a call came in.
@@ -96,6 +102,7 @@ impl Core {
         seq.wrapping_sub(arrival) <= Seq::MAX >> 1
     }
 
+    /// Takes the event at this position; false when it has no room in the buffer, and then it is lost.
     fn next_event(&mut self, who: PluginId, at: Position, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
         let index = who.index();
         let Some(record) = self.bus.read(at) else { return false };
@@ -103,7 +110,6 @@ impl Core {
         let Some(to) = buf.get_mut(..record.text.len()) else {
             self.bus.missed(index, at);
             self.made_room(index);
-            self.lives.wake(index);
             return false;
         };
         to.copy_from_slice(record.text);
@@ -127,9 +133,9 @@ impl Core {
         true
     }
 
+    /// Takes the first call in the queue; false when it has no room in the buffer, and then it was answered so.
     fn next_call(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
         let Some(taken) = self.calls.take(who.index(), buf, &self.names) else {
-            self.lives.wake(who.index());
             return false;
         };
         *step = Step::Call {
@@ -140,12 +146,13 @@ impl Core {
         };
         let origin = Origin { cause: Cause::Call(taken.id), hops: taken.hops, at: 0 };
         self.begin_handler(who, Hook::Call, origin, now);
-        #[cfg(feature = "large")]
         if let Some(slot) = self.lives.get_mut(who) {
-            slot.more.service = taken.service;
+            slot.calls = slot.calls.wrapping_add(1);
+            #[cfg(feature = "large")]
+            {
+                slot.more.service = taken.service;
+            }
         }
-        #[cfg(not(feature = "large"))]
-        let _ = taken.service;
         true
     }
 

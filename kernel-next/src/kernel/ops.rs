@@ -107,7 +107,7 @@ impl Core {
                 version.now = self.set_state(who, &[(*key, *value)], *ttl, version.expected)? as u64;
                 Ok(0)
             }
-            Op::Update(writes) => self.set_state(who, writes, Span::NONE, None).map(|_| 0),
+            Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
             Op::Delete(key, expected) => self.delete_state(who, key, *expected).and_then(found),
             Op::Clear => Ok(self.clear_state(who)),
             Op::Entry(prefix, entry) => self.next_entry(prefix, entry, buf),
@@ -156,7 +156,7 @@ impl Core {
         waker: Option<&Waker>,
     ) -> Poll<Result<u32, Fault>> {
         let now = self.now();
-        let error = match self.publish(who, topic, payload, now) {
+        let error = match self.publish(who, topic, payload, now).map_err(|fault| self.named(fault)) {
             Ok(count) => {
                 self.leave(core::mem::take(ticket));
                 return Poll::Ready(Ok(count));
@@ -174,6 +174,17 @@ impl Core {
         self.leave(core::mem::take(ticket));
         self.bus.refused = self.bus.refused.wrapping_add(1);
         Poll::Ready(Err(error))
+    }
+
+    /// The fault with the present life of the plugin that it names.
+    fn named(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Busy { subscriber } => match self.lives.at(subscriber.index()) {
+                Some(slot) => Fault::Busy { subscriber: slot.id(subscriber.index()) },
+                None => fault,
+            },
+            fault => fault,
+        }
     }
 
     /// Holds a place among those who wait, at most until a deadline that is chosen when it is taken.
@@ -215,7 +226,7 @@ impl Core {
     /// Publishes an event of a plugin's, or of the operator's: how many get it.
     fn publish(&mut self, who: PluginId, topic: &str, payload: Json<'_>, now: Instant) -> Result<u32, Fault> {
         check_topic(topic)?;
-        if topic == "runtime" || is_below(topic, "runtime") || topic.starts_with(CHANGED) {
+        if is_below(topic, "runtime") || topic.starts_with(CHANGED) {
             return Err(Fault::Reserved);
         }
         let origin = self.origin_of(who);
@@ -236,7 +247,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Span,
+        limit: Option<Span>,
         parent: Option<CallId>,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
@@ -262,7 +273,7 @@ impl Core {
         who: PluginId,
         service: &str,
         args: (&[u8], &[&[u8]]),
-        limit: Span,
+        limit: Option<Span>,
         parent: Option<CallId>,
     ) -> Result<CallId, Fault> {
         let index = self.calls.services.find(service, &self.names).ok_or(Fault::NotFound)?;
@@ -280,7 +291,7 @@ impl Core {
         }
         self.check_share(who, Capacity::Calls, 1)?;
         let now = self.now();
-        let due = now.due(if limit.is_none() { self.calls.timeout } else { limit });
+        let due = now.due(limit.unwrap_or(self.calls.timeout));
         let id = self.calls.begin(&NewCall {
             caller: who,
             callee,

@@ -24,7 +24,7 @@ impl Core {
         &mut self,
         who: PluginId,
         writes: &[(Name<'_>, Json<'_>)],
-        ttl: Span,
+        ttl: Option<Span>,
         expected: Option<u64>,
     ) -> Result<Seq, Fault> {
         let now = self.now();
@@ -48,7 +48,7 @@ impl Core {
         }
         self.check_share(who, Capacity::StateEntries, entries)?;
         self.check_share(who, Capacity::StateBytes, bytes)?;
-        let expires = if ttl.is_none() { Deadline::NONE } else { now.due(ttl) };
+        let expires = ttl.map_or(Deadline::NONE, |ttl| now.due(ttl));
         let mut last = 0;
         for (key, value) in writes {
             self.release_share(key.as_str());
@@ -140,6 +140,7 @@ impl Core {
     /// Deletes all values that `who` wrote last (the operator: all but the kernel's); how many.
     pub(crate) fn clear_state(&mut self, who: PluginId) -> u32 {
         let now = self.now();
+        self.expire_state(now);
         let mut count = 0u32;
         for index in 0..self.state.extent() {
             let Some(entry) = self.state.at(index) else { continue };

@@ -48,8 +48,8 @@ pub enum Op<'a> {
         service: &'a str,
         /// The arguments: one piece, and further ones.
         args: (&'a [u8], &'a [&'a [u8]]),
-        /// How long it may take; none for the kernel's default.
-        limit: Span,
+        /// How long it may take; `None` for the kernel's default.
+        limit: Option<Span>,
         /// What it belongs to; `None` for the call that the plugin answers now.
         parent: Option<CallId>,
     },
@@ -63,8 +63,8 @@ pub enum Op<'a> {
         key: Name<'a>,
         /// The value.
         value: Json<'a>,
-        /// How long it lives; none for ever.
-        ttl: Span,
+        /// How long it lives; `None` for ever.
+        ttl: Option<Span>,
         /// The version that it must have, 0 for none; then the one that it has.
         version: &'a mut Version,
     },

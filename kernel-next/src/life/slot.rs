@@ -140,6 +140,7 @@ pub struct PluginSlot {
     /// Bytes of the error's code, and of code and message.
     error: (u8, u8),
     pub(crate) published: u32,
+    pub(crate) calls: u32,
     pub(crate) errors: u32,
     failures: u32,
     handled: u32,
@@ -183,6 +184,7 @@ impl PluginSlot {
         waker: None,
         error: (0, 0),
         published: 0,
+        calls: 0,
         errors: 0,
         failures: 0,
         handled: 0,

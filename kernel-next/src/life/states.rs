@@ -35,6 +35,8 @@ impl PluginState {
 pub struct PluginCounters {
     /// Events delivered to it.
     pub events: u32,
+    /// Calls delivered to it.
+    pub calls: u32,
     /// Events it published.
     pub published: u32,
     /// Events it lost because it was too slow, or stopped.

@@ -6,14 +6,17 @@ use crate::fault::{Capacity, Fault, NameFault};
 use crate::id::PluginId;
 use crate::json::Json;
 use crate::mem::{Link, Names, Pool, Slot, Span, Table, Text, Usage, name_hash};
-use crate::subject::{MAX_SUBJECT, Name, check_topic, is_below};
+use crate::subject::{MAX_SUBJECT, MAX_TOKENS, Name, check_topic, is_below};
 use crate::time::{Deadline, Instant};
 
 /// What the topic of a change begins with; the key follows.
 pub(crate) const CHANGED: &str = "state.changed.";
 
 /// The longest key, in bytes: `state.changed.` and the key are a topic.
-pub const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
+pub(crate) const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
+
+/// The most tokens of a key, likewise.
+const MAX_KEY_TOKENS: usize = MAX_TOKENS - 2;
 
 /// A state entry: opaque memory of a kernel.
 #[derive(Debug)]
@@ -139,8 +142,8 @@ impl State {
             }
         }
         let room = [
-            (entries, self.table.usage(), Capacity::StateEntries),
             (bytes, self.pool.usage(), Capacity::StateBytes),
+            (entries, self.table.usage(), Capacity::StateEntries),
             (cells, names.usage(), Capacity::Names),
         ];
         for (needed, usage, capacity) in room {
@@ -231,12 +234,15 @@ impl State {
 
 /// True for a key that only the kernel writes.
 pub(crate) fn is_reserved(key: &str) -> bool {
-    key == "runtime" || is_below(key, "runtime")
+    is_below(key, "runtime")
 }
 
 fn check_key(key: &str) -> Result<(), Fault> {
     if key.len() > MAX_KEY {
         return Err(Fault::Name { why: NameFault::TooLong, at: MAX_KEY as u32 });
+    }
+    if key.bytes().filter(|byte| *byte == b'.').count() >= MAX_KEY_TOKENS {
+        return Err(Fault::Name { why: NameFault::TooManyTokens, at: MAX_KEY_TOKENS as u32 });
     }
     check_topic(key)
 }

@@ -154,6 +154,9 @@ const fn check(text: &str, filter: bool) -> Result<(), Fault> {
 /// True when `filter` matches `topic`. Of texts that are not well formed it says something, without panicking.
 pub fn matches(filter: &str, topic: &str) -> bool {
     let (mut filter, mut topic) = (filter.as_bytes(), topic.as_bytes());
+    if filter.is_empty() || topic.is_empty() {
+        return false;
+    }
     // A valid filter has wildcards only at the start of a token, and a valid topic has none: so
     // both texts stand at the start of a token whenever the filter shows one.
     loop {
