@@ -126,7 +126,7 @@ impl State<'_> {
             Request::StateSet { key, ttl_ms, expected, value } => {
                 let Some(value) = self.json(id, value) else { return };
                 let mut version = Version { expected, now: 0 };
-                let ttl = ttl_ms.map_or(Span::NONE, |ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX).max(1)));
+                let ttl = ttl_ms.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX)));
                 let mut op = Op::Set { key: Name::Copied(key), value, ttl, version: &mut version };
                 let outcome = self.run(&mut op);
                 self.outcome(id, outcome.map(|_| Reply::Count(version.now)));
@@ -167,7 +167,8 @@ impl State<'_> {
         shape: Shape,
     ) {
         let Some(place) = self.place(id) else { return };
-        let mut op = Op::Call { service, args, limit: Span::from_millis(timeout_ms), parent };
+        let limit = (timeout_ms > 0).then(|| Span::from_millis(timeout_ms));
+        let mut op = Op::Call { service, args, limit, parent };
         let (who, mut ticket) = (self.who(), Ticket::NONE);
         match self.kernel.waist().run(who, &mut op, &mut ticket, None, self.work) {
             Poll::Pending => self.fly(place, Flight { id, kind: Kind::Call(shape), ticket }),
@@ -180,19 +181,12 @@ impl State<'_> {
     }
 
     fn publish(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
-        let mut op = Op::Publish { topic, payload, limit: Span::NONE };
-        let outcome = self.run(&mut op);
         #[cfg(feature = "host")]
-        if matches!(outcome, Err(Fault::Busy { .. })) && !limit.is_none() {
-            let Some(place) = self.place(id) else { return };
-            match self.parked.keep(topic, payload.as_bytes(), limit) {
-                true => self.fly(place, Flight { id, kind: Kind::Publish, ticket: Ticket::NONE }),
-                false => self.refuse(id, Refusal::InFlight(1)),
-            }
-            return;
+        if !limit.is_none() {
+            return self.publish_or_park(id, topic, payload, limit);
         }
-        #[cfg(not(feature = "host"))]
         let _ = limit;
+        let outcome = self.run(&mut Op::Publish { topic, payload, limit: Span::NONE });
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 

@@ -5,7 +5,9 @@ use core::task::{Context, Poll};
 
 use heapless::String;
 use kernel_next::subject::MAX_NAME;
-use kernel_next::{Fault, Op, Span, Ticket};
+#[cfg(feature = "host")]
+use kernel_next::Span;
+use kernel_next::{Fault, Op, Ticket};
 
 use crate::lists::List;
 use crate::session::State;
@@ -130,7 +132,7 @@ impl State<'_> {
             let outcome = match kind {
                 // It has begun, and its arguments are with the kernel.
                 Kind::Call(_) => {
-                    let mut op = Op::Call { service: "", args: (&[], &[]), limit: Span::NONE, parent: None };
+                    let mut op = Op::Call { service: "", args: (&[], &[]), limit: None, parent: None };
                     waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
                 }
                 #[cfg(feature = "host")]

@@ -1,6 +1,8 @@
 //! What only a host's side answers: metrics, several state values at a time, storage requests, and the operations
 //! of a session's plugin.
 
+use core::task::{Poll, Waker};
+
 use heapless::Vec;
 use kernel_next::storage::{MAX_BATCH, STORAGE, StorageOp, request_head};
 use kernel_next::{EntryInfo, Fault, Json, Name, Op, PluginId, Service, Span, Ticket};
@@ -85,6 +87,27 @@ impl State<'_> {
                 self.texts(id, len, |bytes| Reply::Json(Raw(bytes)));
             }
             _ => self.refuse(id, Refusal::Unknown),
+        }
+    }
+
+    /// Publishes, or keeps the event until the subscribers that make publishers wait have room.
+    pub(crate) fn publish_or_park(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
+        let (who, waist, mut ticket) = (self.who(), self.kernel.waist(), Ticket::NONE);
+        // The session's own waker takes the place of this one in the same turn.
+        let waker = Some(Waker::noop());
+        match waist.run(who, &mut Op::Publish { topic, payload, limit }, &mut ticket, waker, &mut []) {
+            Poll::Ready(outcome) => self.outcome(id, outcome.map(|count| Reply::Count(count as u64))),
+            Poll::Pending => match self.place(id) {
+                Some(place) if self.parked.keep(topic, payload.as_bytes(), limit) => {
+                    self.fly(place, Flight { id, kind: Kind::Publish, ticket });
+                }
+                place => {
+                    waist.leave(who, ticket);
+                    if place.is_some() {
+                        self.refuse(id, Refusal::InFlight(1));
+                    }
+                }
+            },
         }
     }
 
