@@ -63,6 +63,8 @@ mod lists;
 mod parked;
 mod protocol;
 mod raw;
+#[cfg(feature = "remote")]
+mod remote;
 mod server;
 mod session;
 mod watch;
@@ -77,4 +79,6 @@ pub use items::{Call, Event, Health, Plugin, Service, Slots, State};
 pub use protocol::Step;
 pub use protocol::{Action, LostAt, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 pub use raw::Raw;
+#[cfg(feature = "remote")]
+pub use remote::{Remote, RemoteError, RemotePlugin};
 pub use server::{End, refuse, serve, serve_with};
