@@ -55,6 +55,8 @@ mod dispatch;
 mod failure;
 mod flights;
 mod frame;
+#[cfg(all(test, feature = "remote", feature = "stream", feature = "serial"))]
+mod frame_tests;
 #[cfg(feature = "host")]
 mod host;
 mod items;

@@ -118,8 +118,15 @@ impl<const N: usize, const B: usize> Remote<N, B> {
         });
         let mut ticking = pin!(async {
             loop {
-                sleep(pulse.tick.get()).await;
-                if !pulse.enabled.get() {
+                let tick = pulse.tick.get();
+                let mut sleeping = pin!(sleep(tick));
+                poll_fn(|cx| match pulse.tick.get() == tick {
+                    true => sleeping.as_mut().poll(cx),
+                    // The runtime has named its period.
+                    false => Poll::Ready(()),
+                })
+                .await;
+                if !pulse.enabled.get() || pulse.tick.get() != tick {
                     continue;
                 }
                 pulse.silent.set(pulse.silent.get().saturating_add(1));
