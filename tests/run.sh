@@ -11,6 +11,9 @@ cd "$(dirname "$0")/.."
 SECTIONS=(lint unit host tui mcu)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 NO_STD=(-p kernel-core -p example)
+# The second edition of the kernel, beside the first until it replaces it; as a host has it, and as a chip does.
+NEXT=(-p kernel-next)
+NEXT_SMALL=(-p kernel-next --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
 
@@ -43,6 +46,8 @@ section_lint() {
     say "clippy"
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    cargo clippy "${NEXT_SMALL[@]}" --all-targets --locked -- -D warnings
+    cargo clippy -p kernel-next --no-default-features --locked -- -D warnings
     lint_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
@@ -51,6 +56,7 @@ section_lint() {
         say "no_std on $chip"
         cargo build "${NO_STD[@]}" --target "$chip" --locked
         cargo build -p kernel-core --features link,flash --target "$chip" --locked
+        cargo build -p kernel-next --no-default-features --target "$chip" --locked
     done
 }
 
@@ -76,6 +82,9 @@ lint_firmware() {
 section_unit() {
     say "kernel and plugins"
     "${LIMIT[@]}" cargo test "${NO_STD[@]}" --all-features --locked
+    say "kernel, second edition"
+    "${LIMIT[@]}" cargo test "${NEXT[@]}" --locked
+    "${LIMIT[@]}" cargo test "${NEXT_SMALL[@]}" --locked
 }
 
 section_host() {

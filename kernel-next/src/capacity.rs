@@ -101,7 +101,11 @@ impl Capacities {
     /// The heads of a hashed table of so many places.
     #[doc(hidden)]
     pub const fn heads(places: usize) -> usize {
-        if cfg!(feature = "large") && places > 0 { places.next_power_of_two() } else { 0 }
+        if cfg!(feature = "large") && places > 0 {
+            places.next_power_of_two()
+        } else {
+            0
+        }
     }
 
     /// The bytes of all names.

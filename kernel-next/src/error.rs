@@ -37,7 +37,9 @@ impl Error {
 impl Error {
     /// An error from its code and message.
     pub const fn new(code: &'static str, message: &'static str) -> Self {
-        Error { text: [code, message] }
+        Error {
+            text: [code, message],
+        }
     }
 
     /// The error that a callee answered with: its text cannot be kept here.
@@ -126,7 +128,11 @@ mod owned {
 
     impl Text {
         pub(super) fn new(code: &str) -> Self {
-            let mut error = Text { code: 0, len: 0, text: [0; MAX_CODE + MAX_MESSAGE] };
+            let mut error = Text {
+                code: 0,
+                len: 0,
+                text: [0; MAX_CODE + MAX_MESSAGE],
+            };
             error.push(code, MAX_CODE);
             error.code = error.len;
             error

@@ -302,7 +302,10 @@ mod tests {
             assert_eq!(Fault::from_parts(fault.to_parts()), *fault);
             assert!(!format!("{fault}").contains('{'));
         }
-        let full = Fault::Full { capacity: Capacity::Filters, size: 8 };
+        let full = Fault::Full {
+            capacity: Capacity::Filters,
+            size: 8,
+        };
         assert_eq!(format!("{full}"), "all 8 are taken: raise the capacity `filters`");
     }
 }

@@ -171,13 +171,19 @@ impl PluginSet {
 
     #[inline]
     pub(crate) fn and(mut self, other: &PluginSet) -> PluginSet {
-        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, other)| *word &= other);
         self
     }
 
     #[inline]
     pub(crate) fn add(&mut self, other: &PluginSet) {
-        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, other)| *word |= other);
     }
 }
 

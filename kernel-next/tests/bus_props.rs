@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use kernel_next::*;
 use proptest::prelude::*;
-use support::{AtOnce, at_once, ByHand, Seen, counters, json, runtime};
+use support::{AtOnce, ByHand, Seen, at_once, counters, json, runtime};
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 const TOPICS: [&str; 4] = ["a", "a.b", "a.c.long.topic.of.many.tokens", "b.x"];
@@ -218,7 +218,10 @@ fn check(steps: &[Step], overflow: Overflow) {
             }
             Step::Unsubscribe { plugin, filter } => {
                 let there = model.readers[plugin].filters.contains(&filter);
-                assert_eq!(at_once(plugins[plugin].cx().unsubscribe(FILTERS[filter])), Ok(there));
+                assert_eq!(
+                    at_once(plugins[plugin].cx().unsubscribe(FILTERS[filter])),
+                    Ok(there)
+                );
                 model.readers[plugin].filters.retain(|kept| *kept != filter);
             }
             Step::OpenTap { since } => {
@@ -241,7 +244,7 @@ fn check(steps: &[Step], overflow: Overflow) {
                         let record = model.log.iter().find(|r| r.seq == *expected).unwrap();
                         assert_eq!(
                             (got.seq, got.topic, got.payload),
-                            (record.seq, &*record.topic, record.payload.as_bytes())
+                            (record.seq, record.topic, record.payload.as_bytes())
                         );
                         assert_eq!(got.receivers.iter().collect::<Vec<_>>(), record.receivers);
                         *expected += 1;
@@ -259,9 +262,17 @@ fn check(steps: &[Step], overflow: Overflow) {
                     counted.lag,
                     counted.lag_high_water
                 ),
-                (reader.received as u32, reader.dropped as u32, reader.unread.len() as u32, reader.high_water as u32)
+                (
+                    reader.received as u32,
+                    reader.dropped as u32,
+                    reader.unread.len() as u32,
+                    reader.high_water as u32
+                )
             );
-            assert_eq!(reader.marked as u32, counted.events + counted.dropped + counted.lag);
+            assert_eq!(
+                reader.marked as u32,
+                counted.events + counted.dropped + counted.lag
+            );
         }
     }
     let after = runtime.metrics();

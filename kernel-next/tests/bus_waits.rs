@@ -175,7 +175,7 @@ fn a_publisher_goes_on_when_the_subscriber_cannot_take_an_event_in() {
 #[test]
 fn an_event_too_large_for_the_readers_buffer_is_lost_and_told() {
     let runtime = runtime(&SMALL);
-    let mut plugin = ByHand::started(&runtime, PluginMetadata::new("small", "1.0.0"));
+    let plugin = ByHand::started(&runtime, PluginMetadata::new("small", "1.0.0"));
     plugin.cx().subscribe("t.>").unwrap();
     runtime.bus().try_publish("t.large", json(&payload())).unwrap();
     runtime.bus().try_publish("t.small", json("1")).unwrap();
@@ -243,6 +243,9 @@ fn where_too_many_wait_already_the_capacity_is_named() {
     assert!(poll_once(first.as_mut()).is_none());
     assert_eq!(
         poll_once(bus.publish("t.b", json(&text))),
-        Some(Err(Fault::Full { capacity: Capacity::Waits, size: 1 }))
+        Some(Err(Fault::Full {
+            capacity: Capacity::Waits,
+            size: 1
+        }))
     );
 }

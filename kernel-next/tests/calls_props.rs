@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kernel_next::*;
 use proptest::prelude::*;
-use support::{at_once, AtOnce, Failure, Pending, ByHand, Seen, advance, counters, json, now, poll_once, runtime};
+use support::{AtOnce, ByHand, Failure, Pending, Seen, advance, at_once, counters, json, now, runtime};
 
 const SLOTS: usize = 4;
 const NAMES: [&str; 2] = ["one", "two"];
@@ -95,8 +95,7 @@ fn check(steps: &[Step]) {
             Step::Begin { service, millis } => {
                 let limit = Duration::from_millis(millis);
                 let text = begun.to_string();
-                match Pending::begin(runtime.context(), SERVICES[service], json(&text), Some(limit))
-                {
+                match Pending::begin(runtime.context(), SERVICES[service], json(&text), Some(limit)) {
                     Ok(handle) => {
                         assert!(calls.len() < SLOTS);
                         calls.push(Call {
@@ -110,7 +109,13 @@ fn check(steps: &[Step]) {
                         begun += 1;
                     }
                     Err(error) => {
-                        assert_eq!(error, Fault::Full { capacity: Capacity::Calls, size: SLOTS as u32 });
+                        assert_eq!(
+                            error,
+                            Fault::Full {
+                                capacity: Capacity::Calls,
+                                size: SLOTS as u32
+                            }
+                        );
                         assert_eq!(calls.len(), SLOTS);
                     }
                 }
@@ -156,12 +161,11 @@ fn check(steps: &[Step]) {
                     continue;
                 }
                 let at = call % calls.len();
-                let mut buf = [0; 64];
                 let handle = &mut calls[at].handle;
                 let got = handle.outcome();
                 match (got, calls[at].phase.clone()) {
                     (Some(got), Phase::Done(expected)) => {
-                                                assert_eq!(got, expected);
+                        assert_eq!(got, expected);
                         calls.remove(at);
                     }
                     (None, Phase::Queued | Phase::Running) => {}

@@ -4,7 +4,9 @@ mod support;
 use std::time::Duration;
 
 use kernel_next::*;
-use support::{AtOnce, Failure, Pending, ByHand, Notes, ROOMY, Seen, Tasks, actor, advance, json, now, poll_once, runtime};
+use support::{
+    AtOnce, ByHand, Failure, Notes, Pending, ROOMY, Seen, Tasks, actor, advance, json, now, runtime,
+};
 
 /// Notes how the call of `service` ended, and passes on what it gave.
 async fn ask(cx: Context, service: &str, notes: &Notes) -> Result<String, Error> {
@@ -29,7 +31,10 @@ fn link(runtime: &CoreRuntime, tasks: &mut Tasks, name: &'static str, next: &'st
             let notes = notes.clone();
             async move {
                 match seen {
-                    Seen::Load => cx.register(&Service::new(Name::Copied(&format!("{name}.go")))).await?,
+                    Seen::Load => {
+                        cx.register(&Service::new(Name::Copied(&format!("{name}.go"))))
+                            .await?
+                    }
                     Seen::Call { .. } if !next.is_empty() => return ask(cx, next, &notes).await,
                     Seen::Call { .. } => return Ok("\"end\"".into()),
                     _ => {}
@@ -120,7 +125,8 @@ fn wait_for_each_other(names: &'static [&'static str]) -> Vec<String> {
                     match seen {
                         Seen::Load => {
                             cx.subscribe("go").await?;
-                            cx.register(&Service::new(Name::Copied(&format!("{name}.go")))).await?;
+                            cx.register(&Service::new(Name::Copied(&format!("{name}.go"))))
+                                .await?;
                         }
                         Seen::Event { .. } => {
                             let reply = ask(cx, &next, &notes).await?;
@@ -181,14 +187,10 @@ fn a_nested_call_does_not_outlive_the_call_it_belongs_to() {
     let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second * 60)).unwrap();
     advance(second - Duration::from_micros(1));
     runtime.kernel().expire();
-    let mut buf = [0; 8];
     assert!(nested.outcome().is_none());
     advance(Duration::from_micros(1));
     runtime.kernel().expire();
-    assert_eq!(
-        nested.outcome(),
-        Some(Err(Failure::Fault(Fault::Timeout)))
-    );
+    assert_eq!(nested.outcome(), Some(Err(Failure::Fault(Fault::Timeout))));
     assert_eq!(b.next(), None);
 }
 
@@ -200,16 +202,11 @@ fn a_shorter_deadline_of_a_nested_call_is_kept() {
     a.cx().register(&Service::new("a.go")).unwrap();
     b.cx().register(&Service::new("b.go")).unwrap();
     let second = Duration::from_secs(1);
-    let mut outer = Pending::begin(runtime.context(), "a.go", json("1"), Some(second * 60))
-        .unwrap();
+    let mut outer = Pending::begin(runtime.context(), "a.go", json("1"), Some(second * 60)).unwrap();
     assert!(matches!(a.next(), Some(Seen::Call { .. })));
     let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second)).unwrap();
     advance(second);
     runtime.kernel().expire();
-    let mut buf = [0; 8];
-    assert_eq!(
-        nested.outcome(),
-        Some(Err(Failure::Fault(Fault::Timeout)))
-    );
+    assert_eq!(nested.outcome(), Some(Err(Failure::Fault(Fault::Timeout))));
     assert!(outer.outcome().is_none());
 }

@@ -4,7 +4,7 @@ mod support;
 use kernel_next::subject::matches;
 use kernel_next::*;
 use proptest::prelude::*;
-use support::{AtOnce, at_once, ByHand, json, runtime};
+use support::{AtOnce, ByHand, at_once, json, runtime};
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 

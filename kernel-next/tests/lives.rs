@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kernel_next::*;
 use support::{
-    AtOnce, ByHand, Notes, ROOMY, Seen, Tasks, actor, at_once, counters, json, last_error, poll_once, runtime,
-    start_all,
+    AtOnce, ByHand, Notes, ROOMY, Seen, Tasks, actor, at_once, counters, json, last_error, poll_once,
+    runtime, start_all,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -48,11 +48,22 @@ fn a_step_that_hangs_fails_the_plugin_at_its_deadline_and_a_new_goal_brings_it_b
     let failed = tasks.run(runtime.kernel(), runtime.plugins().start("p"));
     assert_eq!(failed.unwrap_err().code(), "hook_timeout");
     assert_eq!(support::now() - begun, 2_000_000);
-    assert_eq!(last_error(&runtime, "p"), ("hook_timeout".into(), "on_start".into()));
+    assert_eq!(
+        last_error(&runtime, "p"),
+        ("hook_timeout".into(), "on_start".into())
+    );
     assert_eq!(runtime.plugins().state("p"), Some(PluginState::Failed));
-    assert_eq!(runtime.metrics().filters.used, 0, "what it registered is taken back");
+    assert_eq!(
+        runtime.metrics().filters.used,
+        0,
+        "what it registered is taken back"
+    );
     tasks.pass(runtime.kernel(), SECOND * 60);
-    assert_eq!(notes.take(), ["Load", "Start"], "it stays FAILED until somebody says otherwise");
+    assert_eq!(
+        notes.take(),
+        ["Load", "Start"],
+        "it stays FAILED until somebody says otherwise"
+    );
     assert!(tasks.run(runtime.kernel(), runtime.plugins().load("p")).is_ok());
     assert_eq!(counters(&runtime, "p").failures, 1);
 }
@@ -124,34 +135,52 @@ fn a_crash_takes_back_everything_and_old_handles_are_refused() {
     cx.state().set("p.k", json("1")).unwrap();
     plugin.installed.crashed("panic", "boom");
     let metrics = runtime.metrics();
-    let used = (metrics.filters.used, metrics.services.used, metrics.state_entries.used, metrics.names.used);
+    let used = (
+        metrics.filters.used,
+        metrics.services.used,
+        metrics.state_entries.used,
+        metrics.names.used,
+    );
     assert_eq!(used, (0, 0, 0, 0));
     assert_eq!(cx.subscribe("a").at_once(), Err(Fault::Unloaded));
     assert_eq!(cx.try_publish("a.b", json("1")), Err(Fault::Unloaded));
     assert_eq!(at_once(cx.state().set("k", json("1"))), Err(Fault::Unloaded));
-    assert_eq!(plugin.mailbox.try_next(&mut [0; 8]).map(Seen::from), Some(Seen::Ended));
+    assert_eq!(
+        plugin.mailbox.try_next(&mut [0; 8]).map(Seen::from),
+        Some(Seen::Ended)
+    );
 }
 
 #[test]
 fn a_command_that_another_one_crosses_says_so() {
     let runtime = runtime(&ROOMY);
     let manager = runtime.plugins();
-    let plugin = ByHand::started(&runtime, limits("p"));
+    ByHand::started(&runtime, limits("p"));
     let mut stop = Box::pin(manager.stop("p"));
     assert!(poll_once(stop.as_mut()).is_none());
     let mut start = Box::pin(manager.start("p"));
     let at_once = poll_once(start.as_mut());
     assert_eq!(at_once, Some(Ok(PluginState::Started)), "it never left");
-    assert_eq!(poll_once(stop.as_mut()).map(|e| e.unwrap_err().code().to_owned()), Some("superseded".into()));
-    drop(plugin);
+    assert_eq!(
+        poll_once(stop.as_mut()).map(|e| e.unwrap_err().code().to_owned()),
+        Some("superseded".into())
+    );
     let unknown = poll_once(manager.start("nobody"));
-    assert_eq!(unknown.map(|e| e.unwrap_err().code().to_owned()), Some("not_found".into()));
+    assert_eq!(
+        unknown.map(|e| e.unwrap_err().code().to_owned()),
+        Some("not_found".into())
+    );
 }
 
 #[test]
 fn names_of_the_kernels_own_and_names_that_are_taken_are_refused() {
     let runtime = runtime(&ROOMY);
-    let install = |name: &'static str| runtime.plugins().install(support::metadata(limits(name))).map(drop);
+    let install = |name: &'static str| {
+        runtime
+            .plugins()
+            .install(support::metadata(limits(name)))
+            .map(drop)
+    };
     for name in ["kernel", "operator", "runtime", "link"] {
         assert_eq!(install(name), Err(Fault::Reserved));
     }
@@ -161,7 +190,13 @@ fn names_of_the_kernels_own_and_names_that_are_taken_are_refused() {
     for name in ["b", "c", "d", "e", "f", "g", "h"] {
         install(name).unwrap();
     }
-    assert_eq!(install("i"), Err(Fault::Full { capacity: Capacity::Plugins, size: 8 }));
+    assert_eq!(
+        install("i"),
+        Err(Fault::Full {
+            capacity: Capacity::Plugins,
+            size: 8
+        })
+    );
 }
 
 #[test]
@@ -231,17 +266,30 @@ fn a_slow_handler_is_counted_and_warned_of() {
     runtime.bus().try_publish("e", json("1")).unwrap();
     assert!(plugin.next().is_some());
     support::advance(Duration::from_millis(150));
-    let Some(Seen::Event { payload, .. }) = plugin.next() else { panic!("no warning") };
-    assert_eq!(payload, r#"{"warning":"slow_handler","hook":"on_event","micros":150000}"#);
+    let Some(Seen::Event { payload, .. }) = plugin.next() else {
+        panic!("no warning")
+    };
+    assert_eq!(
+        payload,
+        r#"{"warning":"slow_handler","hook":"on_event","micros":150000}"#
+    );
     let counted = counters(&runtime, "p");
-    assert_eq!((counted.slow, counted.worst_micros, counted.busy_micros), (1, 150_000, 150_000));
+    assert_eq!(
+        (counted.slow, counted.worst_micros, counted.busy_micros),
+        (1, 150_000, 150_000)
+    );
 }
 
 #[cfg(feature = "large")]
 #[test]
 fn a_plugin_that_attaches_is_like_any_other_and_gone_when_it_is_dropped() {
     let runtime = runtime(&ROOMY);
-    let attachment = Attachment { name: "remote", version: "2", dependencies: "p,q", ..Attachment::default() };
+    let attachment = Attachment {
+        name: "remote",
+        version: "2",
+        dependencies: "p,q",
+        ..Attachment::default()
+    };
     for name in ["kernel", "Bad"] {
         assert!(AttachedPlugin::attach(runtime.kernel(), &Attachment { name, ..attachment }).is_err());
     }
@@ -259,5 +307,8 @@ fn a_plugin_that_attaches_is_like_any_other_and_gone_when_it_is_dropped() {
     drop(attached);
     assert_eq!(runtime.plugins().state("remote"), None);
     let metrics = runtime.metrics();
-    assert_eq!((metrics.plugins.used, metrics.filters.used, metrics.names.used), (0, 0, 0));
+    assert_eq!(
+        (metrics.plugins.used, metrics.filters.used, metrics.names.used),
+        (0, 0, 0)
+    );
 }

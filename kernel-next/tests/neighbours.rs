@@ -6,7 +6,11 @@ use kernel_next::*;
 use support::{AtOnce, ByHand, Pending, ROOMY, Seen, Tasks, actor, at_once, json, runtime, start_all};
 
 fn pair() -> (CoreRuntime, ByHand, ByHand) {
-    let runtime = runtime(&Capacities { names: 64, calls: 16, ..ROOMY });
+    let runtime = runtime(&Capacities {
+        names: 64,
+        calls: 16,
+        ..ROOMY
+    });
     let greedy = ByHand::started(&runtime, PluginMetadata::new("greedy", "1"));
     let honest = ByHand::started(&runtime, PluginMetadata::new("honest", "1"));
     (runtime, greedy, honest)
@@ -26,9 +30,27 @@ fn fill<T>(mut step: impl FnMut(usize) -> Result<T, Fault>) -> (u32, Fault) {
 fn one_plugin_takes_its_share_of_the_filters_and_leaves_the_rest() {
     let (runtime, greedy, honest) = pair();
     let (count, fault) = fill(|n| greedy.cx().subscribe(&*format!("t{n}")).at_once());
-    assert_eq!((count, fault), (16, Fault::Share { capacity: Capacity::Filters, share: 16 }));
+    assert_eq!(
+        (count, fault),
+        (
+            16,
+            Fault::Share {
+                capacity: Capacity::Filters,
+                share: 16
+            }
+        )
+    );
     let (count, fault) = fill(|n| honest.cx().subscribe(&*format!("t{n}")).at_once());
-    assert_eq!((count, fault), (8, Fault::Share { capacity: Capacity::Filters, share: 8 }));
+    assert_eq!(
+        (count, fault),
+        (
+            8,
+            Fault::Share {
+                capacity: Capacity::Filters,
+                share: 8
+            }
+        )
+    );
     assert_eq!(runtime.metrics().shares, 2);
     // Its share is smaller now that another one has some.
     for n in 0..5 {
@@ -43,12 +65,30 @@ fn one_plugin_takes_its_share_of_the_filters_and_leaves_the_rest() {
 fn one_plugin_takes_its_share_of_the_services_and_of_the_state() {
     let (runtime, greedy, honest) = pair();
     let (count, fault) = fill(|n| greedy.cx().register(&Service::new(&*format!("s{n}"))).at_once());
-    assert_eq!((count, fault), (8, Fault::Share { capacity: Capacity::Services, share: 8 }));
+    assert_eq!(
+        (count, fault),
+        (
+            8,
+            Fault::Share {
+                capacity: Capacity::Services,
+                share: 8
+            }
+        )
+    );
     honest.cx().register(&Service::new("mine")).unwrap();
 
     let state = greedy.cx().state();
     let (count, fault) = fill(|n| state.set(&*format!("k{n}"), json("1")).at_once());
-    assert_eq!((count, fault), (8, Fault::Share { capacity: Capacity::StateEntries, share: 8 }));
+    assert_eq!(
+        (count, fault),
+        (
+            8,
+            Fault::Share {
+                capacity: Capacity::StateEntries,
+                share: 8
+            }
+        )
+    );
     state.set("k0", json("2")).unwrap();
     honest.cx().state().set("mine", json("1")).unwrap();
     // What another one writes over is that one's.
@@ -57,7 +97,16 @@ fn one_plugin_takes_its_share_of_the_services_and_of_the_state() {
     state.set("k8", json("1")).unwrap();
     let large = format!("\"{}\"", "x".repeat(600));
     let refused = state.set("k1", json(&large)).at_once();
-    assert!(matches!(refused, Err(Fault::Share { capacity: Capacity::StateBytes, .. })), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(Fault::Share {
+                capacity: Capacity::StateBytes,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
     assert_eq!(runtime.metrics().state_entries.used, 9);
 }
 
@@ -71,7 +120,16 @@ fn one_plugin_takes_its_share_of_the_calls() {
         calls.push(Pending::begin(greedy.cx(), "slow", json("1"), None)?);
         Ok(())
     });
-    assert_eq!((count, fault), (8, Fault::Share { capacity: Capacity::Calls, share: 8 }));
+    assert_eq!(
+        (count, fault),
+        (
+            8,
+            Fault::Share {
+                capacity: Capacity::Calls,
+                share: 8
+            }
+        )
+    );
     let call = Pending::begin(honest.cx(), "slow", json("1"), None).unwrap();
     drop((calls, call));
     assert_eq!(runtime.metrics().calls.used, 0);
@@ -82,9 +140,24 @@ fn the_operator_and_a_runtime_without_shares_take_all() {
     let (runtime, greedy, _) = pair();
     runtime.set_share(256);
     let (count, fault) = fill(|n| greedy.cx().subscribe(&*format!("t{n}")).at_once());
-    assert_eq!((count, fault), (32, Fault::Full { capacity: Capacity::Filters, size: 32 }));
+    assert_eq!(
+        (count, fault),
+        (
+            32,
+            Fault::Full {
+                capacity: Capacity::Filters,
+                size: 32
+            }
+        )
+    );
     let (_, fault) = fill(|n| runtime.state().set(&*format!("k{n}"), json("1")).at_once());
-    assert_eq!(fault, Fault::Full { capacity: Capacity::StateEntries, size: 16 });
+    assert_eq!(
+        fault,
+        Fault::Full {
+            capacity: Capacity::StateEntries,
+            size: 16
+        }
+    );
 }
 
 /// What the watcher was told about plugins that answer their own events.
@@ -99,19 +172,33 @@ fn warnings(watcher: &mut ByHand) -> Vec<(String, String)> {
 }
 
 /// A plugin that answers each event of one topic by one of another.
-fn echo(runtime: &CoreRuntime, tasks: &mut Tasks, name: &'static str, hears: &'static str, says: &'static str) {
-    actor(runtime, tasks, PluginMetadata::new(name, "1"), move |cx, seen| async move {
-        match seen {
-            Seen::Load => drop(cx.subscribe(hears).await?),
-            Seen::Event { .. } => drop(cx.publish(says, json("1")).await?),
-            _ => {}
-        }
-        Ok("null".into())
-    });
+fn echo(
+    runtime: &CoreRuntime,
+    tasks: &mut Tasks,
+    name: &'static str,
+    hears: &'static str,
+    says: &'static str,
+) {
+    actor(
+        runtime,
+        tasks,
+        PluginMetadata::new(name, "1"),
+        move |cx, seen| async move {
+            match seen {
+                Seen::Load => drop(cx.subscribe(hears).await?),
+                Seen::Event { .. } => drop(cx.publish(says, json("1")).await?),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
 }
 
 fn ring(members: &[(&'static str, &'static str, &'static str)]) -> (CoreRuntime, Vec<(String, String)>) {
-    let runtime = runtime(&Capacities { log_bytes: 64 * 1024, ..ROOMY });
+    let runtime = runtime(&Capacities {
+        log_bytes: 64 * 1024,
+        ..ROOMY
+    });
     let mut tasks = Tasks::default();
     for (name, hears, says) in members {
         echo(&runtime, &mut tasks, name, hears, says);
@@ -148,24 +235,37 @@ fn a_ring_of_three_is_refused_and_all_are_named() {
 
 #[test]
 fn a_ring_through_a_call_and_through_the_state_is_refused_as_well() {
-    let runtime = runtime(&Capacities { log_bytes: 64 * 1024, ..ROOMY });
+    let runtime = runtime(&Capacities {
+        log_bytes: 64 * 1024,
+        ..ROOMY
+    });
     let mut tasks = Tasks::default();
-    actor(&runtime, &mut tasks, PluginMetadata::new("server", "1"), |cx, seen| async move {
-        match seen {
-            Seen::Load => cx.register(&Service::new("server.go")).await?,
-            Seen::Call { .. } => drop(cx.state().set("key", json("1")).await?),
-            _ => {}
-        }
-        Ok("null".into())
-    });
-    actor(&runtime, &mut tasks, PluginMetadata::new("client", "1"), |cx, seen| async move {
-        match seen {
-            Seen::Load => drop(cx.subscribe("state.changed.>").await?),
-            Seen::Event { .. } => drop(cx.call("server.go", json("1"), &mut [0; 64]).await?),
-            _ => {}
-        }
-        Ok("null".into())
-    });
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("server", "1"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => cx.register(&Service::new("server.go")).await?,
+                Seen::Call { .. } => drop(cx.state().set("key", json("1")).await?),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("client", "1"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => drop(cx.subscribe("state.changed.>").await?),
+                Seen::Event { .. } => drop(cx.call("server.go", json("1"), &mut [0; 64]).await?),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
     start_all(&runtime, &mut tasks);
     at_once(runtime.state().set("key", json("0"))).unwrap();
     tasks.settle();

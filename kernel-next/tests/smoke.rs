@@ -2,8 +2,8 @@
 mod support;
 
 use kernel_next::{
-    Capacities, Context, CoreRuntime, Error, Event, Plugin, PluginMetadata, PluginState, Replied, Reply, Request,
-    Service, drive, json_literal, name,
+    Capacities, Context, CoreRuntime, Error, Event, Plugin, PluginMetadata, PluginState, Replied, Reply,
+    Request, Service, drive, json_literal, name,
 };
 use support::memory::MemoryStorage;
 use support::{Tasks, at_once, runtime, serve_memory, start_all};
@@ -34,12 +34,17 @@ impl Plugin for Greeter {
 
     async fn on_call(&mut self, _: &Context, call: Request<'_>, reply: Reply<'_>) -> Result<Replied, Error> {
         let mut buf = [0; 64];
-        let name = call.args().str_value(&mut buf).ok_or(Error::invalid_argument("a name"))?;
+        let name = call
+            .args()
+            .str_value(&mut buf)
+            .ok_or(Error::invalid_argument("a name"))?;
         reply.text(format_args!("hello {name}, {} so far", self.seen))
     }
 
     async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.storage("greeter").set("status", json_literal!("\"down\"")).await
+        cx.storage("greeter")
+            .set("status", json_literal!("\"down\""))
+            .await
     }
 }
 
@@ -57,7 +62,14 @@ fn house(capacities: &Capacities) -> (CoreRuntime, Tasks, MemoryStorage) {
         }
     });
     start_all(&runtime, &mut tasks);
-    (runtime, tasks, MemoryStorage { rows, ..MemoryStorage::default() })
+    (
+        runtime,
+        tasks,
+        MemoryStorage {
+            rows,
+            ..MemoryStorage::default()
+        },
+    )
 }
 
 #[test]
@@ -68,37 +80,63 @@ fn a_plugin_lives_works_and_goes() {
     let health = runtime.health();
     assert_eq!((health.plugins, health.started, health.storage), (2, 2, true));
 
-    let sent = tasks.run(kernel, runtime.bus().publish("door.front.opened", json_literal!("1")));
+    let sent = tasks.run(
+        kernel,
+        runtime.bus().publish("door.front.opened", json_literal!("1")),
+    );
     assert_eq!(sent, Ok(1));
     let mut buf = [0; 64];
     let services = runtime.services();
-    let reply = tasks.run(kernel, services.call("greeter.hello", json_literal!("\"Ann\""), &mut buf));
+    let reply = tasks.run(
+        kernel,
+        services.call("greeter.hello", json_literal!("\"Ann\""), &mut buf),
+    );
     assert_eq!(reply.unwrap().as_str(), "\"hello Ann, 1 so far\"");
     let last = at_once(runtime.state().get("greeter.last", &mut buf)).unwrap();
     assert_eq!(last.unwrap().as_str(), "1");
-    let stored = tasks.run(kernel, runtime.storage().namespace("greeter").get("status", &mut buf));
+    let stored = tasks.run(
+        kernel,
+        runtime.storage().namespace("greeter").get("status", &mut buf),
+    );
     assert_eq!(stored.unwrap().unwrap().as_str(), "\"up\"");
 
-    assert_eq!(tasks.run(kernel, runtime.plugins().reload("greeter")), Ok(PluginState::Started));
+    assert_eq!(
+        tasks.run(kernel, runtime.plugins().reload("greeter")),
+        Ok(PluginState::Started)
+    );
     let there = at_once(runtime.state().exists("greeter.last"));
     assert_eq!(there, Ok(false), "its state went with its life");
-    assert_eq!(tasks.run(kernel, runtime.plugins().unload("greeter")), Ok(PluginState::Unloaded));
-    assert_eq!(at_once(runtime.services().has_service("greeter.hello")), Ok(false));
+    assert_eq!(
+        tasks.run(kernel, runtime.plugins().unload("greeter")),
+        Ok(PluginState::Unloaded)
+    );
+    assert_eq!(
+        at_once(runtime.services().has_service("greeter.hello")),
+        Ok(false)
+    );
     assert_eq!(runtime.metrics().filters.used, 0);
-    let stored = tasks.run(kernel, runtime.storage().namespace("greeter").get("status", &mut buf));
+    let stored = tasks.run(
+        kernel,
+        runtime.storage().namespace("greeter").get("status", &mut buf),
+    );
     assert_eq!(stored.unwrap().unwrap().as_str(), "\"down\"");
 }
 
 #[test]
 fn the_smallest_profile_carries_a_plugins_whole_life() {
-    let (runtime, mut tasks, _) = house(&Capacities { log_bytes: 1024, ..Capacities::TINY });
+    let (runtime, mut tasks, _) = house(&Capacities {
+        log_bytes: 1024,
+        ..Capacities::TINY
+    });
     for n in 0..100 {
         let value = n.to_string();
         let event = runtime.bus().publish("door.x", support::json(&value));
         assert_eq!(tasks.run(runtime.kernel(), event), Ok(1));
         tasks.settle();
         let mut buf = [0; 64];
-        let last = at_once(runtime.state().get("greeter.last", &mut buf)).unwrap().unwrap();
+        let last = at_once(runtime.state().get("greeter.last", &mut buf))
+            .unwrap()
+            .unwrap();
         assert_eq!(last.as_str(), value);
     }
 }

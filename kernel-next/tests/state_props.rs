@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kernel_next::*;
 use proptest::prelude::*;
-use support::{AtOnce, at_once, advance, json, now, runtime};
+use support::{AtOnce, advance, at_once, json, now, runtime};
 
 const ENTRIES: usize = 5;
 const BLOCK: usize = 8;
@@ -90,7 +90,10 @@ impl Model {
     }
 
     fn blocks(&self) -> usize {
-        self.entries.values().map(|entry| entry.len.div_ceil(BLOCK - 2)).sum()
+        self.entries
+            .values()
+            .map(|entry| entry.len.div_ceil(BLOCK - 2))
+            .sum()
     }
 
     fn names(&self) -> usize {
@@ -107,7 +110,12 @@ impl Model {
                 names += (*key >= 4) as usize;
             }
         }
-        let full = |capacity, size: usize| Some(Fault::Full { capacity, size: size as u32 });
+        let full = |capacity, size: usize| {
+            Some(Fault::Full {
+                capacity,
+                size: size as u32,
+            })
+        };
         if blocks > spare {
             full(Capacity::StateBytes, BLOCK * BLOCKS)
         } else if entries > ENTRIES {

@@ -15,7 +15,10 @@ fn served(storage: MemoryStorage) -> (CoreRuntime, Tasks) {
 }
 
 fn code<T>(result: Result<T, Error>) -> String {
-    result.err().map(|error| error.code().to_owned()).unwrap_or_default()
+    result
+        .err()
+        .map(|error| error.code().to_owned())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -26,10 +29,19 @@ fn a_value_is_stored_read_replaced_and_deleted() {
     assert!(tasks.run(kernel, space.get("k", &mut buf)).unwrap().is_none());
     tasks.run(kernel, space.set("k", json("[1]"))).unwrap();
     tasks.run(kernel, space.set("k", json("[1,2]"))).unwrap();
-    assert_eq!(tasks.run(kernel, space.get("k", &mut buf)).unwrap().unwrap().as_str(), "[1,2]");
+    assert_eq!(
+        tasks
+            .run(kernel, space.get("k", &mut buf))
+            .unwrap()
+            .unwrap()
+            .as_str(),
+        "[1,2]"
+    );
     assert_eq!(tasks.run(kernel, space.delete("k")), Ok(true));
     assert_eq!(tasks.run(kernel, space.delete("k")), Ok(false));
-    tasks.run(kernel, space.batch_set(&[("a", json("1")), ("b", json("2"))])).unwrap();
+    tasks
+        .run(kernel, space.batch_set(&[("a", json("1")), ("b", json("2"))]))
+        .unwrap();
     assert_eq!(tasks.run(kernel, space.clear_namespace()), Ok(2));
     assert_eq!(runtime.metrics().calls.used, 0);
 }
@@ -37,7 +49,11 @@ fn a_value_is_stored_read_replaced_and_deleted() {
 #[test]
 fn a_batch_is_done_whole_or_not_at_all() {
     let rows = Rows::default();
-    let storage = MemoryStorage { rows: rows.clone(), broken: Some("bad"), ..MemoryStorage::default() };
+    let storage = MemoryStorage {
+        rows: rows.clone(),
+        broken: Some("bad"),
+        ..MemoryStorage::default()
+    };
     let (runtime, mut tasks) = served(storage);
     let space = runtime.storage().namespace("n");
     let ops = [BatchOp::Set("a", json("1")), BatchOp::Set("bad", json("2"))];
@@ -48,7 +64,10 @@ fn a_batch_is_done_whole_or_not_at_all() {
     tasks.run(runtime.kernel(), space.transaction(&ops)).unwrap();
     assert_eq!(rows.0.borrow().len(), 1);
     let many = [BatchOp::Delete("x"); 17];
-    assert_eq!(code(tasks.run(runtime.kernel(), space.transaction(&many))), "too_large");
+    assert_eq!(
+        code(tasks.run(runtime.kernel(), space.transaction(&many))),
+        "too_large"
+    );
 }
 
 #[test]
@@ -58,7 +77,10 @@ fn names_come_page_by_page_in_order() {
         rows.put("n", &format!("key{n:02}"), b"1");
     }
     rows.put("other", "x", b"1");
-    let (runtime, mut tasks) = served(MemoryStorage { rows, ..MemoryStorage::default() });
+    let (runtime, mut tasks) = served(MemoryStorage {
+        rows,
+        ..MemoryStorage::default()
+    });
     let kernel = runtime.kernel();
     let (mut after, mut all) = (String::new(), Vec::new());
     loop {
@@ -75,7 +97,9 @@ fn names_come_page_by_page_in_order() {
     }
     assert_eq!((all.len(), &*all[0], &*all[39]), (40, "key00", "key39"));
     let mut buf = [0; 100];
-    let page = tasks.run(kernel, runtime.storage().namespaces("", 10, &mut buf)).unwrap();
+    let page = tasks
+        .run(kernel, runtime.storage().namespaces("", 10, &mut buf))
+        .unwrap();
     assert_eq!(page.collect::<Vec<_>>(), ["n", "other"]);
 }
 
@@ -97,29 +121,45 @@ fn what_another_program_wrote_is_an_error_that_names_it_and_never_not_found() {
     }
     rows.put("n", "twice", br#"{"a":1,"a":2}"#);
     rows.put("n", "huge", b"1e999999999");
-    let (runtime, mut tasks) = served(MemoryStorage { rows, ..MemoryStorage::default() });
+    let (runtime, mut tasks) = served(MemoryStorage {
+        rows,
+        ..MemoryStorage::default()
+    });
     let space = runtime.storage().namespace("n");
     for n in 0..bad.len() {
         let mut buf = [0; 512];
         let key = format!("k{n}");
-        let error = tasks.run(runtime.kernel(), space.get(&key, &mut buf)).unwrap_err();
+        let error = tasks
+            .run(runtime.kernel(), space.get(&key, &mut buf))
+            .unwrap_err();
         assert_eq!(error.code(), "corrupt", "{n}");
         #[cfg(feature = "messages")]
         assert!(error.message().contains(&format!("{key} in n")), "{error}");
     }
     for key in ["twice", "huge"] {
         let mut buf = [0; 64];
-        assert!(tasks.run(runtime.kernel(), space.get(key, &mut buf)).unwrap().is_some());
+        assert!(
+            tasks
+                .run(runtime.kernel(), space.get(key, &mut buf))
+                .unwrap()
+                .is_some()
+        );
     }
 }
 
 #[test]
 fn a_plugin_writes_in_its_own_namespace_and_reads_where_it_may() {
-    static METADATA: PluginMetadata = PluginMetadata { reads: &["shared"], ..PluginMetadata::new("p", "1") };
+    static METADATA: PluginMetadata = PluginMetadata {
+        reads: &["shared"],
+        ..PluginMetadata::new("p", "1")
+    };
     let rows = Rows::default();
     rows.put("shared", "k", b"1");
     rows.put("secret", "k", b"1");
-    let (runtime, mut tasks) = served(MemoryStorage { rows: rows.clone(), ..MemoryStorage::default() });
+    let (runtime, mut tasks) = served(MemoryStorage {
+        rows: rows.clone(),
+        ..MemoryStorage::default()
+    });
     let (notes, to) = (Notes::default(), Notes::default());
     let seen = to.clone();
     actor(&runtime, &mut tasks, METADATA, move |cx, message| {
@@ -140,13 +180,19 @@ fn a_plugin_writes_in_its_own_namespace_and_reads_where_it_may() {
     drop(notes);
     let started = tasks.run(runtime.kernel(), runtime.plugins().start("p"));
     assert_eq!(started, Ok(PluginState::Started));
-    assert_eq!(to.take(), ["", "", "denied", "denied", "invalid_name", "invalid_name"]);
+    assert_eq!(
+        to.take(),
+        ["", "", "denied", "denied", "invalid_name", "invalid_name"]
+    );
     assert_eq!(rows.0.borrow().get(&("shared".into(), "k".into())).unwrap(), b"1");
 }
 
 #[test]
 fn requests_that_wait_together_are_one_group_and_one_that_fails_takes_none_with_it() {
-    let storage = MemoryStorage { broken: Some("bad"), ..MemoryStorage::default() };
+    let storage = MemoryStorage {
+        broken: Some("bad"),
+        ..MemoryStorage::default()
+    };
     let groups = storage.groups.clone();
     let (runtime, mut tasks) = served(storage);
     let space = runtime.storage().namespace("n");
@@ -180,7 +226,10 @@ fn without_a_storage_and_after_it_stopped_requests_are_refused_at_once() {
 #[test]
 fn a_request_that_is_dropped_while_it_waits_is_never_carried_out() {
     let rows = Rows::default();
-    let (runtime, mut tasks) = served(MemoryStorage { rows: rows.clone(), ..MemoryStorage::default() });
+    let (runtime, mut tasks) = served(MemoryStorage {
+        rows: rows.clone(),
+        ..MemoryStorage::default()
+    });
     let space = runtime.storage().namespace("n");
     {
         let mut set = Box::pin(space.set("k", json("1")));

@@ -1,9 +1,9 @@
 //! Topics, filters and names against definitions too simple to be wrong.
 
-use kernel_next::{Fault, NameFault};
 use kernel_next::subject::{
     MAX_NAME, MAX_SUBJECT, MAX_TOKENS, check_filter, check_plugin_name, check_topic, matches,
 };
+use kernel_next::{Fault, NameFault};
 use proptest::prelude::*;
 
 fn plain_token(token: &str) -> bool {

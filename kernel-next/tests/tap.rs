@@ -2,8 +2,8 @@
 
 mod support;
 
-use kernel_next::{Tap, Tapped, Capacities, PluginId, PluginMetadata};
-use support::{AtOnce, ByHand, json, runtime};
+use kernel_next::{Capacities, PluginId, PluginMetadata, Tap, Tapped};
+use support::{ByHand, json, runtime};
 
 /// The record numbers of `source` that the tap finds, and what it was told is lost.
 fn own(tap: &mut Tap, source: PluginId) -> (Vec<u64>, u64) {

@@ -35,14 +35,18 @@ impl Slots {
     }
 }
 
+impl Slots {
+    pub(crate) fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 32) {
+            *word |= 1u32.wrapping_shl(index as u32 % 32);
+        }
+    }
+}
+
 impl From<PluginSet> for Slots {
     fn from(set: PluginSet) -> Self {
         let mut slots = Slots::default();
-        for index in set.iter() {
-            if let Some(word) = slots.0.get_mut(index / 32) {
-                *word |= 1u32.wrapping_shl(index as u32 % 32);
-            }
-        }
+        set.iter().for_each(|index| slots.insert(index));
         slots
     }
 }

@@ -1,10 +1,10 @@
 //! The lists: a page at a time. A row's numbers and texts are copied out of the kernel under its lock, and encoded
 //! outside it; as many rows go out as have room, and the place of the next one is all that is kept.
 
-use kernel_next::{CallId, EntryInfo, Instant, Op, Phase, PluginId, Ticket};
+use kernel_next::{CallId, EntryInfo, Instant, Op, Phase, PluginId, PluginManager, Ticket};
 
 use crate::flights::Kind;
-use crate::items::{Call, Plugin, Service, State as Entry};
+use crate::items::{Call, Plugin, Service, Slots, State as Entry};
 use crate::session::State;
 use crate::{Failure, Raw, Reply};
 
@@ -28,7 +28,10 @@ impl State<'_> {
         let mut more = true;
         while more && self.out.ready() {
             let row = match list {
-                List::Plugins => runtime.next_plugin(&mut cursor, self.work).map(plugin),
+                List::Plugins => {
+                    let row = runtime.next_plugin(&mut cursor, self.work);
+                    row.map(|row| plugin(row, runtime.plugins()))
+                }
                 List::Services => runtime.next_service(&mut cursor, self.work).map(service),
                 List::Subscriptions => {
                     let row = runtime.next_subscription(&mut cursor, self.work);
@@ -61,14 +64,16 @@ impl State<'_> {
     }
 }
 
-fn plugin(row: kernel_next::PluginInfo<'_>) -> Reply<'_> {
+fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
+    let mut dependencies = Slots::default();
+    row.dependencies.iter().filter_map(|name| plugins.index(name)).for_each(|index| dependencies.insert(index));
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,
         version: row.version,
         description: row.description,
-        author: row.metadata.author,
-        dependencies: row.dependencies.into(),
+        author: row.author,
+        dependencies,
         placement: row.placement,
         state: row.state,
         hook: row.hook,

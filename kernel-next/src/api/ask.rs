@@ -36,12 +36,19 @@ pub(crate) struct Base<'a> {
 
 impl<'a> Base<'a> {
     pub(crate) fn new(waist: &'static dyn Waist, who: PluginId, op: Op<'a>, buf: &'a mut [u8]) -> Self {
-        Base { waist, who, op, ticket: Ticket::NONE, buf }
+        Base {
+            waist,
+            who,
+            op,
+            ticket: Ticket::NONE,
+            buf,
+        }
     }
 
     #[inline(never)]
     fn poll(&mut self, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
-        self.waist.run(self.who, &mut self.op, &mut self.ticket, waker, self.buf)
+        self.waist
+            .run(self.who, &mut self.op, &mut self.ticket, waker, self.buf)
     }
 
     fn take(&mut self) -> &'a [u8] {
@@ -187,7 +194,10 @@ impl<'a> Calling<'a> {
         };
         let text = first(self.0.take(), len);
         let (code, message) = text.split_at_checked(code as usize).unwrap_or((text, &[]));
-        CallError::Failed { code: text_of(code), message: text_of(message) }
+        CallError::Failed {
+            code: text_of(code),
+            message: text_of(message),
+        }
     }
 }
 
@@ -214,5 +224,10 @@ pub(crate) fn call_op<'a>(
     limit: Option<Duration>,
     parent: Option<CallId>,
 ) -> Op<'a> {
-    Op::Call { service, args, limit: limit.map(Span::of), parent }
+    Op::Call {
+        service,
+        args,
+        limit: limit.map(Span::of),
+        parent,
+    }
 }

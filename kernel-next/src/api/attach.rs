@@ -57,7 +57,10 @@ impl AttachedPlugin {
                     let limit = core.lives.at(index).map_or(Span::NONE, |slot| slot.step_limit());
                     let due = core.now().due(limit);
                     core.set_goal(index, PluginState::Started, due);
-                    core.lives.at(index).map(|slot| (index, slot.id(index))).ok_or(Fault::Unavailable)
+                    core.lives
+                        .at(index)
+                        .map(|slot| (index, slot.id(index)))
+                        .ok_or(Fault::Unavailable)
                 }
                 Err(fault) => {
                     release(attached, &mut core.names);
@@ -71,7 +74,9 @@ impl AttachedPlugin {
 
     /// The plugin's way to the kernel, in its present life.
     pub fn context(&self) -> Context {
-        let id = self.kernel.with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
+        let id = self
+            .kernel
+            .with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
         Context::new(self.kernel.waist(), id.flatten().unwrap_or(self.id))
     }
 
@@ -89,10 +94,19 @@ impl Drop for AttachedPlugin {
 }
 
 fn keep(attachment: &Attachment<'_>, names: &mut Names) -> Result<Attached, Fault> {
-    let texts = [attachment.name, attachment.version, attachment.description, attachment.dependencies];
+    let texts = [
+        attachment.name,
+        attachment.version,
+        attachment.description,
+        attachment.dependencies,
+    ];
     let mut kept = heapless::Vec::<_, 4>::new();
     for text in texts {
-        let name = if text.is_empty() { Name::Fixed("") } else { Name::Copied(text) };
+        let name = if text.is_empty() {
+            Name::Fixed("")
+        } else {
+            Name::Copied(text)
+        };
         match name.keep(names) {
             Ok(text) => drop(kept.push(text)),
             Err(fault) => {
@@ -113,7 +127,12 @@ fn keep(attachment: &Attachment<'_>, names: &mut Names) -> Result<Attached, Faul
 }
 
 fn release(attached: Attached, names: &mut Names) {
-    for text in [attached.name, attached.version, attached.description, attached.dependencies] {
+    for text in [
+        attached.name,
+        attached.version,
+        attached.description,
+        attached.dependencies,
+    ] {
         names.release(text);
     }
 }

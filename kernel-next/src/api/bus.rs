@@ -37,7 +37,11 @@ impl EventBus {
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
     pub fn publish_within<'a>(&self, topic: &'a str, payload: Json<'a>, limit: Duration) -> Ask<'a, u32> {
-        let op = Op::Publish { topic, payload, limit: Span::of(limit) };
+        let op = Op::Publish {
+            topic,
+            payload,
+            limit: Span::of(limit),
+        };
         Ask::new(self.0.ask(op, &mut []), count)
     }
 

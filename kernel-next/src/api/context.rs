@@ -141,29 +141,33 @@ impl Context {
     /// The plugin's settings from the platform's configuration: a JSON object, `{}` when it has
     /// none. [`Fault::Buffer`] when it does not fit into `buf`.
     pub fn settings<'b>(&self, buf: &'b mut [u8]) -> Ask<'b, Json<'b>> {
-        Ask::new(self.ask(Op::Settings, buf), |len, buf| Ok(Json::trusted(first(buf, len?))))
+        Ask::new(self.ask(Op::Settings, buf), |len, buf| {
+            Ok(Json::trusted(first(buf, len?)))
+        })
     }
 
     /// The name of `who`, copied into `buf`; empty when that plugin is no longer installed.
     pub fn name_of<'b>(&self, who: PluginId, buf: &'b mut [u8]) -> Ask<'b, &'b str> {
-        Ask::new(self.ask(Op::NameOf(who), buf), |len, buf| Ok(core::str::from_utf8(first(buf, len?)).unwrap_or("")))
+        Ask::new(self.ask(Op::NameOf(who), buf), |len, buf| {
+            Ok(core::str::from_utf8(first(buf, len?)).unwrap_or(""))
+        })
     }
 }
 
-impl From<Fault> for crate::Error {
+impl From<Fault> for crate::error::Error {
     fn from(fault: Fault) -> Self {
         #[cfg(feature = "messages")]
-        return crate::Error::format(fault.code(), format_args!("{fault}"));
+        return crate::error::Error::format(fault.code(), format_args!("{fault}"));
         #[cfg(not(feature = "messages"))]
-        crate::Error::new(fault.code(), fault.detail())
+        crate::error::Error::new(fault.code(), fault.detail())
     }
 }
 
-impl From<super::CallError<'_>> for crate::Error {
+impl From<super::CallError<'_>> for crate::error::Error {
     fn from(error: super::CallError<'_>) -> Self {
         match error {
             super::CallError::Fault(fault) => fault.into(),
-            super::CallError::Failed { code, message } => crate::Error::from_callee(code, message),
+            super::CallError::Failed { code, message } => crate::error::Error::from_callee(code, message),
         }
     }
 }

@@ -73,7 +73,7 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
             exit = Exit::Unloaded;
         }
         streak = streak.wrapping_add(1);
-        if streak % STREAK == 0 {
+        if streak.is_multiple_of(STREAK) {
             give_way().await;
         }
     }
@@ -86,7 +86,12 @@ fn reply_at(step: &Step) -> usize {
 }
 
 /// Runs the hook for a message.
-async fn handle<P: LocalPlugin>(plugin: &mut P, cx: &Context, step: &Step, buf: &mut [u8]) -> Result<Replied, Error> {
+async fn handle<P: LocalPlugin>(
+    plugin: &mut P,
+    cx: &Context,
+    step: &Step,
+    buf: &mut [u8],
+) -> Result<Replied, Error> {
     let (text, scratch) = buf.split_at_mut_checked(reply_at(step)).unwrap_or_default();
     match message(step, text) {
         Message::Load => plugin.on_load(cx).await,
@@ -104,7 +109,13 @@ async fn handle<P: LocalPlugin>(plugin: &mut P, cx: &Context, step: &Step, buf: 
 /// True when the plugin's life ended, by a deadline, before the hook did.
 #[inline(never)]
 fn has_ended(cx: &Context, waker: &Waker) -> bool {
-    let alive = cx.waist.run(cx.who, &mut Op::Alive, &mut Ticket::NONE.clone(), Some(waker), &mut []);
+    let alive = cx.waist.run(
+        cx.who,
+        &mut Op::Alive,
+        &mut Ticket::NONE.clone(),
+        Some(waker),
+        &mut [],
+    );
     matches!(alive, Poll::Ready(Err(_)))
 }
 

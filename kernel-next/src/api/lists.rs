@@ -5,9 +5,9 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginId, PluginSet};
+use crate::id::{CallId, PluginId};
 use crate::kernel::Core;
-use crate::life::{About, PluginCounters, PluginMetadata, PluginState};
+use crate::life::{About, PluginCounters, PluginState, RestartPolicy};
 
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +22,12 @@ pub struct PluginInfo<'b> {
     pub version: &'b str,
     /// One sentence on what it does.
     pub description: &'b str,
-    /// What the program says of it; of a plugin that came at run time, what all of them have in common.
-    pub metadata: &'static PluginMetadata,
-    /// The installed plugins that it depends on. Empty without the feature `large`.
-    pub dependencies: PluginSet,
+    /// The plugins that must be started before it.
+    pub dependencies: Dependencies<'b>,
+    /// When a supervisor restarts it.
+    pub restart: RestartPolicy,
+    /// Who wrote it; empty for a plugin that came at run time.
+    pub author: &'static str,
     /// Where it runs. Empty without the feature `large`.
     pub placement: &'static str,
     /// Where it is in its life.
@@ -40,6 +42,27 @@ pub struct PluginInfo<'b> {
     pub error: &'b str,
     /// Its counters.
     pub counters: PluginCounters,
+}
+
+/// The plugins that must be started before another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dependencies<'b> {
+    /// As the program says.
+    Static(&'static [&'static str]),
+    /// As was said at run time, with commas between.
+    List(&'b str),
+}
+
+impl<'b> Dependencies<'b> {
+    /// Their names.
+    pub fn iter(&self) -> impl Iterator<Item = &'b str> + use<'b> {
+        let (names, list) = match *self {
+            Dependencies::Static(names) => (names, ""),
+            Dependencies::List(list) => (&[][..], list),
+        };
+        let list = list.split(',').filter(|name| !name.is_empty());
+        names.iter().copied().chain(list)
+    }
 }
 
 /// What is known of a service.
@@ -77,9 +100,9 @@ pub struct CallInfo<'b> {
     /// The call that it was made for.
     pub parent: Option<CallId>,
     /// When it began.
-    pub since: crate::Instant,
+    pub since: crate::time::Instant,
     /// When it ends at the latest.
-    pub due: Option<crate::Instant>,
+    pub due: Option<crate::time::Instant>,
 }
 
 /// A subscription.
@@ -124,143 +147,162 @@ fn next<T>(
     found.flatten()
 }
 
-#[cfg(feature = "large")]
-impl Core {
-    /// The installed plugins that one depends on.
-    fn dependencies_of(&self, about: &About) -> PluginSet {
-        let mut set = PluginSet::EMPTY;
-        let mut add = |name: &str| {
-            if let Some(index) = self.lives.find(name, &self.names) {
-                set.insert(index);
-            }
-        };
-        match about {
-            About::Attached(attached) => self.names.get(attached.dependencies).split(',').for_each(add),
-            About::Static(metadata) => metadata.dependencies.iter().for_each(|name| add(name)),
-            About::Nobody => {}
-        }
-        set
-    }
-}
-
 impl CoreRuntime {
     /// The next plugin.
     pub fn next_plugin<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<PluginInfo<'b>> {
         let mut texts = Texts(buf);
-        next(self, cursor, |core| core.lives.usage().capacity as usize, |core, index| {
-            let slot = core.lives.at(index)?;
-            let metadata = slot.metadata();
-            let (version, description) = match *slot.about() {
-                #[cfg(feature = "large")]
-                About::Attached(attached) => {
-                    (core.names.get(attached.version), core.names.get(attached.description))
-                }
-                About::Static(_) | About::Nobody => (metadata.version, metadata.description),
-            };
-            let (code, error) = core.lives.error(index);
-            let counts = core.bus.counts(index);
-            Some(PluginInfo {
-                index,
-                id: slot.id(index),
-                name: texts.add(slot.name(&core.names)),
-                version: texts.add(version),
-                description: texts.add(description),
-                metadata,
-                #[cfg(feature = "large")]
-                dependencies: core.dependencies_of(slot.about()),
-                #[cfg(not(feature = "large"))]
-                dependencies: PluginSet::EMPTY,
-                #[cfg(feature = "large")]
-                placement: slot.more.placement,
-                #[cfg(not(feature = "large"))]
-                placement: "",
-                state: slot.state(),
-                goal: slot.goal(),
-                hook: slot.hook().name(),
-                error_code: texts.add(code),
-                error: texts.add(error),
-                counters: PluginCounters {
-                    events: counts.events,
-                    calls: slot.calls,
-                    published: slot.published,
-                    dropped: counts.dropped,
-                    lag: counts.lag,
-                    lag_high_water: counts.lag_high_water,
-                    errors: slot.errors,
-                    failures: slot.failures(),
-                    handled: slot.handled(),
+        next(
+            self,
+            cursor,
+            |core| core.lives.usage().capacity as usize,
+            |core, index| {
+                let slot = core.lives.at(index)?;
+                let metadata = slot.metadata();
+                let (version, description) = match *slot.about() {
                     #[cfg(feature = "large")]
-                    busy_micros: slot.more.busy_micros,
+                    About::Attached(attached) => (
+                        core.names.get(attached.version),
+                        core.names.get(attached.description),
+                    ),
+                    About::Static(_) | About::Nobody => (metadata.version, metadata.description),
+                };
+                let dependencies = match *slot.about() {
                     #[cfg(feature = "large")]
-                    worst_micros: slot.more.worst_micros,
+                    About::Attached(attached) => {
+                        Dependencies::List(texts.add(core.names.get(attached.dependencies)))
+                    }
+                    About::Static(_) | About::Nobody => Dependencies::Static(metadata.dependencies),
+                };
+                let restart = match *slot.about() {
                     #[cfg(feature = "large")]
-                    slow: slot.more.slow,
+                    About::Attached(attached) if !attached.restarts => RestartPolicy::NEVER,
+                    _ => metadata.restart,
+                };
+                let (code, error) = core.lives.error(index);
+                let counts = core.bus.counts(index);
+                Some(PluginInfo {
+                    index,
+                    id: slot.id(index),
+                    name: texts.add(slot.name(&core.names)),
+                    version: texts.add(version),
+                    description: texts.add(description),
+                    dependencies,
+                    restart,
+                    author: metadata.author,
+                    #[cfg(feature = "large")]
+                    placement: slot.more.placement,
                     #[cfg(not(feature = "large"))]
-                    busy_micros: 0,
-                    #[cfg(not(feature = "large"))]
-                    worst_micros: 0,
-                    #[cfg(not(feature = "large"))]
-                    slow: 0,
-                },
-            })
-        })
+                    placement: "",
+                    state: slot.state(),
+                    goal: slot.goal(),
+                    hook: slot.hook().name(),
+                    error_code: texts.add(code),
+                    error: texts.add(error),
+                    counters: PluginCounters {
+                        events: counts.events,
+                        calls: slot.calls,
+                        published: slot.published,
+                        dropped: counts.dropped,
+                        lag: counts.lag,
+                        lag_high_water: counts.lag_high_water,
+                        errors: slot.errors,
+                        failures: slot.failures(),
+                        handled: slot.handled(),
+                        #[cfg(feature = "large")]
+                        busy_micros: slot.more.busy_micros,
+                        #[cfg(feature = "large")]
+                        worst_micros: slot.more.worst_micros,
+                        #[cfg(feature = "large")]
+                        slow: slot.more.slow,
+                        #[cfg(not(feature = "large"))]
+                        busy_micros: 0,
+                        #[cfg(not(feature = "large"))]
+                        worst_micros: 0,
+                        #[cfg(not(feature = "large"))]
+                        slow: 0,
+                    },
+                })
+            },
+        )
     }
 
     /// The next service.
     pub fn next_service<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<ServiceInfo<'b>> {
         let mut texts = Texts(buf);
-        next(self, cursor, |core| core.calls.services.extent(), |core, index| {
-            let service = core.calls.services.at(index)?;
-            Some(ServiceInfo {
-                name: texts.add(core.names.get(service.name)),
-                owner: texts.add(core.name_of(service.owner)),
-                #[cfg(feature = "large")]
-                description: texts.add(core.names.get(service.more.description)),
-                #[cfg(feature = "large")]
-                version: texts.add(core.names.get(service.more.version)),
-                #[cfg(feature = "large")]
-                latency: service.more.histogram,
-                #[cfg(feature = "large")]
-                deprecated: service.more.deprecated,
-                #[cfg(not(feature = "large"))]
-                deprecated: false,
-                #[cfg(not(feature = "large"))]
-                description: "",
-                #[cfg(not(feature = "large"))]
-                version: "",
-                #[cfg(not(feature = "large"))]
-                latency: [0; LATENCY_BUCKETS],
-                counters: service.counters(),
-            })
-        })
+        next(
+            self,
+            cursor,
+            |core| core.calls.services.extent(),
+            |core, index| {
+                let service = core.calls.services.at(index)?;
+                Some(ServiceInfo {
+                    name: texts.add(core.names.get(service.name)),
+                    owner: texts.add(core.name_of(service.owner)),
+                    #[cfg(feature = "large")]
+                    description: texts.add(core.names.get(service.more.description)),
+                    #[cfg(feature = "large")]
+                    version: texts.add(core.names.get(service.more.version)),
+                    #[cfg(feature = "large")]
+                    latency: service.more.histogram,
+                    #[cfg(feature = "large")]
+                    deprecated: service.more.deprecated,
+                    #[cfg(not(feature = "large"))]
+                    deprecated: false,
+                    #[cfg(not(feature = "large"))]
+                    description: "",
+                    #[cfg(not(feature = "large"))]
+                    version: "",
+                    #[cfg(not(feature = "large"))]
+                    latency: [0; LATENCY_BUCKETS],
+                    counters: service.counters(),
+                })
+            },
+        )
     }
 
     /// The next call in flight.
     pub fn next_call<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<CallInfo<'b>> {
         let mut texts = Texts(buf);
-        next(self, cursor, |core| core.calls.extent(), |core, index| {
-            let call = core.calls.at(index)?;
-            let service = core.calls.services.at(call.service as usize);
-            Some(CallInfo {
-                id: call.id,
-                service: texts.add(service.map_or("", |service| core.names.get(service.name))),
-                caller: texts.add(core.name_of(call.caller)),
-                callee: texts.add(core.name_of(call.callee)),
-                phase: call.phase,
-                parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
-                since: call.since,
-                due: call.due.instant(),
-            })
-        })
+        next(
+            self,
+            cursor,
+            |core| core.calls.extent(),
+            |core, index| {
+                let call = core.calls.at(index)?;
+                let service = core.calls.services.at(call.service as usize);
+                Some(CallInfo {
+                    id: call.id,
+                    service: texts.add(service.map_or("", |service| core.names.get(service.name))),
+                    caller: texts.add(core.name_of(call.caller)),
+                    callee: texts.add(core.name_of(call.callee)),
+                    phase: call.phase,
+                    parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
+                    since: call.since,
+                    due: call.due.instant(),
+                })
+            },
+        )
     }
 
     /// The next subscription.
-    pub fn next_subscription<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<SubscriptionInfo<'b>> {
+    pub fn next_subscription<'b>(
+        &self,
+        cursor: &mut usize,
+        buf: &'b mut [u8],
+    ) -> Option<SubscriptionInfo<'b>> {
         let mut texts = Texts(buf);
-        next(self, cursor, |core| core.bus.filters.extent(), |core, index| {
-            let (who, filter) = core.bus.filters.at(index, &core.names)?;
-            Some(SubscriptionInfo { plugin: texts.add(core.name_of(who)), filter: texts.add(filter) })
-        })
+        next(
+            self,
+            cursor,
+            |core| core.bus.filters.extent(),
+            |core, index| {
+                let (who, filter) = core.bus.filters.at(index, &core.names)?;
+                Some(SubscriptionInfo {
+                    plugin: texts.add(core.name_of(who)),
+                    filter: texts.add(filter),
+                })
+            },
+        )
     }
 }
 

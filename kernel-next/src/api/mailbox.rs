@@ -89,9 +89,14 @@ impl<'b> Reply<'b> {
     /// reply that does not fit into the call's buffer reaches the caller as `reply_too_large`.
     pub fn raw(self, reply: Json<'_>) -> Result<Replied, Error> {
         let (bytes, max) = (reply.as_bytes(), self.scratch.len() as u32);
-        let to = self.scratch.get_mut(..bytes.len()).ok_or(Fault::TooLarge { max })?;
+        let to = self
+            .scratch
+            .get_mut(..bytes.len())
+            .ok_or(Fault::TooLarge { max })?;
         to.copy_from_slice(bytes);
-        Ok(Replied { len: Some(bytes.len()) })
+        Ok(Replied {
+            len: Some(bytes.len()),
+        })
     }
 
     /// Answers with a value.
@@ -100,7 +105,9 @@ impl<'b> Reply<'b> {
     /// `encode` when the value is not JSON or does not fit into the plugin's buffer.
     pub fn json<T: Serialize + ?Sized>(self, reply: &T) -> Result<Replied, Error> {
         let json = to_json(reply, self.scratch)?;
-        Ok(Replied { len: Some(json.as_bytes().len()) })
+        Ok(Replied {
+            len: Some(json.as_bytes().len()),
+        })
     }
 
     /// Answers with a string, such as `format_args!("Hello, {name}!")`.
@@ -112,7 +119,9 @@ impl<'b> Reply<'b> {
         let mut writer = Writer::new(self.scratch);
         writer.string_display(reply);
         let json = writer.finish().ok_or(Fault::TooLarge { max })?;
-        Ok(Replied { len: Some(json.as_bytes().len()) })
+        Ok(Replied {
+            len: Some(json.as_bytes().len()),
+        })
     }
 
     /// Answers later, by [`Mailbox::reply`] with the request's identity, from another task that was given it. Until
@@ -225,7 +234,14 @@ pub(crate) fn message<'b>(step: &Step, buf: &'b [u8]) -> Message<'b> {
         Step::Unload => Message::Unload,
         Step::Tick => Message::Tick,
         Step::Ended => Message::Ended,
-        Step::Event { seq, time, source, cause, lost, .. } => Message::Event(Event {
+        Step::Event {
+            seq,
+            time,
+            source,
+            cause,
+            lost,
+            ..
+        } => Message::Event(Event {
             seq,
             time,
             source,
@@ -234,6 +250,11 @@ pub(crate) fn message<'b>(step: &Step, buf: &'b [u8]) -> Message<'b> {
             topic: first,
             payload: second,
         }),
-        Step::Call { id, caller, .. } => Message::Call(Request { id, caller, service: first, args: second }),
+        Step::Call { id, caller, .. } => Message::Call(Request {
+            id,
+            caller,
+            service: first,
+            args: second,
+        }),
     }
 }

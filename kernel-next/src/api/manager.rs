@@ -16,7 +16,6 @@ use crate::life::{About, PluginMetadata, PluginState};
 use crate::subject::check_plugin_name;
 use crate::time::{Deadline, On, Span};
 
-
 /// Names that no plugin may take: those of who else acts, and of what the kernel says.
 const RESERVED: [&str; 5] = ["kernel", "operator", "runtime", "state", "link"];
 
@@ -40,8 +39,13 @@ impl Installed {
 
     /// The way to the kernel in the plugin's present life, for [`drive`](crate::drive).
     pub fn context(&self) -> Context {
-        let id = self.kernel.with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
-        Context::new(self.kernel.waist(), id.flatten().unwrap_or(PluginId { index: 127, life: 0 }))
+        let id = self
+            .kernel
+            .with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
+        Context::new(
+            self.kernel.waist(),
+            id.flatten().unwrap_or(PluginId { index: 127, life: 0 }),
+        )
     }
 
     /// The mailbox of the plugin's present life, for a plugin with a loop of its own. It may handle several messages
@@ -128,9 +132,14 @@ impl PluginManager {
     /// [`Fault::Name`], [`Fault::Reserved`], [`Fault::Taken`] or [`Fault::Full`].
     pub fn install(&self, metadata: &'static PluginMetadata) -> Result<Installed, Fault> {
         check_name(metadata.name)?;
-        let installed = self.kernel.with(|core| core.install(About::Static(metadata), metadata.name));
+        let installed = self
+            .kernel
+            .with(|core| core.install(About::Static(metadata), metadata.name));
         let index = installed.unwrap_or(Err(Fault::Unavailable))?;
-        Ok(Installed { kernel: self.kernel, index })
+        Ok(Installed {
+            kernel: self.kernel,
+            index,
+        })
     }
 
     /// Loads a plugin; one that is loaded, started or stopped is left as it is.
@@ -208,7 +217,7 @@ impl PluginManager {
     ///
     /// # Cancellation
     /// Nothing happened.
-    pub async fn changed(&self, seen: u32, until: Option<crate::Instant>) -> Result<bool, Fault> {
+    pub async fn changed(&self, seen: u32, until: Option<crate::time::Instant>) -> Result<bool, Fault> {
         let due = until.map_or(Deadline::NONE, Deadline::at);
         let outcome = self.wait(due, |core| (core.changes != seen).then_some(())).await;
         match outcome {
@@ -225,8 +234,16 @@ impl PluginManager {
 
     /// Waits until `look` finds something, looking again whenever a plugin's life changes.
     async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
-        let mut place = Place { kernel: self.kernel, ticket: Ticket::NONE };
+        let mut place = Place {
+            kernel: self.kernel,
+            ticket: Ticket::NONE,
+        };
         poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
+    }
+
+    /// The slot of the plugin of this name, as in [`PluginId::index`].
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.find(name).ok().map(|(index, _)| index)
     }
 
     fn find(&self, name: &str) -> Result<(usize, PluginState), Fault> {
@@ -283,7 +300,11 @@ impl PluginManager {
 /// Refuses a name that no plugin may have.
 pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     check_plugin_name(name)?;
-    if RESERVED.contains(&name) { Err(Fault::Reserved) } else { Ok(()) }
+    if RESERVED.contains(&name) {
+        Err(Fault::Reserved)
+    } else {
+        Ok(())
+    }
 }
 
 /// A place among the waiting tasks.
@@ -352,12 +373,21 @@ impl Core {
         // Two steps at most, and a hook that ends at its own deadline should be what is seen.
         let due = self.now().plus(limit).plus(limit).plus(GRACE);
         self.set_goal(index, goal, Deadline::at(due));
-        Ok(Way { index, installed, goal, due: due.due(GRACE) })
+        Ok(Way {
+            index,
+            installed,
+            goal,
+            due: due.due(GRACE),
+        })
     }
 
     /// How the plugin got to its goal, or why it never will; `None` while neither is so.
     fn end_of(&self, way: Way) -> Option<End> {
-        let Some(slot) = self.lives.at(way.index).filter(|slot| slot.first_life() == way.installed) else {
+        let Some(slot) = self
+            .lives
+            .at(way.index)
+            .filter(|slot| slot.first_life() == way.installed)
+        else {
             return Some(End::Gone);
         };
         let (state, goal) = (slot.state(), slot.goal());

@@ -6,6 +6,7 @@ use super::manager::PluginManager;
 use super::services::ServiceRegistry;
 use super::state::StateEngine;
 use super::storage::StorageApi;
+use crate::bus::wide;
 use crate::id::{PluginId, PluginSet};
 use crate::kernel::Kernel;
 use crate::life::PluginState;
@@ -134,7 +135,8 @@ impl CoreRuntime {
 
     /// Sets the deadline of calls that name none; 30 s unless set.
     pub fn set_call_timeout(&self, timeout: core::time::Duration) {
-        self.kernel.with(|core| core.calls.timeout = crate::Span::of(timeout));
+        self.kernel
+            .with(|core| core.calls.timeout = crate::time::Span::of(timeout));
     }
 
     /// Sets how many events may cause one another, at most 63; 63 unless set.
@@ -155,7 +157,7 @@ impl CoreRuntime {
     pub fn set_handler_budget(&self, budget: core::time::Duration) {
         let micros = u64::try_from(budget.as_micros()).unwrap_or(u64::MAX);
         self.kernel.with(|core| {
-            for index in 0..crate::MAX_PLUGINS {
+            for index in 0..crate::id::MAX_PLUGINS {
                 if let Some(slot) = core.lives.at_mut(index) {
                     slot.more.budget = Some(micros);
                 }
@@ -180,7 +182,10 @@ impl CoreRuntime {
     /// How the runtime is.
     pub fn health(&self) -> Health {
         let health = self.kernel.with(|core| {
-            let mut health = Health { plugins: core.lives.usage().used, ..Health::default() };
+            let mut health = Health {
+                plugins: core.lives.usage().used,
+                ..Health::default()
+            };
             for (index, slot) in core.lives.iter() {
                 match slot.state() {
                     PluginState::Started => health.started = health.started.wrapping_add(1),
@@ -189,7 +194,9 @@ impl CoreRuntime {
                 }
             }
             let storage = core.calls.services.find(STORAGE, &core.names);
-            let owner = storage.and_then(|index| core.calls.services.at(index)).map(|service| service.owner);
+            let owner = storage
+                .and_then(|index| core.calls.services.at(index))
+                .map(|service| service.owner);
             health.storage = owner.is_some_and(|owner| core.bus.is_open(owner.index()));
             health
         });
@@ -217,7 +224,7 @@ impl CoreRuntime {
                 shares: core.shares_refused,
                 dropped: plugins.fold(0, u32::wrapping_add),
                 timed_out: core.calls.timed_out,
-                next_seq: core.bus.next_seq() as u64,
+                next_seq: wide(core.bus.next_seq()),
             }
         });
         metrics.unwrap_or_default()

@@ -2,8 +2,8 @@
 
 use heapless::Vec;
 
-use super::manager::{Installed, PluginManager};
 use super::mailbox::{Mailbox, Message, Request};
+use super::manager::{Installed, PluginManager};
 use crate::call::{Answer, Service};
 use crate::error::Error;
 use crate::fault::Fault;
@@ -156,7 +156,10 @@ fn failed(error: &Error) -> Answer<'_> {
 /// The error of a value that is damaged: it names namespace and key.
 #[cfg(feature = "messages")]
 pub fn corrupt(namespace: &str, key: &str) -> Error {
-    Error::format(Fault::Corrupt.code(), format_args!("{key} in {namespace}: {}", Fault::Corrupt))
+    Error::format(
+        Fault::Corrupt.code(),
+        format_args!("{key} in {namespace}: {}", Fault::Corrupt),
+    )
 }
 
 /// The error of a value that is damaged.

@@ -72,6 +72,9 @@ impl ServiceRegistry {
         limit: Option<Duration>,
         buf: &'a mut [u8],
     ) -> Calling<'a> {
-        Calling::new(self.0.ask(call_op(service, (args.as_bytes(), &[]), limit, parent), buf))
+        Calling::new(
+            self.0
+                .ask(call_op(service, (args.as_bytes(), &[]), limit, parent), buf),
+        )
     }
 }

@@ -58,7 +58,11 @@ impl StateEngine {
     ///
     /// # Cancellation
     /// Nothing happened.
-    pub async fn get_versioned<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<(Json<'b>, u64)>, Fault> {
+    pub async fn get_versioned<'b>(
+        &self,
+        key: &str,
+        buf: &'b mut [u8],
+    ) -> Result<Option<(Json<'b>, u64)>, Fault> {
         let mut version = 0;
         let len = match Ask::new(self.0.ask(Op::Get(key, &mut version), &mut *buf), count).await {
             Ok(len) => len,
@@ -127,7 +131,14 @@ impl StateEngine {
     ) -> Result<u64, Fault> {
         let mut version = Version { expected, now: 0 };
         let ttl = ttl.map(Span::of);
-        self.0.order(Op::Set { key, value, ttl, version: &mut version }).await?;
+        self.0
+            .order(Op::Set {
+                key,
+                value,
+                ttl,
+                version: &mut version,
+            })
+            .await?;
         Ok(version.now)
     }
 
@@ -181,7 +192,10 @@ impl StateEngine {
         cursor: &mut u32,
         buf: &'b mut [u8],
     ) -> Result<Option<StateEntry<'b>>, Fault> {
-        let mut info = EntryInfo { cursor: *cursor, ..EntryInfo::START };
+        let mut info = EntryInfo {
+            cursor: *cursor,
+            ..EntryInfo::START
+        };
         let found = self.0.whether_in(Op::Entry(prefix, &mut info), &mut *buf).await;
         *cursor = info.cursor;
         if !found? {

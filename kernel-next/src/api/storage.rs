@@ -10,7 +10,11 @@ use crate::json::Json;
 use crate::storage::{BatchOp, Head, MAX_BATCH, Page, STORAGE, StorageOp};
 
 /// Room for a reply without a value: an error's text, or a count.
-const TEXT: usize = if cfg!(feature = "messages") { MAX_CODE + MAX_MESSAGE } else { 4 };
+const TEXT: usize = if cfg!(feature = "messages") {
+    MAX_CODE + MAX_MESSAGE
+} else {
+    4
+};
 
 /// The storage, on behalf of one plugin or of the operator.
 #[derive(Clone, Copy)]
@@ -30,8 +34,16 @@ impl StorageApi {
     ///
     /// # Cancellation
     /// The list is not made.
-    pub async fn namespaces<'b>(&self, after: &str, limit: u16, buf: &'b mut [u8]) -> Result<Page<'b>, Error> {
-        let page = self.namespace("").request(StorageOp::Namespaces, after, limit, &[], buf).await?;
+    pub async fn namespaces<'b>(
+        &self,
+        after: &str,
+        limit: u16,
+        buf: &'b mut [u8],
+    ) -> Result<Page<'b>, Error> {
+        let page = self
+            .namespace("")
+            .request(StorageOp::Namespaces, after, limit, &[], buf)
+            .await?;
         Ok(Page::new(page.unwrap_or(&[])))
     }
 }
@@ -68,7 +80,10 @@ impl<'n> Namespace<'n> {
         let head = Head::new(op, self.name, key, limit)?.to_bytes();
         let found = {
             let mut pieces = heapless::Vec::<&[u8], { 2 + MAX_BATCH * 3 }>::new();
-            for piece in [self.name.as_bytes(), key.as_bytes()].into_iter().chain(values.iter().copied()) {
+            for piece in [self.name.as_bytes(), key.as_bytes()]
+                .into_iter()
+                .chain(values.iter().copied())
+            {
                 // As many as a batch may have at most.
                 let _ = pieces.push(piece);
             }
@@ -88,7 +103,10 @@ impl<'n> Namespace<'n> {
     /// # Errors
     /// See [`Namespace`].
     pub async fn get<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<Json<'b>>, Error> {
-        Ok(self.request(StorageOp::Get, key, 0, &[], buf).await?.map(Json::trusted))
+        Ok(self
+            .request(StorageOp::Get, key, 0, &[], buf)
+            .await?
+            .map(Json::trusted))
     }
 
     /// Stores a value; once it resolves, the value is durable.
@@ -96,7 +114,8 @@ impl<'n> Namespace<'n> {
     /// # Errors
     /// See [`Namespace`].
     pub async fn set(&self, key: &str, value: Json<'_>) -> Result<(), Error> {
-        self.request(StorageOp::Set, key, 0, &[value.as_bytes()], &mut [0; TEXT]).await?;
+        self.request(StorageOp::Set, key, 0, &[value.as_bytes()], &mut [0; TEXT])
+            .await?;
         Ok(())
     }
 
@@ -105,7 +124,10 @@ impl<'n> Namespace<'n> {
     /// # Errors
     /// See [`Namespace`].
     pub async fn delete(&self, key: &str) -> Result<bool, Error> {
-        Ok(self.request(StorageOp::Delete, key, 0, &[], &mut [0; TEXT]).await?.is_some())
+        Ok(self
+            .request(StorageOp::Delete, key, 0, &[], &mut [0; TEXT])
+            .await?
+            .is_some())
     }
 
     /// The keys after `after` (`""` for the first page), in the order of their bytes, at most
@@ -124,8 +146,12 @@ impl<'n> Namespace<'n> {
     /// See [`Namespace`].
     pub async fn clear_namespace(&self) -> Result<u32, Error> {
         let mut buf = [0; TEXT];
-        let count = self.request(StorageOp::ClearNamespace, "", 0, &[], &mut buf).await?;
-        Ok(count.and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_le_bytes(*count)))
+        let count = self
+            .request(StorageOp::ClearNamespace, "", 0, &[], &mut buf)
+            .await?;
+        Ok(count
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |count| u32::from_le_bytes(*count)))
     }
 
     /// Carries out all of these operations, or none; at most [`MAX_BATCH`].
@@ -133,7 +159,9 @@ impl<'n> Namespace<'n> {
     /// # Errors
     /// See [`Namespace`]; [`Fault::TooLarge`] for more operations.
     pub async fn transaction(&self, ops: &[BatchOp<'_>]) -> Result<(), Error> {
-        let too_many = Fault::TooLarge { max: MAX_BATCH as u32 };
+        let too_many = Fault::TooLarge {
+            max: MAX_BATCH as u32,
+        };
         let mut heads = heapless::Vec::<[u8; 6], MAX_BATCH>::new();
         for op in ops {
             heads.push(op.head()?).map_err(|_| too_many)?;
@@ -148,7 +176,8 @@ impl<'n> Namespace<'n> {
                 pieces.push(piece).map_err(|_| too_many)?;
             }
         }
-        self.request(StorageOp::Batch, "", 0, &pieces, &mut [0; TEXT]).await?;
+        self.request(StorageOp::Batch, "", 0, &pieces, &mut [0; TEXT])
+            .await?;
         Ok(())
     }
 
@@ -159,7 +188,9 @@ impl<'n> Namespace<'n> {
     pub async fn batch_set(&self, values: &[(&str, Json<'_>)]) -> Result<(), Error> {
         let mut ops = heapless::Vec::<BatchOp<'_>, MAX_BATCH>::new();
         for (key, value) in values {
-            let too_many = Fault::TooLarge { max: MAX_BATCH as u32 };
+            let too_many = Fault::TooLarge {
+                max: MAX_BATCH as u32,
+            };
             ops.push(BatchOp::Set(key, *value)).map_err(|_| too_many)?;
         }
         self.transaction(&ops).await

@@ -3,7 +3,7 @@
 use core::future::poll_fn;
 use core::task::{Context as TaskContext, Poll, Waker};
 
-use crate::bus::{At, Found, Seq};
+use crate::bus::{At, Found, Seq, wide};
 use crate::fault::{Capacity, Fault};
 use crate::id::{Cause, PluginId, PluginSet};
 use crate::kernel::Kernel;
@@ -72,7 +72,10 @@ impl Tap {
     /// [`Fault::Full`] when all `taps` are taken.
     pub fn open(kernel: Kernel, since: Option<u64>) -> Result<Tap, Fault> {
         let opened = kernel.with(|core| {
-            let full = Fault::Full { capacity: Capacity::Taps, size: core.bus.taps_usage().capacity };
+            let full = Fault::Full {
+                capacity: Capacity::Taps,
+                size: core.bus.taps_usage().capacity,
+            };
             core.bus.open_tap(since.map(|seq| seq.max(1) as Seq)).ok_or(full)
         });
         let (slot, at) = opened.unwrap_or(Err(Fault::Unavailable))?;
@@ -81,7 +84,7 @@ impl Tap {
 
     /// The number of the next record it looks for.
     pub fn position(&self) -> u64 {
-        self.at.seq as u64
+        wide(self.at.seq)
     }
 
     /// Waits for the next record and copies it into `buf`.
@@ -122,7 +125,7 @@ impl Tap {
                         }
                         (record.head, record.receivers, text)
                     }
-                    Found::Lost(count) => return Some(Raw::Lost(before as u64, count as u64)),
+                    Found::Lost(count) => return Some(Raw::Lost(wide(before), wide(count))),
                     Found::Again => return None,
                     Found::Nothing => return Some(Raw::Nothing),
                 };
@@ -133,7 +136,7 @@ impl Tap {
                         to.copy_from_slice(name.as_bytes());
                         Some(Raw::Record((head, set, text, name.len())))
                     }
-                    None => Some(Raw::TooLarge(head.seq as u64, len)),
+                    None => Some(Raw::TooLarge(wide(head.seq), len)),
                 }
             });
             match found {
@@ -160,7 +163,7 @@ fn tapped(raw: Raw, buf: &[u8]) -> Tapped<'_> {
             let start = crate::bus::padded(topic);
             let part = |from: usize, len: usize| buf.get(from..from.saturating_add(len)).unwrap_or(&[]);
             Tapped::Record(TapRecord {
-                seq: head.seq as u64,
+                seq: wide(head.seq),
                 time: head.time,
                 source: head.source,
                 source_name: core::str::from_utf8(part(text, name)).unwrap_or(""),

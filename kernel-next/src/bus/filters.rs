@@ -50,7 +50,10 @@ impl Filters {
         }
         let usage = self.table.usage();
         if usage.free() == 0 {
-            return Err(Fault::Full { capacity: Capacity::Filters, size: usage.capacity });
+            return Err(Fault::Full {
+                capacity: Capacity::Filters,
+                size: usage.capacity,
+            });
         }
         let kept = name.keep(names)?;
         #[cfg(feature = "large")]
@@ -89,7 +92,9 @@ impl Filters {
 
     /// The subscription in this place, for lists.
     pub(crate) fn at<'n>(&self, index: usize, names: &'n Names) -> Option<(PluginId, &'n str)> {
-        self.table.get(index).map(|filter| (filter.who, names.get(filter.text)))
+        self.table
+            .get(index)
+            .map(|filter| (filter.who, names.get(filter.text)))
     }
 
     pub(crate) fn extent(&self) -> usize {

@@ -24,6 +24,15 @@ pub(crate) type Seq = u64;
 #[cfg(not(feature = "large"))]
 pub(crate) type Seq = u32;
 
+/// A sequence number as users see it.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "it is 32 bits without the feature `large`"
+)]
+pub(crate) const fn wide(seq: Seq) -> u64 {
+    seq as u64
+}
+
 const TIME: usize = 4;
 const SEQ: usize = TIME + TIME_WORDS;
 const SET: usize = SEQ + size_of::<Seq>() / 4;
@@ -87,7 +96,9 @@ impl Draft<'_> {
     }
 
     pub(crate) fn payload_len(&self) -> usize {
-        self.payload.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()))
+        self.payload
+            .iter()
+            .fold(0usize, |sum, piece| sum.saturating_add(piece.len()))
     }
 }
 
@@ -103,10 +114,6 @@ impl<'l> Record<'l> {
     pub(crate) fn topic(&self) -> &'l str {
         let topic = self.text.get(..self.head.topic as usize).unwrap_or(&[]);
         core::str::from_utf8(topic).unwrap_or("")
-    }
-
-    pub(crate) fn payload(&self) -> &'l [u8] {
-        self.text.get(padded(self.head.topic as usize)..).unwrap_or(&[])
     }
 }
 
@@ -194,7 +201,11 @@ impl Log {
     /// The longest payload beside a topic of so many bytes.
     pub(crate) fn longest(&self, topic: usize) -> usize {
         let taken = TEXT.wrapping_add(padded(topic) / 4);
-        self.words.len().saturating_sub(taken).saturating_mul(4).min(MAX_PAYLOAD)
+        self.words
+            .len()
+            .saturating_sub(taken)
+            .saturating_mul(4)
+            .min(MAX_PAYLOAD)
     }
 
     fn index(&self, at: Position) -> usize {
@@ -234,7 +245,9 @@ impl Log {
 
     /// True when there is a filler at this position.
     pub(crate) fn is_filler(&self, at: Position) -> bool {
-        self.words.get(self.index(at)).is_none_or(|first| lengths(*first).1 == 0)
+        self.words
+            .get(self.index(at))
+            .is_none_or(|first| lengths(*first).1 == 0)
     }
 
     /// Who gets the record at this position.
@@ -255,7 +268,9 @@ impl Log {
 
     /// True when the plugin in slot `index` gets the record at this position.
     pub(crate) fn is_receiver(&self, at: Position, index: usize) -> bool {
-        let word = self.words.get(self.index(at).wrapping_add(SET).wrapping_add(index / 32));
+        let word = self
+            .words
+            .get(self.index(at).wrapping_add(SET).wrapping_add(index / 32));
         word.is_some_and(|word| word.wrapping_shr(index as u32 % 32) & 1 != 0)
     }
 
@@ -281,7 +296,7 @@ impl Log {
         let cause = match flags.wrapping_shr(6) {
             1 => {
                 let back = (seq as u32).wrapping_sub(fixed[2]) as Seq;
-                Cause::Event(seq.wrapping_sub(back) as u64)
+                Cause::Event(wide(seq.wrapping_sub(back)))
             }
             2 => Cause::Call(CallId::from_bits(fixed[2])),
             _ => Cause::None,
@@ -358,10 +373,8 @@ impl Log {
         if let Some(words) = fixed.get_mut(TIME..SEQ) {
             words.copy_from_slice(&now.words());
         }
-        fixed[SEQ] = seq as u32;
-        #[cfg(feature = "large")]
-        {
-            fixed[SEQ + 1] = seq.wrapping_shr(32) as u32;
+        if let Some(words) = fixed.get_mut(SEQ..SET) {
+            words.copy_from_slice(&words_of(seq));
         }
         if let Some(words) = fixed.get_mut(SET..) {
             words.fill(0);
@@ -377,6 +390,14 @@ impl Log {
     }
 }
 
+/// A sequence number in words.
+fn words_of(seq: Seq) -> [u32; SET - SEQ] {
+    #[cfg(feature = "large")]
+    return [seq as u32, seq.wrapping_shr(32) as u32];
+    #[cfg(not(feature = "large"))]
+    [seq]
+}
+
 fn seq_of(fixed: &[u32; TEXT]) -> Seq {
     #[cfg(feature = "large")]
     return fixed[SEQ] as u64 | (fixed[SEQ + 1] as u64).wrapping_shl(32);
@@ -385,7 +406,10 @@ fn seq_of(fixed: &[u32; TEXT]) -> Seq {
 }
 
 fn lengths(first: u32) -> (usize, usize) {
-    ((first & MAX_PAYLOAD as u32) as usize, first.wrapping_shr(24) as usize)
+    (
+        (first & MAX_PAYLOAD as u32) as usize,
+        first.wrapping_shr(24) as usize,
+    )
 }
 
 fn put<'t>(to: &'t mut [u8], from: &[u8]) -> &'t mut [u8] {

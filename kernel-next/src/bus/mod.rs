@@ -13,7 +13,7 @@ mod tap;
 
 pub use filters::Filter;
 pub(crate) use filters::Filters;
-pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded};
+pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded, wide};
 pub(crate) use reader::ReaderCounts;
 pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
@@ -90,11 +90,6 @@ impl Bus {
         self.log.next_seq()
     }
 
-    #[cfg(test)]
-    pub(crate) fn begin_at(&mut self, position: Position, seq: Seq) {
-        self.log.begin_at(position, seq);
-    }
-
     /// A plugin is installed in this slot: its counts begin anew.
     pub(crate) fn install(&mut self, index: usize) {
         if let Some(reader) = self.readers.get_mut(index) {
@@ -130,14 +125,19 @@ impl Bus {
     }
 
     pub(crate) fn counts(&self, index: usize) -> ReaderCounts {
-        self.readers.get(index).map(|reader| reader.counts).unwrap_or_default()
+        self.readers
+            .get(index)
+            .map(|reader| reader.counts)
+            .unwrap_or_default()
     }
 
     /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
     /// has not read; how many words it takes.
     pub(crate) fn check(&self, draft: &Draft<'_>, may_drop: bool) -> Result<u32, Fault> {
         if draft.origin.hops > self.most_hops {
-            return Err(Fault::Hops { limit: self.most_hops as u32 });
+            return Err(Fault::Hops {
+                limit: self.most_hops as u32,
+            });
         }
         let (topic, payload) = (draft.topic_len(), draft.payload_len());
         let Some(size) = self.log.size(topic, payload) else {
@@ -157,7 +157,12 @@ impl Bus {
                 for index in self.log.receivers(at).and(&self.blockers).iter() {
                     let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
                     if awaits && index != source.index() {
-                        return Err(Fault::Busy { subscriber: PluginId { index: index as u8, life: 0 } });
+                        return Err(Fault::Busy {
+                            subscriber: PluginId {
+                                index: index as u8,
+                                life: 0,
+                            },
+                        });
                     }
                 }
             }
@@ -281,5 +286,134 @@ impl Bus {
             here = self.log.cause_of(at);
         }
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::mem::{Empty, Link, Slot};
+    use crate::subject::Name;
+
+    fn bus(position: Position, seq: Seq) -> (Bus, Names) {
+        let slots = (0..4).map(|_| Slot::EMPTY).collect::<Vec<_>>().leak();
+        let filters = Filters::new(slots, vec![Link::EMPTY; 4].leak());
+        let readers = (0..2).map(|_| ReaderSlot::EMPTY).collect::<Vec<_>>().leak();
+        let taps = vec![TapSlot::EMPTY].leak();
+        let mut bus = Bus::new(vec![0; 256].leak(), filters, readers, taps);
+        bus.log.begin_at(position, seq);
+        (bus, Names::new(&mut [], 0))
+    }
+
+    /// Publishes and reads across the end of positions and of sequence numbers.
+    fn goes_on_around(position: Position, seq: Seq) {
+        let (mut bus, mut names) = bus(position, seq);
+        let who = PluginId { index: 1, life: 1 };
+        bus.filters.add(who, Name::Fixed("t.*"), &mut names).unwrap();
+        bus.open(1, Overflow::DropOldest);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for n in 0..200u64 {
+            let topic = std::format!("t.{n}");
+            let payload = std::format!("{n}");
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: [&topic, ""],
+                payload: &[payload.as_bytes()],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            let mut wake = PluginSet::EMPTY;
+            assert_eq!(
+                bus.publish(&draft, size, Instant::default(), &names, &mut wake),
+                1
+            );
+            assert!(wake.contains(1));
+            let expected = seq.wrapping_add(n as Seq);
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(record) => assert_eq!((record.head.seq, record.topic()), (expected, &*topic)),
+                _ => panic!("no record {n}"),
+            }
+            // Every third time the reader lags behind, and the oldest goes.
+            if n % 3 == 0 {
+                while let Next::Event(here) = bus.next(1) {
+                    let read = String::from(bus.read(here).unwrap().topic());
+                    assert!(read.starts_with("t."));
+                    assert_eq!(bus.taken(1, here), 0);
+                }
+            }
+        }
+        let counts = bus.counts(1);
+        assert_eq!((counts.events + counts.lag, counts.dropped), (200, 0));
+        for _ in 0..100 {
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: ["t.more", ""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            bus.publish(
+                &draft,
+                size,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
+        }
+        let Next::Event(here) = bus.next(1) else {
+            panic!("nothing left")
+        };
+        let lost = bus.taken(1, here);
+        let counts = bus.counts(1);
+        assert_eq!(
+            (counts.dropped, counts.events + counts.lag + counts.dropped),
+            (lost, 300)
+        );
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_positions_wrap_around() {
+        goes_on_around(Position::MAX - 700, 1);
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_sequence_numbers_wrap_around() {
+        goes_on_around(0, Seq::MAX - 100);
+    }
+
+    #[test]
+    fn a_slow_tap_is_told_what_it_missed_also_around_the_wrap() {
+        let (mut bus, names) = bus(0, Seq::MAX - 2);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for _ in 0..50 {
+            let draft = Draft {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: ["t", ""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&draft, false).unwrap();
+            bus.publish(
+                &draft,
+                size,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
+        }
+        let (mut lost, mut read) = (0, 0);
+        loop {
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(_) => read += 1,
+                Found::Lost(count) => lost += count,
+                Found::Again => {}
+                Found::Nothing => break,
+            }
+        }
+        assert_eq!(lost + read, 50);
+        assert!(lost > 0 && read > 0);
     }
 }

@@ -30,7 +30,11 @@ pub(super) struct Shapes {
 
 /// The shape of a valid filter, and the key of its literal tokens.
 fn shape_of(filter: &str) -> (Shape, u32) {
-    let mut shape = Shape { tokens: 0, open: false, stars: 0 };
+    let mut shape = Shape {
+        tokens: 0,
+        open: false,
+        stars: 0,
+    };
     let mut key = 0;
     for token in filter.split('.') {
         match token {
@@ -56,23 +60,32 @@ fn mix(key: u32, place: u8, token: u32) -> u32 {
 }
 
 fn finish(key: u32, shape: Shape) -> u32 {
-    mix(key, shape.tokens, shape.stars as u32 | (shape.open as u32).wrapping_shl(16))
+    mix(
+        key,
+        shape.tokens,
+        shape.stars as u32 | (shape.open as u32).wrapping_shl(16),
+    )
 }
 
 /// Eight bytes a step, after [FxHash](https://github.com/rust-lang/rustc-hash).
 fn hash(token: &[u8]) -> u32 {
     let stir = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     let (words, rest) = token.as_chunks::<8>();
-    let state = words
+    let state = words.iter().fold(token.len() as u64, |state, word| {
+        stir(state, u64::from_le_bytes(*word))
+    });
+    let last = rest
         .iter()
-        .fold(token.len() as u64, |state, word| stir(state, u64::from_le_bytes(*word)));
-    let last = rest.iter().fold(0u64, |last, byte| last.wrapping_shl(8) | *byte as u64);
+        .fold(0u64, |last, byte| last.wrapping_shl(8) | *byte as u64);
     stir(state, last).wrapping_shr(32) as u32
 }
 
 impl Shapes {
     pub(super) const fn new() -> Self {
-        Shapes { used: Vec::new(), others: 0 }
+        Shapes {
+            used: Vec::new(),
+            others: 0,
+        }
     }
 
     pub(super) fn add(&mut self, filter: &str) {
@@ -110,7 +123,11 @@ impl Shapes {
         }
         let keys = self.used.iter().filter_map(move |(shape, _)| {
             let count = shape.tokens as usize;
-            let fits = if shape.open { tokens.len() > count } else { tokens.len() == count };
+            let fits = if shape.open {
+                tokens.len() > count
+            } else {
+                tokens.len() == count
+            };
             if !fits {
                 return None;
             }

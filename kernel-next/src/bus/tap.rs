@@ -34,7 +34,11 @@ pub(crate) enum Found<'l> {
 impl Taps {
     pub(super) fn new(slots: &'static mut [TapSlot]) -> Self {
         let usage = Usage::of(slots.len());
-        Taps { slots, usage, waiting: false }
+        Taps {
+            slots,
+            usage,
+            waiting: false,
+        }
     }
 
     /// Wakes who waits for a record.
@@ -62,10 +66,14 @@ impl Bus {
         self.taps.usage.take(1);
         let at = match since {
             // One that is still to come is the next one, at the latest.
-            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => {
-                At { seq, position: self.log.oldest() }
-            }
-            _ => At { seq: self.log.next_seq(), position: self.log.end() },
+            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => At {
+                seq,
+                position: self.log.oldest(),
+            },
+            _ => At {
+                seq: self.log.next_seq(),
+                position: self.log.end(),
+            },
         };
         Some((index, at))
     }
@@ -84,7 +92,10 @@ impl Bus {
         let missing = self.log.oldest_seq().wrapping_sub(at.seq);
         // Less than half the circle: the tap is behind the oldest.
         if missing.wrapping_sub(1) < Seq::MAX >> 1 {
-            *at = At { seq: self.log.oldest_seq(), position: self.log.oldest() };
+            *at = At {
+                seq: self.log.oldest_seq(),
+                position: self.log.oldest(),
+            };
             return Found::Lost(missing);
         }
         if log::is_before(at.position, self.log.oldest()) {
@@ -102,11 +113,15 @@ impl Bus {
             }
             let here = at.position;
             let next = self.log.after(here);
-            if self.log.is_filler(here) || self.log.read(here).is_none_or(|record| record.head.seq != at.seq) {
+            if self.log.is_filler(here) || self.log.read(here).is_none_or(|record| record.head.seq != at.seq)
+            {
                 at.position = next;
                 continue;
             }
-            *at = At { seq: at.seq.wrapping_add(1), position: next };
+            *at = At {
+                seq: at.seq.wrapping_add(1),
+                position: next,
+            };
             return self.log.read(here).map_or(Found::Again, Found::Record);
         }
         Found::Again

@@ -15,8 +15,8 @@ mod cycle;
 mod services;
 mod slots;
 
-pub use services::{LATENCY_BUCKETS, Registered, Service, ServiceCounters};
 pub(crate) use services::Services;
+pub use services::{LATENCY_BUCKETS, Registered, Service, ServiceCounters};
 pub use slots::{CallSlot, CalleeSlot, Phase};
 pub(crate) use slots::{NewCall, Outcome, Taken};
 
@@ -88,11 +88,6 @@ impl Calls {
         self.usage
     }
 
-    /// Bytes of a call's arguments or reply.
-    pub(crate) fn size(&self) -> usize {
-        self.size
-    }
-
     pub(crate) fn extent(&self) -> usize {
         self.extent
     }
@@ -141,12 +136,23 @@ impl Calls {
     pub(crate) fn begin(&mut self, new: &NewCall<'_>) -> Result<CallId, Fault> {
         let parent_due = self.get(new.parent).map_or(Deadline::NONE, |parent| parent.due);
         let (first, others) = new.args;
-        let len = others.iter().fold(first.len(), |len, piece| len.saturating_add(piece.len()));
+        let len = others
+            .iter()
+            .fold(first.len(), |len, piece| len.saturating_add(piece.len()));
         if len > self.size {
-            return Err(Fault::TooLarge { max: self.size as u32 });
+            return Err(Fault::TooLarge {
+                max: self.size as u32,
+            });
         }
-        let full = Fault::Full { capacity: Capacity::Calls, size: self.usage.capacity };
-        let index = self.slots.iter().position(|slot| slot.phase == Phase::Free).ok_or(full)?;
+        let full = Fault::Full {
+            capacity: Capacity::Calls,
+            size: self.usage.capacity,
+        };
+        let index = self
+            .slots
+            .iter()
+            .position(|slot| slot.phase == Phase::Free)
+            .ok_or(full)?;
         self.extent = self.extent.max(index.wrapping_add(1));
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
@@ -256,7 +262,9 @@ impl Calls {
             Answer::Error(error) => {
                 let code = crate::error::cut(error.code(), max.min(u8::MAX as usize));
                 let message = crate::error::cut(error.message(), max.saturating_sub(code.len()));
-                let outcome = Outcome::Error { code: code.len() as u8 };
+                let outcome = Outcome::Error {
+                    code: code.len() as u8,
+                };
                 ([code.as_bytes(), message.as_bytes()], outcome)
             }
             Answer::Fault(fault) => ([&[], &[]], Outcome::Fault(fault)),
@@ -305,7 +313,12 @@ impl Calls {
 
     /// The caller looks whether its call is done, and takes the reply, or the callee's error, into `buf`: the
     /// reply's length. The call is free then.
-    pub(crate) fn poll(&mut self, id: CallId, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Result<u32, Fault>> {
+    pub(crate) fn poll(
+        &mut self,
+        id: CallId,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Poll<Result<u32, Fault>> {
         let Some(slot) = self.get_mut(id) else {
             return Poll::Ready(Err(Fault::Gone));
         };
@@ -325,7 +338,10 @@ impl Calls {
         Poll::Ready(match outcome {
             Outcome::Bytes if room < len as usize => Err(Fault::Buffer { len }),
             Outcome::Bytes => Ok(len),
-            Outcome::Error { code } => Err(Fault::Failed { code, len: room as u32 }),
+            Outcome::Error { code } => Err(Fault::Failed {
+                code,
+                len: room as u32,
+            }),
             Outcome::Fault(fault) => Err(fault),
         })
     }
@@ -368,7 +384,9 @@ impl Calls {
         if self.services.at(index).is_none_or(|service| service.owner != who) {
             return false;
         }
-        self.finish_all(Fault::Gone, |slot| slot.service as usize == index && slot.callee == who);
+        self.finish_all(Fault::Gone, |slot| {
+            slot.service as usize == index && slot.callee == who
+        });
         self.services.remove(index, names);
         true
     }
@@ -384,7 +402,11 @@ impl Calls {
             }
         }
         for index in 0..self.services.extent() {
-            if self.services.at(index).is_some_and(|service| service.owner == who) {
+            if self
+                .services
+                .at(index)
+                .is_some_and(|service| service.owner == who)
+            {
                 self.services.remove(index, names);
             }
         }

@@ -122,7 +122,9 @@ impl Registered {
         more.worst_micros = more.worst_micros.max(micros);
         let bucket = match micros {
             0..16 => 0,
-            _ => (micros.ilog2() as usize / 2).wrapping_sub(1).min(LATENCY_BUCKETS - 1),
+            _ => (micros.ilog2() as usize / 2)
+                .wrapping_sub(1)
+                .min(LATENCY_BUCKETS - 1),
         };
         if let Some(count) = more.histogram.get_mut(bucket) {
             *count = count.wrapping_add(1);
@@ -136,7 +138,9 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) fn new(slots: &'static mut [Slot<Registered>], heads: &'static mut [Link]) -> Self {
-        Services { table: Table::new(slots, heads) }
+        Services {
+            table: Table::new(slots, heads),
+        }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -156,10 +160,16 @@ impl Services {
     }
 
     pub(crate) fn find(&self, name: &str, names: &Names) -> Option<usize> {
-        self.table.find(name_hash(name), |service| names.get(service.name) == name)
+        self.table
+            .find(name_hash(name), |service| names.get(service.name) == name)
     }
 
-    pub(crate) fn register(&mut self, who: PluginId, new: &Service<'_>, names: &mut Names) -> Result<(), Fault> {
+    pub(crate) fn register(
+        &mut self,
+        who: PluginId,
+        new: &Service<'_>,
+        names: &mut Names,
+    ) -> Result<(), Fault> {
         let text = new.name.as_str();
         check_topic(text)?;
         if let Some(found) = self.find(text, names).and_then(|index| self.table.get(index)) {
@@ -167,7 +177,10 @@ impl Services {
         }
         let usage = self.table.usage();
         if usage.free() == 0 {
-            return Err(Fault::Full { capacity: Capacity::Services, size: usage.capacity });
+            return Err(Fault::Full {
+                capacity: Capacity::Services,
+                size: usage.capacity,
+            });
         }
         let name = new.name.keep(names)?;
         #[cfg(feature = "large")]

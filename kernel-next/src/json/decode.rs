@@ -30,14 +30,14 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-impl From<DecodeError> for crate::Error {
+impl From<DecodeError> for crate::error::Error {
     fn from(error: DecodeError) -> Self {
         #[cfg(feature = "messages")]
-        return crate::Error::format("invalid_argument", format_args!("{error}"));
+        return crate::error::Error::format("invalid_argument", format_args!("{error}"));
         #[cfg(not(feature = "messages"))]
         {
             let _ = error;
-            crate::Error::new("invalid_argument", "another type")
+            crate::error::Error::new("invalid_argument", "another type")
         }
     }
 }
@@ -66,7 +66,9 @@ impl<'a> Json<'a> {
         let (text, scratch) = match has_pair(self.as_bytes()) {
             false => (self.as_bytes(), scratch),
             true => {
-                let (text, scratch) = scratch.split_at_mut_checked(self.len()).ok_or(DecodeError::TooSmall)?;
+                let (text, scratch) = scratch
+                    .split_at_mut_checked(self.len())
+                    .ok_or(DecodeError::TooSmall)?;
                 let len = write_pairs_out(self.as_bytes(), text).ok_or(DecodeError::TooSmall)?;
                 let text: &[u8] = text;
                 (text.get(..len).unwrap_or(&[]), scratch)
@@ -80,7 +82,12 @@ impl<'a> Json<'a> {
 /// True when a string has an escaped surrogate pair.
 fn has_pair(text: &[u8]) -> bool {
     // Every `\\` is an escape of its own, so that `u` after it is only text: one too many is no harm.
-    text.windows(4).any(|piece| matches!(piece, [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'A' | b'b' | b'B']))
+    text.windows(4).any(|piece| {
+        matches!(
+            piece,
+            [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'A' | b'b' | b'B']
+        )
+    })
 }
 
 /// Copies the text with its surrogate pairs as characters: its length, which is never more.

@@ -35,11 +35,15 @@ impl ser::Error for EncodeError {
     }
 }
 
-impl From<EncodeError> for crate::Error {
+impl From<EncodeError> for crate::error::Error {
     fn from(error: EncodeError) -> Self {
         match error {
-            EncodeError::TooSmall => crate::Error::new("encode", "the buffer is too small for the JSON text"),
-            EncodeError::Unsupported => crate::Error::new("encode", "the value cannot be written as JSON"),
+            EncodeError::TooSmall => {
+                crate::error::Error::new("encode", "the buffer is too small for the JSON text")
+            }
+            EncodeError::Unsupported => {
+                crate::error::Error::new("encode", "the value cannot be written as JSON")
+            }
         }
     }
 }
@@ -86,7 +90,11 @@ type Outcome = Result<(), EncodeError>;
 
 impl Walk {
     fn plain(self) -> Outcome {
-        if self.key { Err(EncodeError::Unsupported) } else { Ok(()) }
+        if self.key {
+            Err(EncodeError::Unsupported)
+        } else {
+            Ok(())
+        }
     }
 
     fn deeper(self) -> Result<Self, EncodeError> {

@@ -4,7 +4,8 @@
 use core::fmt;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 
 /// What is guarded: a deserializer, a visitor, an access, a seed.
@@ -35,7 +36,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guard<D> {
         deserialize_identifier deserialize_ignored_any
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
         self.0.deserialize_unit_struct(name, Guard(visitor))
     }
 
@@ -171,7 +176,9 @@ impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Guard<A> {
     type Variant = Guard<A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        self.0.variant_seed(Guard(seed)).map(|(value, variant)| (value, Guard(variant)))
+        self.0
+            .variant_seed(Guard(seed))
+            .map(|(value, variant)| (value, Guard(variant)))
     }
 }
 
@@ -216,7 +223,10 @@ macro_rules! text {
 }
 
 fn refuse<E: Error, T>() -> Result<T, E> {
-    Err(E::invalid_type(Unexpected::Other("a key that is text"), &"a key of another type"))
+    Err(E::invalid_type(
+        Unexpected::Other("a key that is text"),
+        &"a key of another type",
+    ))
 }
 
 macro_rules! refuse {
@@ -233,7 +243,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for KeyOf<D> {
     text! { deserialize_str deserialize_string deserialize_identifier }
 
     /// A type around the key, which asks again.
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
         visitor.visit_newtype_struct(self)
     }
 

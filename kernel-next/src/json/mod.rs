@@ -31,14 +31,13 @@ mod read;
 mod writer;
 
 pub use check::JsonError;
-pub use read::{Items, Members};
+pub(crate) use check::check;
 pub use decode::DecodeError;
 pub use encode::{EncodeError, to_json};
+pub use read::{Items, Members};
 pub use writer::Writer;
-pub(crate) use check::check;
 
 use core::fmt;
-
 
 /// The deepest nesting of objects and arrays that [`Json`] accepts.
 ///

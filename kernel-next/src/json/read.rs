@@ -84,8 +84,13 @@ impl<'a> Json<'a> {
     /// assert_eq!(light.get("level").and_then(|level| level.as_u64()), Some(80));
     /// ```
     pub fn get(&self, name: &str) -> Option<Json<'a>> {
-        let is = |key: &Json<'_>| key.0.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")) == Some(name.as_bytes());
-        self.members().filter(|(key, _)| is(key)).map(|(_, value)| value).last()
+        let is = |key: &Json<'_>| {
+            key.0.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")) == Some(name.as_bytes())
+        };
+        self.members()
+            .filter(|(key, _)| is(key))
+            .map(|(_, value)| value)
+            .last()
     }
 
     /// The members of an object; none for another value.
@@ -132,7 +137,9 @@ impl<'a> Iterator for Items<'a> {
 
 /// The value that begins here, behind commas, colons and white space, and what follows it. Does not recurse.
 fn value(text: &[u8]) -> Option<(Json<'_>, &[u8])> {
-    let start = text.iter().position(|byte| !matches!(byte, b',' | b':' | b' ' | b'\t' | b'\r' | b'\n'))?;
+    let start = text
+        .iter()
+        .position(|byte| !matches!(byte, b',' | b':' | b' ' | b'\t' | b'\r' | b'\n'))?;
     let (_, text) = text.split_at_checked(start)?;
     let mut depth = 0usize;
     let mut rest = text;
@@ -159,9 +166,14 @@ fn value(text: &[u8]) -> Option<(Json<'_>, &[u8])> {
                 depth = depth.wrapping_sub(1);
                 rest = after;
             }
-            [byte, after @ ..] if depth > 0 || !matches!(byte, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n') => {
+            [byte, after @ ..]
+                if depth > 0 || !matches!(byte, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n') =>
+            {
                 rest = after;
-                let ends = matches!(after, [] | [b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n', ..]);
+                let ends = matches!(
+                    after,
+                    [] | [b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n', ..]
+                );
                 if depth > 0 || !ends {
                     continue;
                 }
@@ -184,7 +196,9 @@ fn digits_of(digits: &[u8]) -> Option<u64> {
         return None;
     }
     digits.iter().try_fold(0u64, |number, digit| match digit {
-        b'0'..=b'9' => number.checked_mul(10)?.checked_add(digit.wrapping_sub(b'0') as u64),
+        b'0'..=b'9' => number
+            .checked_mul(10)?
+            .checked_add(digit.wrapping_sub(b'0') as u64),
         _ => None,
     })
 }

@@ -3,9 +3,9 @@
 use super::Core;
 use crate::bus::{Draft, Origin};
 use crate::error::cut;
+use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::id::PluginSet;
-use crate::id::PluginId;
 use crate::json::Writer;
 #[cfg(feature = "large")]
 use crate::life::Hook;
@@ -101,7 +101,6 @@ impl Core {
             self.announce(who.index(), "runtime.warning.", json.as_bytes());
         }
     }
-
 }
 
 /// Bytes of a state's announcement, and of the message in it.

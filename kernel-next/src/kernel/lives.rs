@@ -91,7 +91,9 @@ impl Core {
 
     /// Sets where the plugin should be, and when at the latest.
     pub(crate) fn set_goal(&mut self, index: usize, goal: PluginState, due: Deadline) {
-        let Some(slot) = self.lives.at_mut(index) else { return };
+        let Some(slot) = self.lives.at_mut(index) else {
+            return;
+        };
         if slot.set_goal(goal, due) {
             self.arm(due);
             self.lives.wake(index);

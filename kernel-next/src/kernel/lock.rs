@@ -97,7 +97,9 @@ impl Kernel {
             let mut sleep = core::pin::pin!(None::<S>);
             let mut asleep_until = None;
             poll_fn(|cx| {
-                let next = self.with(|core| core.expire(Some(cx.waker())).instant()).flatten();
+                let next = self
+                    .with(|core| core.expire(Some(cx.waker())).instant())
+                    .flatten();
                 if next != asleep_until {
                     asleep_until = next;
                     sleep.set(next.map(&mut sleep_until));
@@ -123,7 +125,10 @@ pub struct FixedKernel {
 impl FixedKernel {
     #[doc(hidden)]
     pub const fn new(make: fn(Clock) -> Option<&'static mut Core>) -> Self {
-        FixedKernel { make, core: Mutex::new(cell::Cell::new(None)) }
+        FixedKernel {
+            make,
+            core: Mutex::new(cell::Cell::new(None)),
+        }
     }
 
     /// Makes the kernel, with the platform's clock; `None` when it was made already.

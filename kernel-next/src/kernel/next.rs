@@ -4,7 +4,7 @@
 use core::task::{Poll, Waker};
 
 use super::{Core, Step};
-use crate::bus::{Next, Origin, Position, Seq};
+use crate::bus::{Next, Origin, Position, Seq, wide};
 use crate::fault::Fault;
 use crate::id::{Cause, PluginId};
 use crate::life::{Ended, Hook, Wanted};
@@ -80,7 +80,9 @@ impl Core {
             Next::Nothing => None,
             Next::Again => return Look::Again,
         };
-        let Some(slot) = self.lives.get_mut(who) else { return Look::Nothing };
+        let Some(slot) = self.lives.get_mut(who) else {
+            return Look::Nothing;
+        };
         if let Some(next) = slot.take_tick(now, event.is_some() || call.is_some()) {
             let due = slot.begin(Hook::Tick, Origin::NONE, now);
             self.arm(due.first(next));
@@ -103,9 +105,18 @@ impl Core {
     }
 
     /// Takes the event at this position; false when it has no room in the buffer, and then it is lost.
-    fn next_event(&mut self, who: PluginId, at: Position, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
+    fn next_event(
+        &mut self,
+        who: PluginId,
+        at: Position,
+        now: Instant,
+        buf: &mut [u8],
+        step: &mut Step,
+    ) -> bool {
         let index = who.index();
-        let Some(record) = self.bus.read(at) else { return false };
+        let Some(record) = self.bus.read(at) else {
+            return false;
+        };
         let head = record.head;
         let Some(to) = buf.get_mut(..record.text.len()) else {
             self.bus.missed(index, at);
@@ -115,7 +126,7 @@ impl Core {
         to.copy_from_slice(record.text);
         let lost = self.bus.taken(index, at);
         *step = Step::Event {
-            seq: head.seq as u64,
+            seq: wide(head.seq),
             time: head.time,
             source: head.source,
             cause: head.cause,
@@ -124,7 +135,7 @@ impl Core {
             payload: head.payload as usize,
         };
         let origin = Origin {
-            cause: Cause::Event(head.seq as u64),
+            cause: Cause::Event(wide(head.seq)),
             hops: head.hops.wrapping_add(1),
             at,
         };
@@ -144,7 +155,11 @@ impl Core {
             service: taken.name,
             args: taken.len,
         };
-        let origin = Origin { cause: Cause::Call(taken.id), hops: taken.hops, at: 0 };
+        let origin = Origin {
+            cause: Cause::Call(taken.id),
+            hops: taken.hops,
+            at: 0,
+        };
         self.begin_handler(who, Hook::Call, origin, now);
         if let Some(slot) = self.lives.get_mut(who) {
             slot.calls = slot.calls.wrapping_add(1);
@@ -165,15 +180,11 @@ impl Core {
 
     /// Ends the present hook well; true when the plugin's life ended with it.
     fn end_hook(&mut self, who: PluginId, now: Instant) -> bool {
-        let Some(slot) = self.lives.get_mut(who) else { return true };
         #[cfg(feature = "large")]
-        if slot.hook() == Hook::Call {
-            let (service, took) = (slot.more.service as usize, slot.took(now));
-            if let Some(service) = self.calls.services.at_mut(service).filter(|service| service.owner == who) {
-                service.took(took);
-            }
-        }
-        let Some(slot) = self.lives.get_mut(who) else { return true };
+        self.count_call(who, now);
+        let Some(slot) = self.lives.get_mut(who) else {
+            return true;
+        };
         match slot.end(now) {
             Ended::No => false,
             Ended::Entered(state) => self.entered(who, state),
@@ -182,6 +193,18 @@ impl Core {
                 self.warn_slow(who, hook, took);
                 false
             }
+        }
+    }
+
+    /// Counts the time of the call whose handler ends now.
+    #[cfg(feature = "large")]
+    fn count_call(&mut self, who: PluginId, now: Instant) {
+        if let Some(slot) = self.lives.get(who)
+            && slot.hook() == Hook::Call
+            && let Some(service) = self.calls.services.at_mut(slot.more.service as usize)
+            && service.owner == who
+        {
+            service.took(slot.took(now));
         }
     }
 }

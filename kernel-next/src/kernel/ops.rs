@@ -4,7 +4,7 @@ use core::task::{Poll, Waker};
 
 use super::waist::TicketState;
 use super::{Core, Op, Step, Ticket};
-use crate::bus::{Draft, Origin};
+use crate::bus::{Draft, Origin, wide};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, Cause, PluginId};
@@ -32,16 +32,25 @@ impl Core {
         }
         let done = match op {
             Op::Next(step) => self.next(who, waker, buf, step),
-            Op::Publish { topic, payload, limit } => {
+            Op::Publish {
+                topic,
+                payload,
+                limit,
+            } => {
                 let (topic, payload, limit) = (*topic, *payload, *limit);
                 self.publish_or_wait(who, topic, payload, limit, ticket, waker)
             }
-            Op::Call { service, args, limit, parent } => {
+            Op::Call {
+                service,
+                args,
+                limit,
+                parent,
+            } => {
                 let (service, args, limit, parent) = (*service, *args, *limit, *parent);
                 self.call(who, service, args, limit, parent, ticket, waker, buf)
             }
             Op::Sleep(span) => self.sleep(*span, ticket, waker),
-            op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
+            op => Poll::Ready(self.run_now(who, op, waker, buf)),
         };
         self.wake_plugins();
         done
@@ -52,7 +61,6 @@ impl Core {
         &mut self,
         who: PluginId,
         op: &mut Op<'_>,
-        ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
     ) -> Result<u32, Fault> {
@@ -100,11 +108,16 @@ impl Core {
             Op::Get(key, version) => {
                 let now = self.now();
                 let entry = self.state.get(key, &self.names, now).ok_or(Fault::Absent)?;
-                **version = entry.version as u64;
+                **version = wide(entry.version);
                 Ok(self.state.copy(entry, buf)?.len() as u32)
             }
-            Op::Set { key, value, ttl, version } => {
-                version.now = self.set_state(who, &[(*key, *value)], *ttl, version.expected)? as u64;
+            Op::Set {
+                key,
+                value,
+                ttl,
+                version,
+            } => {
+                version.now = wide(self.set_state(who, &[(*key, *value)], *ttl, version.expected)?);
                 Ok(0)
             }
             Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
@@ -134,7 +147,9 @@ impl Core {
     /// Gives back what an operation took that is not done.
     pub(crate) fn leave(&mut self, ticket: Ticket) {
         match ticket.state {
-            TicketState::Wait { place: Some(place), .. } => self.waits.leave(place),
+            TicketState::Wait {
+                place: Some(place), ..
+            } => self.waits.leave(place),
             TicketState::Call(id) => self.calls.free(id),
             _ => {}
         }
@@ -156,7 +171,10 @@ impl Core {
         waker: Option<&Waker>,
     ) -> Poll<Result<u32, Fault>> {
         let now = self.now();
-        let error = match self.publish(who, topic, payload, now).map_err(|fault| self.named(fault)) {
+        let error = match self
+            .publish(who, topic, payload, now)
+            .map_err(|fault| self.named(fault))
+        {
             Ok(count) => {
                 self.leave(core::mem::take(ticket));
                 return Poll::Ready(Ok(count));
@@ -180,7 +198,9 @@ impl Core {
     fn named(&self, fault: Fault) -> Fault {
         match fault {
             Fault::Busy { subscriber } => match self.lives.at(subscriber.index()) {
-                Some(slot) => Fault::Busy { subscriber: slot.id(subscriber.index()) },
+                Some(slot) => Fault::Busy {
+                    subscriber: slot.id(subscriber.index()),
+                },
                 None => fault,
             },
             fault => fault,
@@ -203,7 +223,10 @@ impl Core {
         if due.is_due(now) {
             return Err(Fault::Timeout);
         }
-        let full = Fault::Full { capacity: Capacity::Waits, size: self.waits.usage().capacity };
+        let full = Fault::Full {
+            capacity: Capacity::Waits,
+            size: self.waits.usage().capacity,
+        };
         if !self.waits.hold(&mut place, on, due, waker.ok_or(Fault::Timeout)?) {
             return Err(full);
         }
@@ -230,7 +253,12 @@ impl Core {
             return Err(Fault::Reserved);
         }
         let origin = self.origin_of(who);
-        let draft = Draft { source: who, origin, topic: [topic, ""], payload: &[payload.as_bytes()] };
+        let draft = Draft {
+            source: who,
+            origin,
+            topic: [topic, ""],
+            payload: &[payload.as_bytes()],
+        };
         let size = match self.bus.check(&draft, false) {
             Ok(size) => size,
             Err(fault) => return Err(self.explain(who, origin, fault)),
@@ -276,7 +304,11 @@ impl Core {
         limit: Option<Span>,
         parent: Option<CallId>,
     ) -> Result<CallId, Fault> {
-        let index = self.calls.services.find(service, &self.names).ok_or(Fault::NotFound)?;
+        let index = self
+            .calls
+            .services
+            .find(service, &self.names)
+            .ok_or(Fault::NotFound)?;
         let callee = self.calls.services.at(index).ok_or(Fault::NotFound)?.owner;
         if !self.bus.is_open(callee.index()) {
             return Err(Fault::Unavailable);
@@ -311,7 +343,9 @@ impl Core {
     /// Whether a plugin may hold `more` of a capacity.
     #[cfg(feature = "large")]
     pub(super) fn check_share(&mut self, who: PluginId, capacity: Capacity, more: u32) -> Result<(), Fault> {
-        let Some(slot) = self.lives.get(who) else { return Ok(()) };
+        let Some(slot) = self.lives.get(who) else {
+            return Ok(());
+        };
         let held = slot.more.held;
         let (held, usage) = match capacity {
             Capacity::Filters => (held.filters, self.bus.filters.usage()),
@@ -339,7 +373,9 @@ impl Core {
     /// Notes that a plugin holds more, or less, of a capacity.
     #[cfg(feature = "large")]
     pub(super) fn hold(&mut self, who: PluginId, capacity: Capacity, more: i32) {
-        let Some(slot) = self.lives.get_mut(who) else { return };
+        let Some(slot) = self.lives.get_mut(who) else {
+            return;
+        };
         let held = &mut slot.more.held;
         let held = match capacity {
             Capacity::Filters => &mut held.filters,
@@ -357,7 +393,9 @@ impl Core {
 
 fn copy_out(from: &[u8], buf: &mut [u8]) -> Result<u32, Fault> {
     let len = from.len() as u32;
-    buf.get_mut(..from.len()).ok_or(Fault::Buffer { len })?.copy_from_slice(from);
+    buf.get_mut(..from.len())
+        .ok_or(Fault::Buffer { len })?
+        .copy_from_slice(from);
     Ok(len)
 }
 

@@ -11,7 +11,10 @@ use crate::time::WaitSlot;
 /// The memory of a kernel, one slice for each capacity. The [`kernel!`](crate::kernel!) macro makes it
 /// from a `static`; a platform that allocates makes it from leaked boxes, by [`Parts::allocate`],
 /// which knows how long each slice should be.
-#[allow(missing_docs, reason = "each field is the memory of the capacity it is named after")]
+#[allow(
+    missing_docs,
+    reason = "each field is the memory of the capacity it is named after"
+)]
 pub struct Parts {
     pub plugins: &'static mut [PluginSlot],
     pub readers: &'static mut [ReaderSlot],

@@ -2,7 +2,7 @@
 //! `{"deleted":true,"version":…}` or `{"expired":true,"version":…}`.
 
 use super::{Core, EntryInfo};
-use crate::bus::{Draft, Origin, Seq};
+use crate::bus::{Draft, Origin, Seq, wide};
 use crate::fault::{Capacity, Fault};
 use crate::id::PluginId;
 use crate::json::Json;
@@ -15,8 +15,17 @@ const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
 
 impl Core {
     fn change<'a>(&self, who: PluginId, key: &'a str, payload: &'a [&'a [u8]]) -> Draft<'a> {
-        let origin = if who.is_plugin() { self.origin_of(who) } else { Origin::NONE };
-        Draft { source: who, origin, topic: [CHANGED, key], payload }
+        let origin = if who.is_plugin() {
+            self.origin_of(who)
+        } else {
+            Origin::NONE
+        };
+        Draft {
+            source: who,
+            origin,
+            topic: [CHANGED, key],
+            payload,
+        }
     }
 
     /// Sets all of these values, or none: the version of the last one.
@@ -39,7 +48,12 @@ impl Core {
             }
             let (more, cost) = self.more_for(who, key.as_str(), value.as_bytes().len());
             (entries, bytes) = (entries.saturating_add(more), bytes.saturating_add(cost));
-            let longest = [b"{\"value\":".as_slice(), value.as_bytes(), b",\"version\":}", &[b'9'; DIGITS]];
+            let longest = [
+                b"{\"value\":".as_slice(),
+                value.as_bytes(),
+                b",\"version\":}",
+                &[b'9'; DIGITS],
+            ];
             let draft = self.change(who, key.as_str(), &longest);
             if let Err(fault) = self.bus.check(&draft, true) {
                 let origin = draft.origin;
@@ -54,11 +68,21 @@ impl Core {
             self.release_share(key.as_str());
             let version = self.state.set(who, *key, *value, expires, &mut self.names)?;
             self.hold(who, Capacity::StateEntries, 1);
-            self.hold(who, Capacity::StateBytes, self.state.cost(value.as_bytes().len()) as i32);
+            self.hold(
+                who,
+                Capacity::StateBytes,
+                self.state.cost(value.as_bytes().len()) as i32,
+            );
             last = version;
             let mut digits = [0; DIGITS];
             let version = decimal(version, &mut digits);
-            let payload = [b"{\"value\":".as_slice(), value.as_bytes(), b",\"version\":", version, b"}"];
+            let payload = [
+                b"{\"value\":".as_slice(),
+                value.as_bytes(),
+                b",\"version\":",
+                version,
+                b"}",
+            ];
             self.tell(who, key.as_str(), &payload, now);
         }
         self.arm(expires);
@@ -101,7 +125,12 @@ impl Core {
     fn release_share(&mut self, _: &str) {}
 
     /// Deletes a value; false when there was none.
-    pub(crate) fn delete_state(&mut self, who: PluginId, key: &str, expected: Option<u64>) -> Result<bool, Fault> {
+    pub(crate) fn delete_state(
+        &mut self,
+        who: PluginId,
+        key: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, Fault> {
         let now = self.now();
         if self.state.due.is_due(now) {
             self.expire_state(now);
@@ -143,7 +172,9 @@ impl Core {
         self.expire_state(now);
         let mut count = 0u32;
         for index in 0..self.state.extent() {
-            let Some(entry) = self.state.at(index) else { continue };
+            let Some(entry) = self.state.at(index) else {
+                continue;
+            };
             let own = entry.owner == who || (who == PluginId::OPERATOR && entry.owner != PluginId::KERNEL);
             if own && !is_reserved(entry.key(&self.names)) {
                 self.drop_entry(who, index, b"{\"deleted\":true,\"version\":", now);
@@ -164,7 +195,12 @@ impl Core {
     }
 
     /// See [`Op::Entry`](super::Op::Entry).
-    pub(super) fn next_entry(&self, prefix: &str, info: &mut EntryInfo, buf: &mut [u8]) -> Result<u32, Fault> {
+    pub(super) fn next_entry(
+        &self,
+        prefix: &str,
+        info: &mut EntryInfo,
+        buf: &mut [u8],
+    ) -> Result<u32, Fault> {
         let now = self.now();
         loop {
             let (entry, key) = if info.cursor == EntryInfo::EXACT {
@@ -189,7 +225,7 @@ impl Core {
             to.copy_from_slice(key.as_bytes());
             info.key = key.len();
             info.value = self.state.copy(entry, rest).ok().map(<[u8]>::len);
-            info.version = entry.version as u64;
+            info.version = wide(entry.version);
             info.ttl = entry.expires.instant().map(|at| at.since(now));
             info.owner = entry.owner;
             return Ok(1);

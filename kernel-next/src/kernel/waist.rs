@@ -98,7 +98,10 @@ pub(crate) enum TicketState {
     #[default]
     None,
     /// A place among the waiting tasks, and until when.
-    Wait { place: Option<u16>, due: Deadline },
+    Wait {
+        place: Option<u16>,
+        due: Deadline,
+    },
     Call(CallId),
     /// Whatever another implementation of the waist needs.
     Other(u32),
@@ -106,11 +109,15 @@ pub(crate) enum TicketState {
 
 impl Ticket {
     /// Nothing taken.
-    pub const NONE: Ticket = Ticket { state: TicketState::None };
+    pub const NONE: Ticket = Ticket {
+        state: TicketState::None,
+    };
 
     /// A ticket of an implementation outside the kernel.
     pub const fn other(number: u32) -> Ticket {
-        Ticket { state: TicketState::Other(number) }
+        Ticket {
+            state: TicketState::Other(number),
+        }
     }
 
     /// The number of a ticket made by [`Ticket::other`].

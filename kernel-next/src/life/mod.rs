@@ -47,7 +47,11 @@ pub(crate) enum Due {
 }
 
 impl Lives {
-    pub(crate) fn new(slots: &'static mut [PluginSlot], errors: &'static mut [u8], error_size: usize) -> Self {
+    pub(crate) fn new(
+        slots: &'static mut [PluginSlot],
+        errors: &'static mut [u8],
+        error_size: usize,
+    ) -> Self {
         let most = slots.len().min(MAX_PLUGINS);
         let slots = slots.get_mut(..most).unwrap_or_default();
         Lives {
@@ -90,13 +94,22 @@ impl Lives {
 
     /// The slot of the plugin with this name.
     pub(crate) fn find(&self, name: &str, names: &Names) -> Option<usize> {
-        self.iter().find(|(_, slot)| slot.name(names) == name).map(|(index, _)| index)
+        self.iter()
+            .find(|(_, slot)| slot.name(names) == name)
+            .map(|(index, _)| index)
     }
 
     /// Takes a slot for a plugin whose name nobody has.
     pub(crate) fn install(&mut self, about: About) -> Result<PluginId, Fault> {
-        let full = Fault::Full { capacity: Capacity::Plugins, size: self.usage.capacity };
-        let index = self.slots.iter().position(|slot| !slot.is_installed()).ok_or(full)?;
+        let full = Fault::Full {
+            capacity: Capacity::Plugins,
+            size: self.usage.capacity,
+        };
+        let index = self
+            .slots
+            .iter()
+            .position(|slot| !slot.is_installed())
+            .ok_or(full)?;
         let slot = self.slots.get_mut(index).ok_or(full)?;
         slot.install(about);
         let id = slot.id(index);

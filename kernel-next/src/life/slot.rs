@@ -4,12 +4,12 @@ use core::task::Waker;
 
 use super::{PluginMetadata, PluginState};
 use crate::bus::{Origin, Overflow};
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::json::Json;
-use crate::mem::{Names, keep_waker};
 #[cfg(feature = "large")]
 use crate::mem::Text;
+use crate::mem::{Names, keep_waker};
 use crate::time::{Deadline, Instant, Span};
 
 /// What a plugin's task is doing.
@@ -194,7 +194,12 @@ impl PluginSlot {
             worst_micros: 0,
             slow: 0,
             service: 0,
-            held: Held { filters: 0, services: 0, entries: 0, bytes: 0 },
+            held: Held {
+                filters: 0,
+                services: 0,
+                entries: 0,
+                bytes: 0,
+            },
             settings: None,
             placement: "",
             budget: None,
@@ -207,15 +212,28 @@ impl PluginSlot {
 
     pub(super) fn install(&mut self, about: About) {
         let life = self.life.wrapping_add(1);
-        *self = PluginSlot { about, life, first_life: life, ..PluginSlot::VACANT };
+        *self = PluginSlot {
+            about,
+            life,
+            first_life: life,
+            ..PluginSlot::VACANT
+        };
         let metadata = self.metadata();
-        self.limits = [Span::of(metadata.hook_timeout), Span::of(metadata.handler_timeout)];
+        self.limits = [
+            Span::of(metadata.hook_timeout),
+            Span::of(metadata.handler_timeout),
+        ];
     }
 
     #[cfg(feature = "large")]
     pub(super) fn uninstall(&mut self, names: &mut Names) {
         if let About::Attached(attached) = self.about {
-            for text in [attached.name, attached.version, attached.description, attached.dependencies] {
+            for text in [
+                attached.name,
+                attached.version,
+                attached.description,
+                attached.dependencies,
+            ] {
                 names.release(text);
             }
         }
@@ -224,7 +242,10 @@ impl PluginSlot {
     }
 
     pub(crate) fn id(&self, index: usize) -> PluginId {
-        PluginId { index: index as u8, life: self.life }
+        PluginId {
+            index: index as u8,
+            life: self.life,
+        }
     }
 
     pub(super) fn life(&self) -> u16 {
@@ -389,7 +410,9 @@ impl PluginSlot {
             let more = &mut self.more;
             more.busy_micros = more.busy_micros.wrapping_add(took);
             more.worst_micros = more.worst_micros.max(u32::try_from(took).unwrap_or(u32::MAX));
-            let budget = more.budget.unwrap_or(self.metadata().handler_budget.as_micros() as u64);
+            let budget = more
+                .budget
+                .unwrap_or(self.metadata().handler_budget.as_micros() as u64);
             if took > budget {
                 self.more.slow = self.more.slow.wrapping_add(1);
                 return Ended::Slow(hook, took);
@@ -427,7 +450,12 @@ impl PluginSlot {
         }
         #[cfg(feature = "large")]
         {
-            self.more.held = Held { filters: 0, services: 0, entries: 0, bytes: 0 };
+            self.more.held = Held {
+                filters: 0,
+                services: 0,
+                entries: 0,
+                bytes: 0,
+            };
         }
     }
 
@@ -440,7 +468,11 @@ impl PluginSlot {
     pub(crate) fn set_interval(&mut self, interval: Span, now: Instant) -> Deadline {
         self.interval = interval;
         self.tick_woken = false;
-        self.tick = if interval.is_none() { Deadline::NONE } else { now.due(interval) };
+        self.tick = if interval.is_none() {
+            Deadline::NONE
+        } else {
+            now.due(interval)
+        };
         self.tick
     }
 
@@ -460,7 +492,11 @@ impl PluginSlot {
         // The next one counts from when this one was due, or from now when that is past.
         let due = self.tick.instant().unwrap_or(now);
         let next = due.due(self.interval);
-        self.tick = if next.is_due(now) { now.due(self.interval) } else { next };
+        self.tick = if next.is_due(now) {
+            now.due(self.interval)
+        } else {
+            next
+        };
         Some(self.tick)
     }
 
@@ -480,12 +516,11 @@ impl PluginSlot {
 
     /// The deadline that is next for this plugin.
     pub(super) fn next_due(&self) -> Deadline {
-        let tick = if self.tick_woken || self.state != PluginState::Started { Deadline::NONE } else { self.tick };
+        let tick = if self.tick_woken || self.state != PluginState::Started {
+            Deadline::NONE
+        } else {
+            self.tick
+        };
         self.hook_due.first(self.goal_due).first(tick)
-    }
-
-    /// The cause of what it does now.
-    pub(crate) fn cause(&self) -> Cause {
-        self.origin.cause
     }
 }

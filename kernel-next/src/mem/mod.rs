@@ -5,10 +5,10 @@ mod pool;
 mod table;
 
 pub(crate) use names::Names;
-pub use names::Text;
+pub(crate) use names::Text;
 pub(crate) use pool::{Pool, Span};
-pub(crate) use table::{Table, name_hash};
 pub use table::{Link, Slot};
+pub(crate) use table::{Table, name_hash};
 
 /// What memory holds before the kernel uses it. All zero, so that a `static` of it costs no flash.
 pub trait Empty {

@@ -4,15 +4,11 @@ use super::Usage;
 
 /// A name that the kernel keeps: text of the program, or a cell.
 #[derive(Clone, Copy, Debug)]
-pub enum Text {
+pub(crate) enum Text {
     /// Text of the program.
     Fixed(&'static str),
     /// The number of a cell.
     Cell(u16),
-}
-
-impl Text {
-    pub(crate) const EMPTY: Text = Text::Fixed("");
 }
 
 pub(crate) struct Names {

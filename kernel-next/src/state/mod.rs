@@ -1,7 +1,7 @@
 //! Coordination state: small values by key, with a version and a time to live. That a change is an event is
 //! the kernel's business: here are only the entries.
 
-use crate::bus::Seq;
+use crate::bus::{Seq, wide};
 use crate::fault::{Capacity, Fault, NameFault};
 use crate::id::PluginId;
 use crate::json::Json;
@@ -71,7 +71,8 @@ impl State {
 
     /// The entry of this key, whether it has expired or not.
     fn find(&self, key: &str, names: &Names) -> Option<usize> {
-        self.table.find(name_hash(key), |entry| names.get(entry.key) == key)
+        self.table
+            .find(name_hash(key), |entry| names.get(entry.key) == key)
     }
 
     /// The entry of this key.
@@ -118,10 +119,14 @@ impl State {
             check_key(key.as_str())?;
             let value = value.as_bytes();
             if value.len() > Pool::MOST {
-                return Err(Fault::TooLarge { max: Pool::MOST as u32 });
+                return Err(Fault::TooLarge {
+                    max: Pool::MOST as u32,
+                });
             }
-            let found = self.find(key.as_str(), names).and_then(|index| self.table.get(index));
-            let version = found.map_or(0, |entry| entry.version as u64);
+            let found = self
+                .find(key.as_str(), names)
+                .and_then(|index| self.table.get(index));
+            let version = found.map_or(0, |entry| wide(entry.version));
             if expected.is_some_and(|expected| expected != version) {
                 return Err(Fault::Conflict);
             }
@@ -136,7 +141,9 @@ impl State {
                 if let Name::Copied(text) = key {
                     cells = cells.wrapping_add(1);
                     if text.len() > names.longest() {
-                        return Err(Fault::TooLarge { max: names.longest() as u32 });
+                        return Err(Fault::TooLarge {
+                            max: names.longest() as u32,
+                        });
                     }
                 }
             }
@@ -148,7 +155,10 @@ impl State {
         ];
         for (needed, usage, capacity) in room {
             if needed > usage.free() {
-                return Err(Fault::Full { capacity, size: usage.capacity });
+                return Err(Fault::Full {
+                    capacity,
+                    size: usage.capacity,
+                });
             }
         }
         Ok(())
@@ -175,7 +185,10 @@ impl State {
                     owner,
                 };
                 let size = self.table.usage().capacity;
-                let full = Fault::Full { capacity: Capacity::StateEntries, size };
+                let full = Fault::Full {
+                    capacity: Capacity::StateEntries,
+                    size,
+                };
                 self.table.insert(hash, entry).ok_or(full)?
             }
         };
@@ -183,7 +196,10 @@ impl State {
         let size = self.pool.usage().capacity;
         let entry = self.table.get_mut(index).ok_or(Fault::Unavailable)?;
         self.pool.release(core::mem::take(&mut entry.value));
-        let full = Fault::Full { capacity: Capacity::StateBytes, size };
+        let full = Fault::Full {
+            capacity: Capacity::StateBytes,
+            size,
+        };
         entry.value = self.pool.keep(value.as_bytes()).ok_or(full)?;
         entry.version = version;
         entry.owner = owner;
@@ -210,7 +226,9 @@ impl State {
     ) -> Result<Option<usize>, Fault> {
         check_key(key)?;
         let found = self.find(key, names);
-        let version = found.and_then(|index| self.table.get(index)).map_or(0, |entry| entry.version as u64);
+        let version = found
+            .and_then(|index| self.table.get(index))
+            .map_or(0, |entry| wide(entry.version));
         if expected.is_some_and(|expected| expected != version) {
             return Err(Fault::Conflict);
         }
@@ -239,10 +257,16 @@ pub(crate) fn is_reserved(key: &str) -> bool {
 
 fn check_key(key: &str) -> Result<(), Fault> {
     if key.len() > MAX_KEY {
-        return Err(Fault::Name { why: NameFault::TooLong, at: MAX_KEY as u32 });
+        return Err(Fault::Name {
+            why: NameFault::TooLong,
+            at: MAX_KEY as u32,
+        });
     }
     if key.bytes().filter(|byte| *byte == b'.').count() >= MAX_KEY_TOKENS {
-        return Err(Fault::Name { why: NameFault::TooManyTokens, at: MAX_KEY_TOKENS as u32 });
+        return Err(Fault::Name {
+            why: NameFault::TooManyTokens,
+            at: MAX_KEY_TOKENS as u32,
+        });
     }
     check_topic(key)
 }

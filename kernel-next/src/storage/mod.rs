@@ -6,7 +6,7 @@ mod page;
 mod request;
 
 pub use page::{Page, PageWriter};
-pub use request::{BatchOp, Batch, MAX_BATCH};
+pub use request::{Batch, BatchOp, MAX_BATCH};
 pub(crate) use request::{HEAD, Head};
 pub use request::request_head;
 

@@ -14,7 +14,11 @@ impl<'b> PageWriter<'b> {
         if let Some(more) = buf.first_mut() {
             *more = 0;
         }
-        PageWriter { buf, len: 1, left: limit as usize }
+        PageWriter {
+            buf,
+            len: 1,
+            left: limit as usize,
+        }
     }
 
     /// Adds a name; false when it has no room, and then the page says that there are more.
@@ -61,8 +65,14 @@ impl<'b> Page<'b> {
     /// The page in these bytes; one that was cut ends early.
     pub fn new(bytes: &'b [u8]) -> Self {
         match bytes.split_first() {
-            Some((more, rest)) => Page { rest, more: *more != 0 },
-            None => Page { rest: &[], more: false },
+            Some((more, rest)) => Page {
+                rest,
+                more: *more != 0,
+            },
+            None => Page {
+                rest: &[],
+                more: false,
+            },
         }
     }
 

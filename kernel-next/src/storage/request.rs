@@ -35,7 +35,12 @@ impl Head {
             check(namespace, MAX_NAMESPACE, true)?;
         }
         check(key, MAX_STORAGE_KEY, wants_key)?;
-        Ok(Head { op, namespace: namespace.len() as u8, key: key.len() as u8, limit })
+        Ok(Head {
+            op,
+            namespace: namespace.len() as u8,
+            key: key.len() as u8,
+            limit,
+        })
     }
 
     pub(crate) fn to_bytes(self) -> [u8; HEAD] {
@@ -55,7 +60,12 @@ impl Head {
             6 => StorageOp::Batch,
             _ => return None,
         };
-        Some(Head { op, namespace, key, limit: u16::from_le_bytes([low, high]) })
+        Some(Head {
+            op,
+            namespace,
+            key,
+            limit: u16::from_le_bytes([low, high]),
+        })
     }
 }
 
@@ -117,7 +127,7 @@ impl<'a> Batch<'a> {
     /// True when every operation can be read, and every value is JSON.
     pub(crate) fn is_whole(self) -> bool {
         let mut rest = self;
-        while let Some(op) = rest.next() {
+        for op in rest.by_ref() {
             if let BatchOp::Set(_, value) = op
                 && crate::json::check(value.as_bytes()).is_err()
             {

@@ -90,7 +90,7 @@ pub const fn check_plugin_name(name: &str) -> Result<(), Fault> {
     let mut rest = name.as_bytes();
     while let [byte, after @ ..] = rest {
         let at = name.len().wrapping_sub(rest.len());
-        let good = matches!(byte, b'a'..=b'z') || (at > 0 && matches!(byte, b'0'..=b'9' | b'_' | b'-'));
+        let good = byte.is_ascii_lowercase() || (at > 0 && matches!(byte, b'0'..=b'9' | b'_' | b'-'));
         if !good {
             return fault(NameFault::Character, at);
         }

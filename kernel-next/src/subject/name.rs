@@ -41,9 +41,14 @@ impl<'n> Name<'n> {
         };
         names.keep(text).ok_or({
             if text.len() > names.longest() {
-                Fault::TooLarge { max: names.longest() as u32 }
+                Fault::TooLarge {
+                    max: names.longest() as u32,
+                }
             } else {
-                Fault::Full { capacity: Capacity::Names, size: names.usage().capacity }
+                Fault::Full {
+                    capacity: Capacity::Names,
+                    size: names.usage().capacity,
+                }
             }
         })
     }

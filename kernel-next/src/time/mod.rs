@@ -149,7 +149,11 @@ pub(crate) const fn raw(span: Duration) -> Raw {
     #[cfg(feature = "large")]
     let units = {
         // 2^44 seconds are half a million years.
-        let seconds = if span.as_secs() < 1 << 40 { span.as_secs() } else { 1 << 40 };
+        let seconds = if span.as_secs() < 1 << 40 {
+            span.as_secs()
+        } else {
+            1 << 40
+        };
         seconds
             .wrapping_mul(1_000_000)
             .wrapping_add(span.subsec_nanos().div_ceil(1_000) as u64)
@@ -157,7 +161,11 @@ pub(crate) const fn raw(span: Duration) -> Raw {
     #[cfg(not(feature = "large"))]
     let units = {
         const MOST: u64 = (LONGEST / 1_000) as u64 - 1;
-        let seconds = if span.as_secs() < MOST { span.as_secs() } else { MOST };
+        let seconds = if span.as_secs() < MOST {
+            span.as_secs()
+        } else {
+            MOST
+        };
         (seconds as u32)
             .wrapping_mul(1_000)
             .wrapping_add(span.subsec_nanos().div_ceil(1_000_000))

@@ -10,7 +10,10 @@ use kernel_next::storage::{BatchOp, PageWriter, Storage, StorageOp, StorageReque
 
 /// What is stored, shared with the test that looks at it.
 #[derive(Clone, Default)]
-pub struct Rows(pub Rc<RefCell<BTreeMap<(String, String), Vec<u8>>>>);
+pub struct Rows(pub Rc<RefCell<Table>>);
+
+/// Namespace and key to value.
+pub type Table = BTreeMap<(String, String), Vec<u8>>;
 
 impl Rows {
     pub fn put(&self, namespace: &str, key: &str, value: &[u8]) {
@@ -92,7 +95,10 @@ impl MemoryStorage {
             }
             StorageOp::Batch => {
                 let ops: Vec<_> = request.batch().collect();
-                if ops.iter().any(|op| matches!(op, BatchOp::Set(key, _) | BatchOp::Delete(key) if fails(key))) {
+                if ops
+                    .iter()
+                    .any(|op| matches!(op, BatchOp::Set(key, _) | BatchOp::Delete(key) if fails(key)))
+                {
                     return Err(failed());
                 }
                 for op in ops {

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use kernel_next::parts::Empty;
 use kernel_next::{
-    CallError, CallId, Calling, Capacities, Cell, Core, CoreRuntime, Error, Event, Fault, Instant, Installed, Json, Kernel,
-    LocalPlugin, Mailbox, Memory, Message, Parts, PluginCounters, PluginId, PluginInfo, PluginMetadata,
-    PluginState, Replied, Reply, Request, drive,
+    CallError, CallId, Calling, Capacities, Cell, Core, CoreRuntime, Error, Event, Fault, Installed, Instant,
+    Json, Kernel, LocalPlugin, Mailbox, Memory, Message, Parts, PluginCounters, PluginId, PluginInfo,
+    PluginMetadata, PluginState, Replied, Reply, Request, drive,
 };
 
 type Action = Box<dyn FnOnce()>;
@@ -57,6 +57,11 @@ pub fn now() -> u64 {
 /// From now on the clock goes on by so many microseconds whenever it is read.
 pub fn ticks(micros: u64) {
     STEP.set(micros);
+}
+
+/// Sets the clock, in microseconds.
+pub fn set_now(micros: u64) {
+    NOW.set(micros);
 }
 
 /// Turns the clock.
@@ -208,6 +213,7 @@ pub fn at_once<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The outcome of an operation that does not wait, without awaiting it.
+#[allow(clippy::wrong_self_convention, reason = "named as what they stand for")]
 pub trait AtOnce<T, E>: Future<Output = Result<T, E>> + Sized {
     fn at_once(self) -> Result<T, E> {
         at_once(self)
@@ -303,7 +309,13 @@ impl Pending {
         let buf: &'static mut [u8] = Box::leak(vec![0; 512].into_boxed_slice());
         let service: &'static str = Box::leak(service.to_owned().into_boxed_str());
         let args: &'static str = Box::leak(args.as_str().to_owned().into_boxed_str());
-        let mut pending = Pending(Box::pin(cx.services().call_for(parent, service, json(args), limit, buf)));
+        let mut pending = Pending(Box::pin(cx.services().call_for(
+            parent,
+            service,
+            json(args),
+            limit,
+            buf,
+        )));
         match pending.outcome() {
             None => Ok(pending),
             Some(Err(Failure::Fault(fault))) => Err(fault),

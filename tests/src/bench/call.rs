@@ -94,7 +94,7 @@ fn all_at_once(tasks: &mut Tasks, services: ServiceRegistry, flights: usize) -> 
     Ok(())
 }
 
-fn channels() -> Result<Contender<'static>, String> {
+pub(super) fn channels() -> Result<Contender<'static>, String> {
     let (sender, mut requests) = mpsc::channel::<Asked>(QUEUE);
     let mut tasks = Tasks::default();
     tasks.spawn(async move { answer_all(&mut requests).await })?;

@@ -37,21 +37,26 @@ const MOST: usize = 16;
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for receivers in [1, 10] {
-        let contenders = vec![
-            ours(receivers)?,
-            broadcast::<Message>("tokio broadcast", receivers, message)?,
-            broadcast::<Arc<Message>>("tokio broadcast of Arc", receivers, || Arc::new(message()))?,
-            flume::<Message>("flume, one each", receivers, message)?,
-            flume::<Arc<Message>>("flume of Arc, one each", receivers, || Arc::new(message()))?,
-            embassy::<CriticalSectionRawMutex>("embassy PubSubChannel", receivers)?,
-            // It cannot leave its thread, which all the others can.
-            embassy::<NoopRawMutex>("embassy PubSubChannel, no lock", receivers)?.for_reference(),
-        ];
+        let mut contenders = vec![ours(receivers)?];
+        contenders.extend(peers(receivers)?);
         let plural = if receivers == 1 { "" } else { "s" };
         let name = format!("publish to {receivers} plugin{plural}");
         rows.push(compare(settings, &name, contenders, Some(1.5))?);
     }
     Ok(rows)
+}
+
+/// What people would use instead.
+pub(super) fn peers(receivers: usize) -> Result<Vec<Contender<'static>>, String> {
+    Ok(vec![
+        broadcast::<Message>("tokio broadcast", receivers, message)?,
+        broadcast::<Arc<Message>>("tokio broadcast of Arc", receivers, || Arc::new(message()))?,
+        flume::<Message>("flume, one each", receivers, message)?,
+        flume::<Arc<Message>>("flume of Arc, one each", receivers, || Arc::new(message()))?,
+        embassy::<CriticalSectionRawMutex>("embassy PubSubChannel", receivers)?,
+        // It cannot leave its thread, which all the others can.
+        embassy::<NoopRawMutex>("embassy PubSubChannel, no lock", receivers)?.for_reference(),
+    ])
 }
 
 /// Publishes and lets the receivers run, `count` times.

@@ -45,7 +45,7 @@ pub(super) fn table(settings: &Settings) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-fn keys(keys: usize) -> Vec<String> {
+pub(super) fn keys(keys: usize) -> Vec<String> {
     shuffled(
         (0..keys)
             .map(|index| format!("room{}.lamp{index}", index % 32))
@@ -117,7 +117,7 @@ fn locked(keys: &[String]) -> Mutex<HashMap<String, Vec<u8>>> {
     )
 }
 
-fn locked_set(count: usize) -> Contender<'static> {
+pub(super) fn locked_set(count: usize) -> Contender<'static> {
     let keys = keys(count);
     let map = locked(&keys);
     Contender::new("Mutex<HashMap<String, Vec<u8>>>", move |count| {
@@ -133,7 +133,7 @@ fn locked_set(count: usize) -> Contender<'static> {
     })
 }
 
-fn locked_get(count: usize) -> Contender<'static> {
+pub(super) fn locked_get(count: usize) -> Contender<'static> {
     let keys = keys(count);
     let map = locked(&keys);
     Contender::new("Mutex<HashMap<String, Vec<u8>>>", move |count| {
