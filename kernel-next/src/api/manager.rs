@@ -241,6 +241,11 @@ impl PluginManager {
         poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
     }
 
+    /// The slot of the plugin of this name, as in [`PluginId::index`].
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.find(name).ok().map(|(index, _)| index)
+    }
+
     fn find(&self, name: &str) -> Result<(usize, PluginState), Fault> {
         let found = self.kernel.with(|core| {
             let index = core.lives.find(name, &core.names)?;
@@ -249,19 +254,45 @@ impl PluginManager {
         found.flatten().ok_or(Fault::NotFound)
     }
 
+    /// Leads a plugin to this state, by numbers alone: what the other commands do, for whoever passes errors on
+    /// without words.
+    ///
+    /// # Errors
+    /// As for the others; [`Fault::Failed`] without lengths when the plugin failed on the way: its last error says
+    /// why.
+    ///
+    /// # Cancellation
+    /// See [`PluginManager`].
+    pub async fn bring(&self, name: &str, goal: PluginState) -> Result<PluginState, Fault> {
+        self.bring_to(self.find(name)?.0, goal).await
+    }
+
     /// Sets the goal and waits until the plugin is there.
-    async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, Error> {
+    async fn bring_to(&self, index: usize, goal: PluginState) -> Result<PluginState, Fault> {
         let begun = self.kernel.with(|core| core.lead(index, goal));
         let way = match begun.unwrap_or(Err(Err(Fault::Unavailable))) {
             Ok(way) => way,
-            Err(at_once) => return at_once.map_err(Error::from),
+            Err(at_once) => return at_once,
         };
-        match self.wait(way.due, |core| core.end_of(way)).await {
-            Ok(End::At(state)) => Ok(state),
-            Ok(End::Failed(error)) => Err(error),
-            Ok(End::Gone) => Err(Fault::NotFound.into()),
-            Ok(End::Superseded) => Err(Fault::Superseded.into()),
-            Err(fault) => Err(fault.into()),
+        match self.wait(way.due, |core| core.end_of(way)).await? {
+            End::At(state) => Ok(state),
+            End::Failed => Err(Fault::Failed { code: 0, len: 0 }),
+            End::Gone => Err(Fault::NotFound),
+            End::Superseded => Err(Fault::Superseded),
+        }
+    }
+
+    /// The same, a failure with the plugin's own error.
+    async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, Error> {
+        match self.bring_to(index, goal).await {
+            Err(fault @ Fault::Failed { .. }) => Err(self
+                .kernel
+                .with(|core| {
+                    let (code, message) = core.lives.error(index);
+                    Error::from_callee(code, message)
+                })
+                .unwrap_or(fault.into())),
+            other => other.map_err(Error::from),
         }
     }
 }
@@ -318,7 +349,7 @@ enum End {
     /// It was taken out.
     Gone,
     /// It failed.
-    Failed(Error),
+    Failed,
     /// Another command leads it elsewhere.
     Superseded,
 }
@@ -361,8 +392,7 @@ impl Core {
         };
         let (state, goal) = (slot.state(), slot.goal());
         if state == PluginState::Failed && slot.holds() {
-            let (code, message) = self.lives.error(way.index);
-            return Some(End::Failed(Error::from_callee(code, message)));
+            return Some(End::Failed);
         }
         if goal != way.goal && !(way.goal == PluginState::Stopped && goal == PluginState::Unloaded) {
             return Some(End::Superseded);

@@ -42,6 +42,16 @@ impl<'n> Service<'n> {
         self
     }
 
+    /// Its name, description and version, for whoever passes it on.
+    pub const fn texts(&self) -> [&'n str; 3] {
+        [self.name.as_str(), self.description.as_str(), self.version.as_str()]
+    }
+
+    /// True when callers should look for another one.
+    pub const fn is_deprecated(&self) -> bool {
+        self.deprecated
+    }
+
     /// Says that callers should look for another one. (A kernel without the feature `large` does not keep it.)
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;

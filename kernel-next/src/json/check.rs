@@ -46,6 +46,21 @@ pub enum JsonError {
     },
 }
 
+impl JsonError {
+    /// At which byte; 0 for a text that is empty or cut off.
+    pub const fn offset(&self) -> usize {
+        match *self {
+            Self::Empty | Self::Truncated => 0,
+            Self::Unexpected { offset }
+            | Self::TooDeep { offset }
+            | Self::BadUtf8 { offset }
+            | Self::BadEscape { offset }
+            | Self::BadNumber { offset }
+            | Self::Trailing { offset } => offset,
+        }
+    }
+}
+
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, offset) = match *self {

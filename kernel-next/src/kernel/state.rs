@@ -202,16 +202,22 @@ impl Core {
         buf: &mut [u8],
     ) -> Result<u32, Fault> {
         let now = self.now();
-        while (info.cursor as usize) < self.state.extent() {
-            let index = info.cursor as usize;
-            info.cursor = info.cursor.wrapping_add(1);
-            let Some(entry) = self.state.at(index) else {
-                continue;
+        loop {
+            let (entry, key) = if info.cursor == EntryInfo::EXACT {
+                (self.state.get(prefix, &self.names, now).ok_or(Fault::Absent)?, prefix)
+            } else {
+                let index = info.cursor as usize;
+                if index >= self.state.extent() {
+                    return Err(Fault::Absent);
+                }
+                info.cursor = info.cursor.wrapping_add(1);
+                let Some(entry) = self.state.at(index) else { continue };
+                let key = entry.key(&self.names);
+                if entry.expires.is_due(now) || !key.starts_with(prefix) {
+                    continue;
+                }
+                (entry, key)
             };
-            let key = entry.key(&self.names);
-            if entry.expires.is_due(now) || !key.starts_with(prefix) {
-                continue;
-            }
             let len = key.len() as u32;
             let Some((to, rest)) = buf.split_at_mut_checked(key.len()) else {
                 return Err(Fault::Buffer { len });
@@ -224,7 +230,6 @@ impl Core {
             info.owner = entry.owner;
             return Ok(1);
         }
-        Err(Fault::Absent)
     }
 }
 

@@ -222,6 +222,9 @@ pub struct EntryInfo {
 }
 
 impl EntryInfo {
+    /// Not a place: with this cursor the entry whose key is the whole prefix is looked up.
+    pub const EXACT: u32 = u32::MAX;
+
     /// Before the first entry.
     pub const START: EntryInfo = EntryInfo {
         cursor: 0,

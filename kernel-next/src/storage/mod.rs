@@ -8,6 +8,7 @@ mod request;
 pub use page::{Page, PageWriter};
 pub use request::{Batch, BatchOp, MAX_BATCH};
 pub(crate) use request::{HEAD, Head};
+pub use request::request_head;
 
 use core::future::Future;
 

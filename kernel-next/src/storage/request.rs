@@ -69,6 +69,15 @@ impl Head {
     }
 }
 
+/// What comes before the namespace, the key and the value in the arguments of a call of [`STORAGE`](super::STORAGE),
+/// for whoever passes requests on as calls.
+///
+/// # Errors
+/// [`Fault::Name`] for a namespace or key that no storage takes.
+pub fn request_head(op: StorageOp, namespace: &str, key: &str, limit: u16) -> Result<[u8; HEAD], Fault> {
+    Head::new(op, namespace, key, limit).map(Head::to_bytes)
+}
+
 /// A namespace or key: any UTF-8 without control characters.
 fn check(name: &str, most: usize, needed: bool) -> Result<(), Fault> {
     let fault = |why, at: usize| Err(Fault::Name { why, at: at as u32 });

@@ -186,6 +186,14 @@ impl Span {
         Span(raw(duration))
     }
 
+    /// So many milliseconds.
+    pub const fn from_millis(millis: u32) -> Span {
+        #[cfg(feature = "large")]
+        return Span((millis as u64).wrapping_mul(1_000));
+        #[cfg(not(feature = "large"))]
+        Span(if millis < LONGEST { millis } else { LONGEST })
+    }
+
     /// Whole milliseconds, rounded up.
     pub const fn as_millis(self) -> u32 {
         #[cfg(feature = "large")]

@@ -1,0 +1,81 @@
+//! What a platform decides about its sessions.
+
+use core::future::Future;
+
+use kernel_next::{Fault, PluginManager, PluginState};
+
+use crate::{Action, Framing};
+
+/// Who the runtime is, whom it lets in, and how long it waits for them.
+#[derive(Clone, Copy)]
+pub struct Config<'a> {
+    /// The runtime's name and version, for people.
+    pub name: &'a str,
+    /// What a client must know; `None` where the line itself says who may use it.
+    pub token: Option<&'a str>,
+    /// The unix time of the clock's zero, in microseconds, where the platform knows it.
+    pub epoch: Option<u64>,
+    /// How messages are told apart.
+    pub framing: Framing,
+    /// A client that is silent for so many milliseconds is taken for gone; 0 for never.
+    pub keep_alive_ms: u32,
+    /// A client opens its session within so many milliseconds; 0 for no limit.
+    pub handshake_ms: u32,
+}
+
+impl<'a> Config<'a> {
+    /// No token, a keep-alive period of 30 s, 10 s for the handshake.
+    pub const fn new(name: &'a str, framing: Framing) -> Self {
+        Config { name, token: None, epoch: None, framing, keep_alive_ms: 30_000, handshake_ms: 10_000 }
+    }
+}
+
+impl core::fmt::Debug for Config<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Without the token.
+        f.debug_struct("Config")
+            .field("name", &self.name)
+            .field("framing", &self.framing)
+            .field("keep_alive_ms", &self.keep_alive_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who leads plugins through their lives on behalf of clients: the kernel's manager, or a supervisor with opinions.
+pub trait Manage {
+    /// Carries out `action`; the state that the plugin is in then.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`]; [`Fault::Failed`] when the plugin failed on the way, and then the client is told the
+    /// plugin's last error; others as the manager says.
+    ///
+    /// # Cancellation
+    /// The client has gone; the plugin goes on towards its goal.
+    fn manage(&self, action: Action, plugin: &str) -> impl Future<Output = Result<PluginState, Fault>>;
+}
+
+impl Manage for PluginManager {
+    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, Fault> {
+        let goal = match action {
+            Action::Load => PluginState::Loaded,
+            Action::Start => PluginState::Started,
+            Action::Stop => PluginState::Stopped,
+            Action::Unload | Action::Reload => PluginState::Unloaded,
+        };
+        let mut next = match action {
+            Action::Reload => match self.state(plugin) {
+                Some(PluginState::Started | PluginState::Failed) => Some(PluginState::Started),
+                _ => Some(PluginState::Loaded),
+            },
+            _ => None,
+        };
+        let mut goal = goal;
+        loop {
+            let state = self.bring(plugin, goal).await?;
+            match next.take() {
+                Some(then) => goal = then,
+                None => return Ok(state),
+            }
+        }
+    }
+}

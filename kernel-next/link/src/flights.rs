@@ -1,0 +1,189 @@
+//! What is in flight: a bounded number of operations, each looked after whenever the session is polled, so that
+//! none keeps another, or the reading of the next message, from going on.
+
+use core::task::{Context, Poll};
+
+use heapless::String;
+use kernel_next::subject::MAX_NAME;
+#[cfg(feature = "host")]
+use kernel_next::Span;
+use kernel_next::{Fault, Op, Ticket};
+
+use crate::lists::List;
+use crate::session::State;
+use crate::{Action, Failure, Raw, Refusal, Reply};
+
+/// How many operations of one session may be in flight; more are refused.
+pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 4 };
+
+/// How many lifecycle commands may wait for the one that is carried out; more are refused.
+pub(crate) const JOBS: usize = if cfg!(feature = "host") { 8 } else { 1 };
+
+/// An operation in flight.
+pub(crate) struct Flight {
+    /// The request's number.
+    pub(crate) id: u32,
+    pub(crate) kind: Kind,
+    pub(crate) ticket: Ticket,
+}
+
+/// What it is, and what its answer looks like.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// A call, of a service or of the storage.
+    Call(Shape),
+    /// The publish that is parked.
+    #[cfg(feature = "host")]
+    Publish,
+    #[cfg(feature = "host")]
+    Sleep(Span),
+    List(List, usize),
+}
+
+/// How the bytes of a call's reply are sent.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shape {
+    Json,
+    #[cfg(feature = "host")]
+    Done,
+    #[cfg(feature = "host")]
+    Count,
+    #[cfg(feature = "host")]
+    Names,
+}
+
+impl Shape {
+    fn reply(self, bytes: &[u8]) -> Reply<'_> {
+        match self {
+            Shape::Json => Reply::Json(Raw(bytes)),
+            #[cfg(feature = "host")]
+            Shape::Done => Reply::Done,
+            #[cfg(feature = "host")]
+            Shape::Count => Reply::Count(bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as u64)),
+            #[cfg(feature = "host")]
+            Shape::Names => Reply::Names(Raw(bytes)),
+        }
+    }
+}
+
+/// A lifecycle command.
+pub(crate) struct Job {
+    pub(crate) id: u32,
+    pub(crate) action: Action,
+    pub(crate) plugin: String<MAX_NAME>,
+}
+
+impl State<'_> {
+    /// A place for one more operation; none is answered here.
+    pub(crate) fn place(&mut self, id: u32) -> Option<usize> {
+        let place = self.flights.iter().position(Option::is_none);
+        if place.is_none() {
+            self.refuse(id, Refusal::InFlight(FLIGHTS as u32));
+        }
+        place
+    }
+
+    /// Puts an operation in flight; it is looked after from the next poll on.
+    pub(crate) fn fly(&mut self, place: usize, flight: Flight) {
+        if let Some(to) = self.flights.get_mut(place) {
+            *to = Some(flight);
+        }
+        self.moved = true;
+    }
+
+    /// Ends the operation in this place without an answer.
+    pub(crate) fn give_up(&mut self, place: usize) {
+        let who = self.who();
+        if let Some(flight) = self.flights.get_mut(place).and_then(Option::take) {
+            self.kernel.waist().leave(who, flight.ticket);
+            #[cfg(feature = "host")]
+            if flight.kind == Kind::Publish {
+                self.parked.clear();
+            }
+        }
+    }
+
+    /// The client gives a request up.
+    pub(crate) fn cancel(&mut self, id: u32) {
+        for place in 0..FLIGHTS {
+            if self.flights.get(place).is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id)) {
+                self.give_up(place);
+            }
+        }
+        for _ in 0..self.jobs.len() {
+            match self.jobs.pop_front() {
+                Some(job) if job.id != id => drop(self.jobs.push_back(job)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Looks after what is in flight, while there is room for answers.
+    pub(crate) fn poll_flights(&mut self, cx: &mut Context<'_>) {
+        let who = self.who();
+        for place in 0..FLIGHTS {
+            if !self.out.ready() {
+                return;
+            }
+            let Some(flight) = self.flights.get_mut(place).and_then(Option::as_mut) else { continue };
+            let (id, kind) = (flight.id, flight.kind);
+            let waker = Some(cx.waker());
+            let waist = self.kernel.waist();
+            let outcome = match kind {
+                // It has begun, and its arguments are with the kernel.
+                Kind::Call(_) => {
+                    let mut op = Op::Call { service: "", args: (&[], &[]), limit: None, parent: None };
+                    waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
+                }
+                #[cfg(feature = "host")]
+                Kind::Publish => match self.parked.op() {
+                    Some(mut op) => waist.run(who, &mut op, &mut flight.ticket, waker, &mut []),
+                    None => Poll::Ready(Err(Fault::Unavailable)),
+                },
+                #[cfg(feature = "host")]
+                Kind::Sleep(span) => waist.run(who, &mut Op::Sleep(span), &mut flight.ticket, waker, &mut []),
+                Kind::List(..) => {
+                    self.send_rows(place);
+                    continue;
+                }
+            };
+            let Poll::Ready(outcome) = outcome else { continue };
+            self.moved = true;
+            if let Some(place) = self.flights.get_mut(place) {
+                *place = None;
+            }
+            let what = match (outcome, kind) {
+                (Ok(len), Kind::Call(shape)) => shape.reply(self.work.get(..len as usize).unwrap_or(&[])),
+                #[cfg(feature = "host")]
+                (Ok(count), Kind::Publish) => Reply::Count(count as u64),
+                (Ok(_), _) => Reply::Done,
+                (Err(Fault::Absent), _) => Reply::Absent,
+                (Err(fault), _) => Reply::Failed(failure(fault, self.work)),
+            };
+            self.out.reply(id, what);
+            #[cfg(feature = "host")]
+            if kind == Kind::Publish {
+                self.parked.clear();
+            }
+        }
+    }
+}
+
+/// A fault as it travels: a callee's own error with its texts, which are in `buf`.
+pub(crate) fn failure(fault: Fault, buf: &[u8]) -> Failure<'_> {
+    let Fault::Failed { code, len } = fault else { return Failure::of(fault) };
+    let text = buf.get(..len as usize).unwrap_or(&[]);
+    let (code, message) = text.split_at_checked(code as usize).unwrap_or((text, &[]));
+    Failure::Error { code: text_of(code), message: text_of(message) }
+}
+
+/// As much of this as is text: it may have been cut within a character.
+fn text_of(bytes: &[u8]) -> &str {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
+            core::str::from_utf8(valid).unwrap_or("")
+        }
+    }
+}

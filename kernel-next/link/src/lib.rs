@@ -1,0 +1,86 @@
+//! The kernel's API as data: one protocol for inspectors, command lines and remote plugins, over any byte stream (a
+//! Unix socket, TCP, a serial line). `no_std`, no allocation, no unsafe code.
+//!
+//! ```text
+//!   client                                        runtime
+//!     │  Hello {versions, nonce, token}              │
+//!     ├─────────────────────────────────────────────▶│
+//!     │◀─────────────────────────────────────────────┤  Hello {version, nonce, max_message, keep_alive_ms}
+//!     │  Request {id, …}                             │
+//!     ├─────────────────────────────────────────────▶│  several may be in flight, each is answered when it is
+//!     │◀─────────────────────────────────────────────┤  done
+//!     │                                 Reply {id, …}│
+//!     │  Request {Watch {filter, since, credit}}     │
+//!     ├─────────────────────────────────────────────▶│
+//!     │◀───────────────────────────── Event, Lost … ─┤  no more events than there is credit for
+//!     │  Credit (n), Cancel {id}, KeepAlive          │
+//!     ├─────────────────────────────────────────────▶│  acted upon whatever else waits
+//! ```
+//!
+//! A message is [postcard](https://postcard.jamesmunns.com/wire-format), framed as [`Framing`] says. Errors travel
+//! as numbers ([`Failure`]) and are put into words by whoever shows them. What cannot be read is answered, and never
+//! disturbs the kernel or another session. A client that goes away, or is silent for longer than the keep-alive
+//! period, is cleaned up: its calls are cancelled, its watch ends, and when it was a plugin, all that it registered
+//! is taken back.
+//!
+//! [`serve`] is the runtime's side, [`Client`] the other one, and `Remote` runs a plugin on the other side of the
+//! link. A client that sends [`Hello`] again begins anew, so that a serial line, which has no end, can change hands.
+//!
+//! Features: `stream` and `serial` are the framings; `host` adds to the runtime's side storage requests and plugins
+//! on the other side (a chip leaves it out); `remote` is the plugin's side; `full` is the whole protocol.
+//!
+//! [`Hello`]: ToRuntime::Hello
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(feature = "host")]
+mod attached;
+mod client;
+mod config;
+mod dispatch;
+mod failure;
+mod flights;
+mod frame;
+#[cfg(all(test, feature = "remote", feature = "stream", feature = "serial"))]
+mod frame_tests;
+#[cfg(feature = "host")]
+mod host;
+mod items;
+mod lists;
+#[cfg(feature = "host")]
+mod parked;
+mod protocol;
+mod raw;
+#[cfg(feature = "remote")]
+mod remote;
+mod server;
+mod session;
+mod watch;
+
+pub use client::{Client, ClientError};
+pub use config::{Config, Manage};
+pub use failure::{Failure, Refusal};
+pub use flights::FLIGHTS;
+pub use frame::{FrameError, Framing};
+pub use items::{Call, Event, Health, Plugin, Service, Slots, State};
+#[cfg(feature = "full")]
+pub use protocol::Step;
+pub use protocol::{Action, LostAt, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
+pub use raw::Raw;
+#[cfg(feature = "remote")]
+pub use remote::{Remote, RemoteError, RemotePlugin};
+pub use server::{End, refuse, serve, serve_with};

@@ -1,0 +1,219 @@
+//! The runtime's side of the link: one session on one byte stream, in one task.
+//!
+//! Three parts share the session and are polled in turn: one reads and dispatches messages, one looks after what is
+//! in flight and sends what comes by itself, one writes. None of them waits for another but for room to answer in:
+//! a client that does not read makes only its own session wait.
+
+use core::cell::Cell;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+
+use embedded_io_async::{Read, Write};
+use kernel_next::{CoreRuntime, Kernel};
+
+use crate::frame::{self, Framing, FrameError, Inbox};
+use crate::session::{Outbox, State};
+use crate::{Config, Failure, Manage, ToClient, ToRuntime};
+
+/// How a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum End<E> {
+    /// The client closed the stream.
+    Closed,
+    /// The stream failed.
+    Failed(E),
+    /// `memory` is too small for a session.
+    NoMemory,
+    /// The client did not open its session in time, or was silent for longer than the keep-alive period.
+    Silent,
+    /// What the client sent on a stream was no frame, so that nothing behind it can be read.
+    Malformed,
+}
+
+/// Buffers that a session's memory is divided into: one for what comes in, one for rows and values, one or two for
+/// what goes out, and one for a publish that waits.
+const PARTS: usize = if cfg!(feature = "host") { 5 } else { 3 };
+/// The least bytes of each.
+const LEAST: usize = 64;
+/// Turns in a row, after which the session gives way to the other tasks of its executor.
+const TURNS: u32 = 32;
+
+/// Serves one client until it goes away, with the kernel's manager for lifecycle commands.
+///
+/// `memory` is divided into five buffers of the same size (three without the feature `host`); the longest message is
+/// a little shorter than one of them. To carry every event and call, give it five times the larger of the longest
+/// event and the capacity `call_bytes`, with some 200 bytes for each of the five on top.
+///
+/// It takes one of the kernel's `waits` for the keep-alive, and the kernel's timers must run.
+///
+/// # Cancellation
+/// As if the client had gone away: its calls are cancelled, its plugin is taken out.
+pub async fn serve<R: Read, W: Write<Error = R::Error>>(
+    kernel: Kernel,
+    config: &Config<'_>,
+    read: R,
+    write: W,
+    memory: &mut [u8],
+) -> End<R::Error> {
+    let manager = CoreRuntime::new(kernel).plugins();
+    serve_with(kernel, config, &manager, read, write, memory).await
+}
+
+/// [`serve`] with another [`Manage`] for lifecycle commands, such as a supervisor.
+///
+/// # Cancellation
+/// See [`serve`].
+pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
+    kernel: Kernel,
+    config: &Config<'_>,
+    manager: &impl Manage,
+    mut read: R,
+    mut write: W,
+    memory: &mut [u8],
+) -> End<R::Error> {
+    let part = memory.len() / PARTS;
+    if part < LEAST {
+        return End::NoMemory;
+    }
+    let (inbox, rest) = memory.split_at_mut(part);
+    let (work, rest) = rest.split_at_mut(part);
+    #[cfg(feature = "host")]
+    let (parked, rest) = rest.split_at_mut(part);
+    let mut state = State::new(
+        kernel,
+        config,
+        Outbox::new(config.framing, rest, part),
+        work,
+        #[cfg(feature = "host")]
+        parked,
+    );
+    // Each part of the session takes the state while it is polled, and puts it back.
+    let shared = Shared(Cell::new(Some(&mut state)));
+
+    let mut reading = pin!(async {
+        let mut inbox = Inbox::new(config.framing, inbox);
+        loop {
+            while let Some(found) = inbox.next() {
+                if found == Err(FrameError::Lost) {
+                    return End::Malformed;
+                }
+                let frame = inbox.frame(found.clone().unwrap_or_default());
+                let message = found.and_then(|_| frame::decode::<ToRuntime<'_>>(frame));
+                if !matches!(&message, Ok(message) if !needs_room(message)) {
+                    shared.until(|state| state.out.ready()).await;
+                }
+                shared.with(|state| match message {
+                    Ok(message) => state.dispatch(message),
+                    Err(error) => state.malformed(error, frame),
+                });
+            }
+            match read.read(inbox.room()).await {
+                Ok(0) => return End::Closed,
+                Ok(count) => inbox.filled(count),
+                Err(error) => return End::Failed(error),
+            }
+        }
+    });
+    let mut writing = pin!(async {
+        loop {
+            let (buf, len) = shared.find(|state| state.out.take()).await;
+            if let Err(error) = write.write_all(buf.get(..len).unwrap_or(&[])).await {
+                return End::Failed(error);
+            }
+            if let Err(error) = write.flush().await {
+                return End::Failed(error);
+            }
+            shared.with(|state| {
+                state.out.put(buf);
+                state.moved = true;
+            });
+        }
+    });
+    let mut managing = pin!(async {
+        loop {
+            let job = shared.find(|state| state.jobs.pop_front()).await;
+            let outcome = manager.manage(job.action, &job.plugin).await;
+            shared.until(|state| state.out.ready()).await;
+            shared.with(|state| state.commanded(&job, outcome));
+        }
+    });
+
+    poll_fn(|cx| {
+        for _ in 0..TURNS {
+            if let Poll::Ready(end) = reading.as_mut().poll(cx) {
+                return Poll::Ready(end);
+            }
+            let _: Poll<()> = managing.as_mut().poll(cx);
+            let silent = shared.with(|state| {
+                let silent = state.poll_timer(cx);
+                state.poll_flights(cx);
+                #[cfg(feature = "host")]
+                state.poll_attached(cx);
+                state.poll_watch(cx);
+                silent
+            });
+            if silent == Some(true) {
+                return Poll::Ready(End::Silent);
+            }
+            if let Poll::Ready(end) = writing.as_mut().poll(cx) {
+                return Poll::Ready(end);
+            }
+            if shared.with(|state| core::mem::take(&mut state.moved)) != Some(true) {
+                return Poll::Pending;
+            }
+        }
+        // What is left goes on when the others had their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many, or
+/// after it.
+///
+/// # Errors
+/// When the stream fails.
+///
+/// # Cancellation
+/// The client may get a part of the message.
+pub async fn refuse<W: Write>(mut write: W, framing: Framing, why: Failure<'_>) -> Result<(), W::Error> {
+    let mut frame = [0; 256];
+    // One that is larger is not sent: the client sees the end of the stream.
+    let len = frame::encode(framing, &ToClient::Refused(why), &mut frame).unwrap_or(0);
+    write.write_all(frame.get(..len).unwrap_or(&[])).await?;
+    write.flush().await
+}
+
+/// True for a message that is answered. The others are acted upon however much waits to be sent.
+fn needs_room(message: &ToRuntime<'_>) -> bool {
+    matches!(message, ToRuntime::Hello { .. } | ToRuntime::Request { .. })
+}
+
+/// The state of a session, shared by what is polled in turn.
+struct Shared<'s, 'b>(Cell<Option<&'s mut State<'b>>>);
+
+impl<'b> Shared<'_, 'b> {
+    /// Uses the state; `None` when it is in use, which does not happen.
+    fn with<T>(&self, todo: impl FnOnce(&mut State<'b>) -> T) -> Option<T> {
+        let state = self.0.take()?;
+        let result = todo(state);
+        self.0.set(Some(state));
+        Some(result)
+    }
+
+    /// Waits until the session, polled again, has what is looked for.
+    async fn find<T>(&self, mut look: impl FnMut(&mut State<'b>) -> Option<T>) -> T {
+        poll_fn(|_| match self.with(&mut look).flatten() {
+            Some(found) => Poll::Ready(found),
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    async fn until(&self, mut look: impl FnMut(&mut State<'b>) -> bool) {
+        self.find(|state| look(state).then_some(())).await;
+    }
+}
