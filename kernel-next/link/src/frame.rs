@@ -95,12 +95,18 @@ impl Framing {
 }
 
 /// Writes a message as a frame; its length.
-pub(crate) fn encode<T: Serialize>(framing: Framing, message: &T, to: &mut [u8]) -> Result<usize, FrameError> {
+pub(crate) fn encode<T: Serialize>(
+    framing: Framing,
+    message: &T,
+    to: &mut [u8],
+) -> Result<usize, FrameError> {
     match framing {
         #[cfg(feature = "stream")]
         Framing::Stream => {
             let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            let len = postcard::to_slice(message, body).map_err(|_| FrameError::TooLarge)?.len();
+            let len = postcard::to_slice(message, body)
+                .map_err(|_| FrameError::TooLarge)?
+                .len();
             *head = (len as u32).to_le_bytes();
             Ok(len.wrapping_add(LEN))
         }
@@ -120,7 +126,9 @@ pub(crate) fn wrap(framing: Framing, message: &[u8], to: &mut [u8]) -> Result<us
         #[cfg(feature = "stream")]
         Framing::Stream => {
             let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            body.get_mut(..message.len()).ok_or(FrameError::TooLarge)?.copy_from_slice(message);
+            body.get_mut(..message.len())
+                .ok_or(FrameError::TooLarge)?
+                .copy_from_slice(message);
             *head = (message.len() as u32).to_le_bytes();
             Ok(message.len().wrapping_add(LEN))
         }
@@ -153,7 +161,13 @@ pub(crate) struct Inbox<'b> {
 
 impl<'b> Inbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8]) -> Self {
-        Inbox { framing, buf, used: 0, len: 0, skip: 0 }
+        Inbox {
+            framing,
+            buf,
+            used: 0,
+            len: 0,
+            skip: 0,
+        }
     }
 
     /// Where the next bytes go; only to be asked for when [`Inbox::next`] found nothing.
@@ -259,7 +273,9 @@ mod serial {
     pub(super) fn open(frame: &mut [u8]) -> Result<usize, FrameError> {
         let len = cobs::decode_in_place(frame).map_err(|_| FrameError::NotAFrame)?;
         let bytes = frame.get(..len).ok_or(FrameError::NotAFrame)?;
-        let (body, crc) = bytes.split_last_chunk::<CRC_BYTES>().ok_or(FrameError::NotAFrame)?;
+        let (body, crc) = bytes
+            .split_last_chunk::<CRC_BYTES>()
+            .ok_or(FrameError::NotAFrame)?;
         if CRC.checksum(body).to_le_bytes() != *crc {
             return Err(FrameError::Damaged);
         }
@@ -274,7 +290,10 @@ mod serial {
 
     impl<'a> Stuffed<'a> {
         pub(super) fn new(to: &'a mut [u8]) -> Self {
-            Stuffed { encoder: CobsEncoder::new(to), digest: CRC.digest() }
+            Stuffed {
+                encoder: CobsEncoder::new(to),
+                digest: CRC.digest(),
+            }
         }
     }
 

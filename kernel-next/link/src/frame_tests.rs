@@ -143,5 +143,8 @@ proptest! {
 
 #[test]
 fn a_length_that_no_message_has_ends_a_stream() {
-    assert_eq!(feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3), [Err(FrameError::Lost)]);
+    assert_eq!(
+        feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3),
+        [Err(FrameError::Lost)]
+    );
 }

@@ -21,8 +21,12 @@ pub(crate) enum List {
 impl State<'_> {
     /// Sends rows of the list in this place, until there is no more room or no more row.
     pub(crate) fn send_rows(&mut self, place: usize) {
-        let Some(Some(flight)) = self.flights.get(place) else { return };
-        let Kind::List(list, mut cursor) = flight.kind else { return };
+        let Some(Some(flight)) = self.flights.get(place) else {
+            return;
+        };
+        let Kind::List(list, mut cursor) = flight.kind else {
+            return;
+        };
         let id = flight.id;
         let (runtime, now) = (self.runtime(), self.kernel.now());
         let mut more = true;
@@ -35,11 +39,19 @@ impl State<'_> {
                 List::Services => runtime.next_service(&mut cursor, self.work).map(service),
                 List::Subscriptions => {
                     let row = runtime.next_subscription(&mut cursor, self.work);
-                    row.map(|row| Reply::Subscription { plugin: row.plugin, filter: row.filter })
+                    row.map(|row| Reply::Subscription {
+                        plugin: row.plugin,
+                        filter: row.filter,
+                    })
                 }
-                List::Calls => runtime.next_call(&mut cursor, self.work).map(|row| call(row, now)),
+                List::Calls => runtime
+                    .next_call(&mut cursor, self.work)
+                    .map(|row| call(row, now)),
                 List::States => {
-                    let mut info = EntryInfo { cursor: cursor as u32, ..EntryInfo::START };
+                    let mut info = EntryInfo {
+                        cursor: cursor as u32,
+                        ..EntryInfo::START
+                    };
                     let who = PluginId::OPERATOR;
                     let found = entry(self.kernel, who, &self.prefix, &mut info, self.work);
                     // A key that has no room is passed over.
@@ -66,7 +78,10 @@ impl State<'_> {
 
 fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
     let mut dependencies = Slots::default();
-    row.dependencies.iter().filter_map(|name| plugins.index(name)).for_each(|index| dependencies.insert(index));
+    row.dependencies
+        .iter()
+        .filter_map(|name| plugins.index(name))
+        .for_each(|index| dependencies.insert(index));
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,
@@ -77,7 +92,10 @@ fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_>
         placement: row.placement,
         state: row.state,
         hook: row.hook,
-        error: Failure::Error { code: row.error_code, message: row.error },
+        error: Failure::Error {
+            code: row.error_code,
+            message: row.error,
+        },
         counters: row.counters,
     })
 }
@@ -115,15 +133,22 @@ pub(crate) fn entry<'b>(
     buf: &'b mut [u8],
 ) -> Result<Entry<'b>, kernel_next::Fault> {
     let waist = kernel.waist();
-    let run = |op: &mut Op<'_>, buf: &mut [u8]| match waist.run(who, op, &mut Ticket::NONE.clone(), None, buf) {
+    let run = |op: &mut Op<'_>, buf: &mut [u8]| match waist.run(who, op, &mut Ticket::NONE.clone(), None, buf)
+    {
         core::task::Poll::Ready(outcome) => outcome,
         core::task::Poll::Pending => Err(kernel_next::Fault::Unavailable),
     };
     run(&mut Op::Entry(prefix, info), &mut *buf)?;
     let (key, rest) = buf.split_at_mut_checked(info.key).unwrap_or_default();
-    let (value, rest) = rest.split_at_mut_checked(info.value.unwrap_or(0)).unwrap_or_default();
+    let (value, rest) = rest
+        .split_at_mut_checked(info.value.unwrap_or(0))
+        .unwrap_or_default();
     let owner = run(&mut Op::NameOf(info.owner), &mut *rest).unwrap_or(0);
-    let ttl = info.ttl.map(|ttl| ttl.as_secs().wrapping_mul(1_000).wrapping_add(ttl.subsec_millis() as u64));
+    let ttl = info.ttl.map(|ttl| {
+        ttl.as_secs()
+            .wrapping_mul(1_000)
+            .wrapping_add(ttl.subsec_millis() as u64)
+    });
     Ok(Entry {
         key: text(key),
         value: info.value.map(|_| Raw(value)),

@@ -101,7 +101,9 @@ impl<'b> State<'b> {
         }
         self.open = false;
         self.moved = true;
-        self.kernel.waist().leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
+        self.kernel
+            .waist()
+            .leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
     }
 
     /// Something came from the client.
@@ -120,9 +122,13 @@ impl<'b> State<'b> {
         }
         let mut tick = Op::Sleep(Span::from_millis(millis));
         let waist = self.kernel.waist();
-        let Poll::Ready(Ok(_)) =
-            waist.run(PluginId::OPERATOR, &mut tick, &mut self.timer, Some(cx.waker()), &mut [])
-        else {
+        let Poll::Ready(Ok(_)) = waist.run(
+            PluginId::OPERATOR,
+            &mut tick,
+            &mut self.timer,
+            Some(cx.waker()),
+            &mut [],
+        ) else {
             return false;
         };
         self.moved = true;
@@ -172,7 +178,11 @@ impl<'b> State<'b> {
     /// Carries out an operation that does not wait, texts in the work buffer.
     pub(crate) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
         let who = self.who();
-        match self.kernel.waist().run(who, op, &mut Ticket::NONE.clone(), None, self.work) {
+        match self
+            .kernel
+            .waist()
+            .run(who, op, &mut Ticket::NONE.clone(), None, self.work)
+        {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(Fault::Unavailable),
         }
@@ -197,7 +207,12 @@ pub(crate) struct Outbox<'b> {
 
 impl<'b> Outbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8], most: usize) -> Self {
-        Outbox { framing, buf, len: 0, most }
+        Outbox {
+            framing,
+            buf,
+            len: 0,
+            most,
+        }
     }
 
     /// The longest message.
@@ -227,7 +242,10 @@ impl<'b> Outbox<'b> {
     pub(crate) fn reply(&mut self, id: u32, what: Reply<'_>) {
         if !self.send(&ToClient::Reply { id, what }) {
             let refusal = Refusal::TooLarge(self.max_message() as u32);
-            self.send(&ToClient::Reply { id, what: Reply::Failed(Failure::Link(refusal)) });
+            self.send(&ToClient::Reply {
+                id,
+                what: Reply::Failed(Failure::Link(refusal)),
+            });
         }
     }
 
