@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use kernel_next::{Instant, PluginId, PluginInfo, PluginState, RestartPolicy};
+use kernel_next::{Instant, PluginId, PluginInfo, PluginState, RestartPolicy, Span};
 
 /// One plugin, as the supervisor sees it.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +92,18 @@ impl Slot {
 /// The pause before the next restart: doubled with every failure, up to a quarter longer by chance, so that
 /// plugins that failed together do not come back together.
 fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Duration {
-    let doubled = policy
-        .first_pause
+    // In 32 bits of milliseconds: a chip has no division of 64.
+    let (first, longest) = (Span::of(policy.first_pause), Span::of(policy.longest_pause));
+    let doubled = first
+        .as_millis()
         .saturating_mul(1u32.checked_shl(failures as u32).unwrap_or(u32::MAX));
-    let pause = doubled.min(policy.longest_pause);
-    let millis = pause.as_millis() as u32;
-    let jitter = (random % 256).saturating_mul(millis / 4) / 256;
-    pause.saturating_add(Duration::from_millis(jitter as u64))
+    let millis = doubled.min(longest.as_millis());
+    let jitter = (random & 255).saturating_mul(millis / 4) / 256;
+    let millis = millis.saturating_add(jitter);
+    Duration::new(
+        (millis / 1_000) as u64,
+        (millis % 1_000).saturating_mul(1_000_000),
+    )
 }
 
 #[cfg(test)]
