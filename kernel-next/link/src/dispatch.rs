@@ -42,11 +42,17 @@ impl State<'_> {
 
     /// Answers a frame that could not be read: to the request in it where that much can be read.
     pub(crate) fn malformed(&mut self, error: FrameError, frame: &[u8]) {
-        const REQUEST: u8 = 1;
         self.heard();
         let refusal = error.refusal(self.out.max_message());
-        match postcard::take_from_bytes::<(u8, u32)>(frame) {
-            Ok(((REQUEST, id), _)) if self.open => self.refuse(id, refusal),
+        #[cfg(feature = "host")]
+        let id = match postcard::take_from_bytes::<(u8, u32)>(frame) {
+            Ok(((1, id), _)) => Some(id),
+            _ => None,
+        };
+        #[cfg(not(feature = "host"))]
+        let id = crate::take::request_id(frame);
+        match id {
+            Some(id) if self.open => self.refuse(id, refusal),
             _ => {
                 self.send(&ToClient::Refused(Failure::Link(refusal)));
             }
@@ -80,7 +86,7 @@ impl State<'_> {
 
     fn request(&mut self, id: u32, what: Request<'_>) {
         match what {
-            Request::Ping => self.reply(id, Reply::Done),
+            Request::Ping => self.reply(id, &Reply::Done),
             Request::Call { service, timeout_ms, parent, args } => {
                 let parent = parent.map(CallId::from_bits);
                 // The storage judges what it is asked to store.
@@ -97,7 +103,7 @@ impl State<'_> {
             Request::Watch { filter, since, credit } => self.begin_watch(id, filter, since, credit),
             Request::Unwatch => {
                 self.watch = None;
-                self.reply(id, Reply::Done);
+                self.reply(id, &Reply::Done);
             }
             Request::Plugins => self.list(id, List::Plugins),
             Request::Services => self.list(id, List::Services),
@@ -106,7 +112,7 @@ impl State<'_> {
             Request::States { prefix } => self.list_states(id, prefix),
             Request::Health => {
                 let health = self.runtime().health();
-                self.reply(id, Reply::Health(health.into()));
+                self.reply(id, &Reply::Health(health.into()));
             }
             Request::Manage { action, plugin } => self.command(id, action, plugin),
             Request::StateGet { key } => {
@@ -120,7 +126,7 @@ impl State<'_> {
                     Err(Fault::Absent) => Reply::Absent,
                     Err(fault) => Reply::Failed(Failure::of(fault)),
                 };
-                self.out.reply(id, what);
+                self.out.reply(id, &what);
                 self.said();
             }
             Request::StateSet { key, ttl_ms, expected, value } => {
@@ -173,7 +179,7 @@ impl State<'_> {
         match self.kernel.waist().run(who, &mut op, &mut ticket, None, self.work) {
             Poll::Pending => self.fly(place, Flight { id, kind: Kind::Call(shape), ticket }),
             Poll::Ready(Ok(len)) => {
-                self.out.reply(id, Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))));
+                self.out.reply(id, &Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))));
                 self.said();
             }
             Poll::Ready(Err(fault)) => self.outcome(id, Err(fault)),
@@ -233,7 +239,7 @@ impl State<'_> {
                         Some(row) if row.name == job.plugin.as_str() => {
                             let (code, message) = (row.error_code, row.error);
                             let failure = Failure::Error { code, message };
-                            self.out.reply(job.id, Reply::Failed(failure));
+                            self.out.reply(job.id, &Reply::Failed(failure));
                             return self.said();
                         }
                         Some(_) => {}
@@ -243,7 +249,7 @@ impl State<'_> {
             }
             Err(fault) => Reply::Failed(failure(fault, &[])),
         };
-        self.reply(job.id, what);
+        self.reply(job.id, &what);
     }
 }
 

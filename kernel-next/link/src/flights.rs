@@ -160,7 +160,7 @@ impl State<'_> {
                 (Err(Fault::Absent), _) => Reply::Absent,
                 (Err(fault), _) => Reply::Failed(failure(fault, self.work)),
             };
-            self.out.reply(id, what);
+            self.out.reply(id, &what);
             #[cfg(feature = "host")]
             if kind == Kind::Publish {
                 self.parked.clear();

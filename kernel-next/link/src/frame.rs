@@ -158,9 +158,21 @@ impl<'b> Inbox<'b> {
 
     /// Where the next bytes go; only to be asked for when [`Inbox::next`] found nothing.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.buf.copy_within(self.used.min(self.len)..self.len, 0);
-        self.len = self.len.saturating_sub(self.used);
-        self.used = 0;
+        if self.used > 0 {
+            let there = self.len.saturating_sub(self.used);
+            // Byte by byte where a `memmove` that knows better would be most of a frame's code.
+            #[cfg(not(target_pointer_width = "64"))]
+            for at in 0..there {
+                let byte = self.buf.get(at.wrapping_add(self.used)).copied();
+                if let (Some(to), Some(byte)) = (self.buf.get_mut(at), byte) {
+                    *to = byte;
+                }
+            }
+            #[cfg(target_pointer_width = "64")]
+            self.buf.copy_within(self.used.min(self.len)..self.len, 0);
+            self.len = there;
+            self.used = 0;
+        }
         self.buf.get_mut(self.len..).unwrap_or_default()
     }
 

@@ -18,7 +18,7 @@ impl State<'_> {
         match what {
             Request::Metrics => {
                 let metrics = self.runtime().metrics();
-                self.reply(id, Reply::Metrics(metrics));
+                self.reply(id, &Reply::Metrics(metrics));
             }
             Request::StateUpdate { entries } => self.update(id, entries),
             Request::StateClear => {
@@ -115,7 +115,7 @@ impl State<'_> {
     fn texts(&mut self, id: u32, len: Result<u32, Fault>, reply: impl FnOnce(&[u8]) -> Reply<'_>) {
         match len {
             Ok(len) => {
-                self.out.reply(id, reply(self.work.get(..len as usize).unwrap_or(&[])));
+                self.out.reply(id, &reply(self.work.get(..len as usize).unwrap_or(&[])));
                 self.said();
             }
             Err(fault) => self.outcome(id, Err(fault)),
@@ -165,7 +165,7 @@ impl State<'_> {
             Err(Fault::Absent) => Reply::Absent,
             Err(fault) => Reply::Failed(Failure::of(fault)),
         };
-        self.out.reply(id, what);
+        self.out.reply(id, &what);
         self.said();
     }
 }

@@ -69,6 +69,8 @@ mod raw;
 mod remote;
 mod server;
 mod session;
+#[cfg(any(test, not(feature = "host")))]
+mod take;
 mod watch;
 
 pub use client::{Client, ClientError};

@@ -52,7 +52,7 @@ impl State<'_> {
                 }
             };
             more = row.is_some();
-            self.out.reply(id, row.unwrap_or(Reply::End));
+            self.out.reply(id, &row.unwrap_or(Reply::End));
             self.moved = true;
         }
         if let Some(place) = self.flights.get_mut(place) {

@@ -100,7 +100,7 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                     return End::Malformed;
                 }
                 let frame = inbox.frame(found.clone().unwrap_or_default());
-                let message = found.and_then(|_| frame::decode::<ToRuntime<'_>>(frame));
+                let message = found.and_then(|_| read_message(frame));
                 if !matches!(&message, Ok(message) if !needs_room(message)) {
                     shared.until(|state| state.out.ready()).await;
                 }
@@ -185,6 +185,14 @@ pub async fn refuse<W: Write>(mut write: W, framing: Framing, why: Failure<'_>) 
     let len = frame::encode(framing, &ToClient::Refused(why), &mut frame).unwrap_or(0);
     write.write_all(frame.get(..len).unwrap_or(&[])).await?;
     write.flush().await
+}
+
+/// Reads a message from the client.
+fn read_message(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
+    #[cfg(feature = "host")]
+    return frame::decode(frame);
+    #[cfg(not(feature = "host"))]
+    crate::take::decode(frame)
 }
 
 /// True for a message that is answered. The others are acted upon however much waits to be sent.

@@ -3,6 +3,7 @@
 use core::task::{Context, Poll};
 
 use heapless::{Deque, String};
+use serde::Serialize;
 use kernel_next::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
 #[cfg(feature = "host")]
@@ -150,7 +151,7 @@ impl<'b> State<'b> {
     }
 
     /// Answers a request; an answer that is too large becomes an error.
-    pub(crate) fn reply(&mut self, id: u32, what: Reply<'_>) {
+    pub(crate) fn reply(&mut self, id: u32, what: &Reply<'_>) {
         self.said();
         self.out.reply(id, what);
     }
@@ -162,11 +163,11 @@ impl<'b> State<'b> {
             Err(Fault::Absent) => Reply::Absent,
             Err(fault) => Reply::Failed(Failure::of(fault)),
         };
-        self.reply(id, what);
+        self.reply(id, &what);
     }
 
     pub(crate) fn refuse(&mut self, id: u32, refusal: Refusal) {
-        self.reply(id, Reply::Failed(Failure::Link(refusal)));
+        self.reply(id, &Reply::Failed(Failure::Link(refusal)));
     }
 
     /// Carries out an operation that does not wait, texts in the work buffer.
@@ -211,7 +212,23 @@ impl<'b> Outbox<'b> {
     }
 
     /// Puts a message behind the others; false when it is larger than a frame.
+    #[inline(never)]
     pub(crate) fn send(&mut self, message: &ToClient<'_>) -> bool {
+        self.put_frame(message)
+    }
+
+    /// Sends the answer to a request; one that is too large becomes an error.
+    #[inline(never)]
+    pub(crate) fn reply(&mut self, id: u32, what: &Reply<'_>) {
+        // [`ToClient::Reply`], without a copy of the answer.
+        const REPLY: u8 = 2;
+        if !self.put_frame(&(REPLY, id, what)) {
+            let refusal = Refusal::TooLarge(self.max_message() as u32);
+            self.send(&ToClient::Reply { id, what: Reply::Failed(Failure::Link(refusal)) });
+        }
+    }
+
+    fn put_frame<T: Serialize>(&mut self, message: &T) -> bool {
         let end = self.len.saturating_add(self.most);
         let room = self.buf.get_mut(self.len..end).unwrap_or_default();
         match frame::encode(self.framing, message, room) {
@@ -220,14 +237,6 @@ impl<'b> Outbox<'b> {
                 true
             }
             Err(_) => false,
-        }
-    }
-
-    /// Sends the answer to a request; one that is too large becomes an error.
-    pub(crate) fn reply(&mut self, id: u32, what: Reply<'_>) {
-        if !self.send(&ToClient::Reply { id, what }) {
-            let refusal = Refusal::TooLarge(self.max_message() as u32);
-            self.send(&ToClient::Reply { id, what: Reply::Failed(Failure::Link(refusal)) });
         }
     }
 
