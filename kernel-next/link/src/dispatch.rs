@@ -13,6 +13,7 @@ use crate::{Action, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, 
 
 impl State<'_> {
     /// Does what a message says. For a request, there is room for an answer.
+    #[inline(never)]
     pub(crate) fn dispatch(&mut self, message: ToRuntime<'_>) {
         self.heard();
         self.moved = true;
@@ -41,6 +42,7 @@ impl State<'_> {
     }
 
     /// Answers a frame that could not be read: to the request in it where that much can be read.
+    #[inline(never)]
     pub(crate) fn malformed(&mut self, error: FrameError, frame: &[u8]) {
         self.heard();
         let refusal = error.refusal(self.out.max_message());
@@ -59,6 +61,7 @@ impl State<'_> {
         }
     }
 
+    #[inline(never)]
     fn hello(&mut self, versions: Versions, nonce: u32, token: &str) {
         self.reset();
         let Some(version) = VERSIONS.common(versions) else {
@@ -84,6 +87,7 @@ impl State<'_> {
         self.send(&hello);
     }
 
+    #[inline(never)]
     fn request(&mut self, id: u32, what: Request<'_>) {
         match what {
             Request::Ping => self.reply(id, &Reply::Done),
@@ -152,6 +156,7 @@ impl State<'_> {
     }
 
     /// The JSON of a request; what is not JSON is answered here.
+    #[inline(never)]
     pub(crate) fn json<'a>(&mut self, id: u32, raw: Raw<'a>) -> Option<Json<'a>> {
         match Json::new(raw.0) {
             Ok(json) => Some(json),
@@ -163,6 +168,7 @@ impl State<'_> {
     }
 
     /// Begins a call; its answer comes when it is done.
+    #[inline(never)]
     pub(crate) fn begin_call(
         &mut self,
         id: u32,
@@ -186,6 +192,7 @@ impl State<'_> {
         }
     }
 
+    #[inline(never)]
     fn publish(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
         #[cfg(feature = "host")]
         if !limit.is_none() {
@@ -202,6 +209,7 @@ impl State<'_> {
         }
     }
 
+    #[inline(never)]
     fn list_states(&mut self, id: u32, prefix: &str) {
         let listing = |flight: &Option<Flight>| {
             matches!(flight, Some(Flight { kind: Kind::List(List::States, _), .. }))
@@ -218,6 +226,7 @@ impl State<'_> {
         }
     }
 
+    #[inline(never)]
     fn command(&mut self, id: u32, action: Action, plugin: &str) {
         let Ok(plugin) = String::try_from(plugin) else {
             // Longer than any plugin's name; cut, it might be another's.
@@ -229,6 +238,7 @@ impl State<'_> {
     }
 
     /// Answers a lifecycle command.
+    #[inline(never)]
     pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<kernel_next::PluginState, Fault>) {
         let what = match outcome {
             Ok(state) => Reply::PluginState(state),

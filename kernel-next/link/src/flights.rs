@@ -75,6 +75,7 @@ pub(crate) struct Job {
 
 impl State<'_> {
     /// A place for one more operation; none is answered here.
+    #[inline(never)]
     pub(crate) fn place(&mut self, id: u32) -> Option<usize> {
         let place = self.flights.iter().position(Option::is_none);
         if place.is_none() {
@@ -84,6 +85,7 @@ impl State<'_> {
     }
 
     /// Puts an operation in flight; it is looked after from the next poll on.
+    #[inline(never)]
     pub(crate) fn fly(&mut self, place: usize, flight: Flight) {
         if let Some(to) = self.flights.get_mut(place) {
             *to = Some(flight);
@@ -92,6 +94,7 @@ impl State<'_> {
     }
 
     /// Ends the operation in this place without an answer.
+    #[inline(never)]
     pub(crate) fn give_up(&mut self, place: usize) {
         let who = self.who();
         if let Some(flight) = self.flights.get_mut(place).and_then(Option::take) {
@@ -104,6 +107,7 @@ impl State<'_> {
     }
 
     /// The client gives a request up.
+    #[inline(never)]
     pub(crate) fn cancel(&mut self, id: u32) {
         for place in 0..FLIGHTS {
             if self.flights.get(place).is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id)) {
@@ -119,6 +123,7 @@ impl State<'_> {
     }
 
     /// Looks after what is in flight, while there is room for answers.
+    #[inline(never)]
     pub(crate) fn poll_flights(&mut self, cx: &mut Context<'_>) {
         let who = self.who();
         for place in 0..FLIGHTS {

@@ -157,6 +157,7 @@ impl<'b> Inbox<'b> {
     }
 
     /// Where the next bytes go; only to be asked for when [`Inbox::next`] found nothing.
+    #[inline(never)]
     pub(crate) fn room(&mut self) -> &mut [u8] {
         if self.used > 0 {
             let there = self.len.saturating_sub(self.used);
@@ -227,6 +228,7 @@ impl<'b> Inbox<'b> {
     }
 
     #[cfg(feature = "serial")]
+    #[inline(never)]
     fn next_of_line(&mut self) -> Option<Result<Range<usize>, FrameError>> {
         loop {
             let there = self.buf.get_mut(self.used..self.len)?;

@@ -20,6 +20,7 @@ pub(crate) enum List {
 
 impl State<'_> {
     /// Sends rows of the list in this place, until there is no more room or no more row.
+    #[inline(never)]
     pub(crate) fn send_rows(&mut self, place: usize) {
         let Some(Some(flight)) = self.flights.get(place) else { return };
         let Kind::List(list, mut cursor) = flight.kind else { return };
@@ -64,9 +65,19 @@ impl State<'_> {
     }
 }
 
+#[inline(never)]
 fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
+    #[allow(unused_mut)]
     let mut dependencies = Slots::default();
-    row.dependencies.iter().filter_map(|name| plugins.index(name)).for_each(|index| dependencies.insert(index));
+    // A chip's plugins are started in the order of its program, and there is no room to say so.
+    #[cfg(feature = "host")]
+    for name in row.dependencies.iter() {
+        if let Some(index) = plugins.index(name) {
+            dependencies.insert(index);
+        }
+    }
+    #[cfg(not(feature = "host"))]
+    let _ = plugins;
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,
@@ -82,6 +93,7 @@ fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_>
     })
 }
 
+#[inline(never)]
 fn service(row: kernel_next::ServiceInfo<'_>) -> Reply<'_> {
     Reply::Service(Service {
         name: row.name,
@@ -94,6 +106,7 @@ fn service(row: kernel_next::ServiceInfo<'_>) -> Reply<'_> {
     })
 }
 
+#[inline(never)]
 fn call(row: kernel_next::CallInfo<'_>, now: Instant) -> Reply<'_> {
     Reply::Call(Call {
         call: row.id.to_bits(),

@@ -89,6 +89,7 @@ impl<'b> State<'b> {
     }
 
     /// Ends all that the client began: it has gone, or begins anew.
+    #[inline(never)]
     pub(crate) fn reset(&mut self) {
         for at in 0..FLIGHTS {
             self.give_up(at);
@@ -111,6 +112,7 @@ impl<'b> State<'b> {
     }
 
     /// Keeps the time: true when the client is silent for too long.
+    #[inline(never)]
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let millis = match self.open {
             true => self.config.keep_alive_ms / TICKS,
@@ -157,6 +159,7 @@ impl<'b> State<'b> {
     }
 
     /// Answers a request by what came of it.
+    #[inline(never)]
     pub(crate) fn outcome(&mut self, id: u32, outcome: Result<Reply<'_>, Fault>) {
         let what = match outcome {
             Ok(what) => what,
@@ -166,11 +169,13 @@ impl<'b> State<'b> {
         self.reply(id, &what);
     }
 
+    #[inline(never)]
     pub(crate) fn refuse(&mut self, id: u32, refusal: Refusal) {
         self.reply(id, &Reply::Failed(Failure::Link(refusal)));
     }
 
     /// Carries out an operation that does not wait, texts in the work buffer.
+    #[inline(never)]
     pub(crate) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
         let who = self.who();
         match self.kernel.waist().run(who, op, &mut Ticket::NONE.clone(), None, self.work) {

@@ -20,6 +20,7 @@ pub(crate) struct Watch {
 
 impl State<'_> {
     /// Watches from `since` on, in place of what was watched before, and answers the request.
+    #[inline(never)]
     pub(crate) fn begin_watch(&mut self, id: u32, filter: &str, since: Option<u64>, credit: u32) {
         // The place of the watch before goes back first: there may be no other.
         self.watch = None;
@@ -27,6 +28,7 @@ impl State<'_> {
         self.outcome(id, outcome.map(Reply::Count));
     }
 
+    #[inline(never)]
     fn open_watch(&mut self, filter: &str, since: Option<u64>, credit: u32) -> Result<u64, Fault> {
         subject::check_filter(filter)?;
         let text = String::try_from(filter).map_err(|_| Fault::TooLarge { max: TEXT as u32 })?;
@@ -37,6 +39,7 @@ impl State<'_> {
     }
 
     /// Sends what the watch has credit for.
+    #[inline(never)]
     pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) {
         for _ in 0..BURST {
             let State { watch: Some(watch), work, out, .. } = self else { return };
