@@ -2,14 +2,21 @@
 
 use core::task::Poll;
 
+#[cfg(any(feature = "lists", feature = "manage"))]
 use heapless::String;
 use kernel_next::{CallId, Fault, Json, Name, Op, PluginId, Span, Ticket, Version};
 
-use crate::flights::{Flight, Job, Kind, Shape, failure};
+#[cfg(feature = "manage")]
+use crate::flights::{Job, failure};
+use crate::flights::{Flight, Kind, Shape};
 use crate::frame::FrameError;
-use crate::lists::{self, List};
+use crate::entries;
+#[cfg(feature = "lists")]
+use crate::lists::List;
 use crate::session::State;
-use crate::{Action, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
+#[cfg(feature = "manage")]
+use crate::Action;
+use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {
     /// Does what a message says. For a request, there is room for an answer.
@@ -23,6 +30,9 @@ impl State<'_> {
                 self.send(&ToClient::Refused(Failure::Link(Refusal::NoSession)));
             }
             ToRuntime::Request { id, what } => self.request(id, what),
+            #[cfg(not(feature = "watch"))]
+            ToRuntime::Credit(_) => {}
+            #[cfg(feature = "watch")]
             ToRuntime::Credit(more) => {
                 if let Some(watch) = self.watch.as_mut() {
                     watch.credit = watch.credit.saturating_add(more);
@@ -104,27 +114,35 @@ impl State<'_> {
                     self.publish(id, topic, payload, Span::from_millis(timeout_ms));
                 }
             }
+            #[cfg(feature = "watch")]
             Request::Watch { filter, since, credit } => self.begin_watch(id, filter, since, credit),
+            #[cfg(feature = "watch")]
             Request::Unwatch => {
                 self.watch = None;
                 self.reply(id, &Reply::Done);
             }
+            #[cfg(feature = "lists")]
             Request::Plugins => self.list(id, List::Plugins),
+            #[cfg(feature = "lists")]
             Request::Services => self.list(id, List::Services),
+            #[cfg(feature = "lists")]
             Request::Subscriptions => self.list(id, List::Subscriptions),
+            #[cfg(feature = "lists")]
             Request::Calls => self.list(id, List::Calls),
+            #[cfg(feature = "lists")]
             Request::States { prefix } => self.list_states(id, prefix),
             Request::Health => {
                 let health = self.runtime().health();
                 self.reply(id, &Reply::Health(health.into()));
             }
+            #[cfg(feature = "manage")]
             Request::Manage { action, plugin } => self.command(id, action, plugin),
             Request::StateGet { key } => {
                 let mut info = kernel_next::EntryInfo {
                     cursor: kernel_next::EntryInfo::EXACT,
                     ..kernel_next::EntryInfo::START
                 };
-                let found = lists::entry(self.kernel, PluginId::OPERATOR, key, &mut info, self.work);
+                let found = entries::entry(self.kernel, PluginId::OPERATOR, key, &mut info, self.work);
                 let what = match found {
                     Ok(entry) => Reply::State(entry),
                     Err(Fault::Absent) => Reply::Absent,
@@ -144,7 +162,8 @@ impl State<'_> {
             Request::StateDelete { key, expected } => self.order(id, &mut Op::Delete(key, expected)),
             #[cfg(feature = "host")]
             what => self.request_of_host(id, what),
-            #[cfg(all(feature = "full", not(feature = "host")))]
+            #[cfg(not(feature = "host"))]
+            #[allow(unreachable_patterns, reason = "a chip with all of them")]
             _ => self.refuse(id, Refusal::Unknown),
         }
     }
@@ -203,12 +222,14 @@ impl State<'_> {
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 
+    #[cfg(feature = "lists")]
     fn list(&mut self, id: u32, list: List) {
         if let Some(place) = self.place(id) {
             self.fly(place, Flight { id, kind: Kind::List(list, 0), ticket: Ticket::NONE });
         }
     }
 
+    #[cfg(feature = "lists")]
     #[inline(never)]
     fn list_states(&mut self, id: u32, prefix: &str) {
         let listing = |flight: &Option<Flight>| {
@@ -226,6 +247,7 @@ impl State<'_> {
         }
     }
 
+    #[cfg(feature = "manage")]
     #[inline(never)]
     fn command(&mut self, id: u32, action: Action, plugin: &str) {
         let Ok(plugin) = String::try_from(plugin) else {
@@ -238,6 +260,7 @@ impl State<'_> {
     }
 
     /// Answers a lifecycle command.
+    #[cfg(feature = "manage")]
     #[inline(never)]
     pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<kernel_next::PluginState, Fault>) {
         let what = match outcome {

@@ -3,19 +3,25 @@
 
 use core::task::{Context, Poll};
 
+#[cfg(feature = "manage")]
 use heapless::String;
+#[cfg(feature = "manage")]
 use kernel_next::subject::MAX_NAME;
 #[cfg(feature = "host")]
 use kernel_next::Span;
 use kernel_next::{Fault, Op, Ticket};
 
+#[cfg(feature = "lists")]
 use crate::lists::List;
 use crate::session::State;
-use crate::{Action, Failure, Raw, Refusal, Reply};
+#[cfg(feature = "manage")]
+use crate::Action;
+use crate::{Failure, Raw, Refusal, Reply};
 
 /// How many operations of one session may be in flight; more are refused.
 pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 4 };
 
+#[cfg(feature = "manage")]
 /// How many lifecycle commands may wait for the one that is carried out; more are refused.
 pub(crate) const JOBS: usize = if cfg!(feature = "host") { 8 } else { 1 };
 
@@ -37,6 +43,7 @@ pub(crate) enum Kind {
     Publish,
     #[cfg(feature = "host")]
     Sleep(Span),
+    #[cfg(feature = "lists")]
     List(List, usize),
 }
 
@@ -67,6 +74,7 @@ impl Shape {
 }
 
 /// A lifecycle command.
+#[cfg(feature = "manage")]
 pub(crate) struct Job {
     pub(crate) id: u32,
     pub(crate) action: Action,
@@ -114,6 +122,7 @@ impl State<'_> {
                 self.give_up(place);
             }
         }
+        #[cfg(feature = "manage")]
         for _ in 0..self.jobs.len() {
             match self.jobs.pop_front() {
                 Some(job) if job.id != id => drop(self.jobs.push_back(job)),
@@ -147,6 +156,7 @@ impl State<'_> {
                 },
                 #[cfg(feature = "host")]
                 Kind::Sleep(span) => waist.run(who, &mut Op::Sleep(span), &mut flight.ticket, waker, &mut []),
+                #[cfg(feature = "lists")]
                 Kind::List(..) => {
                     self.send_rows(place);
                     continue;
@@ -161,6 +171,7 @@ impl State<'_> {
                 (Ok(len), Kind::Call(shape)) => shape.reply(self.work.get(..len as usize).unwrap_or(&[])),
                 #[cfg(feature = "host")]
                 (Ok(count), Kind::Publish) => Reply::Count(count as u64),
+                #[allow(unreachable_patterns, reason = "a chip with nothing but calls")]
                 (Ok(_), _) => Reply::Done,
                 (Err(Fault::Absent), _) => Reply::Absent,
                 (Err(fault), _) => Reply::Failed(failure(fault, self.work)),

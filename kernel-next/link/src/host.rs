@@ -9,7 +9,7 @@ use kernel_next::{EntryInfo, Fault, Json, Name, Op, PluginId, Service, Span, Tic
 
 use crate::attached::Attached;
 use crate::flights::{Flight, Kind, Shape};
-use crate::lists;
+use crate::entries;
 use crate::session::State;
 use crate::{Failure, Raw, Refusal, Reply, Request};
 
@@ -160,7 +160,7 @@ impl State<'_> {
 
     fn entry(&mut self, id: u32, prefix: &str, cursor: u32) {
         let mut info = EntryInfo { cursor, ..EntryInfo::START };
-        let what = match lists::entry(self.kernel, self.who(), prefix, &mut info, self.work) {
+        let what = match entries::entry(self.kernel, self.who(), prefix, &mut info, self.work) {
             Ok(entry) => Reply::Entry { cursor: info.cursor, owner: info.owner.to_bits(), entry },
             Err(Fault::Absent) => Reply::Absent,
             Err(fault) => Reply::Failed(Failure::of(fault)),

@@ -1,12 +1,13 @@
 //! The lists: a page at a time. A row's numbers and texts are copied out of the kernel under its lock, and encoded
 //! outside it; as many rows go out as have room, and the place of the next one is all that is kept.
 
-use kernel_next::{CallId, EntryInfo, Instant, Op, Phase, PluginId, PluginManager, Ticket};
+use kernel_next::{CallId, EntryInfo, Instant, Phase, PluginId, PluginManager};
 
+use crate::entries::entry;
 use crate::flights::Kind;
-use crate::items::{Call, Plugin, Service, Slots, State as Entry};
+use crate::items::{Call, Plugin, Service, Slots};
 use crate::session::State;
-use crate::{Failure, Raw, Reply};
+use crate::{Failure, Reply};
 
 /// What is listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,35 +118,4 @@ fn call(row: kernel_next::CallInfo<'_>, now: Instant) -> Reply<'_> {
         age_ms: now.millis_since(row.since),
         parent: row.parent.map(CallId::to_bits),
     })
-}
-
-/// The next state entry, its key, value and owner in the buffer.
-pub(crate) fn entry<'b>(
-    kernel: kernel_next::Kernel,
-    who: PluginId,
-    prefix: &str,
-    info: &mut EntryInfo,
-    buf: &'b mut [u8],
-) -> Result<Entry<'b>, kernel_next::Fault> {
-    let waist = kernel.waist();
-    let run = |op: &mut Op<'_>, buf: &mut [u8]| match waist.run(who, op, &mut Ticket::NONE.clone(), None, buf) {
-        core::task::Poll::Ready(outcome) => outcome,
-        core::task::Poll::Pending => Err(kernel_next::Fault::Unavailable),
-    };
-    run(&mut Op::Entry(prefix, info), &mut *buf)?;
-    let (key, rest) = buf.split_at_mut_checked(info.key).unwrap_or_default();
-    let (value, rest) = rest.split_at_mut_checked(info.value.unwrap_or(0)).unwrap_or_default();
-    let owner = run(&mut Op::NameOf(info.owner), &mut *rest).unwrap_or(0);
-    let ttl = info.ttl.map(|ttl| ttl.as_secs().wrapping_mul(1_000).wrapping_add(ttl.subsec_millis() as u64));
-    Ok(Entry {
-        key: text(key),
-        value: info.value.map(|_| Raw(value)),
-        version: info.version,
-        ttl_ms: ttl,
-        owner: text(rest.get(..owner as usize).unwrap_or(&[])),
-    })
-}
-
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap_or("")
 }

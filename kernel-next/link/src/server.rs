@@ -131,6 +131,9 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             });
         }
     });
+    #[cfg(not(feature = "manage"))]
+    let _ = manager;
+    #[cfg(feature = "manage")]
     let mut managing = pin!(async {
         loop {
             let job = shared.find(|state| state.jobs.pop_front()).await;
@@ -145,12 +148,14 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
+            #[cfg(feature = "manage")]
             let _: Poll<()> = managing.as_mut().poll(cx);
             let silent = shared.with(|state| {
                 let silent = state.poll_timer(cx);
                 state.poll_flights(cx);
                 #[cfg(feature = "host")]
                 state.poll_attached(cx);
+                #[cfg(feature = "watch")]
                 state.poll_watch(cx);
                 silent
             });

@@ -2,19 +2,26 @@
 
 use core::task::{Context, Poll};
 
-use heapless::{Deque, String};
+#[cfg(feature = "manage")]
+use heapless::Deque;
+#[cfg(feature = "lists")]
+use heapless::String;
 use serde::Serialize;
 use kernel_next::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
 #[cfg(feature = "host")]
 use crate::attached::Attached;
-use crate::flights::{FLIGHTS, Flight, JOBS, Job};
+use crate::flights::{FLIGHTS, Flight};
+#[cfg(feature = "manage")]
+use crate::flights::{JOBS, Job};
 use crate::frame::{self, Framing};
 #[cfg(feature = "host")]
 use crate::parked::Parked;
+#[cfg(feature = "watch")]
 use crate::watch::Watch;
 use crate::{Config, Failure, Refusal, Reply, ToClient};
 
+#[cfg(any(feature = "lists", feature = "watch"))]
 /// Bytes of the prefix of a list of state entries, and of a watch's filter.
 pub(crate) const TEXT: usize = if cfg!(feature = "host") { 128 } else { 32 };
 
@@ -27,9 +34,12 @@ pub(crate) struct State<'b> {
     pub(crate) work: &'b mut [u8],
     pub(crate) open: bool,
     pub(crate) flights: [Option<Flight>; FLIGHTS],
+    #[cfg(feature = "lists")]
     /// The prefix of the list of state entries that is in flight.
     pub(crate) prefix: String<TEXT>,
+    #[cfg(feature = "manage")]
     pub(crate) jobs: Deque<Job, JOBS>,
+    #[cfg(feature = "watch")]
     pub(crate) watch: Option<Watch>,
     #[cfg(feature = "host")]
     pub(crate) attached: Option<Attached>,
@@ -61,8 +71,11 @@ impl<'b> State<'b> {
             work,
             open: false,
             flights: [const { None }; FLIGHTS],
+            #[cfg(feature = "lists")]
             prefix: String::new(),
+            #[cfg(feature = "manage")]
             jobs: Deque::new(),
+            #[cfg(feature = "watch")]
             watch: None,
             #[cfg(feature = "host")]
             attached: None,
@@ -94,8 +107,12 @@ impl<'b> State<'b> {
         for at in 0..FLIGHTS {
             self.give_up(at);
         }
+        #[cfg(feature = "manage")]
         self.jobs.clear();
-        self.watch = None;
+        #[cfg(feature = "watch")]
+        {
+            self.watch = None;
+        }
         #[cfg(feature = "host")]
         {
             self.attached = None;

@@ -1,7 +1,9 @@
 //! A chip's reader of messages: the same bytes as postcard's, taken field by field, for a third of the flash that a
 //! derived one costs. What is missing is read as nothing, and noticed once, at the end.
 
-use crate::{Action, FrameError, Raw, Request, ToRuntime, Versions};
+#[cfg(any(test, feature = "manage"))]
+use crate::Action;
+use crate::{FrameError, Raw, Request, ToRuntime, Versions};
 
 /// The fields of a message that are still to be read.
 struct Take<'a> {
@@ -88,6 +90,7 @@ impl<'a> Take<'a> {
         if self.is_some() { Some(self.long(64)) } else { None }
     }
 
+    #[cfg(any(test, feature = "manage"))]
     fn action(&mut self) -> Action {
         match self.byte() {
             0 => Action::Load,
@@ -112,14 +115,22 @@ impl<'a> Take<'a> {
                 args: Raw(self.bytes()),
             },
             2 => Request::Publish { topic: self.text(), timeout_ms: self.word(), payload: Raw(self.bytes()) },
+            #[cfg(any(test, feature = "watch"))]
             3 => Request::Watch { filter: self.text(), since: self.option(), credit: self.word() },
+            #[cfg(any(test, feature = "watch"))]
             4 => Request::Unwatch,
+            #[cfg(any(test, feature = "lists"))]
             5 => Request::Plugins,
+            #[cfg(any(test, feature = "lists"))]
             6 => Request::Services,
+            #[cfg(any(test, feature = "lists"))]
             7 => Request::Subscriptions,
+            #[cfg(any(test, feature = "lists"))]
             8 => Request::Calls,
+            #[cfg(any(test, feature = "lists"))]
             9 => Request::States { prefix: self.text() },
             10 => Request::Health,
+            #[cfg(any(test, feature = "manage"))]
             11 => Request::Manage { action: self.action(), plugin: self.text() },
             12 => Request::StateGet { key: self.text() },
             13 => Request::StateSet {
