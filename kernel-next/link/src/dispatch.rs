@@ -2,31 +2,37 @@
 
 use core::task::Poll;
 
+#[cfg(any(feature = "lists", feature = "manage"))]
 use heapless::String;
 use kernel_next::{CallId, Fault, Json, Name, Op, PluginId, Span, Ticket, Version};
 
-use crate::flights::{Flight, Job, Kind, Shape, failure};
+#[cfg(feature = "manage")]
+use crate::flights::{Job, failure};
+use crate::flights::{Flight, Kind, Shape};
 use crate::frame::FrameError;
-use crate::lists::{self, List};
+use crate::entries;
+#[cfg(feature = "lists")]
+use crate::lists::List;
 use crate::session::State;
-use crate::{Action, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
+#[cfg(feature = "manage")]
+use crate::Action;
+use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {
     /// Does what a message says. For a request, there is room for an answer.
+    #[inline(never)]
     pub(crate) fn dispatch(&mut self, message: ToRuntime<'_>) {
         self.heard();
         self.moved = true;
         match message {
-            ToRuntime::Hello {
-                versions,
-                nonce,
-                name: _,
-                token,
-            } => self.hello(versions, nonce, token),
+            ToRuntime::Hello { versions, nonce, name: _, token } => self.hello(versions, nonce, token),
             _ if !self.open => {
                 self.send(&ToClient::Refused(Failure::Link(Refusal::NoSession)));
             }
             ToRuntime::Request { id, what } => self.request(id, what),
+            #[cfg(not(feature = "watch"))]
+            ToRuntime::Credit(_) => {}
+            #[cfg(feature = "watch")]
             ToRuntime::Credit(more) => {
                 if let Some(watch) = self.watch.as_mut() {
                     watch.credit = watch.credit.saturating_add(more);
@@ -46,18 +52,26 @@ impl State<'_> {
     }
 
     /// Answers a frame that could not be read: to the request in it where that much can be read.
+    #[inline(never)]
     pub(crate) fn malformed(&mut self, error: FrameError, frame: &[u8]) {
-        const REQUEST: u8 = 1;
         self.heard();
         let refusal = error.refusal(self.out.max_message());
-        match postcard::take_from_bytes::<(u8, u32)>(frame) {
-            Ok(((REQUEST, id), _)) if self.open => self.refuse(id, refusal),
+        #[cfg(feature = "host")]
+        let id = match postcard::take_from_bytes::<(u8, u32)>(frame) {
+            Ok(((1, id), _)) => Some(id),
+            _ => None,
+        };
+        #[cfg(not(feature = "host"))]
+        let id = crate::take::request_id(frame);
+        match id {
+            Some(id) if self.open => self.refuse(id, refusal),
             _ => {
                 self.send(&ToClient::Refused(Failure::Link(refusal)));
             }
         }
     }
 
+    #[inline(never)]
     fn hello(&mut self, versions: Versions, nonce: u32, token: &str) {
         self.reset();
         let Some(version) = VERSIONS.common(versions) else {
@@ -83,15 +97,11 @@ impl State<'_> {
         self.send(&hello);
     }
 
+    #[inline(never)]
     fn request(&mut self, id: u32, what: Request<'_>) {
         match what {
-            Request::Ping => self.reply(id, Reply::Done),
-            Request::Call {
-                service,
-                timeout_ms,
-                parent,
-                args,
-            } => {
+            Request::Ping => self.reply(id, &Reply::Done),
+            Request::Call { service, timeout_ms, parent, args } => {
                 let parent = parent.map(CallId::from_bits);
                 // The storage judges what it is asked to store.
                 if service != kernel_next::storage::STORAGE && self.json(id, args).is_none() {
@@ -99,70 +109,61 @@ impl State<'_> {
                 }
                 self.begin_call(id, service, (args.0, &[]), timeout_ms, parent, Shape::Json);
             }
-            Request::Publish {
-                topic,
-                timeout_ms,
-                payload,
-            } => {
+            Request::Publish { topic, timeout_ms, payload } => {
                 if let Some(payload) = self.json(id, payload) {
                     self.publish(id, topic, payload, Span::from_millis(timeout_ms));
                 }
             }
-            Request::Watch {
-                filter,
-                since,
-                credit,
-            } => self.begin_watch(id, filter, since, credit),
+            #[cfg(feature = "watch")]
+            Request::Watch { filter, since, credit } => self.begin_watch(id, filter, since, credit),
+            #[cfg(feature = "watch")]
             Request::Unwatch => {
                 self.watch = None;
-                self.reply(id, Reply::Done);
+                self.reply(id, &Reply::Done);
             }
+            #[cfg(feature = "lists")]
             Request::Plugins => self.list(id, List::Plugins),
+            #[cfg(feature = "lists")]
             Request::Services => self.list(id, List::Services),
+            #[cfg(feature = "lists")]
             Request::Subscriptions => self.list(id, List::Subscriptions),
+            #[cfg(feature = "lists")]
             Request::Calls => self.list(id, List::Calls),
+            #[cfg(feature = "lists")]
             Request::States { prefix } => self.list_states(id, prefix),
             Request::Health => {
                 let health = self.runtime().health();
-                self.reply(id, Reply::Health(health.into()));
+                self.reply(id, &Reply::Health(health.into()));
             }
+            #[cfg(feature = "manage")]
             Request::Manage { action, plugin } => self.command(id, action, plugin),
             Request::StateGet { key } => {
                 let mut info = kernel_next::EntryInfo {
                     cursor: kernel_next::EntryInfo::EXACT,
                     ..kernel_next::EntryInfo::START
                 };
-                let found = lists::entry(self.kernel, PluginId::OPERATOR, key, &mut info, self.work);
+                let found = entries::entry(self.kernel, PluginId::OPERATOR, key, &mut info, self.work);
                 let what = match found {
                     Ok(entry) => Reply::State(entry),
                     Err(Fault::Absent) => Reply::Absent,
                     Err(fault) => Reply::Failed(Failure::of(fault)),
                 };
-                self.out.reply(id, what);
+                self.out.reply(id, &what);
                 self.said();
             }
-            Request::StateSet {
-                key,
-                ttl_ms,
-                expected,
-                value,
-            } => {
+            Request::StateSet { key, ttl_ms, expected, value } => {
                 let Some(value) = self.json(id, value) else { return };
                 let mut version = Version { expected, now: 0 };
                 let ttl = ttl_ms.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX)));
-                let mut op = Op::Set {
-                    key: Name::Copied(key),
-                    value,
-                    ttl,
-                    version: &mut version,
-                };
+                let mut op = Op::Set { key: Name::Copied(key), value, ttl, version: &mut version };
                 let outcome = self.run(&mut op);
                 self.outcome(id, outcome.map(|_| Reply::Count(version.now)));
             }
             Request::StateDelete { key, expected } => self.order(id, &mut Op::Delete(key, expected)),
             #[cfg(feature = "host")]
             what => self.request_of_host(id, what),
-            #[cfg(all(feature = "full", not(feature = "host")))]
+            #[cfg(not(feature = "host"))]
+            #[allow(unreachable_patterns, reason = "a chip with all of them")]
             _ => self.refuse(id, Refusal::Unknown),
         }
     }
@@ -174,22 +175,19 @@ impl State<'_> {
     }
 
     /// The JSON of a request; what is not JSON is answered here.
+    #[inline(never)]
     pub(crate) fn json<'a>(&mut self, id: u32, raw: Raw<'a>) -> Option<Json<'a>> {
         match Json::new(raw.0) {
             Ok(json) => Some(json),
             Err(error) => {
-                self.outcome(
-                    id,
-                    Err(Fault::NotJson {
-                        at: error.offset() as u32,
-                    }),
-                );
+                self.outcome(id, Err(Fault::NotJson { at: error.offset() as u32 }));
                 None
             }
         }
     }
 
     /// Begins a call; its answer comes when it is done.
+    #[inline(never)]
     pub(crate) fn begin_call(
         &mut self,
         id: u32,
@@ -201,71 +199,41 @@ impl State<'_> {
     ) {
         let Some(place) = self.place(id) else { return };
         let limit = (timeout_ms > 0).then(|| Span::from_millis(timeout_ms));
-        let mut op = Op::Call {
-            service,
-            args,
-            limit,
-            parent,
-        };
+        let mut op = Op::Call { service, args, limit, parent };
         let (who, mut ticket) = (self.who(), Ticket::NONE);
-        match self
-            .kernel
-            .waist()
-            .run(who, &mut op, &mut ticket, None, self.work)
-        {
-            Poll::Pending => self.fly(
-                place,
-                Flight {
-                    id,
-                    kind: Kind::Call(shape),
-                    ticket,
-                },
-            ),
+        match self.kernel.waist().run(who, &mut op, &mut ticket, None, self.work) {
+            Poll::Pending => self.fly(place, Flight { id, kind: Kind::Call(shape), ticket }),
             Poll::Ready(Ok(len)) => {
-                self.out
-                    .reply(id, Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))));
+                self.out.reply(id, &Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))));
                 self.said();
             }
             Poll::Ready(Err(fault)) => self.outcome(id, Err(fault)),
         }
     }
 
+    #[inline(never)]
     fn publish(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
         #[cfg(feature = "host")]
         if !limit.is_none() {
             return self.publish_or_park(id, topic, payload, limit);
         }
         let _ = limit;
-        let outcome = self.run(&mut Op::Publish {
-            topic,
-            payload,
-            limit: Span::NONE,
-        });
+        let outcome = self.run(&mut Op::Publish { topic, payload, limit: Span::NONE });
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 
+    #[cfg(feature = "lists")]
     fn list(&mut self, id: u32, list: List) {
         if let Some(place) = self.place(id) {
-            self.fly(
-                place,
-                Flight {
-                    id,
-                    kind: Kind::List(list, 0),
-                    ticket: Ticket::NONE,
-                },
-            );
+            self.fly(place, Flight { id, kind: Kind::List(list, 0), ticket: Ticket::NONE });
         }
     }
 
+    #[cfg(feature = "lists")]
+    #[inline(never)]
     fn list_states(&mut self, id: u32, prefix: &str) {
         let listing = |flight: &Option<Flight>| {
-            matches!(
-                flight,
-                Some(Flight {
-                    kind: Kind::List(List::States, _),
-                    ..
-                })
-            )
+            matches!(flight, Some(Flight { kind: Kind::List(List::States, _), .. }))
         };
         if self.flights.iter().any(listing) {
             return self.refuse(id, Refusal::InFlight(1));
@@ -275,15 +243,12 @@ impl State<'_> {
                 self.prefix = prefix;
                 self.list(id, List::States);
             }
-            Err(_) => self.outcome(
-                id,
-                Err(Fault::TooLarge {
-                    max: crate::session::TEXT as u32,
-                }),
-            ),
+            Err(_) => self.outcome(id, Err(Fault::TooLarge { max: crate::session::TEXT as u32 })),
         }
     }
 
+    #[cfg(feature = "manage")]
+    #[inline(never)]
     fn command(&mut self, id: u32, action: Action, plugin: &str) {
         let Ok(plugin) = String::try_from(plugin) else {
             // Longer than any plugin's name; cut, it might be another's.
@@ -295,6 +260,8 @@ impl State<'_> {
     }
 
     /// Answers a lifecycle command.
+    #[cfg(feature = "manage")]
+    #[inline(never)]
     pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<kernel_next::PluginState, Fault>) {
         let what = match outcome {
             Ok(state) => Reply::PluginState(state),
@@ -305,7 +272,7 @@ impl State<'_> {
                         Some(row) if row.name == job.plugin.as_str() => {
                             let (code, message) = (row.error_code, row.error);
                             let failure = Failure::Error { code, message };
-                            self.out.reply(job.id, Reply::Failed(failure));
+                            self.out.reply(job.id, &Reply::Failed(failure));
                             return self.said();
                         }
                         Some(_) => {}
@@ -315,7 +282,7 @@ impl State<'_> {
             }
             Err(fault) => Reply::Failed(failure(fault, &[])),
         };
-        self.reply(job.id, what);
+        self.reply(job.id, &what);
     }
 }
 

@@ -3,19 +3,25 @@
 
 use core::task::{Context, Poll};
 
+#[cfg(feature = "manage")]
 use heapless::String;
+#[cfg(feature = "manage")]
+use kernel_next::subject::MAX_NAME;
 #[cfg(feature = "host")]
 use kernel_next::Span;
-use kernel_next::subject::MAX_NAME;
 use kernel_next::{Fault, Op, Ticket};
 
+#[cfg(feature = "lists")]
 use crate::lists::List;
 use crate::session::State;
-use crate::{Action, Failure, Raw, Refusal, Reply};
+#[cfg(feature = "manage")]
+use crate::Action;
+use crate::{Failure, Raw, Refusal, Reply};
 
 /// How many operations of one session may be in flight; more are refused.
 pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 4 };
 
+#[cfg(feature = "manage")]
 /// How many lifecycle commands may wait for the one that is carried out; more are refused.
 pub(crate) const JOBS: usize = if cfg!(feature = "host") { 8 } else { 1 };
 
@@ -37,6 +43,7 @@ pub(crate) enum Kind {
     Publish,
     #[cfg(feature = "host")]
     Sleep(Span),
+    #[cfg(feature = "lists")]
     List(List, usize),
 }
 
@@ -59,11 +66,7 @@ impl Shape {
             #[cfg(feature = "host")]
             Shape::Done => Reply::Done,
             #[cfg(feature = "host")]
-            Shape::Count => Reply::Count(
-                bytes
-                    .first_chunk()
-                    .map_or(0, |count| u32::from_le_bytes(*count) as u64),
-            ),
+            Shape::Count => Reply::Count(bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as u64)),
             #[cfg(feature = "host")]
             Shape::Names => Reply::Names(Raw(bytes)),
         }
@@ -71,6 +74,7 @@ impl Shape {
 }
 
 /// A lifecycle command.
+#[cfg(feature = "manage")]
 pub(crate) struct Job {
     pub(crate) id: u32,
     pub(crate) action: Action,
@@ -79,6 +83,7 @@ pub(crate) struct Job {
 
 impl State<'_> {
     /// A place for one more operation; none is answered here.
+    #[inline(never)]
     pub(crate) fn place(&mut self, id: u32) -> Option<usize> {
         let place = self.flights.iter().position(Option::is_none);
         if place.is_none() {
@@ -88,6 +93,7 @@ impl State<'_> {
     }
 
     /// Puts an operation in flight; it is looked after from the next poll on.
+    #[inline(never)]
     pub(crate) fn fly(&mut self, place: usize, flight: Flight) {
         if let Some(to) = self.flights.get_mut(place) {
             *to = Some(flight);
@@ -96,6 +102,7 @@ impl State<'_> {
     }
 
     /// Ends the operation in this place without an answer.
+    #[inline(never)]
     pub(crate) fn give_up(&mut self, place: usize) {
         let who = self.who();
         if let Some(flight) = self.flights.get_mut(place).and_then(Option::take) {
@@ -108,16 +115,14 @@ impl State<'_> {
     }
 
     /// The client gives a request up.
+    #[inline(never)]
     pub(crate) fn cancel(&mut self, id: u32) {
         for place in 0..FLIGHTS {
-            if self
-                .flights
-                .get(place)
-                .is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id))
-            {
+            if self.flights.get(place).is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id)) {
                 self.give_up(place);
             }
         }
+        #[cfg(feature = "manage")]
         for _ in 0..self.jobs.len() {
             match self.jobs.pop_front() {
                 Some(job) if job.id != id => drop(self.jobs.push_back(job)),
@@ -127,27 +132,21 @@ impl State<'_> {
     }
 
     /// Looks after what is in flight, while there is room for answers.
+    #[inline(never)]
     pub(crate) fn poll_flights(&mut self, cx: &mut Context<'_>) {
         let who = self.who();
         for place in 0..FLIGHTS {
             if !self.out.ready() {
                 return;
             }
-            let Some(flight) = self.flights.get_mut(place).and_then(Option::as_mut) else {
-                continue;
-            };
+            let Some(flight) = self.flights.get_mut(place).and_then(Option::as_mut) else { continue };
             let (id, kind) = (flight.id, flight.kind);
             let waker = Some(cx.waker());
             let waist = self.kernel.waist();
             let outcome = match kind {
                 // It has begun, and its arguments are with the kernel.
                 Kind::Call(_) => {
-                    let mut op = Op::Call {
-                        service: "",
-                        args: (&[], &[]),
-                        limit: None,
-                        parent: None,
-                    };
+                    let mut op = Op::Call { service: "", args: (&[], &[]), limit: None, parent: None };
                     waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
                 }
                 #[cfg(feature = "host")]
@@ -157,6 +156,7 @@ impl State<'_> {
                 },
                 #[cfg(feature = "host")]
                 Kind::Sleep(span) => waist.run(who, &mut Op::Sleep(span), &mut flight.ticket, waker, &mut []),
+                #[cfg(feature = "lists")]
                 Kind::List(..) => {
                     self.send_rows(place);
                     continue;
@@ -171,11 +171,12 @@ impl State<'_> {
                 (Ok(len), Kind::Call(shape)) => shape.reply(self.work.get(..len as usize).unwrap_or(&[])),
                 #[cfg(feature = "host")]
                 (Ok(count), Kind::Publish) => Reply::Count(count as u64),
+                #[allow(unreachable_patterns, reason = "a chip with nothing but calls")]
                 (Ok(_), _) => Reply::Done,
                 (Err(Fault::Absent), _) => Reply::Absent,
                 (Err(fault), _) => Reply::Failed(failure(fault, self.work)),
             };
-            self.out.reply(id, what);
+            self.out.reply(id, &what);
             #[cfg(feature = "host")]
             if kind == Kind::Publish {
                 self.parked.clear();
@@ -186,15 +187,10 @@ impl State<'_> {
 
 /// A fault as it travels: a callee's own error with its texts, which are in `buf`.
 pub(crate) fn failure(fault: Fault, buf: &[u8]) -> Failure<'_> {
-    let Fault::Failed { code, len } = fault else {
-        return Failure::of(fault);
-    };
+    let Fault::Failed { code, len } = fault else { return Failure::of(fault) };
     let text = buf.get(..len as usize).unwrap_or(&[]);
     let (code, message) = text.split_at_checked(code as usize).unwrap_or((text, &[]));
-    Failure::Error {
-        code: text_of(code),
-        message: text_of(message),
-    }
+    Failure::Error { code: text_of(code), message: text_of(message) }
 }
 
 /// As much of this as is text: it may have been cut within a character.

@@ -95,18 +95,12 @@ impl Framing {
 }
 
 /// Writes a message as a frame; its length.
-pub(crate) fn encode<T: Serialize>(
-    framing: Framing,
-    message: &T,
-    to: &mut [u8],
-) -> Result<usize, FrameError> {
+pub(crate) fn encode<T: Serialize>(framing: Framing, message: &T, to: &mut [u8]) -> Result<usize, FrameError> {
     match framing {
         #[cfg(feature = "stream")]
         Framing::Stream => {
             let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            let len = postcard::to_slice(message, body)
-                .map_err(|_| FrameError::TooLarge)?
-                .len();
+            let len = postcard::to_slice(message, body).map_err(|_| FrameError::TooLarge)?.len();
             *head = (len as u32).to_le_bytes();
             Ok(len.wrapping_add(LEN))
         }
@@ -126,9 +120,7 @@ pub(crate) fn wrap(framing: Framing, message: &[u8], to: &mut [u8]) -> Result<us
         #[cfg(feature = "stream")]
         Framing::Stream => {
             let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            body.get_mut(..message.len())
-                .ok_or(FrameError::TooLarge)?
-                .copy_from_slice(message);
+            body.get_mut(..message.len()).ok_or(FrameError::TooLarge)?.copy_from_slice(message);
             *head = (message.len() as u32).to_le_bytes();
             Ok(message.len().wrapping_add(LEN))
         }
@@ -161,20 +153,27 @@ pub(crate) struct Inbox<'b> {
 
 impl<'b> Inbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8]) -> Self {
-        Inbox {
-            framing,
-            buf,
-            used: 0,
-            len: 0,
-            skip: 0,
-        }
+        Inbox { framing, buf, used: 0, len: 0, skip: 0 }
     }
 
     /// Where the next bytes go; only to be asked for when [`Inbox::next`] found nothing.
+    #[inline(never)]
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.buf.copy_within(self.used.min(self.len)..self.len, 0);
-        self.len = self.len.saturating_sub(self.used);
-        self.used = 0;
+        if self.used > 0 {
+            let there = self.len.saturating_sub(self.used);
+            // Byte by byte where a `memmove` that knows better would be most of a frame's code.
+            #[cfg(not(target_pointer_width = "64"))]
+            for at in 0..there {
+                let byte = self.buf.get(at.wrapping_add(self.used)).copied();
+                if let (Some(to), Some(byte)) = (self.buf.get_mut(at), byte) {
+                    *to = byte;
+                }
+            }
+            #[cfg(target_pointer_width = "64")]
+            self.buf.copy_within(self.used.min(self.len)..self.len, 0);
+            self.len = there;
+            self.used = 0;
+        }
         self.buf.get_mut(self.len..).unwrap_or_default()
     }
 
@@ -229,6 +228,7 @@ impl<'b> Inbox<'b> {
     }
 
     #[cfg(feature = "serial")]
+    #[inline(never)]
     fn next_of_line(&mut self) -> Option<Result<Range<usize>, FrameError>> {
         loop {
             let there = self.buf.get_mut(self.used..self.len)?;
@@ -273,9 +273,7 @@ mod serial {
     pub(super) fn open(frame: &mut [u8]) -> Result<usize, FrameError> {
         let len = cobs::decode_in_place(frame).map_err(|_| FrameError::NotAFrame)?;
         let bytes = frame.get(..len).ok_or(FrameError::NotAFrame)?;
-        let (body, crc) = bytes
-            .split_last_chunk::<CRC_BYTES>()
-            .ok_or(FrameError::NotAFrame)?;
+        let (body, crc) = bytes.split_last_chunk::<CRC_BYTES>().ok_or(FrameError::NotAFrame)?;
         if CRC.checksum(body).to_le_bytes() != *crc {
             return Err(FrameError::Damaged);
         }
@@ -290,10 +288,7 @@ mod serial {
 
     impl<'a> Stuffed<'a> {
         pub(super) fn new(to: &'a mut [u8]) -> Self {
-            Stuffed {
-                encoder: CobsEncoder::new(to),
-                digest: CRC.digest(),
-            }
+            Stuffed { encoder: CobsEncoder::new(to), digest: CRC.digest() }
         }
     }
 

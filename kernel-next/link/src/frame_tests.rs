@@ -143,8 +143,53 @@ proptest! {
 
 #[test]
 fn a_length_that_no_message_has_ends_a_stream() {
-    assert_eq!(
-        feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3),
-        [Err(FrameError::Lost)]
-    );
+    assert_eq!(feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3), [Err(FrameError::Lost)]);
+}
+
+/// Requests of those that a chip knows.
+fn request() -> impl Strategy<Value = (u8, std::string::String, u32, Option<u64>, Vec<u8>)> {
+    (0u8..20, ".{0,20}", any::<u32>(), any::<Option<u64>>(), bytes(40))
+}
+
+proptest! {
+    #[test]
+    fn a_chip_reads_what_everybody_else_reads(
+        (kind, text, number, option, bytes) in request(),
+        cut in any::<proptest::sample::Index>(),
+        garbage in bytes(40),
+    ) {
+        let (text, raw) = (text.as_str(), Raw(&bytes));
+        let what = match kind {
+            0 => Request::Ping,
+            1 => Request::Call { service: text, timeout_ms: number, parent: option.map(|n| n as u32), args: raw },
+            2 => Request::Publish { topic: text, timeout_ms: number, payload: raw },
+            3 => Request::Watch { filter: text, since: option, credit: number },
+            4 => Request::Unwatch,
+            5 => Request::Plugins,
+            6 => Request::Services,
+            7 => Request::Subscriptions,
+            8 => Request::Calls,
+            9 => Request::States { prefix: text },
+            10 => Request::Health,
+            11 => Request::Manage { action: crate::Action::Reload, plugin: text },
+            12 => Request::StateGet { key: text },
+            13 => Request::StateSet { key: text, ttl_ms: option, expected: option.map(|n| n ^ 5), value: raw },
+            _ => Request::StateDelete { key: text, expected: option },
+        };
+        let message = match kind {
+            15 => ToRuntime::Hello { versions: crate::VERSIONS, nonce: number, name: text, token: "t" },
+            16 => ToRuntime::Credit(number),
+            17 => ToRuntime::Cancel { id: number },
+            18 => ToRuntime::KeepAlive,
+            _ => ToRuntime::Request { id: number, what },
+        };
+        let mut buf = [0; 512];
+        let encoded = postcard::to_slice(&message, &mut buf).unwrap();
+        prop_assert_eq!(crate::take::decode(encoded), Ok(message));
+        let cut = &encoded[..cut.index(encoded.len())];
+        prop_assert_eq!(crate::take::decode(cut).is_ok(), decode::<ToRuntime<'_>>(cut).is_ok());
+        if let (Ok(one), Ok(other)) = (crate::take::decode(&garbage), decode::<ToRuntime<'_>>(&garbage)) {
+            prop_assert_eq!(one, other);
+        }
+    }
 }

@@ -26,9 +26,7 @@ impl Slots {
 
     /// How many plugins are in the set.
     pub fn len(&self) -> usize {
-        self.0
-            .iter()
-            .fold(0u32, |sum, word| sum.wrapping_add(word.count_ones())) as usize
+        self.0.iter().fold(0u32, |sum, word| sum.wrapping_add(word.count_ones())) as usize
     }
 
     /// True when no plugin is in the set.
@@ -85,7 +83,7 @@ pub struct Plugin<'a> {
     pub description: &'a str,
     /// Who wrote it.
     pub author: &'a str,
-    /// The installed plugins it depends on.
+    /// The installed plugins it depends on. (Empty from a chip.)
     pub dependencies: Slots,
     /// Where it runs: what its platform says, `remote` for one on the other side of a link.
     pub placement: &'a str,

@@ -26,7 +26,8 @@
 //! [`serve`] is the runtime's side, [`Client`] the other one, and `Remote` runs a plugin on the other side of the
 //! link. A client that sends [`Hello`] again begins anew, so that a serial line, which has no end, can change hands.
 //!
-//! Features: `stream` and `serial` are the framings; `host` adds to the runtime's side storage requests and plugins
+//! Features: `stream` and `serial` are the framings; `lists`, `watch` and `manage` are what a chip's side may leave
+//! out; `host` has them and adds to the runtime's side storage requests and plugins
 //! on the other side (a chip leaves it out); `remote` is the plugin's side; `full` is the whole protocol.
 //!
 //! [`Hello`]: ToRuntime::Hello
@@ -52,6 +53,7 @@ mod attached;
 mod client;
 mod config;
 mod dispatch;
+mod entries;
 mod failure;
 mod flights;
 mod frame;
@@ -60,6 +62,7 @@ mod frame_tests;
 #[cfg(feature = "host")]
 mod host;
 mod items;
+#[cfg(feature = "lists")]
 mod lists;
 #[cfg(feature = "host")]
 mod parked;
@@ -69,6 +72,9 @@ mod raw;
 mod remote;
 mod server;
 mod session;
+#[cfg(any(test, not(feature = "host")))]
+mod take;
+#[cfg(feature = "watch")]
 mod watch;
 
 pub use client::{Client, ClientError};

@@ -1,12 +1,13 @@
 //! The lists: a page at a time. A row's numbers and texts are copied out of the kernel under its lock, and encoded
 //! outside it; as many rows go out as have room, and the place of the next one is all that is kept.
 
-use kernel_next::{CallId, EntryInfo, Instant, Op, Phase, PluginId, PluginManager, Ticket};
+use kernel_next::{CallId, EntryInfo, Instant, Phase, PluginId, PluginManager};
 
+use crate::entries::entry;
 use crate::flights::Kind;
-use crate::items::{Call, Plugin, Service, Slots, State as Entry};
+use crate::items::{Call, Plugin, Service, Slots};
 use crate::session::State;
-use crate::{Failure, Raw, Reply};
+use crate::{Failure, Reply};
 
 /// What is listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,13 +21,10 @@ pub(crate) enum List {
 
 impl State<'_> {
     /// Sends rows of the list in this place, until there is no more room or no more row.
+    #[inline(never)]
     pub(crate) fn send_rows(&mut self, place: usize) {
-        let Some(Some(flight)) = self.flights.get(place) else {
-            return;
-        };
-        let Kind::List(list, mut cursor) = flight.kind else {
-            return;
-        };
+        let Some(Some(flight)) = self.flights.get(place) else { return };
+        let Kind::List(list, mut cursor) = flight.kind else { return };
         let id = flight.id;
         let (runtime, now) = (self.runtime(), self.kernel.now());
         let mut more = true;
@@ -39,19 +37,11 @@ impl State<'_> {
                 List::Services => runtime.next_service(&mut cursor, self.work).map(service),
                 List::Subscriptions => {
                     let row = runtime.next_subscription(&mut cursor, self.work);
-                    row.map(|row| Reply::Subscription {
-                        plugin: row.plugin,
-                        filter: row.filter,
-                    })
+                    row.map(|row| Reply::Subscription { plugin: row.plugin, filter: row.filter })
                 }
-                List::Calls => runtime
-                    .next_call(&mut cursor, self.work)
-                    .map(|row| call(row, now)),
+                List::Calls => runtime.next_call(&mut cursor, self.work).map(|row| call(row, now)),
                 List::States => {
-                    let mut info = EntryInfo {
-                        cursor: cursor as u32,
-                        ..EntryInfo::START
-                    };
+                    let mut info = EntryInfo { cursor: cursor as u32, ..EntryInfo::START };
                     let who = PluginId::OPERATOR;
                     let found = entry(self.kernel, who, &self.prefix, &mut info, self.work);
                     // A key that has no room is passed over.
@@ -64,7 +54,7 @@ impl State<'_> {
                 }
             };
             more = row.is_some();
-            self.out.reply(id, row.unwrap_or(Reply::End));
+            self.out.reply(id, &row.unwrap_or(Reply::End));
             self.moved = true;
         }
         if let Some(place) = self.flights.get_mut(place) {
@@ -76,12 +66,19 @@ impl State<'_> {
     }
 }
 
+#[inline(never)]
 fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
+    #[allow(unused_mut)]
     let mut dependencies = Slots::default();
-    row.dependencies
-        .iter()
-        .filter_map(|name| plugins.index(name))
-        .for_each(|index| dependencies.insert(index));
+    // A chip's plugins are started in the order of its program, and there is no room to say so.
+    #[cfg(feature = "host")]
+    for name in row.dependencies.iter() {
+        if let Some(index) = plugins.index(name) {
+            dependencies.insert(index);
+        }
+    }
+    #[cfg(not(feature = "host"))]
+    let _ = plugins;
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,
@@ -92,14 +89,12 @@ fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_>
         placement: row.placement,
         state: row.state,
         hook: row.hook,
-        error: Failure::Error {
-            code: row.error_code,
-            message: row.error,
-        },
+        error: Failure::Error { code: row.error_code, message: row.error },
         counters: row.counters,
     })
 }
 
+#[inline(never)]
 fn service(row: kernel_next::ServiceInfo<'_>) -> Reply<'_> {
     Reply::Service(Service {
         name: row.name,
@@ -112,6 +107,7 @@ fn service(row: kernel_next::ServiceInfo<'_>) -> Reply<'_> {
     })
 }
 
+#[inline(never)]
 fn call(row: kernel_next::CallInfo<'_>, now: Instant) -> Reply<'_> {
     Reply::Call(Call {
         call: row.id.to_bits(),
@@ -122,42 +118,4 @@ fn call(row: kernel_next::CallInfo<'_>, now: Instant) -> Reply<'_> {
         age_ms: now.millis_since(row.since),
         parent: row.parent.map(CallId::to_bits),
     })
-}
-
-/// The next state entry, its key, value and owner in the buffer.
-pub(crate) fn entry<'b>(
-    kernel: kernel_next::Kernel,
-    who: PluginId,
-    prefix: &str,
-    info: &mut EntryInfo,
-    buf: &'b mut [u8],
-) -> Result<Entry<'b>, kernel_next::Fault> {
-    let waist = kernel.waist();
-    let run = |op: &mut Op<'_>, buf: &mut [u8]| match waist.run(who, op, &mut Ticket::NONE.clone(), None, buf)
-    {
-        core::task::Poll::Ready(outcome) => outcome,
-        core::task::Poll::Pending => Err(kernel_next::Fault::Unavailable),
-    };
-    run(&mut Op::Entry(prefix, info), &mut *buf)?;
-    let (key, rest) = buf.split_at_mut_checked(info.key).unwrap_or_default();
-    let (value, rest) = rest
-        .split_at_mut_checked(info.value.unwrap_or(0))
-        .unwrap_or_default();
-    let owner = run(&mut Op::NameOf(info.owner), &mut *rest).unwrap_or(0);
-    let ttl = info.ttl.map(|ttl| {
-        ttl.as_secs()
-            .wrapping_mul(1_000)
-            .wrapping_add(ttl.subsec_millis() as u64)
-    });
-    Ok(Entry {
-        key: text(key),
-        value: info.value.map(|_| Raw(value)),
-        version: info.version,
-        ttl_ms: ttl,
-        owner: text(rest.get(..owner as usize).unwrap_or(&[])),
-    })
-}
-
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap_or("")
 }

@@ -12,7 +12,7 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 use kernel_next::{CoreRuntime, Kernel};
 
-use crate::frame::{self, FrameError, Framing, Inbox};
+use crate::frame::{self, Framing, FrameError, Inbox};
 use crate::session::{Outbox, State};
 use crate::{Config, Failure, Manage, ToClient, ToRuntime};
 
@@ -100,7 +100,7 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                     return End::Malformed;
                 }
                 let frame = inbox.frame(found.clone().unwrap_or_default());
-                let message = found.and_then(|_| frame::decode::<ToRuntime<'_>>(frame));
+                let message = found.and_then(|_| read_message(frame));
                 if !matches!(&message, Ok(message) if !needs_room(message)) {
                     shared.until(|state| state.out.ready()).await;
                 }
@@ -131,6 +131,9 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             });
         }
     });
+    #[cfg(not(feature = "manage"))]
+    let _ = manager;
+    #[cfg(feature = "manage")]
     let mut managing = pin!(async {
         loop {
             let job = shared.find(|state| state.jobs.pop_front()).await;
@@ -145,12 +148,14 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
+            #[cfg(feature = "manage")]
             let _: Poll<()> = managing.as_mut().poll(cx);
             let silent = shared.with(|state| {
                 let silent = state.poll_timer(cx);
                 state.poll_flights(cx);
                 #[cfg(feature = "host")]
                 state.poll_attached(cx);
+                #[cfg(feature = "watch")]
                 state.poll_watch(cx);
                 silent
             });
@@ -185,6 +190,14 @@ pub async fn refuse<W: Write>(mut write: W, framing: Framing, why: Failure<'_>) 
     let len = frame::encode(framing, &ToClient::Refused(why), &mut frame).unwrap_or(0);
     write.write_all(frame.get(..len).unwrap_or(&[])).await?;
     write.flush().await
+}
+
+/// Reads a message from the client.
+fn read_message(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
+    #[cfg(feature = "host")]
+    return frame::decode(frame);
+    #[cfg(not(feature = "host"))]
+    crate::take::decode(frame)
 }
 
 /// True for a message that is answered. The others are acted upon however much waits to be sent.

@@ -2,18 +2,26 @@
 
 use core::task::{Context, Poll};
 
-use heapless::{Deque, String};
+#[cfg(feature = "manage")]
+use heapless::Deque;
+#[cfg(feature = "lists")]
+use heapless::String;
+use serde::Serialize;
 use kernel_next::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
 #[cfg(feature = "host")]
 use crate::attached::Attached;
-use crate::flights::{FLIGHTS, Flight, JOBS, Job};
+use crate::flights::{FLIGHTS, Flight};
+#[cfg(feature = "manage")]
+use crate::flights::{JOBS, Job};
 use crate::frame::{self, Framing};
 #[cfg(feature = "host")]
 use crate::parked::Parked;
+#[cfg(feature = "watch")]
 use crate::watch::Watch;
 use crate::{Config, Failure, Refusal, Reply, ToClient};
 
+#[cfg(any(feature = "lists", feature = "watch"))]
 /// Bytes of the prefix of a list of state entries, and of a watch's filter.
 pub(crate) const TEXT: usize = if cfg!(feature = "host") { 128 } else { 32 };
 
@@ -26,9 +34,12 @@ pub(crate) struct State<'b> {
     pub(crate) work: &'b mut [u8],
     pub(crate) open: bool,
     pub(crate) flights: [Option<Flight>; FLIGHTS],
+    #[cfg(feature = "lists")]
     /// The prefix of the list of state entries that is in flight.
     pub(crate) prefix: String<TEXT>,
+    #[cfg(feature = "manage")]
     pub(crate) jobs: Deque<Job, JOBS>,
+    #[cfg(feature = "watch")]
     pub(crate) watch: Option<Watch>,
     #[cfg(feature = "host")]
     pub(crate) attached: Option<Attached>,
@@ -60,8 +71,11 @@ impl<'b> State<'b> {
             work,
             open: false,
             flights: [const { None }; FLIGHTS],
+            #[cfg(feature = "lists")]
             prefix: String::new(),
+            #[cfg(feature = "manage")]
             jobs: Deque::new(),
+            #[cfg(feature = "watch")]
             watch: None,
             #[cfg(feature = "host")]
             attached: None,
@@ -88,12 +102,17 @@ impl<'b> State<'b> {
     }
 
     /// Ends all that the client began: it has gone, or begins anew.
+    #[inline(never)]
     pub(crate) fn reset(&mut self) {
         for at in 0..FLIGHTS {
             self.give_up(at);
         }
+        #[cfg(feature = "manage")]
         self.jobs.clear();
-        self.watch = None;
+        #[cfg(feature = "watch")]
+        {
+            self.watch = None;
+        }
         #[cfg(feature = "host")]
         {
             self.attached = None;
@@ -101,9 +120,7 @@ impl<'b> State<'b> {
         }
         self.open = false;
         self.moved = true;
-        self.kernel
-            .waist()
-            .leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
+        self.kernel.waist().leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
     }
 
     /// Something came from the client.
@@ -112,6 +129,7 @@ impl<'b> State<'b> {
     }
 
     /// Keeps the time: true when the client is silent for too long.
+    #[inline(never)]
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let millis = match self.open {
             true => self.config.keep_alive_ms / TICKS,
@@ -122,13 +140,9 @@ impl<'b> State<'b> {
         }
         let mut tick = Op::Sleep(Span::from_millis(millis));
         let waist = self.kernel.waist();
-        let Poll::Ready(Ok(_)) = waist.run(
-            PluginId::OPERATOR,
-            &mut tick,
-            &mut self.timer,
-            Some(cx.waker()),
-            &mut [],
-        ) else {
+        let Poll::Ready(Ok(_)) =
+            waist.run(PluginId::OPERATOR, &mut tick, &mut self.timer, Some(cx.waker()), &mut [])
+        else {
             return false;
         };
         self.moved = true;
@@ -156,33 +170,32 @@ impl<'b> State<'b> {
     }
 
     /// Answers a request; an answer that is too large becomes an error.
-    pub(crate) fn reply(&mut self, id: u32, what: Reply<'_>) {
+    pub(crate) fn reply(&mut self, id: u32, what: &Reply<'_>) {
         self.said();
         self.out.reply(id, what);
     }
 
     /// Answers a request by what came of it.
+    #[inline(never)]
     pub(crate) fn outcome(&mut self, id: u32, outcome: Result<Reply<'_>, Fault>) {
         let what = match outcome {
             Ok(what) => what,
             Err(Fault::Absent) => Reply::Absent,
             Err(fault) => Reply::Failed(Failure::of(fault)),
         };
-        self.reply(id, what);
+        self.reply(id, &what);
     }
 
+    #[inline(never)]
     pub(crate) fn refuse(&mut self, id: u32, refusal: Refusal) {
-        self.reply(id, Reply::Failed(Failure::Link(refusal)));
+        self.reply(id, &Reply::Failed(Failure::Link(refusal)));
     }
 
     /// Carries out an operation that does not wait, texts in the work buffer.
+    #[inline(never)]
     pub(crate) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
         let who = self.who();
-        match self
-            .kernel
-            .waist()
-            .run(who, op, &mut Ticket::NONE.clone(), None, self.work)
-        {
+        match self.kernel.waist().run(who, op, &mut Ticket::NONE.clone(), None, self.work) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(Fault::Unavailable),
         }
@@ -207,12 +220,7 @@ pub(crate) struct Outbox<'b> {
 
 impl<'b> Outbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8], most: usize) -> Self {
-        Outbox {
-            framing,
-            buf,
-            len: 0,
-            most,
-        }
+        Outbox { framing, buf, len: 0, most }
     }
 
     /// The longest message.
@@ -226,7 +234,23 @@ impl<'b> Outbox<'b> {
     }
 
     /// Puts a message behind the others; false when it is larger than a frame.
+    #[inline(never)]
     pub(crate) fn send(&mut self, message: &ToClient<'_>) -> bool {
+        self.put_frame(message)
+    }
+
+    /// Sends the answer to a request; one that is too large becomes an error.
+    #[inline(never)]
+    pub(crate) fn reply(&mut self, id: u32, what: &Reply<'_>) {
+        // [`ToClient::Reply`], without a copy of the answer.
+        const REPLY: u8 = 2;
+        if !self.put_frame(&(REPLY, id, what)) {
+            let refusal = Refusal::TooLarge(self.max_message() as u32);
+            self.send(&ToClient::Reply { id, what: Reply::Failed(Failure::Link(refusal)) });
+        }
+    }
+
+    fn put_frame<T: Serialize>(&mut self, message: &T) -> bool {
         let end = self.len.saturating_add(self.most);
         let room = self.buf.get_mut(self.len..end).unwrap_or_default();
         match frame::encode(self.framing, message, room) {
@@ -235,17 +259,6 @@ impl<'b> Outbox<'b> {
                 true
             }
             Err(_) => false,
-        }
-    }
-
-    /// Sends the answer to a request; one that is too large becomes an error.
-    pub(crate) fn reply(&mut self, id: u32, what: Reply<'_>) {
-        if !self.send(&ToClient::Reply { id, what }) {
-            let refusal = Refusal::TooLarge(self.max_message() as u32);
-            self.send(&ToClient::Reply {
-                id,
-                what: Reply::Failed(Failure::Link(refusal)),
-            });
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) struct Watch {
 
 impl State<'_> {
     /// Watches from `since` on, in place of what was watched before, and answers the request.
+    #[inline(never)]
     pub(crate) fn begin_watch(&mut self, id: u32, filter: &str, since: Option<u64>, credit: u32) {
         // The place of the watch before goes back first: there may be no other.
         self.watch = None;
@@ -27,37 +28,25 @@ impl State<'_> {
         self.outcome(id, outcome.map(Reply::Count));
     }
 
+    #[inline(never)]
     fn open_watch(&mut self, filter: &str, since: Option<u64>, credit: u32) -> Result<u64, Fault> {
         subject::check_filter(filter)?;
         let text = String::try_from(filter).map_err(|_| Fault::TooLarge { max: TEXT as u32 })?;
         let tap = Tap::open(self.kernel, since)?;
         let from = tap.position();
-        self.watch = Some(Watch {
-            tap,
-            filter: text,
-            credit,
-        });
+        self.watch = Some(Watch { tap, filter: text, credit });
         Ok(from)
     }
 
     /// Sends what the watch has credit for.
+    #[inline(never)]
     pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) {
         for _ in 0..BURST {
-            let State {
-                watch: Some(watch),
-                work,
-                out,
-                ..
-            } = self
-            else {
-                return;
-            };
+            let State { watch: Some(watch), work, out, .. } = self else { return };
             if watch.credit == 0 || !out.ready() {
                 return;
             }
-            let Poll::Ready(tapped) = watch.tap.poll_next(cx, work) else {
-                return;
-            };
+            let Poll::Ready(tapped) = watch.tap.poll_next(cx, work) else { return };
             self.moved = true;
             let lost = |from, count, at| ToClient::Lost { from, count, at };
             let (seq, message) = match tapped {
