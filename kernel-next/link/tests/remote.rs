@@ -1,4 +1,5 @@
 //! The same plugin in the kernel's process and on the other side of a link.
+#![cfg(feature = "host")]
 
 #[path = "support/pipe.rs"]
 mod pipe;
