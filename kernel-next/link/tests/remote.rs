@@ -147,8 +147,7 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
         }
     }
     seen.push(format!("{:?}", runtime.metrics().state_entries.used));
-    loop {
-        let Some(tapped) = support::poll_once(tap.next(&mut buf)) else { break };
+    while let Some(tapped) = support::poll_once(tap.next(&mut buf)) {
         if let kernel_next::Tapped::Record(record) = tapped
             && ["answer", "ticked"].contains(&record.topic)
         {
