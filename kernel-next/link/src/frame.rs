@@ -113,26 +113,67 @@ pub(crate) fn encode<T: Serialize>(framing: Framing, message: &T, to: &mut [u8])
     }
 }
 
+/// Where the bytes of a message go, piece by piece.
+#[cfg(any(test, feature = "remote", not(feature = "host")))]
+pub(crate) enum Sink<'a> {
+    #[cfg(feature = "stream")]
+    Stream(&'a mut [u8], usize),
+    #[cfg(feature = "serial")]
+    Serial(serial::Stuffed<'a>),
+}
+
+#[cfg(any(test, feature = "remote", not(feature = "host")))]
+impl Sink<'_> {
+    /// Makes a frame of what `write` puts; its length.
+    pub(crate) fn frame(
+        framing: Framing,
+        to: &mut [u8],
+        write: impl FnOnce(&mut Sink<'_>) -> Result<(), FrameError>,
+    ) -> Result<usize, FrameError> {
+        let mut sink = match framing {
+            #[cfg(feature = "stream")]
+            Framing::Stream => Sink::Stream(&mut *to, LEN),
+            #[cfg(feature = "serial")]
+            Framing::Serial => Sink::Serial(serial::Stuffed::new(&mut *to)),
+        };
+        write(&mut sink)?;
+        match sink {
+            #[cfg(feature = "stream")]
+            Sink::Stream(to, len) => {
+                let head = to.first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
+                *head = (len.saturating_sub(LEN) as u32).to_le_bytes();
+                Ok(len)
+            }
+            #[cfg(feature = "serial")]
+            Sink::Serial(stuffed) => {
+                let len = postcard::ser_flavors::Flavor::finalize(stuffed).map_err(|_| FrameError::TooLarge)?;
+                // Only now: the last code of a full run is written where the end goes.
+                serial::close(len, to)
+            }
+        }
+    }
+
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        match self {
+            #[cfg(feature = "stream")]
+            Sink::Stream(to, len) => {
+                let end = len.saturating_add(bytes.len());
+                to.get_mut(*len..end).ok_or(FrameError::TooLarge)?.copy_from_slice(bytes);
+                *len = end;
+                Ok(())
+            }
+            #[cfg(feature = "serial")]
+            Sink::Serial(stuffed) => {
+                postcard::ser_flavors::Flavor::try_extend(stuffed, bytes).map_err(|_| FrameError::TooLarge)
+            }
+        }
+    }
+}
+
 /// Writes an encoded message as a frame; its length.
 #[cfg(feature = "remote")]
 pub(crate) fn wrap(framing: Framing, message: &[u8], to: &mut [u8]) -> Result<usize, FrameError> {
-    match framing {
-        #[cfg(feature = "stream")]
-        Framing::Stream => {
-            let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            body.get_mut(..message.len()).ok_or(FrameError::TooLarge)?.copy_from_slice(message);
-            *head = (message.len() as u32).to_le_bytes();
-            Ok(message.len().wrapping_add(LEN))
-        }
-        #[cfg(feature = "serial")]
-        Framing::Serial => {
-            use postcard::ser_flavors::Flavor;
-            let mut stuffed = serial::Stuffed::new(&mut *to);
-            stuffed.try_extend(message).map_err(|_| FrameError::TooLarge)?;
-            let len = stuffed.finalize().map_err(|_| FrameError::TooLarge)?;
-            serial::close(len, to)
-        }
-    }
+    Sink::frame(framing, to, |sink| sink.put(message))
 }
 
 /// Reads the message of a frame.
@@ -253,7 +294,7 @@ impl<'b> Inbox<'b> {
 }
 
 #[cfg(feature = "serial")]
-mod serial {
+pub(crate) mod serial {
     use cobs::CobsEncoder;
     use crc::{CRC_16_IBM_SDLC, Crc, Digest};
     use postcard::ser_flavors::Flavor;
@@ -281,7 +322,7 @@ mod serial {
     }
 
     /// A message on its way into a frame.
-    pub(super) struct Stuffed<'a> {
+    pub(crate) struct Stuffed<'a> {
         encoder: CobsEncoder<'a>,
         digest: Digest<'static, u16, How>,
     }

@@ -193,3 +193,84 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_chip_writes_what_everybody_else_writes(
+        kind in 0u8..26,
+        text in ".{0,20}",
+        (number, long) in (any::<u32>(), any::<u64>()),
+        option in any::<Option<u64>>(),
+        bytes in bytes(60),
+        size in 8usize..300,
+    ) {
+        use kernel_next::{CallId, Cause, PluginCounters, PluginState, ServiceCounters};
+        let (text, raw) = (text.as_str(), Raw(&bytes));
+        let slots = crate::Slots([number, 0, long as u32, 7]);
+        let failure = match kind % 3 {
+            0 => crate::Failure::Fault(kind, number, number >> 3),
+            1 => crate::Failure::Error { code: text, message: "why" },
+            _ => crate::Failure::Link([
+                Refusal::NoSession, Refusal::Version(number as u16, kind as u16), Refusal::Token, Refusal::Malformed,
+                Refusal::Damaged, Refusal::TooLarge(number), Refusal::Unknown, Refusal::InFlight(number),
+                Refusal::NotAttached, Refusal::Attached, Refusal::Clients(number), Refusal::Silent(number),
+                Refusal::ShuttingDown,
+            ][number as usize % 13]),
+        };
+        let state = [PluginState::Unloaded, PluginState::Loaded, PluginState::Started, PluginState::Stopped, PluginState::Failed][number as usize % 5];
+        let counters = PluginCounters { events: number, calls: 300, busy_micros: long, worst_micros: 3, slow: 4, ..PluginCounters::default() };
+        let what = match kind {
+            0 => Reply::Done,
+            1 => Reply::Absent,
+            2..5 => Reply::Failed(failure),
+            5 => Reply::Count(long),
+            6 => Reply::Json(raw),
+            7 => Reply::Plugin(crate::Plugin {
+                index: kind, name: text, version: "1", description: "", author: "a", dependencies: slots, placement: "p",
+                state, hook: "idle", error: failure, counters,
+            }),
+            8 => Reply::Service(crate::Service {
+                name: text, owner: "o", description: "d", version: "v", deprecated: number > 9,
+                counters: ServiceCounters { calls: number, errors: 2, busy_micros: long, worst_micros: 1 },
+                latency: [number; 8],
+            }),
+            9 => Reply::Subscription { plugin: text, filter: ">" },
+            10 => Reply::Call(crate::Call {
+                call: number, service: text, caller: "c", callee: "d", running: long > 9, age_ms: 7,
+                parent: option.map(|id| id as u32),
+            }),
+            11 => Reply::State(crate::State { key: text, value: option.map(|_| raw), version: long, ttl_ms: option, owner: "o" }),
+            12 => Reply::End,
+            13 => Reply::Health(crate::Health { plugins: number, started: 1, failed: slots, storage: long > 9 }),
+            _ => Reply::PluginState(state),
+        };
+        let cause = [Cause::None, Cause::Event(long), Cause::Call(CallId::from_bits(number))][number as usize % 3];
+        let message = match kind {
+            15 => ToClient::Hello {
+                version: 3, nonce: number, name: text, max_message: 9, keep_alive_ms: number, now: long, epoch: option,
+            },
+            16..20 => ToClient::Refused(failure),
+            20..22 => ToClient::Event(crate::Event {
+                seq: long, time: 5, source: text, cause, receivers: slots, topic: "t", payload: raw,
+            }),
+            22 => ToClient::Lost { from: long, count: 3, at: crate::LostAt::Bus },
+            23 => ToClient::Lost { from: 3, count: long, at: crate::LostAt::Link },
+            24 => ToClient::KeepAlive,
+            _ => ToClient::Reply { id: number, what },
+        };
+        for framing in FRAMINGS {
+            for size in [1024, size] {
+                let (mut one, mut other) = (vec![0; size], vec![9; size]);
+                let len = encode(framing, &message, &mut one);
+                let put = match &message {
+                    ToClient::Reply { id, what } => crate::put::encode_reply(framing, *id, what, &mut other),
+                    message => crate::put::encode(framing, message, &mut other),
+                };
+                prop_assert_eq!(put, len);
+                if let Ok(len) = len {
+                    prop_assert_eq!(&one[..len], &other[..len]);
+                }
+            }
+        }
+    }
+}

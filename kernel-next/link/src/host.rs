@@ -73,8 +73,8 @@ impl State<'_> {
             Request::HasService { service } => self.order(id, &mut Op::HasService(service)),
             _ if self.attached.is_none() => self.refuse(id, Refusal::NotAttached),
             Request::Register { service, description, version, deprecated } => {
-                let copied = |text| if text == "" { Name::Fixed("") } else { Name::Copied(text) };
-                let service = Service::new(service).describe(copied(description)).version(copied(version));
+                let [description, version] = [description, version].map(kept);
+                let service = Service::new(service).describe(description).version(version);
                 let service = if deprecated { service.deprecated() } else { service };
                 self.order(id, &mut Op::Register(&service));
             }
@@ -168,6 +168,11 @@ impl State<'_> {
         self.out.reply(id, &what);
         self.said();
     }
+}
+
+/// A text that the kernel keeps; an empty one takes no place.
+fn kept(text: &str) -> Name<'_> {
+    if text.is_empty() { Name::Fixed("") } else { Name::Copied(text) }
 }
 
 /// The first entry of a [`Request::StateUpdate`], and the others.

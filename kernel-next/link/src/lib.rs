@@ -67,6 +67,8 @@ mod lists;
 #[cfg(feature = "host")]
 mod parked;
 mod protocol;
+#[cfg(any(test, not(feature = "host")))]
+mod put;
 mod raw;
 #[cfg(feature = "remote")]
 mod remote;

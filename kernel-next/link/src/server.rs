@@ -99,12 +99,14 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                 if found == Err(FrameError::Lost) {
                     return End::Malformed;
                 }
-                let frame = inbox.frame(found.clone().unwrap_or_default());
-                let message = found.and_then(|_| read_message(frame));
-                if !matches!(&message, Ok(message) if !needs_room(message)) {
+                let (frame, error) = match found {
+                    Ok(range) => (inbox.frame(range), None),
+                    Err(error) => (&[][..], Some(error)),
+                };
+                if needs_room(frame) {
                     shared.until(|state| state.out.ready()).await;
                 }
-                shared.with(|state| match message {
+                shared.with(|state| match error.map_or_else(|| read_message(frame), Err) {
                     Ok(message) => state.dispatch(message),
                     Err(error) => state.malformed(error, frame),
                 });
@@ -200,9 +202,10 @@ fn read_message(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
     crate::take::decode(frame)
 }
 
-/// True for a message that is answered. The others are acted upon however much waits to be sent.
-fn needs_room(message: &ToRuntime<'_>) -> bool {
-    matches!(message, ToRuntime::Hello { .. } | ToRuntime::Request { .. })
+/// True for a frame that is answered: all but credit, cancel, keep-alive, and the words of a session's plugin, which
+/// are acted upon however much waits to be sent.
+fn needs_room(frame: &[u8]) -> bool {
+    !matches!(frame.first(), Some(2..=6)) || read_message(frame).is_err()
 }
 
 /// The state of a session, shared by what is polled in turn.

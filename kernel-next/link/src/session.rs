@@ -6,7 +6,6 @@ use core::task::{Context, Poll};
 use heapless::Deque;
 #[cfg(feature = "lists")]
 use heapless::String;
-use serde::Serialize;
 use kernel_next::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
 #[cfg(feature = "host")]
@@ -14,7 +13,9 @@ use crate::attached::Attached;
 use crate::flights::{FLIGHTS, Flight};
 #[cfg(feature = "manage")]
 use crate::flights::{JOBS, Job};
-use crate::frame::{self, Framing};
+#[cfg(feature = "host")]
+use crate::frame;
+use crate::frame::{FrameError, Framing};
 #[cfg(feature = "host")]
 use crate::parked::Parked;
 #[cfg(feature = "watch")]
@@ -236,24 +237,35 @@ impl<'b> Outbox<'b> {
     /// Puts a message behind the others; false when it is larger than a frame.
     #[inline(never)]
     pub(crate) fn send(&mut self, message: &ToClient<'_>) -> bool {
-        self.put_frame(message)
+        #[cfg(feature = "host")]
+        return self.put_frame(|framing, to| frame::encode(framing, message, to));
+        #[cfg(not(feature = "host"))]
+        self.put_frame(|framing, to| crate::put::encode(framing, message, to))
     }
 
     /// Sends the answer to a request; one that is too large becomes an error.
     #[inline(never)]
     pub(crate) fn reply(&mut self, id: u32, what: &Reply<'_>) {
-        // [`ToClient::Reply`], without a copy of the answer.
-        const REPLY: u8 = 2;
-        if !self.put_frame(&(REPLY, id, what)) {
+        if !self.put_reply(id, what) {
             let refusal = Refusal::TooLarge(self.max_message() as u32);
-            self.send(&ToClient::Reply { id, what: Reply::Failed(Failure::Link(refusal)) });
+            self.put_reply(id, &Reply::Failed(Failure::Link(refusal)));
         }
     }
 
-    fn put_frame<T: Serialize>(&mut self, message: &T) -> bool {
+    fn put_reply(&mut self, id: u32, what: &Reply<'_>) -> bool {
+        // [`ToClient::Reply`], without a copy of the answer.
+        #[cfg(feature = "host")]
+        const REPLY: u8 = 2;
+        #[cfg(feature = "host")]
+        return self.put_frame(|framing, to| frame::encode(framing, &(REPLY, id, what), to));
+        #[cfg(not(feature = "host"))]
+        self.put_frame(|framing, to| crate::put::encode_reply(framing, id, what, to))
+    }
+
+    fn put_frame(&mut self, encode: impl FnOnce(Framing, &mut [u8]) -> Result<usize, FrameError>) -> bool {
         let end = self.len.saturating_add(self.most);
         let room = self.buf.get_mut(self.len..end).unwrap_or_default();
-        match frame::encode(self.framing, message, room) {
+        match encode(self.framing, room) {
             Ok(len) => {
                 self.len = self.len.saturating_add(len);
                 true

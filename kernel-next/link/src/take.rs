@@ -172,6 +172,7 @@ pub(crate) fn decode(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
 }
 
 /// The number of the request in a message that could not be read, when there is that much of it.
+#[cfg(not(feature = "host"))]
 #[inline(never)]
 pub(crate) fn request_id(frame: &[u8]) -> Option<u32> {
     let mut take = Take { rest: frame, bad: false };

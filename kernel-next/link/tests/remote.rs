@@ -1,4 +1,5 @@
 //! The same plugin in the kernel's process and on the other side of a link.
+#![cfg(feature = "host")]
 
 #[path = "support/pipe.rs"]
 mod pipe;
@@ -146,8 +147,7 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
         }
     }
     seen.push(format!("{:?}", runtime.metrics().state_entries.used));
-    loop {
-        let Some(tapped) = support::poll_once(tap.next(&mut buf)) else { break };
+    while let Some(tapped) = support::poll_once(tap.next(&mut buf)) {
         if let kernel_next::Tapped::Record(record) = tapped
             && ["answer", "ticked"].contains(&record.topic)
         {

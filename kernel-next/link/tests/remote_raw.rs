@@ -1,4 +1,5 @@
 //! Plugins on the other side of a link, message by message.
+#![cfg(feature = "host")]
 
 #[path = "support/pipe.rs"]
 mod pipe;

@@ -63,9 +63,8 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             let what = Request::Attach { name, version, description, dependencies, blocks, restarts };
             return frame::encode(framing, &ToRuntime::Request { id: ATTACH, what }, to).ok();
         }
-        if self.there.is_none() {
-            return None;
-        }
+        // The rest is for a session that is attached.
+        self.there?;
         for (place, slot) in self.slots.iter_mut().enumerate() {
             match slot.phase {
                 Phase::Queued => {

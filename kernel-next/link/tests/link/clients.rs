@@ -159,7 +159,6 @@ fn what_is_no_message_on_a_stream_is_skipped_or_ends_the_session_and_no_other() 
         client.hello("test", 5, "").await.unwrap();
         assert!(matches!(client.next().await.unwrap(), ToClient::Hello { .. }));
         // A request of no kind is answered as such.
-        drop(client);
         client_write.write_all(&[4, 0, 0, 0, 1, 33, 120, 0]).await.unwrap();
         let mut client = Client::new(Framing::Stream, &mut client_read, &mut client_write, &mut memory).unwrap();
         match client.next().await.unwrap() {

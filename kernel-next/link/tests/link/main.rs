@@ -1,4 +1,5 @@
 //! The link: requests, clients that misbehave, watching, and what is in flight.
+#![cfg(feature = "host")]
 
 #[path = "../support/pipe.rs"]
 mod pipe;
