@@ -12,7 +12,7 @@ SECTIONS=(lint unit host tui mcu)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 NO_STD=(-p kernel-core -p example)
 # The second edition of the kernel, beside the first until it replaces it; as a host has it, and as a chip does.
-NEXT=(-p kernel-next)
+NEXT=(-p kernel-next -p kernel-link -p kernel-supervisor)
 NEXT_SMALL=(-p kernel-next --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -49,6 +49,7 @@ section_lint() {
     cargo clippy "${NEXT_SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-next --no-default-features --locked -- -D warnings
     lint_firmware
+    lint_next_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
     local chip
@@ -56,8 +57,27 @@ section_lint() {
         say "no_std on $chip"
         cargo build "${NO_STD[@]}" --target "$chip" --locked
         cargo build -p kernel-core --features link,flash --target "$chip" --locked
-        cargo build -p kernel-next --no-default-features --target "$chip" --locked
+        cargo build -p kernel-next -p kernel-supervisor --no-default-features --target "$chip" --locked
+        cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
     done
+}
+
+# The firmware of the second edition: what is measured, and the counts of instructions.
+lint_next_firmware() {
+    local target
+    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/mcu-next
+    say "clippy of the second edition's firmware"
+    (
+        cd kernel-next/examples/mcu
+        cargo fmt --check
+        export CARGO_TARGET_DIR=$target
+        local build=(cargo clippy --no-default-features --locked) part
+        "${build[@]}" --features mps2-an386,demo -- -D warnings
+        for part in kernel supervisor link; do
+            "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
+                --bin footprint-tiny --bin footprint-default -- -D warnings
+        done
+    )
 }
 
 lint_firmware() {

@@ -13,8 +13,8 @@ use kernel_core::{
 };
 
 use super::{buffers, halt, parts};
-use crate::{executor, time};
 use crate::uart::{self, Reader, Writer};
+use crate::{executor, time};
 
 struct App;
 

@@ -18,7 +18,6 @@ pub use app::run;
 #[cfg(not(feature = "measured-kernel"))]
 pub use bare::run;
 
-use embassy_time::{Instant, Timer};
 use static_cell::ConstStaticCell;
 
 use crate::board::{self, Parts};
@@ -50,9 +49,4 @@ fn halt() -> ! {
     loop {
         cortex_m::asm::wfi();
     }
-}
-
-/// Waits until `micros` on the clock.
-async fn sleep_until(micros: u64) {
-    Timer::at(Instant::from_micros(micros)).await;
 }

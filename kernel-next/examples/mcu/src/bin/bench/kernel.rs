@@ -5,7 +5,8 @@ use core::pin::pin;
 use core::task::{Context as TaskContext, Poll, Waker};
 
 use kernel_core::{
-    Capacities, Context, CoreRuntime, Json, Kernel, Mailbox, Message, PluginMetadata, Service, json_literal, name,
+    Capacities, Context, CoreRuntime, Json, Kernel, Mailbox, Message, PluginMetadata, Service, json_literal,
+    name,
 };
 use mcu::{check, expect, time};
 
@@ -172,7 +173,10 @@ fn subscriber(kernel: Kernel, metadata: &'static PluginMetadata) -> Mailbox {
     let context = mailbox.context();
     expect!("it subscribes", ready(context.subscribe(name!(FILTER))).is_ok());
     if ready(context.services().has_service(SERVICE)) != Ok(true) {
-        expect!("it registers", ready(context.register(&Service::new(name!(SERVICE)))).is_ok());
+        expect!(
+            "it registers",
+            ready(context.register(&Service::new(name!(SERVICE)))).is_ok()
+        );
     }
     mailbox
 }
