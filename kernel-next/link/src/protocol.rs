@@ -24,8 +24,16 @@ pub struct Versions {
 impl Versions {
     /// The newest version that both speak.
     pub const fn common(self, other: Versions) -> Option<u16> {
-        let newest = if self.newest < other.newest { self.newest } else { other.newest };
-        let oldest = if self.oldest > other.oldest { self.oldest } else { other.oldest };
+        let newest = if self.newest < other.newest {
+            self.newest
+        } else {
+            other.newest
+        };
+        let oldest = if self.oldest > other.oldest {
+            self.oldest
+        } else {
+            other.oldest
+        };
         if newest >= oldest { Some(newest) } else { None }
     }
 }

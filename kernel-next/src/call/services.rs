@@ -44,7 +44,11 @@ impl<'n> Service<'n> {
 
     /// Its name, description and version, for whoever passes it on.
     pub const fn texts(&self) -> [&'n str; 3] {
-        [self.name.as_str(), self.description.as_str(), self.version.as_str()]
+        [
+            self.name.as_str(),
+            self.description.as_str(),
+            self.version.as_str(),
+        ]
     }
 
     /// True when callers should look for another one.

@@ -204,14 +204,19 @@ impl Core {
         let now = self.now();
         loop {
             let (entry, key) = if info.cursor == EntryInfo::EXACT {
-                (self.state.get(prefix, &self.names, now).ok_or(Fault::Absent)?, prefix)
+                (
+                    self.state.get(prefix, &self.names, now).ok_or(Fault::Absent)?,
+                    prefix,
+                )
             } else {
                 let index = info.cursor as usize;
                 if index >= self.state.extent() {
                     return Err(Fault::Absent);
                 }
                 info.cursor = info.cursor.wrapping_add(1);
-                let Some(entry) = self.state.at(index) else { continue };
+                let Some(entry) = self.state.at(index) else {
+                    continue;
+                };
                 let key = entry.key(&self.names);
                 if entry.expires.is_due(now) || !key.starts_with(prefix) {
                     continue;
