@@ -179,6 +179,8 @@ impl State<'_> {
             };
             let Poll::Ready(outcome) = outcome else { continue };
             self.moved = true;
+            // Of a life that is over, what the operation had taken is still to be given back.
+            waist.leave(who, flight.ticket);
             if let Some(place) = self.flights.get_mut(place) {
                 *place = None;
             }

@@ -231,8 +231,34 @@ fn a_hook_that_hangs_on_the_other_side_is_seen_and_said() {
         open(&mut client).await;
         ask!(client, ATTACH, Reply::Attached { .. });
         assert_eq!(step(&mut client).await, Step::Load);
-        assert_eq!(step(&mut client).await, Step::Ended);
+        client.request(1, Request::Sleep { ms: 60_000 }).await.unwrap();
+        let never = Request::Call {
+            service: "echo.never",
+            timeout_ms: 0,
+            parent: None,
+            args: Raw(b"1"),
+        };
+        client.request(2, never).await.unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            seen.push(match client.next().await.unwrap() {
+                ToClient::Step { step, .. } => format!("{step:?}"),
+                ToClient::Reply {
+                    id,
+                    what: Reply::Failed(why),
+                } => format!("{id} {}", why.code()),
+                other => panic!("{other:?}"),
+            });
+        }
+        seen.sort();
+        assert_eq!(seen, ["1 unloaded", "2 unloaded", "Ended"]);
         refused!(client, register("far.late"), "unloaded");
     });
     assert_eq!(runtime.plugins().state("far"), Some(PluginState::Failed));
+    let metrics = runtime.metrics();
+    assert_eq!(
+        (metrics.waits.used, metrics.calls.used),
+        (0, 0),
+        "what was in flight was given back"
+    );
 }
