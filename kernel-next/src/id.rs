@@ -155,8 +155,9 @@ impl PluginSet {
         })
     }
 
+    /// Adds a plugin.
     #[inline]
-    pub(crate) fn insert(&mut self, index: usize) {
+    pub fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 32) {
             *word |= bit(index);
         }

@@ -16,6 +16,8 @@ pub struct PluginInfo<'b> {
     pub index: usize,
     /// Who it is, in its present life.
     pub id: PluginId,
+    /// Who it was in the life that it was installed with: another plugin in the same slot has another one.
+    pub installed: PluginId,
     /// Its name.
     pub name: &'b str,
     /// Its version.
@@ -183,6 +185,7 @@ impl CoreRuntime {
                 Some(PluginInfo {
                     index,
                     id: slot.id(index),
+                    installed: slot.first_id(index),
                     name: texts.add(slot.name(&core.names)),
                     version: texts.add(version),
                     description: texts.add(description),

@@ -241,6 +241,14 @@ impl PluginManager {
         poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
     }
 
+    /// The plugin in this slot, as whoever installed it has it.
+    pub fn installed(&self, index: usize) -> Installed {
+        Installed {
+            kernel: self.kernel,
+            index,
+        }
+    }
+
     /// The slot of the plugin of this name, as in [`PluginId::index`].
     pub fn index(&self, name: &str) -> Option<usize> {
         self.find(name).ok().map(|(index, _)| index)

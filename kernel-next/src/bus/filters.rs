@@ -3,7 +3,7 @@
 use crate::fault::{Capacity, Fault};
 use crate::id::{PluginId, PluginSet};
 use crate::mem::{Link, Names, Slot, Table, Text, Usage};
-use crate::subject::{Name, check_filter, matches};
+use crate::subject::{Name, check_filter, matches_bytes};
 
 /// A subscription: opaque memory of a kernel.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Filters {
     }
 
     fn find(&self, who: PluginId, text: &str, names: &Names) -> Option<usize> {
-        let is = |filter: &Filter| filter.who == who && names.get(filter.text) == text;
+        let is = |filter: &Filter| filter.who == who && names.bytes_of(filter.text) == text.as_bytes();
         self.table.find(self.key(text), is)
     }
 
@@ -112,10 +112,10 @@ impl Filters {
     }
 
     /// Who has a filter that matches.
-    pub(crate) fn receivers(&self, topic: &str, names: &Names) -> PluginSet {
+    pub(crate) fn receivers(&self, topic: &[u8], names: &Names) -> PluginSet {
         let mut set = PluginSet::EMPTY;
         let mut look = |filter: &Filter| {
-            if matches(names.get(filter.text), topic) {
+            if matches_bytes(names.bytes_of(filter.text), topic) {
                 set.insert(filter.who.index());
             }
         };

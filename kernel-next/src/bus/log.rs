@@ -111,9 +111,8 @@ pub(crate) struct Record<'l> {
 }
 
 impl<'l> Record<'l> {
-    pub(crate) fn topic(&self) -> &'l str {
-        let topic = self.text.get(..self.head.topic as usize).unwrap_or(&[]);
-        core::str::from_utf8(topic).unwrap_or("")
+    pub(crate) fn topic(&self) -> &'l [u8] {
+        self.text.get(..self.head.topic as usize).unwrap_or(&[])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use heapless::Vec;
 
+use crate::mem::name_hash;
 use crate::subject::MAX_TOKENS;
 
 /// Up to so many filters are as well looked at one by one.
@@ -43,7 +44,7 @@ fn shape_of(filter: &str) -> (Shape, u32) {
                 break;
             }
             "*" => shape.stars |= 1u16.wrapping_shl(shape.tokens as u32),
-            token => key = mix(key, shape.tokens, hash(token.as_bytes())),
+            token => key = mix(key, shape.tokens, name_hash(token.as_bytes())),
         }
         shape.tokens = shape.tokens.wrapping_add(1);
     }
@@ -65,19 +66,6 @@ fn finish(key: u32, shape: Shape) -> u32 {
         shape.tokens,
         shape.stars as u32 | (shape.open as u32).wrapping_shl(16),
     )
-}
-
-/// Eight bytes a step, after [FxHash](https://github.com/rust-lang/rustc-hash).
-fn hash(token: &[u8]) -> u32 {
-    let stir = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let (words, rest) = token.as_chunks::<8>();
-    let state = words.iter().fold(token.len() as u64, |state, word| {
-        stir(state, u64::from_le_bytes(*word))
-    });
-    let last = rest
-        .iter()
-        .fold(0u64, |last, byte| last.wrapping_shl(8) | *byte as u64);
-    stir(state, last).wrapping_shr(32) as u32
 }
 
 impl Shapes {
@@ -113,13 +101,13 @@ impl Shapes {
     }
 
     /// The keys under which filters that match this topic are filed; `None` when some may be elsewhere.
-    pub(super) fn keys(&self, topic: &str) -> Option<impl Iterator<Item = u32>> {
+    pub(super) fn keys(&self, topic: &[u8]) -> Option<impl Iterator<Item = u32>> {
         if self.others > 0 {
             return None;
         }
         let mut tokens = Vec::<u32, MAX_TOKENS>::new();
-        for token in topic.split('.') {
-            tokens.push(hash(token.as_bytes())).ok()?;
+        for token in topic.split(|byte| *byte == b'.') {
+            tokens.push(name_hash(token)).ok()?;
         }
         let keys = self.used.iter().filter_map(move |(shape, _)| {
             let count = shape.tokens as usize;

@@ -164,8 +164,9 @@ impl Services {
     }
 
     pub(crate) fn find(&self, name: &str, names: &Names) -> Option<usize> {
-        self.table
-            .find(name_hash(name), |service| names.get(service.name) == name)
+        self.table.find(name_hash(name.as_bytes()), |service| {
+            names.bytes_of(service.name) == name.as_bytes()
+        })
     }
 
     pub(crate) fn register(
@@ -220,7 +221,7 @@ impl Services {
             #[cfg(feature = "large")]
             more,
         };
-        self.table.insert(name_hash(text), service);
+        self.table.insert(name_hash(text.as_bytes()), service);
         Ok(())
     }
 

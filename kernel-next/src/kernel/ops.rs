@@ -106,8 +106,8 @@ impl Core {
             Op::HasService(name) => found(self.calls.services.find(name, &self.names).is_some()),
             Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer)),
             Op::Get(key, version) => {
-                let now = self.now();
-                let entry = self.state.get(key, &self.names, now).ok_or(Fault::Absent)?;
+                let entry = self.state.get(key, &self.names, self.clock);
+                let entry = entry.ok_or(Fault::Absent)?;
                 **version = wide(entry.version);
                 Ok(self.state.copy(entry, buf)?.len() as u32)
             }

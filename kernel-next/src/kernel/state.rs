@@ -205,7 +205,9 @@ impl Core {
         loop {
             let (entry, key) = if info.cursor == EntryInfo::EXACT {
                 (
-                    self.state.get(prefix, &self.names, now).ok_or(Fault::Absent)?,
+                    self.state
+                        .get(prefix, &self.names, self.clock)
+                        .ok_or(Fault::Absent)?,
                     prefix,
                 )
             } else {

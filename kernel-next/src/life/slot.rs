@@ -248,6 +248,14 @@ impl PluginSlot {
         }
     }
 
+    /// Who it was in its first life.
+    pub(crate) fn first_id(&self, index: usize) -> PluginId {
+        PluginId {
+            index: index as u8,
+            life: self.first_life,
+        }
+    }
+
     pub(super) fn life(&self) -> u16 {
         self.life
     }

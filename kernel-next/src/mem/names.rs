@@ -93,15 +93,21 @@ impl Names {
         Some(Text::Cell(cell))
     }
 
+    /// The name's bytes, which are UTF-8: for those who only compare them.
+    pub(crate) fn bytes_of(&self, text: Text) -> &[u8] {
+        match text {
+            Text::Fixed(text) => text.as_bytes(),
+            Text::Cell(cell) => match self.cell(cell).split_first() {
+                Some((len, text)) => text.get(..*len as usize).unwrap_or(&[]),
+                None => &[],
+            },
+        }
+    }
+
     pub(crate) fn get(&self, text: Text) -> &str {
         match text {
             Text::Fixed(text) => text,
-            Text::Cell(cell) => match self.cell(cell).split_first() {
-                Some((len, text)) => {
-                    core::str::from_utf8(text.get(..*len as usize).unwrap_or(&[])).unwrap_or("")
-                }
-                None => "",
-            },
+            cell => core::str::from_utf8(self.bytes_of(cell)).unwrap_or(""),
         }
     }
 

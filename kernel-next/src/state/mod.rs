@@ -7,7 +7,7 @@ use crate::id::PluginId;
 use crate::json::Json;
 use crate::mem::{Link, Names, Pool, Slot, Span, Table, Text, Usage, name_hash};
 use crate::subject::{MAX_SUBJECT, MAX_TOKENS, Name, check_topic, is_below};
-use crate::time::{Deadline, Instant};
+use crate::time::{Clock, Deadline, Instant};
 
 /// What the topic of a change begins with; the key follows.
 pub(crate) const CHANGED: &str = "state.changed.";
@@ -71,14 +71,16 @@ impl State {
 
     /// The entry of this key, whether it has expired or not.
     fn find(&self, key: &str, names: &Names) -> Option<usize> {
-        self.table
-            .find(name_hash(key), |entry| names.get(entry.key) == key)
+        self.table.find(name_hash(key.as_bytes()), |entry| {
+            names.bytes_of(entry.key) == key.as_bytes()
+        })
     }
 
     /// The entry of this key.
-    pub(crate) fn get(&self, key: &str, names: &Names, now: Instant) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &str, names: &Names, clock: Clock) -> Option<&Entry> {
         let entry = self.table.get(self.find(key, names)?)?;
-        (!entry.expires.is_due(now)).then_some(entry)
+        // Most entries stay: the clock is read for the others.
+        (entry.expires == Deadline::NONE || !entry.expires.is_due(clock())).then_some(entry)
     }
 
     /// The bytes of the pool that a value of this length takes.
@@ -176,7 +178,7 @@ impl State {
         let index = match self.find(key.as_str(), names) {
             Some(index) => index,
             None => {
-                let hash = name_hash(key.as_str());
+                let hash = name_hash(key.as_str().as_bytes());
                 let entry = Entry {
                     key: key.keep(names)?,
                     value: Span::default(),

@@ -110,40 +110,29 @@ const fn check(text: &str, filter: bool) -> Result<(), Fault> {
     if text.len() > MAX_SUBJECT {
         return fault(NameFault::TooLong, MAX_SUBJECT);
     }
-    let mut before = b'.';
-    let mut wildcard = 0u8;
     let mut tokens = 1usize;
     let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let byte = *byte;
-        let at = text.len().wrapping_sub(rest.len());
-        rest = after;
-        if byte == b'.' {
-            if before == b'.' {
-                return fault(NameFault::EmptyToken, at);
-            }
-            if wildcard == b'>' {
-                return fault(NameFault::MisplacedWildcard, at.wrapping_sub(1));
-            }
-            wildcard = 0;
-            tokens = tokens.wrapping_add(1);
-        } else if wildcard != 0 {
-            return fault(NameFault::MisplacedWildcard, at.wrapping_sub(1));
-        } else if byte == b'*' || byte == b'>' {
-            if !filter {
-                return fault(NameFault::Wildcard, at);
-            }
-            if before != b'.' {
-                return fault(NameFault::MisplacedWildcard, at);
-            }
-            wildcard = byte;
-        } else if byte <= b' ' || byte == 0x7f {
-            return fault(NameFault::Character, at);
+    loop {
+        // A token: a wildcard, or plain bytes.
+        let begin = rest;
+        while let [byte, after @ ..] = rest
+            && is_plain(*byte)
+        {
+            rest = after;
         }
-        before = byte;
-    }
-    if before == b'.' {
-        return fault(NameFault::EmptyToken, text.len());
+        let plain = begin.len().wrapping_sub(rest.len());
+        let at = text.len().wrapping_sub(rest.len());
+        match rest {
+            [] if plain > 0 => break,
+            [b'.', after @ ..] if plain > 0 => rest = after,
+            [] | [b'.', ..] => return fault(NameFault::EmptyToken, at),
+            [b'*' | b'>', ..] if !filter => return fault(NameFault::Wildcard, at),
+            [b'*'] | [b'>'] if plain == 0 => break,
+            [b'*', b'.', after @ ..] if plain == 0 => rest = after,
+            [b'*' | b'>', ..] => return fault(NameFault::MisplacedWildcard, at),
+            _ => return fault(NameFault::Character, at),
+        }
+        tokens = tokens.wrapping_add(1);
     }
     if tokens > MAX_TOKENS {
         return fault(NameFault::TooManyTokens, MAX_TOKENS);
@@ -151,9 +140,19 @@ const fn check(text: &str, filter: bool) -> Result<(), Fault> {
     Ok(())
 }
 
+/// True for a byte of a token that is no wildcard.
+const fn is_plain(byte: u8) -> bool {
+    // By far the most are letters and digits.
+    (byte > b'>' && byte != 0x7f) || (byte > b' ' && byte < b'>' && byte != b'*' && byte != b'.')
+}
+
 /// True when `filter` matches `topic`. Of texts that are not well formed it says something, without panicking.
 pub fn matches(filter: &str, topic: &str) -> bool {
-    let (mut filter, mut topic) = (filter.as_bytes(), topic.as_bytes());
+    matches_bytes(filter.as_bytes(), topic.as_bytes())
+}
+
+/// [`matches`] over the texts' bytes.
+pub(crate) fn matches_bytes(mut filter: &[u8], mut topic: &[u8]) -> bool {
     if filter.is_empty() || topic.is_empty() {
         return false;
     }

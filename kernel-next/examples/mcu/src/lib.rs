@@ -11,8 +11,6 @@ pub mod executor;
 mod halt;
 #[cfg(feature = "measured")]
 pub mod measured;
-#[cfg(feature = "demo")]
-pub mod plugins;
 #[cfg(any(feature = "uart", feature = "mps2-an386"))]
 mod register;
 pub mod time;

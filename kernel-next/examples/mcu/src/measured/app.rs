@@ -29,8 +29,6 @@ impl Plugin for App {
 
     async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
         cx.set_interval(Duration::from_secs(1)).await?;
-        #[cfg(feature = "measured-storage")]
-        super::storage::use_it(cx).await?;
         Ok(())
     }
 
@@ -73,10 +71,20 @@ async fn run_timers(kernel: Kernel) {
     kernel.run_timers(time::sleep_until).await;
 }
 
+#[cfg(not(feature = "measured-supervisor"))]
+async fn start(runtime: CoreRuntime) {
+    let _ = runtime.plugins().start(App::METADATA.name).await;
+}
+
+#[cfg(feature = "measured-supervisor")]
+async fn start(runtime: CoreRuntime) {
+    super::supervisor::SUPERVISOR.start_all(runtime).await;
+}
+
 #[cfg(not(feature = "measured-link"))]
 #[embassy_executor::task]
 async fn operate(runtime: CoreRuntime, mut read: Reader, mut write: Writer, buf: &'static mut [u8]) {
-    let _ = runtime.plugins().start(App::METADATA.name).await;
+    start(runtime).await;
     let mut byte = [0];
     loop {
         let Ok(_) = read.read(&mut byte).await;
@@ -90,7 +98,7 @@ async fn operate(runtime: CoreRuntime, mut read: Reader, mut write: Writer, buf:
 #[cfg(feature = "measured-link")]
 #[embassy_executor::task]
 async fn operate(runtime: CoreRuntime, read: Reader, write: Writer, buf: &'static mut [u8]) {
-    let _ = runtime.plugins().start(App::METADATA.name).await;
+    start(runtime).await;
     let reply = runtime.services().call("app.echo", json_literal!("1"), buf).await;
     if reply.is_ok() {
         super::link::serve(runtime.kernel(), read, write).await;
@@ -103,8 +111,8 @@ fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Opti
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
     spawner.spawn(run_plugin(app, &mut buffers.plugin).ok()?);
     spawner.spawn(operate(runtime, line.0, line.1, &mut buffers.reply).ok()?);
-    #[cfg(feature = "measured-storage")]
-    spawner.spawn(super::storage::run(runtime.kernel()).ok()?);
+    #[cfg(feature = "measured-supervisor")]
+    spawner.spawn(super::supervisor::run(runtime).ok()?);
     Some(())
 }
 

@@ -10,8 +10,8 @@ mod app;
 mod bare;
 #[cfg(feature = "measured-link")]
 mod link;
-#[cfg(feature = "measured-storage")]
-mod storage;
+#[cfg(feature = "measured-supervisor")]
+mod supervisor;
 
 #[cfg(feature = "measured-kernel")]
 pub use app::run;

@@ -1,0 +1,141 @@
+//! Commands for one plugin, with the checks that the kernel does not make.
+
+use kernel_next::{CoreRuntime, Error, Fault, PluginState};
+
+use crate::Supervisor;
+use crate::step::TEXTS;
+
+/// Errors of the commands, by their codes: those of [`PluginManager`](kernel_next::PluginManager), and
+/// `dependency_missing`, `dependency_not_started`, `needed`, `shutting_down`.
+///
+/// Cancellation of the commands: the plugin goes on towards the goal all the same.
+impl<const N: usize> Supervisor<N> {
+    /// Starts a plugin, whose providers must be started, and keeps it so.
+    ///
+    /// # Errors
+    /// See above.
+    ///
+    /// # Cancellation
+    /// See above.
+    pub async fn start(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        if self.with(|state| state.stopping) {
+            return Err(error("shutting_down", "the runtime is shutting down", name));
+        }
+        self.check_providers(&runtime, name)?;
+        self.want(&runtime, name, true);
+        runtime.plugins().start(name).await
+    }
+
+    /// Loads a plugin.
+    ///
+    /// # Errors
+    /// See above.
+    ///
+    /// # Cancellation
+    /// See above.
+    pub async fn load(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        runtime.plugins().load(name).await
+    }
+
+    /// Stops a plugin that no started one depends on; its registrations stay.
+    ///
+    /// # Errors
+    /// See above.
+    ///
+    /// # Cancellation
+    /// See above.
+    pub async fn stop(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_dependents(&runtime, name)?;
+        self.want(&runtime, name, false);
+        runtime.plugins().stop(name).await
+    }
+
+    /// Stops and unloads a plugin that no started one depends on.
+    ///
+    /// # Errors
+    /// See above.
+    ///
+    /// # Cancellation
+    /// See above.
+    pub async fn unload(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_dependents(&runtime, name)?;
+        self.want(&runtime, name, false);
+        runtime.plugins().unload(name).await
+    }
+
+    /// Unloads a plugin and brings it back, with a new value. Those that depend on it stay as they are; their calls
+    /// to it fail meanwhile.
+    ///
+    /// # Errors
+    /// See above.
+    ///
+    /// # Cancellation
+    /// See above.
+    pub async fn reload(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        let wanted = matches!(
+            runtime.plugins().state(name),
+            Some(PluginState::Started | PluginState::Failed)
+        );
+        self.want(&runtime, name, false);
+        let outcome = runtime.plugins().reload(name).await;
+        self.want(&runtime, name, wanted);
+        outcome
+    }
+
+    fn want(&self, runtime: &CoreRuntime, name: &str, wanted: bool) {
+        if let Some(index) = runtime.plugins().index(name) {
+            self.with(|state| {
+                if let Some(slot) = state.slots.get_mut(index) {
+                    slot.want(wanted);
+                }
+            });
+        }
+    }
+
+    fn check_providers(&self, runtime: &CoreRuntime, name: &str) -> Result<(), Error> {
+        let (mut cursor, mut buf) = (runtime.plugins().index(name).ok_or(Fault::NotFound)?, [0; TEXTS]);
+        let info = runtime
+            .next_plugin(&mut cursor, &mut buf)
+            .ok_or(Fault::NotFound)?;
+        for provider in info.dependencies.iter() {
+            match runtime.plugins().state(provider) {
+                Some(PluginState::Started) => {}
+                Some(_) => {
+                    let what = "it depends on a plugin that is not started: start that first";
+                    return Err(error("dependency_not_started", what, provider));
+                }
+                None => {
+                    let what = "it depends on a plugin that is not installed";
+                    return Err(error("dependency_missing", what, provider));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_dependents(&self, runtime: &CoreRuntime, name: &str) -> Result<(), Error> {
+        let Some(index) = self.dependent(runtime, name, |state| state == PluginState::Started) else {
+            return Ok(());
+        };
+        let (mut cursor, mut buf) = (index, [0; TEXTS]);
+        let by = runtime
+            .next_plugin(&mut cursor, &mut buf)
+            .map_or("", |info| info.name);
+        Err(error(
+            "needed",
+            "a started plugin depends on it: stop that first",
+            by,
+        ))
+    }
+}
+
+/// An error about a plugin, which it names where errors own their text.
+#[cfg(feature = "messages")]
+fn error(code: &'static str, what: &'static str, name: &str) -> Error {
+    Error::format(code, format_args!("{what} ({name})"))
+}
+
+#[cfg(not(feature = "messages"))]
+fn error(code: &'static str, what: &'static str, _: &str) -> Error {
+    Error::new(code, what)
+}
