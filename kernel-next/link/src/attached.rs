@@ -7,8 +7,8 @@ use core::task::{Context, Poll};
 use heapless::String;
 use kernel_next::subject::MAX_NAME;
 use kernel_next::{
-    Answer, AttachedPlugin, Attachment, CallId, Error, Fault, Json, Kernel, Op, Overflow, PluginId, PluginSet,
-    Step as KernelStep, Ticket,
+    Answer, AttachedPlugin, Attachment, CallId, Error, Fault, Json, Kernel, Op, Overflow, PluginId,
+    PluginSet, Step as KernelStep, Ticket,
 };
 
 use crate::items::Event;
@@ -43,19 +43,36 @@ impl Attached {
         blocks: bool,
         restarts: bool,
     ) -> Result<Attached, Fault> {
-        let overflow = if blocks { Overflow::Block } else { Overflow::DropOldest };
-        let attachment =
-            Attachment { name, version, description, dependencies, overflow, restarts, placement: "remote" };
+        let overflow = if blocks {
+            Overflow::Block
+        } else {
+            Overflow::DropOldest
+        };
+        let attachment = Attachment {
+            name,
+            version,
+            description,
+            dependencies,
+            overflow,
+            restarts,
+            placement: "remote",
+        };
         let plugin = AttachedPlugin::attach(kernel, &attachment)?;
         let id = plugin.context().id();
-        Ok(Attached { plugin, id, phase: Phase::Waits })
+        Ok(Attached {
+            plugin,
+            id,
+            phase: Phase::Waits,
+        })
     }
 }
 
 impl State<'_> {
     /// The client has handled a message.
     pub(crate) fn step_done(&mut self, error: Option<Failure<'_>>) {
-        let Some(attached) = &mut self.attached else { return };
+        let Some(attached) = &mut self.attached else {
+            return;
+        };
         match attached.phase {
             Phase::Handles => attached.phase = Phase::Waits,
             Phase::Ended => {
@@ -77,7 +94,9 @@ impl State<'_> {
         let answer = match result {
             Ok(raw) => match Json::new(raw.0) {
                 Ok(json) => Answer::Bytes(json.as_bytes()),
-                Err(error) => Answer::Fault(Fault::NotJson { at: error.offset() as u32 }),
+                Err(error) => Answer::Fault(Fault::NotJson {
+                    at: error.offset() as u32,
+                }),
             },
             Err(failure) => match failure.fault() {
                 Some(fault) => Answer::Fault(fault),
@@ -92,7 +111,16 @@ impl State<'_> {
 
     /// Sends the plugin's next message, when the client waits for one.
     pub(crate) fn poll_attached(&mut self, cx: &mut Context<'_>) {
-        let State { attached: Some(attached), out, work, kernel, .. } = self else { return };
+        let State {
+            attached: Some(attached),
+            out,
+            work,
+            kernel,
+            ..
+        } = self
+        else {
+            return;
+        };
         if !out.ready() {
             return;
         }
@@ -107,11 +135,13 @@ impl State<'_> {
                     return;
                 }
             }
-            Phase::Waits => match waist.run(who, &mut Op::Next(&mut step), &mut ticket, Some(cx.waker()), work) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(_)) => step = KernelStep::Ended,
-            },
+            Phase::Waits => {
+                match waist.run(who, &mut Op::Next(&mut step), &mut ticket, Some(cx.waker()), work) {
+                    Poll::Pending => return,
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(_)) => step = KernelStep::Ended,
+                }
+            }
         }
         attached.phase = Phase::Handles;
         let (second, first_len, second_len) = step.texts();
@@ -121,16 +151,32 @@ impl State<'_> {
         let id = who.to_bits();
         let message = match step {
             KernelStep::Load => ToClient::Step { step: Step::Load, id },
-            KernelStep::Start => ToClient::Step { step: Step::Start, id },
+            KernelStep::Start => ToClient::Step {
+                step: Step::Start,
+                id,
+            },
             KernelStep::Stop => ToClient::Step { step: Step::Stop, id },
-            KernelStep::Unload => ToClient::Step { step: Step::Unload, id },
+            KernelStep::Unload => ToClient::Step {
+                step: Step::Unload,
+                id,
+            },
             KernelStep::Tick => ToClient::Step { step: Step::Tick, id },
             KernelStep::Ended => {
                 attached.phase = Phase::Ended;
                 let id = attached.plugin.context().id().to_bits();
-                ToClient::Step { step: Step::Ended, id }
+                ToClient::Step {
+                    step: Step::Ended,
+                    id,
+                }
             }
-            KernelStep::Event { seq, time, source, cause, lost, .. } => {
+            KernelStep::Event {
+                seq,
+                time,
+                source,
+                cause,
+                lost,
+                ..
+            } => {
                 let mut buf = [0; MAX_NAME];
                 let len = waist.run(who, &mut Op::NameOf(source), &mut ticket, None, &mut buf);
                 if let Poll::Ready(Ok(len)) = len {
@@ -147,21 +193,34 @@ impl State<'_> {
                     topic: first,
                     payload,
                 };
-                ToClient::Deliver { source: source.to_bits(), lost, event }
+                ToClient::Deliver {
+                    source: source.to_bits(),
+                    lost,
+                    event,
+                }
             }
-            KernelStep::Call { id, caller, .. } => {
-                ToClient::Called { call: id.to_bits(), caller: caller.to_bits(), service: first, args: payload }
-            }
+            KernelStep::Call { id, caller, .. } => ToClient::Called {
+                call: id.to_bits(),
+                caller: caller.to_bits(),
+                service: first,
+                args: payload,
+            },
         };
         if !out.send(&message) {
             // Larger than a message: the event is lost, the call is answered so.
             attached.phase = Phase::Waits;
             match step {
                 KernelStep::Event { seq, .. } => {
-                    out.send(&ToClient::Lost { from: seq, count: 1, at: LostAt::Link });
+                    out.send(&ToClient::Lost {
+                        from: seq,
+                        count: 1,
+                        at: LostAt::Link,
+                    });
                 }
                 KernelStep::Call { id, .. } => {
-                    let answer = Answer::Fault(Fault::TooLarge { max: out.max_message() as u32 });
+                    let answer = Answer::Fault(Fault::TooLarge {
+                        max: out.max_message() as u32,
+                    });
                     let _ = waist.run(who, &mut Op::Reply(id, answer), &mut ticket, None, &mut []);
                 }
                 _ => {}

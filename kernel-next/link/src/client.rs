@@ -70,13 +70,24 @@ impl<'b, R: Read, W: Write<Error = R::Error>> Client<'b, R, W> {
     ///
     /// # Errors
     /// [`ClientError::NoMemory`] for less than 2 x 64 bytes.
-    pub fn new(framing: Framing, read: R, write: W, memory: &'b mut [u8]) -> Result<Self, ClientError<R::Error>> {
+    pub fn new(
+        framing: Framing,
+        read: R,
+        write: W,
+        memory: &'b mut [u8],
+    ) -> Result<Self, ClientError<R::Error>> {
         let part = memory.len() / 2;
         if part < 64 {
             return Err(ClientError::NoMemory);
         }
         let (inbox, frame) = memory.split_at_mut(part);
-        Ok(Client { framing, read, write, inbox: Inbox::new(framing, inbox), frame })
+        Ok(Client {
+            framing,
+            read,
+            write,
+            inbox: Inbox::new(framing, inbox),
+            frame,
+        })
     }
 
     /// Opens the session. What the runtime says to it comes by [`Client::next`]: wait there for the
@@ -91,9 +102,18 @@ impl<'b, R: Read, W: Write<Error = R::Error>> Client<'b, R, W> {
         #[cfg(feature = "serial")]
         if self.framing == Framing::Serial {
             // Ends whatever was on the line before.
-            self.write.write_all(&[frame::END]).await.map_err(ClientError::Stream)?;
+            self.write
+                .write_all(&[frame::END])
+                .await
+                .map_err(ClientError::Stream)?;
         }
-        self.send(&ToRuntime::Hello { versions: VERSIONS, nonce, name, token }).await
+        self.send(&ToRuntime::Hello {
+            versions: VERSIONS,
+            nonce,
+            name,
+            token,
+        })
+        .await
     }
 
     /// Asks for something; the answer comes by [`Client::next`] with the same `id`.

@@ -26,7 +26,14 @@ pub struct Config<'a> {
 impl<'a> Config<'a> {
     /// No token, a keep-alive period of 30 s, 10 s for the handshake.
     pub const fn new(name: &'a str, framing: Framing) -> Self {
-        Config { name, token: None, epoch: None, framing, keep_alive_ms: 30_000, handshake_ms: 10_000 }
+        Config {
+            name,
+            token: None,
+            epoch: None,
+            framing,
+            keep_alive_ms: 30_000,
+            handshake_ms: 10_000,
+        }
     }
 }
 

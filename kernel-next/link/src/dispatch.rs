@@ -7,15 +7,15 @@ use heapless::String;
 use kernel_next::{CallId, Fault, Json, Name, Op, PluginId, Span, Ticket, Version};
 
 #[cfg(feature = "manage")]
-use crate::flights::{Job, failure};
-use crate::flights::{Flight, Kind, Shape};
-use crate::frame::FrameError;
+use crate::Action;
 use crate::entries;
+use crate::flights::{Flight, Kind, Shape};
+#[cfg(feature = "manage")]
+use crate::flights::{Job, failure};
+use crate::frame::FrameError;
 #[cfg(feature = "lists")]
 use crate::lists::List;
 use crate::session::State;
-#[cfg(feature = "manage")]
-use crate::Action;
 use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {
@@ -25,7 +25,12 @@ impl State<'_> {
         self.heard();
         self.moved = true;
         match message {
-            ToRuntime::Hello { versions, nonce, name: _, token } => self.hello(versions, nonce, token),
+            ToRuntime::Hello {
+                versions,
+                nonce,
+                name: _,
+                token,
+            } => self.hello(versions, nonce, token),
             _ if !self.open => {
                 self.send(&ToClient::Refused(Failure::Link(Refusal::NoSession)));
             }
@@ -101,7 +106,12 @@ impl State<'_> {
     fn request(&mut self, id: u32, what: Request<'_>) {
         match what {
             Request::Ping => self.reply(id, &Reply::Done),
-            Request::Call { service, timeout_ms, parent, args } => {
+            Request::Call {
+                service,
+                timeout_ms,
+                parent,
+                args,
+            } => {
                 let parent = parent.map(CallId::from_bits);
                 // The storage judges what it is asked to store.
                 if service != kernel_next::storage::STORAGE && self.json(id, args).is_none() {
@@ -109,13 +119,21 @@ impl State<'_> {
                 }
                 self.begin_call(id, service, (args.0, &[]), timeout_ms, parent, Shape::Json);
             }
-            Request::Publish { topic, timeout_ms, payload } => {
+            Request::Publish {
+                topic,
+                timeout_ms,
+                payload,
+            } => {
                 if let Some(payload) = self.json(id, payload) {
                     self.publish(id, topic, payload, Span::from_millis(timeout_ms));
                 }
             }
             #[cfg(feature = "watch")]
-            Request::Watch { filter, since, credit } => self.begin_watch(id, filter, since, credit),
+            Request::Watch {
+                filter,
+                since,
+                credit,
+            } => self.begin_watch(id, filter, since, credit),
             #[cfg(feature = "watch")]
             Request::Unwatch => {
                 self.watch = None;
@@ -151,11 +169,21 @@ impl State<'_> {
                 self.out.reply(id, &what);
                 self.said();
             }
-            Request::StateSet { key, ttl_ms, expected, value } => {
+            Request::StateSet {
+                key,
+                ttl_ms,
+                expected,
+                value,
+            } => {
                 let Some(value) = self.json(id, value) else { return };
                 let mut version = Version { expected, now: 0 };
                 let ttl = ttl_ms.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX)));
-                let mut op = Op::Set { key: Name::Copied(key), value, ttl, version: &mut version };
+                let mut op = Op::Set {
+                    key: Name::Copied(key),
+                    value,
+                    ttl,
+                    version: &mut version,
+                };
                 let outcome = self.run(&mut op);
                 self.outcome(id, outcome.map(|_| Reply::Count(version.now)));
             }
@@ -180,7 +208,12 @@ impl State<'_> {
         match Json::new(raw.0) {
             Ok(json) => Some(json),
             Err(error) => {
-                self.outcome(id, Err(Fault::NotJson { at: error.offset() as u32 }));
+                self.outcome(
+                    id,
+                    Err(Fault::NotJson {
+                        at: error.offset() as u32,
+                    }),
+                );
                 None
             }
         }
@@ -199,12 +232,31 @@ impl State<'_> {
     ) {
         let Some(place) = self.place(id) else { return };
         let limit = (timeout_ms > 0).then(|| Span::from_millis(timeout_ms));
-        let mut op = Op::Call { service, args, limit, parent };
+        let mut op = Op::Call {
+            service,
+            args,
+            limit,
+            parent,
+        };
         let (who, mut ticket) = (self.who(), Ticket::NONE);
-        match self.kernel.waist().run(who, &mut op, &mut ticket, None, self.work) {
-            Poll::Pending => self.fly(place, Flight { id, kind: Kind::Call(shape), ticket }),
+        match self
+            .kernel
+            .waist()
+            .run(who, &mut op, &mut ticket, None, self.work)
+        {
+            Poll::Pending => self.fly(
+                place,
+                Flight {
+                    id,
+                    kind: Kind::Call(shape),
+                    ticket,
+                },
+            ),
             Poll::Ready(Ok(len)) => {
-                self.out.reply(id, &Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))));
+                self.out.reply(
+                    id,
+                    &Reply::Json(Raw(self.work.get(..len as usize).unwrap_or(&[]))),
+                );
                 self.said();
             }
             Poll::Ready(Err(fault)) => self.outcome(id, Err(fault)),
@@ -218,14 +270,25 @@ impl State<'_> {
             return self.publish_or_park(id, topic, payload, limit);
         }
         let _ = limit;
-        let outcome = self.run(&mut Op::Publish { topic, payload, limit: Span::NONE });
+        let outcome = self.run(&mut Op::Publish {
+            topic,
+            payload,
+            limit: Span::NONE,
+        });
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 
     #[cfg(feature = "lists")]
     fn list(&mut self, id: u32, list: List) {
         if let Some(place) = self.place(id) {
-            self.fly(place, Flight { id, kind: Kind::List(list, 0), ticket: Ticket::NONE });
+            self.fly(
+                place,
+                Flight {
+                    id,
+                    kind: Kind::List(list, 0),
+                    ticket: Ticket::NONE,
+                },
+            );
         }
     }
 
@@ -233,7 +296,13 @@ impl State<'_> {
     #[inline(never)]
     fn list_states(&mut self, id: u32, prefix: &str) {
         let listing = |flight: &Option<Flight>| {
-            matches!(flight, Some(Flight { kind: Kind::List(List::States, _), .. }))
+            matches!(
+                flight,
+                Some(Flight {
+                    kind: Kind::List(List::States, _),
+                    ..
+                })
+            )
         };
         if self.flights.iter().any(listing) {
             return self.refuse(id, Refusal::InFlight(1));
@@ -243,7 +312,12 @@ impl State<'_> {
                 self.prefix = prefix;
                 self.list(id, List::States);
             }
-            Err(_) => self.outcome(id, Err(Fault::TooLarge { max: crate::session::TEXT as u32 })),
+            Err(_) => self.outcome(
+                id,
+                Err(Fault::TooLarge {
+                    max: crate::session::TEXT as u32,
+                }),
+            ),
         }
     }
 

@@ -120,7 +120,10 @@ impl fmt::Display for Refusal {
                 write!(f, "this runtime speaks version {newest} of the link")
             }
             Refusal::Version(oldest, newest) => {
-                write!(f, "this runtime speaks the versions {oldest} to {newest} of the link")
+                write!(
+                    f,
+                    "this runtime speaks the versions {oldest} to {newest} of the link"
+                )
             }
             Refusal::Token => f.write_str("the token is not the runtime's"),
             Refusal::Malformed => f.write_str("the bytes are not a message of the link"),
@@ -128,12 +131,17 @@ impl fmt::Display for Refusal {
             Refusal::TooLarge(max) => write!(f, "the link takes messages of at most {max} bytes"),
             Refusal::Unknown => f.write_str("the other side does not know this request"),
             Refusal::InFlight(most) => {
-                write!(f, "{most} operations of this session are in flight: wait for one to be done")
+                write!(
+                    f,
+                    "{most} operations of this session are in flight: wait for one to be done"
+                )
             }
             Refusal::NotAttached => f.write_str("this session has no plugin: attach first"),
             Refusal::Attached => f.write_str("this session has a plugin already"),
             Refusal::Clients(most) => write!(f, "the runtime serves {most} clients, as many as it can"),
-            Refusal::Silent(period) => write!(f, "nothing was heard for the keep-alive period of {period} ms"),
+            Refusal::Silent(period) => {
+                write!(f, "nothing was heard for the keep-alive period of {period} ms")
+            }
             Refusal::ShuttingDown => f.write_str("the runtime is shutting down"),
         }
     }

@@ -5,21 +5,21 @@ use core::task::{Context, Poll};
 
 #[cfg(feature = "manage")]
 use heapless::String;
-#[cfg(feature = "manage")]
-use kernel_next::subject::MAX_NAME;
 #[cfg(feature = "host")]
 use kernel_next::Span;
+#[cfg(feature = "manage")]
+use kernel_next::subject::MAX_NAME;
 use kernel_next::{Fault, Op, Ticket};
 
+#[cfg(feature = "manage")]
+use crate::Action;
 #[cfg(feature = "lists")]
 use crate::lists::List;
 use crate::session::State;
-#[cfg(feature = "manage")]
-use crate::Action;
 use crate::{Failure, Raw, Refusal, Reply};
 
 /// How many operations of one session may be in flight; more are refused.
-pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 4 };
+pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 3 };
 
 #[cfg(feature = "manage")]
 /// How many lifecycle commands may wait for the one that is carried out; more are refused.
@@ -66,7 +66,11 @@ impl Shape {
             #[cfg(feature = "host")]
             Shape::Done => Reply::Done,
             #[cfg(feature = "host")]
-            Shape::Count => Reply::Count(bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as u64)),
+            Shape::Count => Reply::Count(
+                bytes
+                    .first_chunk()
+                    .map_or(0, |count| u32::from_le_bytes(*count) as u64),
+            ),
             #[cfg(feature = "host")]
             Shape::Names => Reply::Names(Raw(bytes)),
         }
@@ -118,7 +122,11 @@ impl State<'_> {
     #[inline(never)]
     pub(crate) fn cancel(&mut self, id: u32) {
         for place in 0..FLIGHTS {
-            if self.flights.get(place).is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id)) {
+            if self
+                .flights
+                .get(place)
+                .is_some_and(|flight| matches!(flight, Some(flight) if flight.id == id))
+            {
                 self.give_up(place);
             }
         }
@@ -139,14 +147,21 @@ impl State<'_> {
             if !self.out.ready() {
                 return;
             }
-            let Some(flight) = self.flights.get_mut(place).and_then(Option::as_mut) else { continue };
+            let Some(flight) = self.flights.get_mut(place).and_then(Option::as_mut) else {
+                continue;
+            };
             let (id, kind) = (flight.id, flight.kind);
             let waker = Some(cx.waker());
             let waist = self.kernel.waist();
             let outcome = match kind {
                 // It has begun, and its arguments are with the kernel.
                 Kind::Call(_) => {
-                    let mut op = Op::Call { service: "", args: (&[], &[]), limit: None, parent: None };
+                    let mut op = Op::Call {
+                        service: "",
+                        args: (&[], &[]),
+                        limit: None,
+                        parent: None,
+                    };
                     waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
                 }
                 #[cfg(feature = "host")]
@@ -164,6 +179,8 @@ impl State<'_> {
             };
             let Poll::Ready(outcome) = outcome else { continue };
             self.moved = true;
+            // Of a life that is over, what the operation had taken is still to be given back.
+            waist.leave(who, flight.ticket);
             if let Some(place) = self.flights.get_mut(place) {
                 *place = None;
             }
@@ -187,10 +204,15 @@ impl State<'_> {
 
 /// A fault as it travels: a callee's own error with its texts, which are in `buf`.
 pub(crate) fn failure(fault: Fault, buf: &[u8]) -> Failure<'_> {
-    let Fault::Failed { code, len } = fault else { return Failure::of(fault) };
+    let Fault::Failed { code, len } = fault else {
+        return Failure::of(fault);
+    };
     let text = buf.get(..len as usize).unwrap_or(&[]);
     let (code, message) = text.split_at_checked(code as usize).unwrap_or((text, &[]));
-    Failure::Error { code: text_of(code), message: text_of(message) }
+    Failure::Error {
+        code: text_of(code),
+        message: text_of(message),
+    }
 }
 
 /// As much of this as is text: it may have been cut within a character.

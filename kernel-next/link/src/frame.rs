@@ -95,12 +95,18 @@ impl Framing {
 }
 
 /// Writes a message as a frame; its length.
-pub(crate) fn encode<T: Serialize>(framing: Framing, message: &T, to: &mut [u8]) -> Result<usize, FrameError> {
+pub(crate) fn encode<T: Serialize>(
+    framing: Framing,
+    message: &T,
+    to: &mut [u8],
+) -> Result<usize, FrameError> {
     match framing {
         #[cfg(feature = "stream")]
         Framing::Stream => {
             let (head, body) = to.split_first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-            let len = postcard::to_slice(message, body).map_err(|_| FrameError::TooLarge)?.len();
+            let len = postcard::to_slice(message, body)
+                .map_err(|_| FrameError::TooLarge)?
+                .len();
             *head = (len as u32).to_le_bytes();
             Ok(len.wrapping_add(LEN))
         }
@@ -146,7 +152,8 @@ impl Sink<'_> {
             }
             #[cfg(feature = "serial")]
             Sink::Serial(stuffed) => {
-                let len = postcard::ser_flavors::Flavor::finalize(stuffed).map_err(|_| FrameError::TooLarge)?;
+                let len =
+                    postcard::ser_flavors::Flavor::finalize(stuffed).map_err(|_| FrameError::TooLarge)?;
                 // Only now: the last code of a full run is written where the end goes.
                 serial::close(len, to)
             }
@@ -158,7 +165,9 @@ impl Sink<'_> {
             #[cfg(feature = "stream")]
             Sink::Stream(to, len) => {
                 let end = len.saturating_add(bytes.len());
-                to.get_mut(*len..end).ok_or(FrameError::TooLarge)?.copy_from_slice(bytes);
+                to.get_mut(*len..end)
+                    .ok_or(FrameError::TooLarge)?
+                    .copy_from_slice(bytes);
                 *len = end;
                 Ok(())
             }
@@ -194,7 +203,13 @@ pub(crate) struct Inbox<'b> {
 
 impl<'b> Inbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8]) -> Self {
-        Inbox { framing, buf, used: 0, len: 0, skip: 0 }
+        Inbox {
+            framing,
+            buf,
+            used: 0,
+            len: 0,
+            skip: 0,
+        }
     }
 
     /// Where the next bytes go; only to be asked for when [`Inbox::next`] found nothing.
@@ -314,7 +329,9 @@ pub(crate) mod serial {
     pub(super) fn open(frame: &mut [u8]) -> Result<usize, FrameError> {
         let len = cobs::decode_in_place(frame).map_err(|_| FrameError::NotAFrame)?;
         let bytes = frame.get(..len).ok_or(FrameError::NotAFrame)?;
-        let (body, crc) = bytes.split_last_chunk::<CRC_BYTES>().ok_or(FrameError::NotAFrame)?;
+        let (body, crc) = bytes
+            .split_last_chunk::<CRC_BYTES>()
+            .ok_or(FrameError::NotAFrame)?;
         if CRC.checksum(body).to_le_bytes() != *crc {
             return Err(FrameError::Damaged);
         }
@@ -329,7 +346,10 @@ pub(crate) mod serial {
 
     impl<'a> Stuffed<'a> {
         pub(super) fn new(to: &'a mut [u8]) -> Self {
-            Stuffed { encoder: CobsEncoder::new(to), digest: CRC.digest() }
+            Stuffed {
+                encoder: CobsEncoder::new(to),
+                digest: CRC.digest(),
+            }
         }
     }
 

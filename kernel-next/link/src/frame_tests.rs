@@ -143,7 +143,10 @@ proptest! {
 
 #[test]
 fn a_length_that_no_message_has_ends_a_stream() {
-    assert_eq!(feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3), [Err(FrameError::Lost)]);
+    assert_eq!(
+        feed(Framing::Stream, 256, b"GET / HTTP/1.1", 3),
+        [Err(FrameError::Lost)]
+    );
 }
 
 /// Requests of those that a chip knows.

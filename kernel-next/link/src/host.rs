@@ -8,8 +8,8 @@ use kernel_next::storage::{MAX_BATCH, STORAGE, StorageOp, request_head};
 use kernel_next::{EntryInfo, Fault, Json, Name, Op, PluginId, Service, Span, Ticket};
 
 use crate::attached::Attached;
-use crate::flights::{Flight, Kind, Shape};
 use crate::entries;
+use crate::flights::{Flight, Kind, Shape};
 use crate::session::State;
 use crate::{Failure, Raw, Refusal, Reply, Request};
 
@@ -29,7 +29,11 @@ impl State<'_> {
             Request::StorageGet { namespace, key } => {
                 self.store(id, StorageOp::Get, namespace, key, 0, &[], Shape::Json);
             }
-            Request::StorageSet { namespace, key, value } => {
+            Request::StorageSet {
+                namespace,
+                key,
+                value,
+            } => {
                 self.store(id, StorageOp::Set, namespace, key, 0, value.0, Shape::Done);
             }
             Request::StorageDelete { namespace, key } => {
@@ -38,8 +42,20 @@ impl State<'_> {
             Request::StorageClear { namespace } => {
                 self.store(id, StorageOp::ClearNamespace, namespace, "", 0, &[], Shape::Count);
             }
-            Request::StorageKeys { namespace, after, limit } => {
-                self.store(id, StorageOp::ListKeys, namespace, after, limit, &[], Shape::Names);
+            Request::StorageKeys {
+                namespace,
+                after,
+                limit,
+            } => {
+                self.store(
+                    id,
+                    StorageOp::ListKeys,
+                    namespace,
+                    after,
+                    limit,
+                    &[],
+                    Shape::Names,
+                );
             }
             Request::StorageNamespaces { after, limit } => {
                 self.store(id, StorageOp::Namespaces, "", after, limit, &[], Shape::Names);
@@ -47,11 +63,26 @@ impl State<'_> {
             Request::StorageBatch { namespace, ops } => {
                 self.store(id, StorageOp::Batch, namespace, "", 0, ops.0, Shape::Done);
             }
-            Request::Attach { name, version, description, dependencies, blocks, restarts } => {
+            Request::Attach {
+                name,
+                version,
+                description,
+                dependencies,
+                blocks,
+                restarts,
+            } => {
                 if self.attached.is_some() {
                     return self.refuse(id, Refusal::Attached);
                 }
-                let attached = Attached::new(self.kernel, name, version, description, dependencies, blocks, restarts);
+                let attached = Attached::new(
+                    self.kernel,
+                    name,
+                    version,
+                    description,
+                    dependencies,
+                    blocks,
+                    restarts,
+                );
                 let outcome = attached.map(|attached| {
                     // What was in flight was the operator's.
                     let id = attached.id.to_bits();
@@ -63,16 +94,30 @@ impl State<'_> {
             Request::Sleep { ms } => {
                 if let Some(place) = self.place(id) {
                     let kind = Kind::Sleep(Span::from_millis(ms));
-                    self.fly(place, Flight { id, kind, ticket: Ticket::NONE });
+                    self.fly(
+                        place,
+                        Flight {
+                            id,
+                            kind,
+                            ticket: Ticket::NONE,
+                        },
+                    );
                 }
             }
             Request::NameOf { id: who } => {
                 let len = self.run(&mut Op::NameOf(PluginId::from_bits(who)));
-                self.texts(id, len, |bytes| Reply::Text(core::str::from_utf8(bytes).unwrap_or("")));
+                self.texts(id, len, |bytes| {
+                    Reply::Text(core::str::from_utf8(bytes).unwrap_or(""))
+                });
             }
             Request::HasService { service } => self.order(id, &mut Op::HasService(service)),
             _ if self.attached.is_none() => self.refuse(id, Refusal::NotAttached),
-            Request::Register { service, description, version, deprecated } => {
+            Request::Register {
+                service,
+                description,
+                version,
+                deprecated,
+            } => {
                 let [description, version] = [description, version].map(kept);
                 let service = Service::new(service).describe(description).version(version);
                 let service = if deprecated { service.deprecated() } else { service };
@@ -95,11 +140,28 @@ impl State<'_> {
         let (who, waist, mut ticket) = (self.who(), self.kernel.waist(), Ticket::NONE);
         // The session's own waker takes the place of this one in the same turn.
         let waker = Some(Waker::noop());
-        match waist.run(who, &mut Op::Publish { topic, payload, limit }, &mut ticket, waker, &mut []) {
+        match waist.run(
+            who,
+            &mut Op::Publish {
+                topic,
+                payload,
+                limit,
+            },
+            &mut ticket,
+            waker,
+            &mut [],
+        ) {
             Poll::Ready(outcome) => self.outcome(id, outcome.map(|count| Reply::Count(count as u64))),
             Poll::Pending => match self.place(id) {
                 Some(place) if self.parked.keep(topic, payload.as_bytes(), limit) => {
-                    self.fly(place, Flight { id, kind: Kind::Publish, ticket });
+                    self.fly(
+                        place,
+                        Flight {
+                            id,
+                            kind: Kind::Publish,
+                            ticket,
+                        },
+                    );
                 }
                 place => {
                     waist.leave(who, ticket);
@@ -115,7 +177,8 @@ impl State<'_> {
     fn texts(&mut self, id: u32, len: Result<u32, Fault>, reply: impl FnOnce(&[u8]) -> Reply<'_>) {
         match len {
             Ok(len) => {
-                self.out.reply(id, &reply(self.work.get(..len as usize).unwrap_or(&[])));
+                self.out
+                    .reply(id, &reply(self.work.get(..len as usize).unwrap_or(&[])));
                 self.said();
             }
             Err(fault) => self.outcome(id, Err(fault)),
@@ -150,18 +213,32 @@ impl State<'_> {
                 return self.refuse(id, Refusal::Malformed);
             };
             rest = behind;
-            let Some(value) = self.json(id, Raw(value)) else { return };
+            let Some(value) = self.json(id, Raw(value)) else {
+                return;
+            };
             if writes.push((Name::Copied(key), value)).is_err() {
-                return self.outcome(id, Err(Fault::TooLarge { max: MAX_BATCH as u32 }));
+                return self.outcome(
+                    id,
+                    Err(Fault::TooLarge {
+                        max: MAX_BATCH as u32,
+                    }),
+                );
             }
         }
         self.order(id, &mut Op::Update(&writes));
     }
 
     fn entry(&mut self, id: u32, prefix: &str, cursor: u32) {
-        let mut info = EntryInfo { cursor, ..EntryInfo::START };
+        let mut info = EntryInfo {
+            cursor,
+            ..EntryInfo::START
+        };
         let what = match entries::entry(self.kernel, self.who(), prefix, &mut info, self.work) {
-            Ok(entry) => Reply::Entry { cursor: info.cursor, owner: info.owner.to_bits(), entry },
+            Ok(entry) => Reply::Entry {
+                cursor: info.cursor,
+                owner: info.owner.to_bits(),
+                entry,
+            },
             Err(Fault::Absent) => Reply::Absent,
             Err(fault) => Reply::Failed(Failure::of(fault)),
         };
@@ -172,7 +249,11 @@ impl State<'_> {
 
 /// A text that the kernel keeps; an empty one takes no place.
 fn kept(text: &str) -> Name<'_> {
-    if text.is_empty() { Name::Fixed("") } else { Name::Copied(text) }
+    if text.is_empty() {
+        Name::Fixed("")
+    } else {
+        Name::Copied(text)
+    }
 }
 
 /// The first entry of a [`Request::StateUpdate`], and the others.

@@ -26,7 +26,9 @@ impl Slots {
 
     /// How many plugins are in the set.
     pub fn len(&self) -> usize {
-        self.0.iter().fold(0u32, |sum, word| sum.wrapping_add(word.count_ones())) as usize
+        self.0
+            .iter()
+            .fold(0u32, |sum, word| sum.wrapping_add(word.count_ones())) as usize
     }
 
     /// True when no plugin is in the set.

@@ -72,6 +72,7 @@ mod put;
 mod raw;
 #[cfg(feature = "remote")]
 mod remote;
+mod request;
 mod server;
 mod session;
 #[cfg(any(test, not(feature = "host")))]
@@ -87,8 +88,9 @@ pub use frame::{FrameError, Framing};
 pub use items::{Call, Event, Health, Plugin, Service, Slots, State};
 #[cfg(feature = "full")]
 pub use protocol::Step;
-pub use protocol::{Action, LostAt, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
+pub use protocol::{LostAt, Reply, ToClient, ToRuntime, VERSIONS, Versions};
 pub use raw::Raw;
 #[cfg(feature = "remote")]
 pub use remote::{Remote, RemoteError, RemotePlugin};
+pub use request::{Action, Request};
 pub use server::{End, refuse, serve, serve_with};

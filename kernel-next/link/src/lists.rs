@@ -23,8 +23,12 @@ impl State<'_> {
     /// Sends rows of the list in this place, until there is no more room or no more row.
     #[inline(never)]
     pub(crate) fn send_rows(&mut self, place: usize) {
-        let Some(Some(flight)) = self.flights.get(place) else { return };
-        let Kind::List(list, mut cursor) = flight.kind else { return };
+        let Some(Some(flight)) = self.flights.get(place) else {
+            return;
+        };
+        let Kind::List(list, mut cursor) = flight.kind else {
+            return;
+        };
         let id = flight.id;
         let (runtime, now) = (self.runtime(), self.kernel.now());
         let mut more = true;
@@ -37,11 +41,19 @@ impl State<'_> {
                 List::Services => runtime.next_service(&mut cursor, self.work).map(service),
                 List::Subscriptions => {
                     let row = runtime.next_subscription(&mut cursor, self.work);
-                    row.map(|row| Reply::Subscription { plugin: row.plugin, filter: row.filter })
+                    row.map(|row| Reply::Subscription {
+                        plugin: row.plugin,
+                        filter: row.filter,
+                    })
                 }
-                List::Calls => runtime.next_call(&mut cursor, self.work).map(|row| call(row, now)),
+                List::Calls => runtime
+                    .next_call(&mut cursor, self.work)
+                    .map(|row| call(row, now)),
                 List::States => {
-                    let mut info = EntryInfo { cursor: cursor as u32, ..EntryInfo::START };
+                    let mut info = EntryInfo {
+                        cursor: cursor as u32,
+                        ..EntryInfo::START
+                    };
                     let who = PluginId::OPERATOR;
                     let found = entry(self.kernel, who, &self.prefix, &mut info, self.work);
                     // A key that has no room is passed over.
@@ -89,7 +101,10 @@ fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_>
         placement: row.placement,
         state: row.state,
         hook: row.hook,
-        error: Failure::Error { code: row.error_code, message: row.error },
+        error: Failure::Error {
+            code: row.error_code,
+            message: row.error,
+        },
         counters: row.counters,
     })
 }

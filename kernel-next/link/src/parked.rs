@@ -12,7 +12,12 @@ pub(crate) struct Parked<'b> {
 
 impl<'b> Parked<'b> {
     pub(crate) fn new(buf: &'b mut [u8]) -> Self {
-        Parked { buf, topic: 0, len: 0, limit: Span::NONE }
+        Parked {
+            buf,
+            topic: 0,
+            len: 0,
+            limit: Span::NONE,
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -22,8 +27,12 @@ impl<'b> Parked<'b> {
     /// Keeps a publish; false when there is one already, or no room.
     pub(crate) fn keep(&mut self, topic: &str, payload: &[u8], limit: Span) -> bool {
         let len = topic.len().saturating_add(payload.len());
-        let Some((to, rest)) = self.buf.split_at_mut_checked(topic.len()) else { return false };
-        let Some(rest) = rest.get_mut(..payload.len()) else { return false };
+        let Some((to, rest)) = self.buf.split_at_mut_checked(topic.len()) else {
+            return false;
+        };
+        let Some(rest) = rest.get_mut(..payload.len()) else {
+            return false;
+        };
         if self.len > 0 {
             return false;
         }

@@ -258,7 +258,15 @@ impl<'s, 'a> Put<'s, 'a> {
 
     fn message(&mut self, message: &ToClient<'_>) {
         match message {
-            ToClient::Hello { version, nonce, name, max_message, keep_alive_ms, now, epoch } => {
+            ToClient::Hello {
+                version,
+                nonce,
+                name,
+                max_message,
+                keep_alive_ms,
+                now,
+                epoch,
+            } => {
                 self.byte(0);
                 self.words(&[*version as u32, *nonce]);
                 self.text(name);
@@ -288,7 +296,11 @@ impl<'s, 'a> Put<'s, 'a> {
     }
 
     fn done(self) -> Result<(), FrameError> {
-        if self.bad { Err(FrameError::TooLarge) } else { Ok(()) }
+        if self.bad {
+            Err(FrameError::TooLarge)
+        } else {
+            Ok(())
+        }
     }
 }
 

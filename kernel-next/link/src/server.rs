@@ -12,7 +12,7 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 use kernel_next::{CoreRuntime, Kernel};
 
-use crate::frame::{self, Framing, FrameError, Inbox};
+use crate::frame::{self, FrameError, Framing, Inbox};
 use crate::session::{Outbox, State};
 use crate::{Config, Failure, Manage, ToClient, ToRuntime};
 

@@ -24,7 +24,7 @@ use crate::{Config, Failure, Refusal, Reply, ToClient};
 
 #[cfg(any(feature = "lists", feature = "watch"))]
 /// Bytes of the prefix of a list of state entries, and of a watch's filter.
-pub(crate) const TEXT: usize = if cfg!(feature = "host") { 128 } else { 32 };
+pub(crate) const TEXT: usize = if cfg!(feature = "host") { 128 } else { 24 };
 
 /// Everything of one session that is not a byte stream.
 pub(crate) struct State<'b> {
@@ -121,7 +121,9 @@ impl<'b> State<'b> {
         }
         self.open = false;
         self.moved = true;
-        self.kernel.waist().leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
+        self.kernel
+            .waist()
+            .leave(PluginId::OPERATOR, core::mem::take(&mut self.timer));
     }
 
     /// Something came from the client.
@@ -141,9 +143,13 @@ impl<'b> State<'b> {
         }
         let mut tick = Op::Sleep(Span::from_millis(millis));
         let waist = self.kernel.waist();
-        let Poll::Ready(Ok(_)) =
-            waist.run(PluginId::OPERATOR, &mut tick, &mut self.timer, Some(cx.waker()), &mut [])
-        else {
+        let Poll::Ready(Ok(_)) = waist.run(
+            PluginId::OPERATOR,
+            &mut tick,
+            &mut self.timer,
+            Some(cx.waker()),
+            &mut [],
+        ) else {
             return false;
         };
         self.moved = true;
@@ -196,7 +202,11 @@ impl<'b> State<'b> {
     #[inline(never)]
     pub(crate) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
         let who = self.who();
-        match self.kernel.waist().run(who, op, &mut Ticket::NONE.clone(), None, self.work) {
+        match self
+            .kernel
+            .waist()
+            .run(who, op, &mut Ticket::NONE.clone(), None, self.work)
+        {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(Fault::Unavailable),
         }
@@ -221,7 +231,12 @@ pub(crate) struct Outbox<'b> {
 
 impl<'b> Outbox<'b> {
     pub(crate) fn new(framing: Framing, buf: &'b mut [u8], most: usize) -> Self {
-        Outbox { framing, buf, len: 0, most }
+        Outbox {
+            framing,
+            buf,
+            len: 0,
+            most,
+        }
     }
 
     /// The longest message.

@@ -114,9 +114,17 @@ impl<'a> Take<'a> {
                 parent: if self.is_some() { Some(self.word()) } else { None },
                 args: Raw(self.bytes()),
             },
-            2 => Request::Publish { topic: self.text(), timeout_ms: self.word(), payload: Raw(self.bytes()) },
+            2 => Request::Publish {
+                topic: self.text(),
+                timeout_ms: self.word(),
+                payload: Raw(self.bytes()),
+            },
             #[cfg(any(test, feature = "watch"))]
-            3 => Request::Watch { filter: self.text(), since: self.option(), credit: self.word() },
+            3 => Request::Watch {
+                filter: self.text(),
+                since: self.option(),
+                credit: self.word(),
+            },
             #[cfg(any(test, feature = "watch"))]
             4 => Request::Unwatch,
             #[cfg(any(test, feature = "lists"))]
@@ -131,7 +139,10 @@ impl<'a> Take<'a> {
             9 => Request::States { prefix: self.text() },
             10 => Request::Health,
             #[cfg(any(test, feature = "manage"))]
-            11 => Request::Manage { action: self.action(), plugin: self.text() },
+            11 => Request::Manage {
+                action: self.action(),
+                plugin: self.text(),
+            },
             12 => Request::StateGet { key: self.text() },
             13 => Request::StateSet {
                 key: self.text(),
@@ -139,7 +150,10 @@ impl<'a> Take<'a> {
                 expected: self.option(),
                 value: Raw(self.bytes()),
             },
-            14 => Request::StateDelete { key: self.text(), expected: self.option() },
+            14 => Request::StateDelete {
+                key: self.text(),
+                expected: self.option(),
+            },
             _ => {
                 self.bad = true;
                 Request::Ping
@@ -151,15 +165,24 @@ impl<'a> Take<'a> {
 /// Reads a message of those that a chip knows.
 #[inline(never)]
 pub(crate) fn decode(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
-    let mut take = Take { rest: frame, bad: false };
+    let mut take = Take {
+        rest: frame,
+        bad: false,
+    };
     let message = match take.byte() {
         0 => ToRuntime::Hello {
-            versions: Versions { oldest: take.short(), newest: take.short() },
+            versions: Versions {
+                oldest: take.short(),
+                newest: take.short(),
+            },
             nonce: take.word(),
             name: take.text(),
             token: take.text(),
         },
-        1 => ToRuntime::Request { id: take.word(), what: take.request() },
+        1 => ToRuntime::Request {
+            id: take.word(),
+            what: take.request(),
+        },
         2 => ToRuntime::Credit(take.word()),
         3 => ToRuntime::Cancel { id: take.word() },
         4 => ToRuntime::KeepAlive,
@@ -168,14 +191,21 @@ pub(crate) fn decode(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
             ToRuntime::KeepAlive
         }
     };
-    if take.bad { Err(FrameError::Unknown) } else { Ok(message) }
+    if take.bad {
+        Err(FrameError::Unknown)
+    } else {
+        Ok(message)
+    }
 }
 
 /// The number of the request in a message that could not be read, when there is that much of it.
 #[cfg(not(feature = "host"))]
 #[inline(never)]
 pub(crate) fn request_id(frame: &[u8]) -> Option<u32> {
-    let mut take = Take { rest: frame, bad: false };
+    let mut take = Take {
+        rest: frame,
+        bad: false,
+    };
     let request = take.byte() == 1;
     let id = take.word();
     (request && !take.bad).then_some(id)

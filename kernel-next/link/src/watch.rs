@@ -34,7 +34,11 @@ impl State<'_> {
         let text = String::try_from(filter).map_err(|_| Fault::TooLarge { max: TEXT as u32 })?;
         let tap = Tap::open(self.kernel, since)?;
         let from = tap.position();
-        self.watch = Some(Watch { tap, filter: text, credit });
+        self.watch = Some(Watch {
+            tap,
+            filter: text,
+            credit,
+        });
         Ok(from)
     }
 
@@ -42,11 +46,21 @@ impl State<'_> {
     #[inline(never)]
     pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) {
         for _ in 0..BURST {
-            let State { watch: Some(watch), work, out, .. } = self else { return };
+            let State {
+                watch: Some(watch),
+                work,
+                out,
+                ..
+            } = self
+            else {
+                return;
+            };
             if watch.credit == 0 || !out.ready() {
                 return;
             }
-            let Poll::Ready(tapped) = watch.tap.poll_next(cx, work) else { return };
+            let Poll::Ready(tapped) = watch.tap.poll_next(cx, work) else {
+                return;
+            };
             self.moved = true;
             let lost = |from, count, at| ToClient::Lost { from, count, at };
             let (seq, message) = match tapped {

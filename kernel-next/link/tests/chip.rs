@@ -19,7 +19,16 @@ fn a_chip_answers_what_it_has() {
     for framing in [Framing::Stream, Framing::Serial] {
         let (runtime, mut tasks) = start(&ROOM);
         let kernel = runtime.kernel();
-        let (mut client, ended) = connect(&mut tasks, kernel, Config { framing, keep_alive_ms: 1_000, ..CONFIG }, 256);
+        let (mut client, ended) = connect(
+            &mut tasks,
+            kernel,
+            Config {
+                framing,
+                keep_alive_ms: 1_000,
+                ..CONFIG
+            },
+            256,
+        );
         tasks.run(kernel, async {
             open(&mut client).await;
             ask!(client, Request::Ping, Reply::Done);
@@ -55,18 +64,35 @@ fn a_chip_lists_watches_and_leads_plugins() {
     tasks.run(kernel, async {
         open(&mut client).await;
         let mut rows = Vec::new();
-        for what in [Request::Plugins, Request::Services, Request::Subscriptions, Request::Calls, Request::States { prefix: "" }] {
+        for what in [
+            Request::Plugins,
+            Request::Services,
+            Request::Subscriptions,
+            Request::Calls,
+            Request::States { prefix: "" },
+        ] {
             client.request(1, what).await.unwrap();
             loop {
                 match client.next().await.unwrap() {
-                    ToClient::Reply { id: 1, what: Reply::End } => break,
+                    ToClient::Reply {
+                        id: 1,
+                        what: Reply::End,
+                    } => break,
                     ToClient::Reply { id: 1, what } => rows.push(format!("{what:?}")),
                     other => panic!("{other:?}"),
                 }
             }
         }
         assert_eq!(rows.len(), 2 + 4 + 1, "{rows:#?}");
-        ask!(client, Request::Watch { filter: "tick", since: None, credit: 1 }, Reply::Count(_));
+        ask!(
+            client,
+            Request::Watch {
+                filter: "tick",
+                since: None,
+                credit: 1
+            },
+            Reply::Count(_)
+        );
         for n in ["1", "2"] {
             runtime.bus().try_publish("tick", support::json(n)).unwrap();
         }
@@ -78,10 +104,25 @@ fn a_chip_lists_watches_and_leads_plugins() {
             client.send(&ToRuntime::Credit(1)).await.unwrap();
         }
         ask!(client, Request::Unwatch, Reply::Done);
-        let manage = |action| Request::Manage { action, plugin: "echo" };
-        ask!(client, manage(Action::Stop), Reply::PluginState(PluginState::Stopped));
-        ask!(client, manage(Action::Reload), Reply::PluginState(PluginState::Loaded));
-        ask!(client, manage(Action::Start), Reply::PluginState(PluginState::Started));
+        let manage = |action| Request::Manage {
+            action,
+            plugin: "echo",
+        };
+        ask!(
+            client,
+            manage(Action::Stop),
+            Reply::PluginState(PluginState::Stopped)
+        );
+        ask!(
+            client,
+            manage(Action::Reload),
+            Reply::PluginState(PluginState::Loaded)
+        );
+        ask!(
+            client,
+            manage(Action::Start),
+            Reply::PluginState(PluginState::Started)
+        );
     });
 }
 
@@ -97,16 +138,27 @@ fn what_a_chip_does_not_know_is_answered() {
     tasks.run(kernel, async {
         let mut memory = vec![0; 512];
         let mut hello = vec![0; 64];
-        let message = ToRuntime::Hello { versions: VERSIONS, nonce: 1, name: "", token: "" };
+        let message = ToRuntime::Hello {
+            versions: VERSIONS,
+            nonce: 1,
+            name: "",
+            token: "",
+        };
         let len = postcard::to_slice(&message, &mut hello).unwrap().len();
         client_write.write_all(&(len as u32).to_le_bytes()).await.unwrap();
         client_write.write_all(&hello[..len]).await.unwrap();
         // Metrics, by its number: only a host has them.
         client_write.write_all(&[3, 0, 0, 0, 1, 44, 15]).await.unwrap();
         let mut client = Client::new(Framing::Stream, client_read, client_write, &mut memory).unwrap();
-        assert!(matches!(client.next().await.unwrap(), ToClient::Hello { nonce: 1, .. }));
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Hello { nonce: 1, .. }
+        ));
         match client.next().await.unwrap() {
-            ToClient::Reply { id: 44, what: Reply::Failed(Failure::Link(Refusal::Unknown)) } => {}
+            ToClient::Reply {
+                id: 44,
+                what: Reply::Failed(Failure::Link(Refusal::Unknown)),
+            } => {}
             other => panic!("{other:?}"),
         }
     });

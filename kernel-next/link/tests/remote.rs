@@ -14,8 +14,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kernel_next::{
-    Capacities, CoreRuntime, Event as BusEvent, Exit, Instant, Json, Kernel, Overflow, Plugin, PluginMetadata,
-    PluginState, Replied, Reply as CallReply, Request as Call, Service as NewService, drive, json_literal,
+    Capacities, CoreRuntime, Event as BusEvent, Exit, Instant, Json, Kernel, Overflow, Plugin,
+    PluginMetadata, PluginState, Replied, Reply as CallReply, Request as Call, Service as NewService, drive,
+    json_literal,
 };
 use pipe::pipe;
 use session::*;
@@ -28,11 +29,18 @@ struct Example {
 }
 
 impl Plugin for Example {
-    const METADATA: PluginMetadata =
-        PluginMetadata { description: "Greets, listens and stores", ..PluginMetadata::new("example", "1.0.0") };
+    const METADATA: PluginMetadata = PluginMetadata {
+        description: "Greets, listens and stores",
+        ..PluginMetadata::new("example", "1.0.0")
+    };
 
     async fn on_load(&mut self, cx: &kernel_next::Context) -> Result<(), kernel_next::Error> {
-        cx.register(&NewService::new("example.hello").describe("Greets whoever it is told").version("2")).await?;
+        cx.register(
+            &NewService::new("example.hello")
+                .describe("Greets whoever it is told")
+                .version("2"),
+        )
+        .await?;
         cx.register(&NewService::new("example.fail")).await?;
         assert!(cx.subscribe("example.test").await?);
         assert!(!cx.subscribe("example.test").await?);
@@ -45,22 +53,47 @@ impl Plugin for Example {
 
     async fn on_start(&mut self, cx: &kernel_next::Context) -> Result<(), kernel_next::Error> {
         let storage = cx.storage("example");
-        storage.set("status", json_literal!(r#"{"state":"started"}"#)).await?;
+        storage
+            .set("status", json_literal!(r#"{"state":"started"}"#))
+            .await?;
         let mut buf = [0; 256];
-        assert_eq!(storage.get("status", &mut buf).await?.map(Json::as_str), Some(r#"{"state":"started"}"#));
+        assert_eq!(
+            storage.get("status", &mut buf).await?.map(Json::as_str),
+            Some(r#"{"state":"started"}"#)
+        );
         assert_eq!(storage.get("none", &mut buf).await?, None);
-        storage.batch_set(&[("a", json_literal!("1")), ("b", json_literal!("[2]"))]).await?;
-        assert_eq!(storage.list_keys("", 9, &mut buf).await?.collect::<Vec<_>>(), ["a", "b", "status"]);
+        storage
+            .batch_set(&[("a", json_literal!("1")), ("b", json_literal!("[2]"))])
+            .await?;
+        assert_eq!(
+            storage.list_keys("", 9, &mut buf).await?.collect::<Vec<_>>(),
+            ["a", "b", "status"]
+        );
         assert!(storage.delete("a").await? && !storage.delete("a").await?);
         let denied = cx.storage("echo").set("x", json_literal!("1")).await.unwrap_err();
         assert_eq!(denied.code(), "denied");
 
         let state = cx.state();
         let version = state.set("example.count", json_literal!("0")).await?;
-        assert_eq!(state.get_versioned("example.count", &mut buf).await?.unwrap().1, version);
-        assert!(state.compare_and_set("example.count", json_literal!("1"), version + 9).await.is_err());
-        state.compare_and_set("example.count", json_literal!("1"), version).await?;
-        state.update(&[("example.x".into(), json_literal!("10")), ("example.y".into(), json_literal!("20"))]).await?;
+        assert_eq!(
+            state.get_versioned("example.count", &mut buf).await?.unwrap().1,
+            version
+        );
+        assert!(
+            state
+                .compare_and_set("example.count", json_literal!("1"), version + 9)
+                .await
+                .is_err()
+        );
+        state
+            .compare_and_set("example.count", json_literal!("1"), version)
+            .await?;
+        state
+            .update(&[
+                ("example.x".into(), json_literal!("10")),
+                ("example.y".into(), json_literal!("20")),
+            ])
+            .await?;
         let (mut cursor, mut keys) = (0, Vec::new());
         while let Some(entry) = state.keys("example.", &mut cursor, &mut buf).await? {
             keys.push(format!("{}={}", entry.key, entry.value.unwrap().as_str()));
@@ -72,14 +105,21 @@ impl Plugin for Example {
         assert!(cx.services().has_service("echo.back").await?);
         let reply = cx.call("echo.back", json_literal!("[1,2,3]"), &mut buf).await?;
         assert_eq!(reply.as_bytes(), b"[1,2,3]");
-        let failed = cx.call("echo.fail", json_literal!("1"), &mut buf).await.unwrap_err();
+        let failed = cx
+            .call("echo.fail", json_literal!("1"), &mut buf)
+            .await
+            .unwrap_err();
         assert_eq!(failed.to_string(), "no_luck: it was not to be");
         cx.sleep(Duration::from_millis(5)).await?;
         cx.set_interval(Duration::from_millis(100)).await?;
         Ok(())
     }
 
-    async fn on_event(&mut self, cx: &kernel_next::Context, event: BusEvent<'_>) -> Result<(), kernel_next::Error> {
+    async fn on_event(
+        &mut self,
+        cx: &kernel_next::Context,
+        event: BusEvent<'_>,
+    ) -> Result<(), kernel_next::Error> {
         self.received += 1;
         if event.payload().as_bytes() == b"\"bad\"" {
             return Err(kernel_next::Error::new("bad", "not a good one"));
@@ -102,15 +142,26 @@ impl Plugin for Example {
     ) -> Result<Replied, kernel_next::Error> {
         if call.service() == "example.fail" {
             let mut buf = [0; 64];
-            let own = cx.call_within("example.hello", call.args(), Duration::from_secs(1), &mut buf).await;
-            assert_eq!(own.map(|_| ()), Err(kernel_next::CallError::Fault(kernel_next::Fault::Cycle)));
+            let own = cx
+                .call_within("example.hello", call.args(), Duration::from_secs(1), &mut buf)
+                .await;
+            assert_eq!(
+                own.map(|_| ()),
+                Err(kernel_next::CallError::Fault(kernel_next::Fault::Cycle))
+            );
             return Err(kernel_next::Error::new("no", "never"));
         }
-        reply.text(format_args!("Hello, {}: {}", call.args().as_str().trim_matches('"'), self.received))
+        reply.text(format_args!(
+            "Hello, {}: {}",
+            call.args().as_str().trim_matches('"'),
+            self.received
+        ))
     }
 
     async fn on_stop(&mut self, cx: &kernel_next::Context) -> Result<(), kernel_next::Error> {
-        cx.storage("example").set("status", json_literal!(r#"{"state":"stopped"}"#)).await?;
+        cx.storage("example")
+            .set("status", json_literal!(r#"{"state":"stopped"}"#))
+            .await?;
         Ok(())
     }
 }
@@ -131,7 +182,12 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
     tasks.pass(kernel, Duration::from_millis(150));
     let mut buf = [0; 256];
     for service in ["example.hello", "example.fail"] {
-        let reply = tasks.run(kernel, runtime.services().call(service, json_literal!("\"Ann\""), &mut buf));
+        let reply = tasks.run(
+            kernel,
+            runtime
+                .services()
+                .call(service, json_literal!("\"Ann\""), &mut buf),
+        );
         seen.push(format!("{reply:?}"));
     }
     seen.push(format!("{:?}", tasks.run(kernel, plugins.stop("example"))));
@@ -142,8 +198,14 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
     while let Some(row) = runtime.next_plugin(&mut cursor, &mut rows) {
         if row.name == "example" {
             let counters = row.counters;
-            seen.push(format!("{} {} {} {:?}", row.error_code, row.error, row.description, row.state));
-            seen.push(format!("{} events, {} published, {} errors", counters.events, counters.published, counters.errors));
+            seen.push(format!(
+                "{} {} {} {:?}",
+                row.error_code, row.error, row.description, row.state
+            ));
+            seen.push(format!(
+                "{} events, {} published, {} errors",
+                counters.events, counters.published, counters.errors
+            ));
         }
     }
     seen.push(format!("{:?}", runtime.metrics().state_entries.used));
@@ -153,7 +215,10 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
         {
             let payload = String::from_utf8_lossy(record.payload);
             let caused = matches!(record.cause, kernel_next::Cause::Event(_));
-            seen.push(format!("{} {payload} by {}, caused: {caused}", record.topic, record.source_name));
+            seen.push(format!(
+                "{} {payload} by {}, caused: {caused}",
+                record.topic, record.source_name
+            ));
         }
     }
     seen
@@ -163,14 +228,22 @@ fn clock() -> Instant {
     support::clock()
 }
 
-const BIG: Capacities = Capacities { log_bytes: 16 * 1024, calls: 16, ..ROOM };
+const BIG: Capacities = Capacities {
+    log_bytes: 16 * 1024,
+    calls: 16,
+    ..ROOM
+};
 
 /// Attaches a plugin on the other side of a link, life after life.
 fn attach(tasks: &mut Tasks, kernel: Kernel, framing: Framing, keep_alive_ms: u32) -> Rc<RefCell<Vec<Exit>>> {
     let remote: &'static Remote<4, 512> = Box::leak(Box::new(Remote::new(clock)));
     let (server_read, client_write) = pipe(64);
     let (client_read, server_write) = pipe(64);
-    let config = Config { framing, keep_alive_ms, ..CONFIG };
+    let config = Config {
+        framing,
+        keep_alive_ms,
+        ..CONFIG
+    };
     tasks.spawn(async move {
         serve(kernel, &config, server_read, server_write, &mut vec![0; 5 * 1024]).await;
     });
@@ -180,7 +253,9 @@ fn attach(tasks: &mut Tasks, kernel: Kernel, framing: Framing, keep_alive_ms: u3
             // On the operator's behalf: this side's timer.
             CoreRuntime::new(kernel).context().sleep(span).await.unwrap();
         };
-        let end = remote.run(&what, framing, client_read, client_write, sleep, &mut [0; 1200]).await;
+        let end = remote
+            .run(&what, framing, client_read, client_write, sleep, &mut [0; 1200])
+            .await;
         panic!("the link ended: {end:?}");
     });
     let exits = Rc::new(RefCell::new(Vec::new()));
@@ -206,8 +281,15 @@ fn the_same_plugin_does_the_same_on_the_other_side_of_a_link() {
         }
     });
     let here = observe(&runtime, &mut tasks);
-    assert!(here.iter().any(|line| line.contains("Hello, Ann: 3")), "{here:#?}");
-    assert!(here.iter().any(|line| line == "answer [3] by example, caused: true"), "{here:#?}");
+    assert!(
+        here.iter().any(|line| line.contains("Hello, Ann: 3")),
+        "{here:#?}"
+    );
+    assert!(
+        here.iter()
+            .any(|line| line == "answer [3] by example, caused: true"),
+        "{here:#?}"
+    );
 
     for framing in [Framing::Stream, Framing::Serial] {
         let (runtime, mut tasks) = start(&BIG);
@@ -227,7 +309,10 @@ fn a_link_with_nothing_to_say_is_kept_alive_and_its_end_takes_the_plugin_out() {
     tasks.run(kernel, runtime.plugins().start("echo")).unwrap();
     tasks.pass(kernel, Duration::from_secs(30));
     assert_eq!(runtime.plugins().state("example"), Some(PluginState::Started));
-    let _ = (Overflow::Block, Pending::begin(runtime.context(), "example.hello", json_literal!("1"), None).unwrap());
+    let _ = (
+        Overflow::Block,
+        Pending::begin(runtime.context(), "example.hello", json_literal!("1"), None).unwrap(),
+    );
     drop(tasks);
     assert_eq!(runtime.plugins().state("example"), None);
 }
@@ -243,26 +328,52 @@ fn what_goes_wrong_on_the_way_is_said() {
         tasks.spawn(async move {
             serve(kernel, &config, server_read, server_write, &mut vec![0; 5 * 256]).await;
         });
-        let plugin = RemotePlugin { token, name, ..RemotePlugin::new(&Example::METADATA) };
+        let plugin = RemotePlugin {
+            token,
+            name,
+            ..RemotePlugin::new(&Example::METADATA)
+        };
         let sleep = |span| async move { CoreRuntime::new(kernel).context().sleep(span).await.unwrap() };
         let mut memory = [0; 512];
         let context = remote.context();
         let end = tasks.run(
             kernel,
-            remote.run(&plugin, config.framing, client_read, client_write, sleep, &mut memory),
+            remote.run(
+                &plugin,
+                config.framing,
+                client_read,
+                client_write,
+                sleep,
+                &mut memory,
+            ),
         );
         // The life that was to begin is over.
         let mut buf = [0; 64];
-        let ended = tasks.run(kernel, kernel_next::Mailbox::new(context).next(&mut buf).into_ended());
+        let ended = tasks.run(
+            kernel,
+            kernel_next::Mailbox::new(context).next(&mut buf).into_ended(),
+        );
         assert!(ended);
         end
     };
-    let config = Config { token: Some("secret"), ..CONFIG };
-    assert_eq!(attempt(&mut tasks, "wrong", "far", config), RemoteError::Refused(Refusal::Token));
+    let config = Config {
+        token: Some("secret"),
+        ..CONFIG
+    };
+    assert_eq!(
+        attempt(&mut tasks, "wrong", "far", config),
+        RemoteError::Refused(Refusal::Token)
+    );
     let taken = attempt(&mut tasks, "secret", "echo", config);
-    assert!(matches!(taken, RemoteError::Denied(kernel_next::Fault::Taken { .. })), "{taken:?}");
+    assert!(
+        matches!(taken, RemoteError::Denied(kernel_next::Fault::Taken { .. })),
+        "{taken:?}"
+    );
     let name = attempt(&mut tasks, "secret", "Not A Name", config);
-    assert!(matches!(name, RemoteError::Denied(kernel_next::Fault::Name { .. })), "{name:?}");
+    assert!(
+        matches!(name, RemoteError::Denied(kernel_next::Fault::Name { .. })),
+        "{name:?}"
+    );
 }
 
 /// Whether the mailbox says that the life is over.

@@ -41,7 +41,13 @@ pub(super) struct Slot<const B: usize> {
 }
 
 impl<const B: usize> Slot<B> {
-    const FREE: Slot<B> = Slot { phase: Phase::Free, id: 0, waker: None, len: 0, buf: [0; B] };
+    const FREE: Slot<B> = Slot {
+        phase: Phase::Free,
+        id: 0,
+        waker: None,
+        len: 0,
+        buf: [0; B],
+    };
 
     /// Takes it for another use, in this place.
     pub(super) fn renew(&mut self, place: usize) {
@@ -130,7 +136,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
     fn wake_all(&mut self) {
         let slots = self.slots.iter_mut().filter_map(|slot| slot.waker.take());
         slots.for_each(Waker::wake);
-        for waker in [self.control_waker.take(), self.mail.waker.take()].into_iter().flatten() {
+        for waker in [self.control_waker.take(), self.mail.waker.take()]
+            .into_iter()
+            .flatten()
+        {
             waker.wake();
         }
     }

@@ -164,12 +164,21 @@ impl<const N: usize, const B: usize> Remote<N, B> {
             self.with(|inner| inner.reply(id, what));
             return Ok(());
         }
-        let Ok(message) = frame::decode::<ToClient<'_>>(frame) else { return Ok(()) };
+        let Ok(message) = frame::decode::<ToClient<'_>>(frame) else {
+            return Ok(());
+        };
         match message {
-            ToClient::Hello { nonce: NONCE, max_message, keep_alive_ms, .. } => {
+            ToClient::Hello {
+                nonce: NONCE,
+                max_message,
+                keep_alive_ms,
+                ..
+            } => {
                 pulse.enabled.set(keep_alive_ms > 0);
                 if keep_alive_ms > 0 {
-                    pulse.tick.set(Duration::from_millis((keep_alive_ms / TICKS).max(1) as u64));
+                    pulse
+                        .tick
+                        .set(Duration::from_millis((keep_alive_ms / TICKS).max(1) as u64));
                 }
                 self.with(|inner| {
                     inner.max_message = inner.max_message.min(max_message as usize);
@@ -211,7 +220,9 @@ impl<const N: usize, const B: usize> Remote<N, B> {
 impl<const N: usize, const B: usize> Inner<N, B> {
     /// The reply to a request came.
     fn reply(&mut self, id: u32, what: &[u8]) {
-        let Some(slot) = self.slots.get_mut(id as usize & 0xff) else { return };
+        let Some(slot) = self.slots.get_mut(id as usize & 0xff) else {
+            return;
+        };
         // A late one is of an earlier use.
         if slot.id != id || slot.phase != Phase::Sent {
             return;

@@ -29,7 +29,13 @@ pub(super) struct Mail<const B: usize> {
 
 impl<const B: usize> Mail<B> {
     pub(super) const fn new() -> Self {
-        Mail { phase: Phase::Waits, step: Step::Ended, buf: [0; B], lost: 0, waker: None }
+        Mail {
+            phase: Phase::Waits,
+            step: Step::Ended,
+            buf: [0; B],
+            lost: 0,
+            waker: None,
+        }
     }
 
     pub(super) fn reset(&mut self) {
@@ -69,7 +75,12 @@ impl<const B: usize> Mail<B> {
 
 impl<const N: usize, const B: usize> Inner<N, B> {
     /// The message before is done: the next one, when it is here.
-    pub(super) fn next(&mut self, step: &mut Step, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Result<u32, Fault>> {
+    pub(super) fn next(
+        &mut self,
+        step: &mut Step,
+        waker: Option<&Waker>,
+        buf: &mut [u8],
+    ) -> Poll<Result<u32, Fault>> {
         if self.mail.release() {
             self.flags.step_done = true;
             self.send();
@@ -109,7 +120,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
     /// A message for the plugin came.
     pub(super) fn deliver(&mut self, message: ToClient<'_>) {
         let (step, first, second) = match message {
-            ToClient::Step { step: protocol::Step::Ended, id } => {
+            ToClient::Step {
+                step: protocol::Step::Ended,
+                id,
+            } => {
                 self.there = Some(kernel_next::PluginId::from_bits(id));
                 self.mail.reset();
                 self.mail.phase = Phase::Taken;
@@ -138,7 +152,12 @@ impl<const N: usize, const B: usize> Inner<N, B> {
                 };
                 (step, event.topic, event.payload.0)
             }
-            ToClient::Called { call, caller, service, args } => {
+            ToClient::Called {
+                call,
+                caller,
+                service,
+                args,
+            } => {
                 let step = Step::Call {
                     id: kernel_next::CallId::from_bits(call),
                     caller: self.here(caller),

@@ -54,7 +54,9 @@ impl<'a> RemotePlugin<'a> {
 impl fmt::Debug for RemotePlugin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the token.
-        f.debug_struct("RemotePlugin").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("RemotePlugin")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,7 +137,10 @@ pub struct Remote<const N: usize, const B: usize> {
 impl<const N: usize, const B: usize> Remote<N, B> {
     /// Not attached yet; `clock` is this side's own, for [`Context::now`].
     pub const fn new(clock: Clock) -> Self {
-        Remote { clock, inner: Mutex::new(RefCell::new(Inner::new())) }
+        Remote {
+            clock,
+            inner: Mutex::new(RefCell::new(Inner::new())),
+        }
     }
 
     /// The plugin's way to the kernel in its present life, for [`drive`](kernel_next::drive). Before the link is up, everything
@@ -148,6 +153,7 @@ impl<const N: usize, const B: usize> Remote<N, B> {
 
     /// Uses the data, under the lock; `None` when it is in use, which does not happen.
     fn with<T>(&self, todo: impl FnOnce(&mut Inner<N, B>) -> T) -> Option<T> {
-        self.inner.lock(|inner| inner.try_borrow_mut().ok().map(|mut inner| todo(&mut inner)))
+        self.inner
+            .lock(|inner| inner.try_borrow_mut().ok().map(|mut inner| todo(&mut inner)))
     }
 }

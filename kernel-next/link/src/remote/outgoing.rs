@@ -24,8 +24,13 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) const NONE: Flags =
-        Flags { hello: false, attach: false, keep_alive: false, step_done: false, too_large: None };
+    pub(super) const NONE: Flags = Flags {
+        hello: false,
+        attach: false,
+        keep_alive: false,
+        step_done: false,
+        too_large: None,
+    };
 }
 
 /// Encodes a message; `pieces`, one behind the other, are its last field, which is empty in it.
@@ -35,7 +40,9 @@ pub(super) fn encode<'p>(
     to: &mut [u8],
 ) -> Option<usize> {
     let len = postcard::to_slice(message, &mut *to).ok()?.len();
-    let total = pieces.clone().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
+    let total = pieces
+        .clone()
+        .fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
     if total == 0 {
         return Some(len);
     }
@@ -52,15 +59,40 @@ pub(super) fn encode<'p>(
 
 impl<const N: usize, const B: usize> Inner<N, B> {
     /// The next frame to be sent; its length.
-    pub(super) fn outgoing(&mut self, plugin: &RemotePlugin<'_>, framing: Framing, to: &mut [u8]) -> Option<usize> {
+    pub(super) fn outgoing(
+        &mut self,
+        plugin: &RemotePlugin<'_>,
+        framing: Framing,
+        to: &mut [u8],
+    ) -> Option<usize> {
         if core::mem::take(&mut self.flags.hello) {
             let RemotePlugin { name, token, .. } = *plugin;
-            let hello = ToRuntime::Hello { versions: VERSIONS, nonce: NONCE, name, token };
+            let hello = ToRuntime::Hello {
+                versions: VERSIONS,
+                nonce: NONCE,
+                name,
+                token,
+            };
             return frame::encode(framing, &hello, to).ok();
         }
         if core::mem::take(&mut self.flags.attach) {
-            let RemotePlugin { name, version, description, dependencies, blocks, restarts, .. } = *plugin;
-            let what = Request::Attach { name, version, description, dependencies, blocks, restarts };
+            let RemotePlugin {
+                name,
+                version,
+                description,
+                dependencies,
+                blocks,
+                restarts,
+                ..
+            } = *plugin;
+            let what = Request::Attach {
+                name,
+                version,
+                description,
+                dependencies,
+                blocks,
+                restarts,
+            };
             return frame::encode(framing, &ToRuntime::Request { id: ATTACH, what }, to).ok();
         }
         // The rest is for a session that is attached.

@@ -3,7 +3,9 @@
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-use kernel_next::{Answer, CallId, Capacity, EntryInfo, Fault, Instant, Op, PluginId, Span, Step, Ticket, Waist};
+use kernel_next::{
+    Answer, CallId, Capacity, EntryInfo, Fault, Instant, Op, PluginId, Span, Step, Ticket, Waist,
+};
 
 use super::Remote;
 use super::inner::{Inner, Phase, keep};
@@ -19,7 +21,8 @@ impl<const N: usize, const B: usize> Waist for Remote<N, B> {
         waker: Option<&Waker>,
         buf: &mut [u8],
     ) -> Poll<Result<u32, Fault>> {
-        self.with(|inner| inner.run(who, op, ticket, waker, buf)).unwrap_or(Poll::Ready(Err(Fault::Unavailable)))
+        self.with(|inner| inner.run(who, op, ticket, waker, buf))
+            .unwrap_or(Poll::Ready(Err(Fault::Unavailable)))
     }
 
     fn leave(&self, _: PluginId, ticket: Ticket) {
@@ -54,7 +57,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
                 Poll::Ready(Ok(0))
             }
             Op::Fail(error) => {
-                let failure = Failure::Error { code: error.code(), message: error.message() };
+                let failure = Failure::Error {
+                    code: error.code(),
+                    message: error.message(),
+                };
                 let done = self.control(&ToRuntime::StepDone { error: Some(failure) }, waker);
                 if done.is_ready() {
                     self.mail.release();
@@ -64,7 +70,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             Op::Reply(call, answer) => {
                 let result = match answer {
                     Answer::Bytes(bytes) => Ok(Raw(bytes)),
-                    Answer::Error(error) => Err(Failure::Error { code: error.code(), message: error.message() }),
+                    Answer::Error(error) => Err(Failure::Error {
+                        code: error.code(),
+                        message: error.message(),
+                    }),
                     Answer::Fault(fault) => Err(Failure::of(*fault)),
                     _ => Err(Failure::of(Fault::Absent)),
                 };
@@ -154,7 +163,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             most => most.min(B),
         };
         let who = self.who();
-        let full = Fault::Full { capacity: Capacity::Calls, size: N as u32 };
+        let full = Fault::Full {
+            capacity: Capacity::Calls,
+            size: N as u32,
+        };
         let mut slots = self.slots.iter_mut().enumerate();
         let (place, slot) = slots.find(|(_, slot)| slot.phase == Phase::Free).ok_or(full)?;
         slot.renew(place);
@@ -165,7 +177,12 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             encode(&ToRuntime::Request { id, what }, [].into_iter(), room).ok_or(too_large)
         };
         let len = match op {
-            Op::Call { service, args, limit, parent } => {
+            Op::Call {
+                service,
+                args,
+                limit,
+                parent,
+            } => {
                 let what = Request::Call {
                     service,
                     timeout_ms: limit.map_or(0, |limit| limit.as_millis().max(1)),
@@ -201,7 +218,9 @@ impl<const N: usize, const B: usize> Inner<N, B> {
     fn leave(&mut self, ticket: Ticket) {
         let Some(id) = ticket.as_other() else { return };
         let place = id as usize & 0xff;
-        let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.id == id) else { return };
+        let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.id == id) else {
+            return;
+        };
         match slot.phase {
             Phase::Sent => {
                 slot.phase = Phase::Cancelled;
@@ -217,29 +236,55 @@ impl<const N: usize, const B: usize> Inner<N, B> {
 /// The request of an operation that has no pieces.
 fn request<'a>(op: &'a Op<'_>, there: Option<PluginId>, who: PluginId) -> Option<Request<'a>> {
     Some(match op {
-        Op::Publish { topic, payload, limit } => {
-            Request::Publish { topic, timeout_ms: limit.as_millis(), payload: Raw::json(*payload) }
-        }
-        Op::Subscribe(filter) => Request::Subscribe { filter: filter.as_str() },
+        Op::Publish {
+            topic,
+            payload,
+            limit,
+        } => Request::Publish {
+            topic,
+            timeout_ms: limit.as_millis(),
+            payload: Raw::json(*payload),
+        },
+        Op::Subscribe(filter) => Request::Subscribe {
+            filter: filter.as_str(),
+        },
         Op::Unsubscribe(filter) => Request::Unsubscribe { filter },
         Op::Register(service) => {
             let [name, description, version] = service.texts();
-            Request::Register { service: name, description, version, deprecated: service.is_deprecated() }
+            Request::Register {
+                service: name,
+                description,
+                version,
+                deprecated: service.is_deprecated(),
+            }
         }
         Op::Unregister(service) => Request::Unregister { service },
         Op::HasService(service) => Request::HasService { service },
         Op::Get(key, _) => Request::StateGet { key },
-        Op::Set { key, value, ttl, version } => Request::StateSet {
+        Op::Set {
+            key,
+            value,
+            ttl,
+            version,
+        } => Request::StateSet {
             key: key.as_str(),
             ttl_ms: ttl.map(|ttl| ttl.as_millis() as u64),
             expected: version.expected,
             value: Raw::json(*value),
         },
-        Op::Delete(key, expected) => Request::StateDelete { key, expected: *expected },
+        Op::Delete(key, expected) => Request::StateDelete {
+            key,
+            expected: *expected,
+        },
         Op::Clear => Request::StateClear,
-        Op::Entry(prefix, info) => Request::StateEntry { prefix, cursor: info.cursor },
+        Op::Entry(prefix, info) => Request::StateEntry {
+            prefix,
+            cursor: info.cursor,
+        },
         Op::Interval(span) => Request::Interval { ms: span.as_millis() },
-        Op::Sleep(span) => Request::Sleep { ms: Span::as_millis(*span) },
+        Op::Sleep(span) => Request::Sleep {
+            ms: Span::as_millis(*span),
+        },
         Op::NameOf(id) => {
             let id = if *id == who { there.unwrap_or(*id) } else { *id };
             Request::NameOf { id: id.to_bits() }
@@ -289,7 +334,9 @@ fn finish(op: &mut Op<'_>, reply: Reply<'_>, buf: &mut [u8]) -> Result<u32, Faul
 
 /// Copies pieces into the caller's buffer, one behind the other; their length.
 fn copy(pieces: &[&[u8]], buf: &mut [u8]) -> Result<u32, Fault> {
-    let len = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
+    let len = pieces
+        .iter()
+        .fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
     let mut rest = buf.get_mut(..len).ok_or(Fault::Buffer { len: len as u32 })?;
     for piece in pieces {
         let (to, behind) = rest.split_at_mut_checked(piece.len()).unwrap_or_default();
@@ -309,9 +356,15 @@ fn fault_of(failure: Failure<'_>, buf: &mut [u8]) -> Fault {
                 *to = byte;
                 len = len.wrapping_add(1);
             }
-            Fault::Failed { code: code.len().min(len) as u8, len: len as u32 }
+            Fault::Failed {
+                code: code.len().min(len) as u8,
+                len: len as u32,
+            }
         }
-        Failure::Link(Refusal::InFlight(size)) => Fault::Full { capacity: Capacity::Calls, size },
+        Failure::Link(Refusal::InFlight(size)) => Fault::Full {
+            capacity: Capacity::Calls,
+            size,
+        },
         Failure::Link(Refusal::TooLarge(max)) => Fault::TooLarge { max },
         Failure::Link(_) => Fault::Unavailable,
     }

@@ -13,7 +13,10 @@ fn garbage_gets_an_answer_and_harms_nobody() {
     let (client_read, server_write) = pipe(1 << 20);
     tasks.spawn(async move {
         let mut memory = vec![0; 5 * 256];
-        let config = Config { framing: Framing::Serial, ..CONFIG };
+        let config = Config {
+            framing: Framing::Serial,
+            ..CONFIG
+        };
         serve(kernel, &config, server_read, server_write, &mut memory).await;
     });
     let before = runtime.metrics();
@@ -138,7 +141,9 @@ fn what_is_no_message_on_a_stream_is_skipped_or_ends_the_session_and_no_other() 
     let flag = ended.clone();
     tasks.spawn(async move {
         let mut memory = vec![0; 5 * 256];
-        flag.set(Some(serve(kernel, &CONFIG, server_read, server_write, &mut memory).await));
+        flag.set(Some(
+            serve(kernel, &CONFIG, server_read, server_write, &mut memory).await,
+        ));
     });
     tasks.run(kernel, async {
         open(&mut other).await;
@@ -148,7 +153,8 @@ fn what_is_no_message_on_a_stream_is_skipped_or_ends_the_session_and_no_other() 
         client_write.write_all(&[3, 0, 0, 0, 99, 1, 2]).await.unwrap();
         client_write.write_all(&[0, 0, 0, 0]).await.unwrap();
         let mut memory = vec![0; 2 * 2048];
-        let mut client = Client::new(Framing::Stream, &mut client_read, &mut client_write, &mut memory).unwrap();
+        let mut client =
+            Client::new(Framing::Stream, &mut client_read, &mut client_write, &mut memory).unwrap();
         let mut refusal = async || match client.next().await.unwrap() {
             ToClient::Refused(Failure::Link(refusal)) => refusal,
             other => panic!("{other:?}"),
@@ -159,10 +165,17 @@ fn what_is_no_message_on_a_stream_is_skipped_or_ends_the_session_and_no_other() 
         client.hello("test", 5, "").await.unwrap();
         assert!(matches!(client.next().await.unwrap(), ToClient::Hello { .. }));
         // A request of no kind is answered as such.
-        client_write.write_all(&[4, 0, 0, 0, 1, 33, 120, 0]).await.unwrap();
-        let mut client = Client::new(Framing::Stream, &mut client_read, &mut client_write, &mut memory).unwrap();
+        client_write
+            .write_all(&[4, 0, 0, 0, 1, 33, 120, 0])
+            .await
+            .unwrap();
+        let mut client =
+            Client::new(Framing::Stream, &mut client_read, &mut client_write, &mut memory).unwrap();
         match client.next().await.unwrap() {
-            ToClient::Reply { id: 33, what: Reply::Failed(Failure::Link(Refusal::Unknown)) } => {}
+            ToClient::Reply {
+                id: 33,
+                what: Reply::Failed(Failure::Link(Refusal::Unknown)),
+            } => {}
             other => panic!("{other:?}"),
         }
         client_write.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();

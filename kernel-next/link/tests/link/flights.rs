@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crate::session::*;
 
-const NEVER: Request<'static> =
-    Request::Call { service: "echo.never", timeout_ms: 0, parent: None, args: Raw(b"1") };
+const NEVER: Request<'static> = Request::Call {
+    service: "echo.never",
+    timeout_ms: 0,
+    parent: None,
+    args: Raw(b"1"),
+};
 
 #[test]
 fn more_than_fit_in_flight_are_refused_and_the_rest_goes_on() {
@@ -36,7 +40,15 @@ fn a_hello_begins_anew() {
     let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 1024);
     tasks.run(kernel, async {
         open(&mut client).await;
-        ask!(client, Request::Watch { filter: ">", since: None, credit: 1 }, Reply::Count(_));
+        ask!(
+            client,
+            Request::Watch {
+                filter: ">",
+                since: None,
+                credit: 1
+            },
+            Reply::Count(_)
+        );
         client.request(1, NEVER).await.unwrap();
         open(&mut client).await;
         ask!(client, Request::Ping, Reply::Done);
@@ -50,7 +62,10 @@ fn lifecycle_commands_are_carried_out_while_the_session_goes_on_and_are_bounded(
     let (runtime, mut tasks) = start(&ROOM);
     let kernel = runtime.kernel();
     let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 1024);
-    let manage = |action| Request::Manage { action, plugin: "echo" };
+    let manage = |action| Request::Manage {
+        action,
+        plugin: "echo",
+    };
     tasks.run(kernel, async {
         open(&mut client).await;
         // The plugin hangs, so that a stop of it waits for its deadline.
@@ -72,7 +87,11 @@ fn lifecycle_commands_are_carried_out_while_the_session_goes_on_and_are_bounded(
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(answers.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 1, 3], "{answers:?}");
+        assert_eq!(
+            answers.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+            [2, 1, 3],
+            "{answers:?}"
+        );
         assert!(answers[2].1.contains("Started"), "{answers:?}");
     });
 }
@@ -81,7 +100,11 @@ fn lifecycle_commands_are_carried_out_while_the_session_goes_on_and_are_bounded(
 fn a_client_that_does_not_open_its_session_or_falls_silent_is_ended() {
     let (runtime, mut tasks) = start(&ROOM);
     let kernel = runtime.kernel();
-    let config = Config { handshake_ms: 500, keep_alive_ms: 4_000, ..CONFIG };
+    let config = Config {
+        handshake_ms: 500,
+        keep_alive_ms: 4_000,
+        ..CONFIG
+    };
     let (client, ended) = connect(&mut tasks, kernel, config, 1024);
     tasks.pass(kernel, Duration::from_millis(490));
     assert_eq!(ended.get(), None);
@@ -104,7 +127,10 @@ fn a_client_that_does_not_open_its_session_or_falls_silent_is_ended() {
     tasks.pass(kernel, Duration::from_millis(3_900));
     assert_eq!((ended.get(), runtime.metrics().calls.used), (None, 1));
     tasks.pass(kernel, Duration::from_millis(1_200));
-    assert_eq!((ended.get(), runtime.metrics().calls.used), (Some(End::Silent), 0));
+    assert_eq!(
+        (ended.get(), runtime.metrics().calls.used),
+        (Some(End::Silent), 0)
+    );
     assert_eq!(runtime.metrics().waits.used, 0);
 }
 
@@ -115,7 +141,15 @@ fn credit_and_cancel_get_through_while_answers_wait_for_room() {
     let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 256);
     tasks.run(kernel, async {
         open(&mut client).await;
-        ask!(client, Request::Watch { filter: "tick", since: None, credit: u32::MAX }, Reply::Count(_));
+        ask!(
+            client,
+            Request::Watch {
+                filter: "tick",
+                since: None,
+                credit: u32::MAX
+            },
+            Reply::Count(_)
+        );
         client.request(1, NEVER).await.unwrap();
     });
     tasks.settle();
@@ -123,7 +157,10 @@ fn credit_and_cancel_get_through_while_answers_wait_for_room() {
     // More than the line and the session's buffers hold, and the client does not read.
     for _ in 0..12 {
         let text = format!("\"{}\"", "x".repeat(60));
-        runtime.bus().try_publish("tick", crate::support::json(&text)).unwrap();
+        runtime
+            .bus()
+            .try_publish("tick", crate::support::json(&text))
+            .unwrap();
     }
     tasks.settle();
     tasks.run(kernel, async {

@@ -136,42 +136,76 @@ fn lists_come_item_by_item_and_end() {
 
 #[test]
 fn a_publish_that_waits_is_no_refused_one_and_keeps_nothing_else_waiting() {
-    let (runtime, mut tasks) = start(&Capacities { log_bytes: 512, ..ROOM });
+    let (runtime, mut tasks) = start(&Capacities {
+        log_bytes: 512,
+        ..ROOM
+    });
     let kernel = runtime.kernel();
     let mut slow = support::ByHand::started(
         &runtime,
-        PluginMetadata { overflow: Overflow::Block, ..PluginMetadata::new("slow", "1.0.0") },
+        PluginMetadata {
+            overflow: Overflow::Block,
+            ..PluginMetadata::new("slow", "1.0.0")
+        },
     );
     slow.cx().subscribe("slow.in").now().unwrap();
     while runtime.bus().try_publish("slow.in", support::json("1")).is_ok() {}
     let refused = runtime.metrics().refused;
     let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 1024);
-    let publish = Request::Publish { topic: "slow.in", timeout_ms: 5_000, payload: Raw(b"2") };
+    let publish = Request::Publish {
+        topic: "slow.in",
+        timeout_ms: 5_000,
+        payload: Raw(b"2"),
+    };
     tasks.run(kernel, async {
         open(&mut client).await;
-        refused!(client, Request::Publish { topic: "slow.in", timeout_ms: 0, payload: Raw(b"2") }, "busy");
+        refused!(
+            client,
+            Request::Publish {
+                topic: "slow.in",
+                timeout_ms: 0,
+                payload: Raw(b"2")
+            },
+            "busy"
+        );
         client.request(5, publish).await.unwrap();
         ask!(client, Request::Ping, Reply::Done);
         refused!(client, publish, "in_flight");
-        let call = Request::Call { service: "echo.back", timeout_ms: 500, parent: None, args: Raw(b"1") };
+        let call = Request::Call {
+            service: "echo.back",
+            timeout_ms: 500,
+            parent: None,
+            args: Raw(b"1"),
+        };
         ask!(client, call, Reply::Json(_));
     });
     assert!(matches!(slow.next(), Some(support::Seen::Event { .. })));
     while slow.next().is_some() {}
     tasks.run(kernel, async {
         match client.next().await.unwrap() {
-            ToClient::Reply { id: 5, what: Reply::Count(1) } => {}
+            ToClient::Reply {
+                id: 5,
+                what: Reply::Count(1),
+            } => {}
             other => panic!("{other:?}"),
         }
     });
-    assert_eq!(runtime.metrics().refused, refused + 1, "only the one that did not wait");
+    assert_eq!(
+        runtime.metrics().refused,
+        refused + 1,
+        "only the one that did not wait"
+    );
 
     // One that is cancelled is never published, and one that waits too long is told who is slow.
     while runtime.bus().try_publish("slow.in", support::json("1")).is_ok() {}
     tasks.run(kernel, async {
         client.request(6, publish).await.unwrap();
         client.send(&ToRuntime::Cancel { id: 6 }).await.unwrap();
-        let short = Request::Publish { topic: "slow.in", timeout_ms: 20, payload: Raw(b"3") };
+        let short = Request::Publish {
+            topic: "slow.in",
+            timeout_ms: 20,
+            payload: Raw(b"3"),
+        };
         refused!(client, short, "timeout");
     });
     assert_eq!(runtime.metrics().waits.used, 0);
@@ -211,14 +245,25 @@ fn a_service_says_how_long_its_calls_took() {
     tasks.run(kernel, async {
         open(&mut client).await;
         for _ in 0..3 {
-            let call = Request::Call { service: "echo.back", timeout_ms: 500, parent: None, args: Raw(b"1") };
+            let call = Request::Call {
+                service: "echo.back",
+                timeout_ms: 500,
+                parent: None,
+                args: Raw(b"1"),
+            };
             ask!(client, call, Reply::Json(_));
         }
         client.request(9, Request::Services).await.unwrap();
         loop {
             match client.next().await.unwrap() {
-                ToClient::Reply { id: 9, what: Reply::End } => break,
-                ToClient::Reply { id: 9, what: Reply::Service(service) } => {
+                ToClient::Reply {
+                    id: 9,
+                    what: Reply::End,
+                } => break,
+                ToClient::Reply {
+                    id: 9,
+                    what: Reply::Service(service),
+                } => {
                     let calls = if service.name == "echo.back" { 3 } else { 0 };
                     assert_eq!(service.latency.iter().sum::<u32>(), calls, "{}", service.name);
                     assert_eq!(service.counters.calls, calls);

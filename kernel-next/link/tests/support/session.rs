@@ -55,7 +55,12 @@ impl PluginTrait for Echo {
 }
 
 /// Capacities for the tests: names for everything that comes over a link.
-pub const ROOM: Capacities = Capacities { names: 32, name_bytes: 64, call_bytes: 512, ..Capacities::DEFAULT };
+pub const ROOM: Capacities = Capacities {
+    names: 32,
+    name_bytes: 64,
+    call_bytes: 512,
+    ..Capacities::DEFAULT
+};
 
 /// A runtime with storage and the echo plugin, started, and its tasks.
 pub fn start(capacities: &Capacities) -> (CoreRuntime, Tasks) {
@@ -88,17 +93,28 @@ pub fn connect(
     let flag = ended.clone();
     tasks.spawn(async move {
         let mut memory = vec![0; 5 * part];
-        flag.set(Some(serve(kernel, &config, server_read, server_write, &mut memory).await));
+        flag.set(Some(
+            serve(kernel, &config, server_read, server_write, &mut memory).await,
+        ));
     });
     let memory = Box::leak(vec![0; 2 * 2048].into_boxed_slice());
-    (Client::new(config.framing, client_read, client_write, memory).unwrap(), ended)
+    (
+        Client::new(config.framing, client_read, client_write, memory).unwrap(),
+        ended,
+    )
 }
 
 /// Opens the session.
 pub async fn open(client: &mut TestClient) {
     client.hello("test", 9, "").await.unwrap();
     match client.next().await.unwrap() {
-        ToClient::Hello { version, nonce: 9, name: "test 1", epoch: Some(5), .. } => {
+        ToClient::Hello {
+            version,
+            nonce: 9,
+            name: "test 1",
+            epoch: Some(5),
+            ..
+        } => {
             assert_eq!(version, VERSIONS.newest);
         }
         other => panic!("not a hello: {other:?}"),

@@ -8,6 +8,6 @@ use crate::uart::{Reader, Writer};
 /// Serves the line.
 pub(super) async fn serve(kernel: Kernel, read: Reader, write: Writer) {
     let config = Config::new("mcu", Framing::Serial);
-    let mut memory = [0; 3 * 128];
+    let mut memory = [0; 3 * 120];
     kernel_link::serve(kernel, &config, read, write, &mut memory).await;
 }
