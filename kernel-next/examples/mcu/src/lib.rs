@@ -11,8 +11,12 @@ pub mod executor;
 mod halt;
 #[cfg(feature = "measured")]
 pub mod measured;
+#[cfg(feature = "programs")]
+pub mod plugins;
 #[cfg(any(feature = "uart", feature = "mps2-an386"))]
 mod register;
+#[cfg(feature = "programs")]
+pub mod storage;
 pub mod time;
 #[cfg(feature = "uart")]
 pub mod uart;

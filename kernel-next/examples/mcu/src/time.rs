@@ -57,13 +57,11 @@ pub fn micros() -> u64 {
 }
 
 /// The kernel's clock: periods since [`start`], a millisecond each.
-#[cfg(any(feature = "measured-kernel", feature = "demo"))]
 pub fn now() -> kernel_core::Instant {
     kernel_core::Instant::from_millis(MILLIS.load(Ordering::Relaxed))
 }
 
 /// Waits until `at` on the kernel's clock.
-#[cfg(any(feature = "measured-kernel", feature = "demo"))]
 pub async fn sleep_until(at: kernel_core::Instant) {
     embassy_time::Timer::after_millis(at.millis_since(now()) as u64).await;
 }

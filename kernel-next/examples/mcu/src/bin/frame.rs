@@ -1,0 +1,82 @@
+//! The frame of a firmware, as the README shows it.
+
+#![no_std]
+#![no_main]
+
+// README: from here
+use embassy_executor::Spawner;
+use example::Example;
+use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, kernel, serve};
+use kernel_link::{Config, Framing};
+use kernel_supervisor::Supervisor;
+use mcu::storage::RamStorage;
+use mcu::uart::{Reader, Writer};
+use mcu::{board, executor, time, uart};
+
+kernel! {
+    /// All that the kernel ever uses.
+    static KERNEL = Capacities { call_bytes: 96, log_bytes: 1024, ..Capacities::TINY };
+}
+
+/// Starts plugins in order, and again when they fail.
+static SUPERVISOR: Supervisor<4> = Supervisor::new();
+
+#[embassy_executor::task]
+async fn run_timers(kernel: Kernel) {
+    kernel.run_timers(time::sleep_until).await;
+}
+
+#[embassy_executor::task]
+async fn run_supervisor(runtime: CoreRuntime) {
+    SUPERVISOR.run(runtime).await;
+}
+
+#[embassy_executor::task]
+async fn run_storage(installed: Installed) {
+    let mut storage = RamStorage::<4, 96>::new();
+    loop {
+        serve::<_, 1>(installed, &mut storage, &mut [0; 4 * 96]).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_example(installed: Installed) {
+    loop {
+        drive(&mut Example::default(), installed.context(), &mut [0; 2 * 96]).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_link(kernel: Kernel, mut read: Reader, mut write: Writer) {
+    let config = Config::new("my board", Framing::Serial);
+    loop {
+        kernel_link::serve(kernel, &config, &mut read, &mut write, &mut [0; 3 * 256]).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn start(runtime: CoreRuntime) {
+    SUPERVISOR.start_all(runtime).await;
+}
+
+/// `None` when there is no room for something.
+fn spawn(spawner: Spawner) -> Option<()> {
+    let mut board = board::take()?;
+    let kernel = KERNEL.init(time::now)?;
+    let runtime = CoreRuntime::new(kernel);
+    let storage = runtime.plugins().install_storage().ok()?;
+    let example = runtime.plugins().install(&Example::METADATA).ok()?;
+    let (read, write) = uart::start(&mut board);
+    spawner.spawn(run_timers(kernel).ok()?);
+    spawner.spawn(run_supervisor(runtime).ok()?);
+    spawner.spawn(run_storage(storage).ok()?);
+    spawner.spawn(run_example(example).ok()?);
+    spawner.spawn(run_link(kernel, read, write).ok()?);
+    spawner.spawn(start(runtime).ok()?);
+    Some(())
+}
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    executor::run(|spawner| assert!(spawn(spawner).is_some()))
+}

@@ -1,0 +1,142 @@
+//! A chip that is operated over its serial line, by the same command line as a host.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use embassy_executor::Spawner;
+use example::Example;
+use kernel_core::{
+    Capacities, CoreRuntime, Error, Fault, Installed, Kernel, Plugin, PluginState, drive, serve,
+};
+use kernel_link::{Action, Config, Framing, Manage, serve_with};
+use kernel_supervisor::Supervisor;
+use mcu::plugins::{Faulty, Sensor, Thermostat};
+use mcu::storage::RamStorage;
+use mcu::uart::{Reader, Writer};
+use mcu::{board, check, executor, expect, time, uart};
+use static_cell::ConstStaticCell;
+
+/// The longest stored value, call or event that travels; a message of the link is a little longer.
+const VALUE: usize = 256;
+
+kernel_core::kernel! {
+    /// The kernel of this board.
+    static KERNEL = Capacities { call_bytes: VALUE, log_bytes: 4096, names: 16, ..Capacities::DEFAULT };
+}
+
+static SUPERVISOR: Supervisor<8> = Supervisor::new();
+
+/// Installed plugins run for ever, a new value for each of their lives.
+macro_rules! plugin_task {
+    ($name:ident, $new:expr) => {
+        #[embassy_executor::task]
+        async fn $name(installed: Installed) {
+            let mut buf = [0; 2 * VALUE];
+            loop {
+                drive(&mut $new, installed.context(), &mut buf).await;
+            }
+        }
+    };
+}
+
+plugin_task!(run_example, Example::default());
+plugin_task!(run_sensor, Sensor::default());
+plugin_task!(run_thermostat, Thermostat::default());
+plugin_task!(run_faulty, Faulty { new: false });
+
+#[embassy_executor::task]
+async fn run_timers(kernel: Kernel) {
+    kernel.run_timers(time::sleep_until).await;
+}
+
+#[embassy_executor::task]
+async fn run_storage(installed: Installed) {
+    let mut storage = RamStorage::<16, VALUE>::new();
+    let mut buf = [0; 4 * VALUE];
+    loop {
+        serve::<_, 1>(installed, &mut storage, &mut buf).await;
+    }
+}
+
+/// Clients lead plugins by the supervisor, which would bring back what somebody else stops.
+struct Supervised(CoreRuntime);
+
+impl Manage for Supervised {
+    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, Fault> {
+        let outcome = match action {
+            Action::Load => SUPERVISOR.load(self.0, plugin).await,
+            Action::Start => SUPERVISOR.start(self.0, plugin).await,
+            Action::Stop => SUPERVISOR.stop(self.0, plugin).await,
+            Action::Unload => SUPERVISOR.unload(self.0, plugin).await,
+            Action::Reload => SUPERVISOR.reload(self.0, plugin).await,
+            _ => return Err(Fault::Unavailable),
+        };
+        outcome.map_err(|error| self.fault(plugin, &error))
+    }
+}
+
+impl Supervised {
+    /// What a client is told: the plugin's own error, or why the command was refused.
+    fn fault(&self, plugin: &str, error: &Error) -> Fault {
+        match self.0.plugins().state(plugin) {
+            None => Fault::NotFound,
+            Some(PluginState::Failed) => Fault::Failed { code: 0, len: 0 },
+            Some(_) if error.code() == Fault::Timeout.code() => Fault::Timeout,
+            Some(_) => Fault::Denied,
+        }
+    }
+}
+
+/// Serves the line. It has no end: a session ends when its client is silent, or the next one says hello.
+#[embassy_executor::task]
+async fn run_link(runtime: CoreRuntime, mut read: Reader, mut write: Writer) {
+    static MEMORY: ConstStaticCell<[u8; 3 * 512]> = ConstStaticCell::new([0; 3 * 512]);
+    let memory = MEMORY.take();
+    let name = concat!("core-runtime-mcu ", env!("CARGO_PKG_VERSION"));
+    let config = Config {
+        handshake_ms: 0,
+        ..Config::new(name, Framing::Serial)
+    };
+    let supervised = Supervised(runtime);
+    loop {
+        serve_with(runtime.kernel(), &config, &supervised, &mut read, &mut write, memory).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_supervisor(runtime: CoreRuntime) {
+    SUPERVISOR.run(runtime).await;
+}
+
+#[embassy_executor::task]
+async fn start(runtime: CoreRuntime) {
+    let given_up = SUPERVISOR.start_all(runtime).await;
+    expect!("all plugins start", given_up.is_empty());
+}
+
+fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
+    let plugins = runtime.plugins();
+    spawner.spawn(run_timers(runtime.kernel()).ok()?);
+    spawner.spawn(run_link(runtime, line.0, line.1).ok()?);
+    spawner.spawn(run_storage(plugins.install_storage().ok()?).ok()?);
+    spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
+    spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
+    spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
+    spawner.spawn(run_faulty(plugins.install(&Faulty::METADATA).ok()?).ok()?);
+    spawner.spawn(run_supervisor(runtime).ok()?);
+    spawner.spawn(start(runtime).ok()?);
+    Some(())
+}
+
+#[entry]
+fn main() -> ! {
+    let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
+        check::fail(format_args!("somebody was here before"));
+    };
+    let line = uart::start(&mut parts);
+    executor::run(|spawner| {
+        let installed = install(spawner, CoreRuntime::new(kernel), line);
+        expect!("there is room for all", installed.is_some());
+    })
+}
