@@ -5,7 +5,7 @@ use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian};
 use object::{Object, ObjectSection};
 
 /// The kernel's sources, as an image's debug information names them.
-pub(crate) const KERNEL: &str = "/kernel-core/src/";
+pub(crate) const KERNEL: &str = "/kernel-next/src/";
 
 pub(crate) type Lines<'a> = Context<EndianSlice<'a, LittleEndian>>;
 

@@ -38,7 +38,7 @@ pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
     let mut own = image
         .symbols
         .iter()
-        .filter(|symbol| symbol.name.starts_with("kernel_core::"));
+        .filter(|symbol| symbol.name.starts_with("kernel_next::"));
     let known = own.any(|symbol| {
         origin(&lines, symbol.address)
             .is_ok_and(|origin| origin.is_some_and(|(file, _)| file.contains(KERNEL)))
@@ -57,7 +57,7 @@ pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
         let origin = origin(&lines, *place)?;
         let (file, line) = origin.unwrap_or_else(|| (from.name.clone(), 0));
         // A function without lines is told by its name.
-        if file.contains(KERNEL) || file.contains("kernel_core::") {
+        if file.contains(KERNEL) || file.contains("kernel_next::") {
             found.push(Panic {
                 reaches: to.name.clone(),
                 place: format!("{file}:{line} in {}", from.name),

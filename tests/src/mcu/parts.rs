@@ -177,7 +177,7 @@ impl<'d> Types<'_, 'd> {
         let root = tree.root()?;
         let what = match self.name(root.entry()).as_str() {
             "Core" => Some("core."),
-            name if name.starts_with("FixedMemory<") => Some(""),
+            "Fixed" => Some(""),
             _ => None,
         };
         let mut fields = Vec::new();

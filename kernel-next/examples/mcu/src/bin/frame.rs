@@ -8,7 +8,6 @@ use embassy_executor::Spawner;
 use example::Example;
 use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, kernel, serve};
 use kernel_link::{Config, Framing};
-use kernel_supervisor::Supervisor;
 use mcu::storage::RamStorage;
 use mcu::uart::{Reader, Writer};
 use mcu::{board, executor, time, uart};
@@ -18,17 +17,9 @@ kernel! {
     static KERNEL = Capacities { call_bytes: 96, log_bytes: 1024, ..Capacities::TINY };
 }
 
-/// Starts plugins in order, and again when they fail.
-static SUPERVISOR: Supervisor<4> = Supervisor::new();
-
 #[embassy_executor::task]
 async fn run_timers(kernel: Kernel) {
     kernel.run_timers(time::sleep_until).await;
-}
-
-#[embassy_executor::task]
-async fn run_supervisor(runtime: CoreRuntime) {
-    SUPERVISOR.run(runtime).await;
 }
 
 #[embassy_executor::task]
@@ -56,7 +47,10 @@ async fn run_link(kernel: Kernel, mut read: Reader, mut write: Writer) {
 
 #[embassy_executor::task]
 async fn start(runtime: CoreRuntime) {
-    SUPERVISOR.start_all(runtime).await;
+    for plugin in ["storage", "example"] {
+        // One that fails is FAILED, with its error, for whoever looks in over the link.
+        let _ = runtime.plugins().start(plugin).await;
+    }
 }
 
 /// `None` when there is no room for something.
@@ -68,7 +62,6 @@ fn spawn(spawner: Spawner) -> Option<()> {
     let example = runtime.plugins().install(&Example::METADATA).ok()?;
     let (read, write) = uart::start(&mut board);
     spawner.spawn(run_timers(kernel).ok()?);
-    spawner.spawn(run_supervisor(runtime).ok()?);
     spawner.spawn(run_storage(storage).ok()?);
     spawner.spawn(run_example(example).ok()?);
     spawner.spawn(run_link(kernel, read, write).ok()?);

@@ -111,6 +111,12 @@ fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Opti
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
     spawner.spawn(run_plugin(app, &mut buffers.plugin).ok()?);
     spawner.spawn(operate(runtime, line.0, line.1, &mut buffers.reply).ok()?);
+    #[cfg(feature = "measured-plugin")]
+    {
+        use super::second::{Second, run};
+        let second = runtime.plugins().install(&Second::METADATA).ok()?;
+        spawner.spawn(run(second, &mut buffers.second).ok()?);
+    }
     #[cfg(feature = "measured-supervisor")]
     spawner.spawn(super::supervisor::run(runtime).ok()?);
     Some(())

@@ -10,6 +10,8 @@ mod app;
 mod bare;
 #[cfg(feature = "measured-link")]
 mod link;
+#[cfg(feature = "measured-plugin")]
+mod second;
 #[cfg(feature = "measured-supervisor")]
 mod supervisor;
 
@@ -26,6 +28,9 @@ use crate::board::{self, Parts};
 struct Buffers {
     /// Messages of the one plugin, twice the longest.
     plugin: [u8; 128],
+    /// Messages of a second one.
+    #[cfg_attr(not(feature = "measured-plugin"), expect(dead_code, reason = "counted in all"))]
+    second: [u8; 128],
     /// A reply to a call.
     reply: [u8; 64],
 }
@@ -33,6 +38,7 @@ struct Buffers {
 fn buffers() -> &'static mut Buffers {
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
         plugin: [0; 128],
+        second: [0; 128],
         reply: [0; 64],
     });
     BUFFERS.take()
