@@ -36,7 +36,7 @@ fn the_frame_runs_on_a_cortex_m0_with_16_kib() {
         return;
     }
     block_on(async {
-        let mut node = Node::start_image(Board::Microbit, &image());
+        let mut node = Node::start_image(Board::Microbit, &image(), false);
         let mut session = node.session(1).await;
         session.until_started(&["storage", "example"]).await;
         let call = Request::Call {

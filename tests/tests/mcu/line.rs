@@ -22,12 +22,14 @@ pub(crate) struct Node {
 impl Node {
     /// The program `node`.
     pub(crate) fn start() -> Node {
-        Node::start_image(Board::Mps2, &image())
+        Node::start_image(Board::Mps2, &image(), false)
     }
 
-    pub(crate) fn start_image(board: Board, image: &Path) -> Node {
+    /// A program; when it `waits`, the board is switched on once somebody is at the other end of its line.
+    pub(crate) fn start_image(board: Board, image: &Path, waits: bool) -> Node {
         let folder = tempfile::tempdir().unwrap();
-        let serial = format!("unix:{},server=on,wait=off", folder.path().join("uart").display());
+        let (socket, wait) = (folder.path().join("uart"), if waits { "on" } else { "off" });
+        let serial = format!("unix:{},server=on,wait={wait}", socket.display());
         let emulator = Emulator::start(board, image, &["-serial", &serial]).unwrap();
         let node = Node { emulator, folder };
         wait_for(&node.socket());

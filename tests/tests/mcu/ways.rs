@@ -222,7 +222,7 @@ fn on_a_chip() {
         return;
     }
     run(async {
-        let mut node = Node::start_image(Board::Microbit, &frame::image());
+        let mut node = Node::start_image(Board::Microbit, &frame::image(), false);
         sees_the_example(&mut node.session(1).await).await;
         node.assert_alive();
     });
@@ -242,7 +242,7 @@ fn from_a_chip_into_the_kernel_at_the_other_end_of_its_line() {
             features: &["programs", "remote"],
             profile: "release",
         };
-        let mut node = Node::start_image(Board::Microbit, &build.run().unwrap());
+        let mut node = Node::start_image(Board::Microbit, &build.run().unwrap(), true);
         serve_stream(runtime.kernel(), node.connect().await, Framing::Serial);
         let mut session = operator(runtime.kernel()).await;
         sees_the_example(&mut session).await;
