@@ -14,7 +14,7 @@ pub struct Panic {
     /// Where from: file and line, or a symbol where that is not known.
     pub place: String,
     /// The compiler's own guard against polling a future that is done: it is in every `async fn`
-    /// whose caller the optimizer does not see through, and bears no line.
+    /// whose caller the optimizer does not see through, and bears no line, or that of the function's head.
     pub is_resumption: bool,
 }
 
@@ -61,12 +61,26 @@ pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
             found.push(Panic {
                 reaches: to.name.clone(),
                 place: format!("{file}:{line} in {}", from.name),
-                is_resumption: line == 0,
+                is_resumption: line == 0 || is_async_head(&file, line),
             });
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// True when the line is the end of the head of an `async fn`, which holds no code of anybody's.
+fn is_async_head(file: &str, line: u32) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().take(line as usize).map(str::trim_end).collect();
+    let Some((last, before)) = lines.split_last() else {
+        return false;
+    };
+    // Back to where the function begins: within its head, no line ends a statement or a block.
+    let mut head = before.iter().rev().take_while(|line| line.ends_with(['(', ',']));
+    let is_async = |line: &str| line.contains("async fn ");
+    last.ends_with('{')
+        && (is_async(last) || last.trim_start().starts_with(')') && head.any(|line| is_async(line)))
 }
 
 /// The source of the instruction at `place`: the innermost one that is not of a tool.
