@@ -297,9 +297,9 @@ impl CoreRuntime {
         next(
             self,
             cursor,
-            |core| core.bus.filters.extent(),
+            |core| core.bus.filters().extent(),
             |core, index| {
-                let (who, filter) = core.bus.filters.at(index, &core.names)?;
+                let (who, filter) = core.bus.filters().at(index, &core.names)?;
                 Some(SubscriptionInfo {
                     plugin: texts.add(core.name_of(who)),
                     filter: texts.add(filter),

@@ -326,6 +326,21 @@ impl Log {
         (back != 0 && self.holds(cause)).then_some(cause)
     }
 
+    /// The topic of the record at this position.
+    pub(crate) fn topic(&self, at: Position) -> &[u8] {
+        let Some((fixed, text)) = self.words.get(self.index(at)..).and_then(<[u32]>::split_first_chunk::<TEXT>) else {
+            return &[];
+        };
+        let text: &[u8] = cast_slice(text);
+        text.get(..lengths(fixed[0]).1).unwrap_or(&[])
+    }
+
+    /// True when the record at this position has this topic.
+    pub(crate) fn has_topic(&self, at: Position, topic: &[&str; 2]) -> bool {
+        let rest = self.topic(at).strip_prefix(topic[0].as_bytes());
+        rest == Some(topic[1].as_bytes())
+    }
+
     /// Drops the oldest record, or filler.
     pub(crate) fn drop_oldest(&mut self) {
         if self.used() == 0 {
@@ -337,8 +352,8 @@ impl Log {
         self.tail = self.after(self.tail);
     }
 
-    /// Writes a record, for which there must be room, without receivers; where it is.
-    pub(crate) fn append(&mut self, draft: &Draft<'_>, size: u32, now: Instant) -> Position {
+    /// Writes a record, for which there must be room; where it is.
+    pub(crate) fn append(&mut self, draft: &Draft<'_>, set: &PluginSet, size: u32, now: Instant) -> Position {
         let filler = self.filler(size);
         if self.used() == 0 {
             self.tail = self.head.wrapping_add(filler);
@@ -376,7 +391,7 @@ impl Log {
             words.copy_from_slice(&words_of(seq));
         }
         if let Some(words) = fixed.get_mut(SET..) {
-            words.fill(0);
+            words.copy_from_slice(&set.0);
         }
         let text: &mut [u8] = cast_slice_mut(text);
         let rest = put(text, draft.topic[0].as_bytes());

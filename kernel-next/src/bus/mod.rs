@@ -7,6 +7,7 @@
 mod filters;
 mod log;
 mod reader;
+mod routes;
 #[cfg(feature = "large")]
 mod shapes;
 mod tap;
@@ -19,11 +20,13 @@ pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
 
 use self::log::Log;
+use self::routes::Routes;
 use crate::fault::Fault;
 #[cfg(feature = "large")]
 use crate::id::Cause;
 use crate::id::{PluginId, PluginSet};
 use crate::mem::{Names, Usage};
+use crate::subject::{Name, check_topic};
 use crate::time::Instant;
 
 /// What happens when a plugin does not read its events fast enough.
@@ -49,8 +52,9 @@ pub(crate) enum Next {
 }
 
 pub(crate) struct Bus {
-    pub(crate) filters: Filters,
+    filters: Filters,
     log: Log,
+    routes: Routes,
     readers: &'static mut [ReaderSlot],
     /// Who is started, and gets what is published.
     open: PluginSet,
@@ -73,6 +77,7 @@ impl Bus {
         Bus {
             filters,
             log: Log::new(words),
+            routes: Routes::new(),
             readers,
             open: PluginSet::EMPTY,
             blockers: PluginSet::EMPTY,
@@ -90,6 +95,28 @@ impl Bus {
         self.log.next_seq()
     }
 
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// Adds a subscription; false when it was there.
+    pub(crate) fn subscribe(&mut self, who: PluginId, name: Name<'_>, names: &mut Names) -> Result<bool, Fault> {
+        self.routes.forget();
+        self.filters.add(who, name, names)
+    }
+
+    /// Takes a subscription back; false when there was none.
+    pub(crate) fn unsubscribe(&mut self, who: PluginId, text: &str, names: &mut Names) -> bool {
+        self.routes.forget();
+        self.filters.remove(who, text, names)
+    }
+
+    /// Takes all subscriptions of a plugin back.
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
+        self.routes.forget();
+        self.filters.reclaim(who, names);
+    }
+
     /// A plugin is installed in this slot: its counts begin anew.
     pub(crate) fn install(&mut self, index: usize) {
         if let Some(reader) = self.readers.get_mut(index) {
@@ -99,6 +126,7 @@ impl Bus {
 
     /// From now on the plugin in this slot gets what its filters match.
     pub(crate) fn open(&mut self, index: usize, overflow: Overflow) {
+        self.routes.forget();
         self.open.insert(index);
         if overflow == Overflow::Block {
             self.blockers.insert(index);
@@ -107,6 +135,7 @@ impl Bus {
 
     /// From now on it gets nothing, and what it has not read it never will.
     pub(crate) fn close(&mut self, index: usize) {
+        self.routes.forget();
         self.open.remove(index);
         self.blockers.remove(index);
         if let Some(reader) = self.readers.get_mut(index) {
@@ -129,6 +158,14 @@ impl Bus {
             .get(index)
             .map(|reader| reader.counts)
             .unwrap_or_default()
+    }
+
+    /// Whether this is a topic: one that was published lately is.
+    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), Fault> {
+        match self.routes.find(&[topic, ""], &self.log) {
+            Some(_) => Ok(()),
+            None => check_topic(topic),
+        }
     }
 
     /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
@@ -180,20 +217,18 @@ impl Bus {
         names: &Names,
         wake: &mut PluginSet,
     ) -> u32 {
+        let known = self.routes.find(&draft.topic, &self.log);
+        let mut set = known.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
         while !self.log.has_room(size, self.log.oldest()) {
             self.drop_oldest();
         }
-        let at = self.log.append(draft, size, now);
+        let at = self.log.append(draft, &set, size, now);
+        self.routes.remember(&draft.topic, at);
         self.taps.wake();
-        if self.filters.usage().used == 0 {
-            return 0;
+        if known.is_none() {
+            set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
+            self.log.set_receivers(at, &set);
         }
-        let Some(record) = self.log.read(at) else { return 0 };
-        let set = self.filters.receivers(record.topic(), names).and(&self.open);
-        if set.is_empty() {
-            return 0;
-        }
-        self.log.set_receivers(at, &set);
         let mut count = 0u32;
         for index in set.iter() {
             if let Some(reader) = self.readers.get_mut(index) {
@@ -295,7 +330,6 @@ mod tests {
 
     use super::*;
     use crate::mem::{Empty, Link, Slot};
-    use crate::subject::Name;
 
     fn bus(position: Position, seq: Seq) -> (Bus, Names) {
         let slots = (0..4).map(|_| Slot::EMPTY).collect::<Vec<_>>().leak();
@@ -311,7 +345,7 @@ mod tests {
     fn goes_on_around(position: Position, seq: Seq) {
         let (mut bus, mut names) = bus(position, seq);
         let who = PluginId { index: 1, life: 1 };
-        bus.filters.add(who, Name::Fixed("t.*"), &mut names).unwrap();
+        bus.subscribe(who, Name::Fixed("t.*"), &mut names).unwrap();
         bus.open(1, Overflow::DropOldest);
         let (slot, mut at) = bus.open_tap(None).unwrap();
         for n in 0..200u64 {

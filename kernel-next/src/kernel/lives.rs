@@ -80,7 +80,7 @@ impl Core {
     fn end_life(&mut self, who: PluginId, failed: bool) {
         let index = who.index();
         self.close(index);
-        self.bus.filters.reclaim(who, &mut self.names);
+        self.bus.reclaim(who, &mut self.names);
         self.calls.reclaim(who, &mut self.names);
         self.reclaim_state(who);
         if let Some(slot) = self.lives.get_mut(who) {

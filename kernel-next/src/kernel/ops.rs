@@ -10,7 +10,7 @@ use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::state::CHANGED;
-use crate::subject::{check_topic, is_below};
+use crate::subject::is_below;
 use crate::time::{Deadline, Instant, On, Span};
 
 impl Core {
@@ -80,12 +80,12 @@ impl Core {
                     return Err(Fault::Denied);
                 }
                 self.check_share(who, Capacity::Filters, 1)?;
-                let added = self.bus.filters.add(who, *filter, &mut self.names)?;
+                let added = self.bus.subscribe(who, *filter, &mut self.names)?;
                 self.hold(who, Capacity::Filters, added as i32);
                 found(added)
             }
             Op::Unsubscribe(filter) => {
-                let was = self.bus.filters.remove(who, filter, &mut self.names);
+                let was = self.bus.unsubscribe(who, filter, &mut self.names);
                 self.hold(who, Capacity::Filters, -(was as i32));
                 found(was)
             }
@@ -248,7 +248,7 @@ impl Core {
 
     /// Publishes an event of a plugin's, or of the operator's: how many get it.
     fn publish(&mut self, who: PluginId, topic: &str, payload: Json<'_>, now: Instant) -> Result<u32, Fault> {
-        check_topic(topic)?;
+        self.bus.check_topic(topic)?;
         if is_below(topic, "runtime") || topic.starts_with(CHANGED) {
             return Err(Fault::Reserved);
         }
@@ -348,7 +348,7 @@ impl Core {
         };
         let held = slot.more.held;
         let (held, usage) = match capacity {
-            Capacity::Filters => (held.filters, self.bus.filters.usage()),
+            Capacity::Filters => (held.filters, self.bus.filters().usage()),
             Capacity::Services => (held.services, self.calls.services.usage()),
             Capacity::Calls => (self.calls.open_by(who.index()), self.calls.usage()),
             Capacity::StateEntries => (held.entries, self.state.usage().0),
