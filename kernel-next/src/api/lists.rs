@@ -180,7 +180,7 @@ impl CoreRuntime {
                     About::Attached(attached) if !attached.restarts => RestartPolicy::NEVER,
                     _ => metadata.restart,
                 };
-                let (code, error) = core.lives.error(index);
+                let error = slot.error.as_ref();
                 let counts = core.bus.counts(index);
                 Some(PluginInfo {
                     index,
@@ -199,8 +199,8 @@ impl CoreRuntime {
                     state: slot.state(),
                     goal: slot.goal(),
                     hook: slot.hook().name(),
-                    error_code: texts.add(code),
-                    error: texts.add(error),
+                    error_code: texts.add(error.map_or("", |error| error.code())),
+                    error: texts.add(error.map_or("", |error| error.message())),
                     counters: PluginCounters {
                         events: counts.events,
                         calls: slot.calls,

@@ -57,10 +57,10 @@ impl Installed {
 
     /// Says that the plugin's task died, by a panic for instance: the plugin is FAILED, and all it
     /// registered is taken back. Drive a new value of it then.
-    pub fn crashed(&self, code: &str, message: &str) {
+    pub fn crashed(&self, error: &Error) {
         self.kernel.with(|core| {
             if let Some(id) = core.lives.at(self.index).map(|slot| slot.id(self.index)) {
-                core.fail(id, code, message);
+                core.fail(id, error);
             }
         });
     }
@@ -295,10 +295,8 @@ impl PluginManager {
         match self.bring_to(index, goal).await {
             Err(fault @ Fault::Failed { .. }) => Err(self
                 .kernel
-                .with(|core| {
-                    let (code, message) = core.lives.error(index);
-                    Error::from_callee(code, message)
-                })
+                .with(|core| core.lives.at(index)?.error.clone())
+                .flatten()
                 .unwrap_or(fault.into())),
             other => other.map_err(Error::from),
         }

@@ -207,7 +207,7 @@ impl StateEngine {
             key: core::str::from_utf8(key).unwrap_or(""),
             value: info.value.and_then(|len| rest.get(..len)).map(Json::trusted),
             version: info.version,
-            ttl: info.ttl,
+            ttl: Some(info.ttl).filter(|ttl| !ttl.is_none()).map(Span::as_duration),
             owner: info.owner,
         }))
     }

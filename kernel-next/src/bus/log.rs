@@ -83,14 +83,14 @@ impl Origin {
 
 /// A record to be written.
 #[derive(Clone, Copy)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct NewRecord<'a> {
     pub(crate) source: PluginId,
     pub(crate) origin: Origin,
-    pub(crate) topic: [&'a str; 2],
+    pub(crate) topic: [&'a [u8]; 2],
     pub(crate) payload: &'a [&'a [u8]],
 }
 
-impl Draft<'_> {
+impl NewRecord<'_> {
     pub(crate) fn topic_len(&self) -> usize {
         self.topic[0].len().wrapping_add(self.topic[1].len())
     }
@@ -111,6 +111,7 @@ pub(crate) struct Record<'l> {
 }
 
 impl<'l> Record<'l> {
+    #[cfg(test)]
     pub(crate) fn topic(&self) -> &'l [u8] {
         self.text.get(..self.head.topic as usize).unwrap_or(&[])
     }
@@ -336,9 +337,9 @@ impl Log {
     }
 
     /// True when the record at this position has this topic.
-    pub(crate) fn has_topic(&self, at: Position, topic: &[&str; 2]) -> bool {
-        let rest = self.topic(at).strip_prefix(topic[0].as_bytes());
-        rest == Some(topic[1].as_bytes())
+    pub(crate) fn has_topic(&self, at: Position, topic: &[&[u8]; 2]) -> bool {
+        let rest = self.topic(at).strip_prefix(topic[0]);
+        rest == Some(topic[1])
     }
 
     /// Drops the oldest record, or filler.
@@ -353,7 +354,7 @@ impl Log {
     }
 
     /// Writes a record, for which there must be room; where it is.
-    pub(crate) fn append(&mut self, draft: &Draft<'_>, set: &PluginSet, size: u32, now: Instant) -> Position {
+    pub(crate) fn append(&mut self, record: &NewRecord<'_>, set: &PluginSet, size: u32, now: Instant) -> Position {
         let filler = self.filler(size);
         if self.used() == 0 {
             self.tail = self.head.wrapping_add(filler);
@@ -368,20 +369,20 @@ impl Log {
         self.head = at.wrapping_add(size);
         self.next_seq = seq.wrapping_add(1);
         self.high_water = self.high_water.max(self.used());
-        let (topic, payload) = (draft.topic_len(), draft.payload_len());
-        let (kind, cause, back) = match draft.origin.cause {
+        let (topic, payload) = (record.topic_len(), record.payload_len());
+        let (kind, cause, back) = match record.origin.cause {
             Cause::None => (0u32, 0, 0),
-            Cause::Event(seq) => (1, seq as u32, at.wrapping_sub(draft.origin.at)),
+            Cause::Event(seq) => (1, seq as u32, at.wrapping_sub(record.origin.at)),
             Cause::Call(id) => (2, id.to_bits(), 0),
         };
-        let flags = kind.wrapping_shl(6) | draft.origin.hops.min(MAX_HOPS) as u32;
+        let flags = kind.wrapping_shl(6) | record.origin.hops.min(MAX_HOPS) as u32;
         let start = self.index(at);
-        let record = self.words.get_mut(start..).unwrap_or_default();
-        let Some((fixed, text)) = record.split_first_chunk_mut::<TEXT>() else {
+        let place = self.words.get_mut(start..).unwrap_or_default();
+        let Some((fixed, text)) = place.split_first_chunk_mut::<TEXT>() else {
             return at;
         };
         fixed[0] = payload as u32 | (topic as u32).wrapping_shl(24);
-        fixed[1] = draft.source.to_bits() | flags.wrapping_shl(24);
+        fixed[1] = record.source.to_bits() | flags.wrapping_shl(24);
         fixed[2] = cause;
         fixed[3] = back;
         if let Some(words) = fixed.get_mut(TIME..SEQ) {
@@ -394,10 +395,10 @@ impl Log {
             words.copy_from_slice(&set.0);
         }
         let text: &mut [u8] = cast_slice_mut(text);
-        let rest = put(text, draft.topic[0].as_bytes());
-        put(rest, draft.topic[1].as_bytes());
+        let rest = put(text, record.topic[0]);
+        put(rest, record.topic[1]);
         let mut rest = text.get_mut(padded(topic)..).unwrap_or_default();
-        for piece in draft.payload {
+        for piece in record.payload {
             rest = put(rest, piece);
         }
         at

@@ -14,7 +14,7 @@ mod tap;
 
 pub use filters::Filter;
 pub(crate) use filters::Filters;
-pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded, wide};
+pub(crate) use log::{NewRecord, Head, Origin, Position, Record, Seq, padded, wide};
 pub(crate) use reader::ReaderCounts;
 pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
@@ -162,29 +162,36 @@ impl Bus {
 
     /// Whether this is a topic: one that was published lately is.
     pub(crate) fn check_topic(&self, topic: &str) -> Result<(), Fault> {
-        match self.routes.find(&[topic, ""], &self.log) {
+        match self.routes.find(&[topic.as_bytes(), &[]], &self.log) {
             Some(_) => Ok(()),
             None => check_topic(topic),
         }
     }
 
-    /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
-    /// has not read; how many words it takes.
-    pub(crate) fn check(&self, draft: &Draft<'_>, may_drop: bool) -> Result<u32, Fault> {
-        if draft.origin.hops > self.most_hops {
+    /// How many words a record with so many bytes of topic and payload takes, if it may be written at all.
+    pub(crate) fn size(&self, origin: Origin, topic: usize, payload: usize) -> Result<u32, Fault> {
+        if origin.hops > self.most_hops {
             return Err(Fault::Hops {
                 limit: self.most_hops as u32,
             });
         }
-        let (topic, payload) = (draft.topic_len(), draft.payload_len());
-        let Some(size) = self.log.size(topic, payload) else {
-            let max = self.log.longest(topic) as u32;
-            return Err(Fault::TooLarge { max });
-        };
-        if !may_drop && !self.blockers.is_empty() {
-            self.may_drop_for(size, draft.source)?;
+        self.log.size(topic, payload).ok_or_else(|| Fault::TooLarge {
+            max: self.log.longest(topic) as u32,
+        })
+    }
+
+    /// How many words this record takes, if it may be written at all.
+    pub(crate) fn check(&self, record: &NewRecord<'_>) -> Result<u32, Fault> {
+        self.size(record.origin, record.topic_len(), record.payload_len())
+    }
+
+    /// Whether a record of this size can be written without dropping what a plugin that makes publishers wait has
+    /// not read. Such a plugin does not wait for itself.
+    pub(crate) fn check_blockers(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+        if self.blockers.is_empty() {
+            return Ok(());
         }
-        Ok(size)
+        self.may_drop_for(size, source)
     }
 
     fn may_drop_for(&self, size: u32, source: PluginId) -> Result<(), Fault> {
@@ -211,19 +218,19 @@ impl Bus {
     /// Writes a record of this size, which was checked, and marks who gets it: how many, and who is to be woken.
     pub(crate) fn publish(
         &mut self,
-        draft: &Draft<'_>,
+        record: &NewRecord<'_>,
         size: u32,
         now: Instant,
         names: &Names,
         wake: &mut PluginSet,
     ) -> u32 {
-        let known = self.routes.find(&draft.topic, &self.log);
+        let known = self.routes.find(&record.topic, &self.log);
         let mut set = known.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
         while !self.log.has_room(size, self.log.oldest()) {
             self.drop_oldest();
         }
-        let at = self.log.append(draft, &set, size, now);
-        self.routes.remember(&draft.topic, at);
+        let at = self.log.append(record, &set, size, now);
+        self.routes.remember(&record.topic, at);
         self.taps.wake();
         if known.is_none() {
             set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
@@ -351,16 +358,16 @@ mod tests {
         for n in 0..200u64 {
             let topic = std::format!("t.{n}");
             let payload = std::format!("{n}");
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: [&topic, ""],
+                topic: [topic.as_bytes(), b""],
                 payload: &[payload.as_bytes()],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             let mut wake = PluginSet::EMPTY;
             assert_eq!(
-                bus.publish(&draft, size, Instant::default(), &names, &mut wake),
+                bus.publish(&record, size, Instant::default(), &names, &mut wake),
                 1
             );
             assert!(wake.contains(1));
@@ -382,15 +389,15 @@ mod tests {
         let counts = bus.counts(1);
         assert_eq!((counts.events + counts.lag, counts.dropped), (200, 0));
         for _ in 0..100 {
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: ["t.more", ""],
+                topic: [b"t.more", b""],
                 payload: &[b"1"],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             bus.publish(
-                &draft,
+                &record,
                 size,
                 Instant::default(),
                 &names,
@@ -423,15 +430,15 @@ mod tests {
         let (mut bus, names) = bus(0, Seq::MAX - 2);
         let (slot, mut at) = bus.open_tap(None).unwrap();
         for _ in 0..50 {
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: ["t", ""],
+                topic: [b"t", b""],
                 payload: &[b"1"],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             bus.publish(
-                &draft,
+                &record,
                 size,
                 Instant::default(),
                 &names,

@@ -53,25 +53,25 @@ impl Core {
     pub(super) fn handler_failed(&mut self, who: PluginId, error: &Error) {
         let stepping = self.lives.get(who).is_some_and(|slot| slot.is_stepping());
         if stepping {
-            self.fail(who, error.code(), error.message());
+            self.fail(who, error);
         } else {
-            self.note_error(who, error.code(), error.message());
+            self.note_error(who, error);
         }
     }
 
-    fn note_error(&mut self, who: PluginId, code: &str, message: &str) {
+    fn note_error(&mut self, who: PluginId, error: &Error) {
         if let Some(slot) = self.lives.get_mut(who) {
             slot.errors = slot.errors.wrapping_add(1);
-            self.lives.set_error(who.index(), code, message);
+            slot.error = Some(error.clone());
         }
     }
 
     /// This life is over by a failure: everything it registered is taken back, and the error is kept.
-    pub(crate) fn fail(&mut self, who: PluginId, code: &str, message: &str) {
+    pub(crate) fn fail(&mut self, who: PluginId, error: &Error) {
         if self.lives.get(who).is_none() {
             return;
         }
-        self.note_error(who, code, message);
+        self.note_error(who, error);
         self.end_life(who, true);
         self.announce_state(who.index());
     }
@@ -108,7 +108,7 @@ impl Core {
     pub(super) fn expire_lives(&mut self, now: Instant) -> Deadline {
         loop {
             match self.lives.expire(now) {
-                Ok(Due::Hung(who, code, hook)) => self.fail(who, code, hook),
+                Ok(Due::Hung(who, code, hook)) => self.fail(who, &Error::new(code, hook)),
                 Ok(Due::Tick(index)) => self.wake.insert(index),
                 Err(next) => return next,
             }

@@ -72,9 +72,9 @@ impl Core {
             state: State::new(
                 parts.entries,
                 parts.entry_heads,
-                Pool::new(parts.state_bytes, parts.state_block),
+                Pool::new(parts.state_bytes, parts.state_links, parts.state_block),
             ),
-            lives: Lives::new(plugins, parts.errors, parts.error_size),
+            lives: Lives::new(plugins),
             waits: Waits::new(parts.waits),
             wake: PluginSet::EMPTY,
             alarm: Deadline::NONE,

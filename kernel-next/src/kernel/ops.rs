@@ -4,7 +4,7 @@ use core::task::{Poll, Waker};
 
 use super::waist::TicketState;
 use super::{Core, Op, Step, Ticket};
-use crate::bus::{Draft, Origin, wide};
+use crate::bus::{NewRecord, Origin, wide};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, Cause, PluginId};
@@ -253,20 +253,21 @@ impl Core {
             return Err(Fault::Reserved);
         }
         let origin = self.origin_of(who);
-        let draft = Draft {
+        let record = NewRecord {
             source: who,
             origin,
-            topic: [topic, ""],
+            topic: [topic.as_bytes(), b""],
             payload: &[payload.as_bytes()],
         };
-        let size = match self.bus.check(&draft, false) {
+        let size = match self.bus.check(&record) {
             Ok(size) => size,
             Err(fault) => return Err(self.explain(who, origin, fault)),
         };
+        self.bus.check_blockers(size, who)?;
         if let Some(slot) = self.lives.get_mut(who) {
             slot.published = slot.published.wrapping_add(1);
         }
-        Ok(self.bus.publish(&draft, size, now, &self.names, &mut self.wake))
+        Ok(self.bus.publish(&record, size, now, &self.names, &mut self.wake))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]

@@ -2,7 +2,6 @@
 //! kernel in memory carries them out; so does a client of the link, or whatever else runs plugins elsewhere.
 
 use core::task::{Poll, Waker};
-use core::time::Duration;
 
 use crate::bus::padded;
 use crate::call::{Answer, Service};
@@ -215,8 +214,8 @@ pub struct EntryInfo {
     pub value: Option<usize>,
     /// Its version.
     pub version: u64,
-    /// How long it still lives.
-    pub ttl: Option<Duration>,
+    /// How long it still lives; none for ever.
+    pub ttl: Span,
     /// Who wrote it last.
     pub owner: PluginId,
 }
@@ -231,7 +230,7 @@ impl EntryInfo {
         key: 0,
         value: None,
         version: 0,
-        ttl: None,
+        ttl: Span::NONE,
         owner: PluginId::KERNEL,
     };
 }

@@ -4,6 +4,7 @@ use core::task::Waker;
 
 use super::{PluginMetadata, PluginState};
 use crate::bus::{Origin, Overflow};
+use crate::error::Error;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::json::Json;
@@ -137,8 +138,8 @@ pub struct PluginSlot {
     /// What it handles now.
     origin: Origin,
     waker: Option<Waker>,
-    /// Bytes of the error's code, and of code and message.
-    error: (u8, u8),
+    /// The last error.
+    pub(crate) error: Option<Error>,
     pub(crate) published: u32,
     pub(crate) calls: u32,
     pub(crate) errors: u32,
@@ -182,7 +183,7 @@ impl PluginSlot {
         limits: [Span::NONE; 2],
         origin: Origin::NONE,
         waker: None,
-        error: (0, 0),
+        error: None,
         published: 0,
         calls: 0,
         errors: 0,
@@ -336,14 +337,6 @@ impl PluginSlot {
 
     pub(crate) fn keep_waker(&mut self, waker: &Waker) {
         keep_waker(&mut self.waker, waker);
-    }
-
-    pub(super) fn error_lens(&self) -> (usize, usize) {
-        (self.error.0 as usize, self.error.1 as usize)
-    }
-
-    pub(super) fn set_error_lens(&mut self, code: usize, len: usize) {
-        self.error = (code as u8, len as u8);
     }
 
     pub(crate) fn failures(&self) -> u32 {

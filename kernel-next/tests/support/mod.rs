@@ -557,5 +557,4 @@ pub const ROOMY: Capacities = Capacities {
     name_bytes: 40,
     waits: 8,
     taps: 2,
-    error_bytes: 184,
 };
