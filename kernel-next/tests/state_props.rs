@@ -90,10 +90,7 @@ impl Model {
     }
 
     fn blocks(&self) -> usize {
-        self.entries
-            .values()
-            .map(|entry| entry.len.div_ceil(BLOCK))
-            .sum()
+        self.entries.values().map(|entry| entry.len.div_ceil(BLOCK)).sum()
     }
 
     fn names(&self) -> usize {

@@ -329,7 +329,11 @@ impl Log {
 
     /// The topic of the record at this position.
     pub(crate) fn topic(&self, at: Position) -> &[u8] {
-        let Some((fixed, text)) = self.words.get(self.index(at)..).and_then(<[u32]>::split_first_chunk::<TEXT>) else {
+        let Some((fixed, text)) = self
+            .words
+            .get(self.index(at)..)
+            .and_then(<[u32]>::split_first_chunk::<TEXT>)
+        else {
             return &[];
         };
         let text: &[u8] = cast_slice(text);
@@ -354,7 +358,13 @@ impl Log {
     }
 
     /// Writes a record, for which there must be room; where it is.
-    pub(crate) fn append(&mut self, record: &NewRecord<'_>, set: &PluginSet, size: u32, now: Instant) -> Position {
+    pub(crate) fn append(
+        &mut self,
+        record: &NewRecord<'_>,
+        set: &PluginSet,
+        size: u32,
+        now: Instant,
+    ) -> Position {
         let filler = self.filler(size);
         if self.used() == 0 {
             self.tail = self.head.wrapping_add(filler);

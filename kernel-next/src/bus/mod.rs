@@ -14,7 +14,7 @@ mod tap;
 
 pub use filters::Filter;
 pub(crate) use filters::Filters;
-pub(crate) use log::{NewRecord, Head, Origin, Position, Record, Seq, padded, wide};
+pub(crate) use log::{Head, NewRecord, Origin, Position, Record, Seq, padded, wide};
 pub(crate) use reader::ReaderCounts;
 pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
@@ -100,7 +100,12 @@ impl Bus {
     }
 
     /// Adds a subscription; false when it was there.
-    pub(crate) fn subscribe(&mut self, who: PluginId, name: Name<'_>, names: &mut Names) -> Result<bool, Fault> {
+    pub(crate) fn subscribe(
+        &mut self,
+        who: PluginId,
+        name: Name<'_>,
+        names: &mut Names,
+    ) -> Result<bool, Fault> {
         self.routes.forget();
         self.filters.add(who, name, names)
     }

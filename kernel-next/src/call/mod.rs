@@ -205,7 +205,10 @@ impl Calls {
         let (mut first, mut longest) = (None, 0);
         for (index, slot) in self.slots.iter().enumerate().take(self.extent) {
             let waited = self.turn.wrapping_sub(slot.turn);
-            if slot.phase == Phase::Queued && slot.callee.index() == callee && (first.is_none() || waited > longest) {
+            if slot.phase == Phase::Queued
+                && slot.callee.index() == callee
+                && (first.is_none() || waited > longest)
+            {
                 (first, longest) = (Some(index), waited);
             }
         }

@@ -4,7 +4,7 @@ use core::task::{Poll, Waker};
 
 use super::waist::TicketState;
 use super::{Core, Op, Step, Ticket};
-use crate::bus::{NewRecord, Origin, wide};
+use crate::bus::{NewRecord, Origin};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, Cause, PluginId};
@@ -50,7 +50,7 @@ impl Core {
                 self.call(who, service, args, limit, parent, ticket, waker, buf)
             }
             Op::Sleep(span) => self.sleep(*span, ticket, waker),
-            op => Poll::Ready(self.run_now(who, op, waker, buf)),
+            op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
         };
         self.wake_plugins();
         done
@@ -61,6 +61,7 @@ impl Core {
         &mut self,
         who: PluginId,
         op: &mut Op<'_>,
+        ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
     ) -> Result<u32, Fault> {
@@ -105,19 +106,19 @@ impl Core {
             }
             Op::HasService(name) => found(self.calls.services.find(name, &self.names).is_some()),
             Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer)),
-            Op::Get(key, version) => {
+            Op::Get(key) => {
                 let entry = self.state.get(key, &self.names, self.clock);
                 let entry = entry.ok_or(Fault::Absent)?;
-                **version = wide(entry.version);
+                ticket.version = entry.version;
                 Ok(self.state.copy(entry, buf)?.len() as u32)
             }
             Op::Set {
                 key,
                 value,
                 ttl,
-                version,
+                expected,
             } => {
-                version.now = wide(self.set_state(who, &[(*key, *value)], *ttl, version.expected)?);
+                ticket.version = self.set_state(who, &[(*key, *value)], *ttl, *expected)?;
                 Ok(0)
             }
             Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),

@@ -94,7 +94,10 @@ impl Pool {
         // From the last piece to the first, so that each block knows the next.
         let mut end = value.len();
         while end > 0 {
-            let begin = end.wrapping_sub(1).wrapping_shr(self.shift).wrapping_shl(self.shift);
+            let begin = end
+                .wrapping_sub(1)
+                .wrapping_shr(self.shift)
+                .wrapping_shl(self.shift);
             let piece = value.get(begin..end)?;
             let index = self.take(first)?;
             let start = index.wrapping_shl(self.shift);

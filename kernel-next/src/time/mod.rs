@@ -166,7 +166,9 @@ pub(crate) const fn raw(span: Duration) -> Raw {
         } else {
             MOST
         };
-        (seconds as u32).wrapping_mul(1_000).wrapping_add(millis(span.subsec_nanos()))
+        (seconds as u32)
+            .wrapping_mul(1_000)
+            .wrapping_add(millis(span.subsec_nanos()))
     };
     units
 }
@@ -305,7 +307,11 @@ mod tests {
     #[cfg(not(feature = "large"))]
     #[test]
     fn nanoseconds_become_milliseconds_as_a_division_would_have_it() {
-        for nanos in (0..1_000_000_000).step_by(999_983).chain([1, 999_999, 1_000_000, 1_000_001, 999_999_999]) {
+        for nanos in
+            (0..1_000_000_000)
+                .step_by(999_983)
+                .chain([1, 999_999, 1_000_000, 1_000_001, 999_999_999])
+        {
             assert_eq!(millis(nanos), nanos.div_ceil(1_000_000));
         }
     }
