@@ -26,7 +26,7 @@ use crate::fault::Fault;
 use crate::id::Cause;
 use crate::id::{PluginId, PluginSet};
 use crate::mem::{Names, Usage};
-use crate::subject::{Name, check_topic};
+use crate::subject::Name;
 use crate::time::Instant;
 
 /// What happens when a plugin does not read its events fast enough.
@@ -165,12 +165,9 @@ impl Bus {
             .unwrap_or_default()
     }
 
-    /// Whether this is a topic: one that was published lately is.
-    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), Fault> {
-        match self.routes.find(&[topic.as_bytes(), &[]], &self.log) {
-            Some(_) => Ok(()),
-            None => check_topic(topic),
-        }
+    /// The last record with this topic, where it was published lately and nothing has changed who gets it.
+    pub(crate) fn route(&self, topic: &[&[u8]; 2]) -> Option<Position> {
+        self.routes.find(topic, &self.log)
     }
 
     /// How many words a record with so many bytes of topic and payload takes, if it may be written at all.
@@ -220,24 +217,25 @@ impl Bus {
         Ok(())
     }
 
-    /// Writes a record of this size, which was checked, and marks who gets it: how many, and who is to be woken.
+    /// Writes a record of this size, which was checked, and marks who gets it, as of the one at `route`: how many,
+    /// and who is to be woken.
     pub(crate) fn publish(
         &mut self,
         record: &NewRecord<'_>,
         size: u32,
+        route: Option<Position>,
         now: Instant,
         names: &Names,
         wake: &mut PluginSet,
     ) -> u32 {
-        let known = self.routes.find(&record.topic, &self.log);
-        let mut set = known.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
+        let mut set = route.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
         while !self.log.has_room(size, self.log.oldest()) {
             self.drop_oldest();
         }
         let at = self.log.append(record, &set, size, now);
         self.routes.remember(&record.topic, at);
         self.taps.wake();
-        if known.is_none() {
+        if route.is_none() {
             set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
             self.log.set_receivers(at, &set);
         }
@@ -372,7 +370,7 @@ mod tests {
             let size = bus.check(&record).unwrap();
             let mut wake = PluginSet::EMPTY;
             assert_eq!(
-                bus.publish(&record, size, Instant::default(), &names, &mut wake),
+                bus.publish(&record, size, None, Instant::default(), &names, &mut wake),
                 1
             );
             assert!(wake.contains(1));
@@ -404,6 +402,7 @@ mod tests {
             bus.publish(
                 &record,
                 size,
+                None,
                 Instant::default(),
                 &names,
                 &mut PluginSet::default(),
@@ -445,6 +444,7 @@ mod tests {
             bus.publish(
                 &record,
                 size,
+                None,
                 Instant::default(),
                 &names,
                 &mut PluginSet::default(),

@@ -23,7 +23,8 @@ impl Core {
             payload: &[payload],
         };
         if let Ok(size) = self.bus.check(&record) {
-            self.bus.publish(&record, size, now, &self.names, &mut self.wake);
+            self.bus
+                .publish(&record, size, None, now, &self.names, &mut self.wake);
         }
     }
 

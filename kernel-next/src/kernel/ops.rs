@@ -10,7 +10,7 @@ use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::Json;
 use crate::state::CHANGED;
-use crate::subject::is_below;
+use crate::subject::{check_topic, is_below};
 use crate::time::{Deadline, Instant, On, Span};
 
 impl Core {
@@ -249,10 +249,6 @@ impl Core {
 
     /// Publishes an event of a plugin's, or of the operator's: how many get it.
     fn publish(&mut self, who: PluginId, topic: &str, payload: Json<'_>, now: Instant) -> Result<u32, Fault> {
-        self.bus.check_topic(topic)?;
-        if is_below(topic, "runtime") || topic.starts_with(CHANGED) {
-            return Err(Fault::Reserved);
-        }
         let origin = self.origin_of(who);
         let record = NewRecord {
             source: who,
@@ -260,6 +256,13 @@ impl Core {
             topic: [topic.as_bytes(), b""],
             payload: &[payload.as_bytes()],
         };
+        let route = self.bus.route(&record.topic);
+        if route.is_none() {
+            check_topic(topic)?;
+        }
+        if is_below(topic, "runtime") || topic.starts_with(CHANGED) {
+            return Err(Fault::Reserved);
+        }
         let size = match self.bus.check(&record) {
             Ok(size) => size,
             Err(fault) => return Err(self.explain(who, origin, fault)),
@@ -268,7 +271,9 @@ impl Core {
         if let Some(slot) = self.lives.get_mut(who) {
             slot.published = slot.published.wrapping_add(1);
         }
-        Ok(self.bus.publish(&record, size, now, &self.names, &mut self.wake))
+        Ok(self
+            .bus
+            .publish(&record, size, route, now, &self.names, &mut self.wake))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]

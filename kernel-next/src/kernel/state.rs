@@ -7,12 +7,9 @@ use crate::fault::{Capacity, Fault};
 use crate::id::{PluginId, PluginSet};
 use crate::json::Json;
 use crate::mem::Names;
-use crate::state::{CHANGED, is_reserved};
+use crate::state::{CHANGED, DIGITS, is_reserved};
 use crate::subject::Name;
 use crate::time::{Deadline, Instant, Span};
-
-/// Digits of the longest number.
-const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
 
 /// What an announcement has besides the value, at most.
 const FRAME: usize = br#"{"value":,"version":}"#.len() + DIGITS;
@@ -59,7 +56,7 @@ impl Core {
                 origin,
                 key: key.as_str().as_bytes(),
                 what: [br#"{"value":"#, value.as_bytes()],
-                version: last,
+                version: self.state.version_digits(),
             };
             change.announce(&mut self.bus, now, &self.names, &mut self.wake);
         }
@@ -94,7 +91,7 @@ impl Core {
 
     fn drop_entry(&mut self, who: PluginId, index: usize, how: &'static [u8], now: Instant) {
         let origin = self.origin_of(who);
-        let version = self.state.next_version();
+        self.state.next_version();
         let Some(entry) = self.state.at(index) else { return };
         let (owner, bytes) = (entry.owner, self.state.cost(entry.len()));
         let change = Change {
@@ -102,7 +99,7 @@ impl Core {
             origin,
             key: entry.key(&self.names),
             what: [how, b""],
-            version,
+            version: self.state.version_digits(),
         };
         change.announce(&mut self.bus, now, &self.names, &mut self.wake);
         self.state.remove(index, &mut self.names);
@@ -195,47 +192,21 @@ struct Change<'a> {
     key: &'a [u8],
     /// The event's payload up to the version.
     what: [&'a [u8]; 2],
-    version: Seq,
+    version: &'a [u8],
 }
 
 impl Change<'_> {
     /// Publishes it. For one that sets a value there is room; any other has always room.
     fn announce(&self, bus: &mut Bus, now: Instant, names: &Names, wake: &mut PluginSet) {
-        let mut digits = [0; DIGITS];
-        let version = decimal(self.version, &mut digits);
         let record = NewRecord {
             source: self.who,
             origin: self.origin,
             topic: [CHANGED.as_bytes(), self.key],
-            payload: &[self.what[0], self.what[1], br#","version":"#, version, b"}"],
+            payload: &[self.what[0], self.what[1], br#","version":"#, self.version, b"}"],
         };
         if let Ok(size) = bus.check(&record) {
-            bus.publish(&record, size, now, names, wake);
+            let route = bus.route(&record.topic);
+            bus.publish(&record, size, route, now, names, wake);
         }
     }
-}
-
-/// 1 and its multiples by ten, the largest first.
-const POWERS: [Seq; DIGITS] = {
-    let (mut powers, mut power, mut place) = ([1; DIGITS], 1 as Seq, DIGITS);
-    while let Some(before) = place.checked_sub(1) {
-        place = before;
-        powers[place] = power;
-        power = power.wrapping_mul(10);
-    }
-    powers
-};
-
-/// A number in digits. (Chips have no division.)
-fn decimal(mut number: Seq, digits: &mut [u8; DIGITS]) -> &[u8] {
-    for (digit, power) in digits.iter_mut().zip(POWERS) {
-        *digit = b'0';
-        while number >= power {
-            number = number.wrapping_sub(power);
-            *digit = digit.wrapping_add(1);
-        }
-    }
-    let zeros = digits.iter().take(DIGITS - 1).take_while(|digit| **digit == b'0');
-    let first = zeros.count();
-    digits.get(first..).unwrap_or(&[])
 }

@@ -12,6 +12,9 @@ use crate::time::{Clock, Deadline, Instant};
 /// What the topic of a change begins with; the key follows.
 pub(crate) const CHANGED: &str = "state.changed.";
 
+/// Digits of the longest version.
+pub(crate) const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
+
 /// The longest key, in bytes: `state.changed.` and the key are a topic.
 pub(crate) const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
 
@@ -56,8 +59,9 @@ pub(crate) struct Written {
 pub(crate) struct State {
     table: Table<Entry>,
     pool: Pool,
-    /// The last version that was used. (Zero is no version.)
+    /// The last version that was used, and the same in digits. (Zero is no version.)
     version: Seq,
+    digits: [u8; DIGITS],
     /// When the first of the entries expires, or one that is gone by now would have.
     pub(crate) due: Deadline,
 }
@@ -68,6 +72,7 @@ impl State {
             table: Table::new(slots, heads),
             pool,
             version: 0,
+            digits: [b'0'; DIGITS],
             due: Deadline::NONE,
         }
     }
@@ -111,11 +116,25 @@ impl State {
 
     /// The version of the next change.
     pub(crate) fn next_version(&mut self) -> Seq {
-        self.version = match self.version.wrapping_add(1) {
-            0 => 1,
-            version => version,
-        };
+        self.version = self.version.wrapping_add(1);
+        if self.version == 0 {
+            self.version = 1;
+            self.digits = [b'0'; DIGITS];
+        }
+        for digit in self.digits.iter_mut().rev() {
+            if *digit != b'9' {
+                *digit = digit.wrapping_add(1);
+                break;
+            }
+            *digit = b'0';
+        }
         self.version
+    }
+
+    /// The last version that was used, in digits.
+    pub(crate) fn version_digits(&self) -> &[u8] {
+        let zeros = self.digits.iter().take_while(|digit| **digit == b'0');
+        self.digits.get(zeros.count()..).unwrap_or(&[])
     }
 
     /// Whether all of these can be set, and what `who` holds more then. Nothing is changed. Several need room beside
@@ -130,15 +149,17 @@ impl State {
         let mut more = More::default();
         let (mut entries, mut bytes, mut cells) = (0u32, 0u32, 0u32);
         for (key, value) in writes {
-            check_key(key.as_str())?;
+            let found = self
+                .find(key.as_str(), names)
+                .and_then(|index| self.table.get(index));
+            if found.is_none() {
+                check_key(key.as_str())?;
+            }
             if value.len() > Pool::MOST {
                 return Err(Fault::TooLarge {
                     max: Pool::MOST as u32,
                 });
             }
-            let found = self
-                .find(key.as_str(), names)
-                .and_then(|index| self.table.get(index));
             if expected.is_some_and(|expected| expected != found.map_or(0, |entry| wide(entry.version))) {
                 return Err(Fault::Conflict);
             }
@@ -269,4 +290,36 @@ fn check_key(key: &str) -> Result<(), Fault> {
         });
     }
     check_topic(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_digits_are_those_of_the_version_also_where_it_wraps_around() {
+        let mut state = State::new(&mut [], &mut [], Pool::new(&mut [], &mut [], 16));
+        let same = |state: &mut State| {
+            let version = state.next_version();
+            assert_eq!(state.version_digits(), std::format!("{version}").as_bytes());
+            version
+        };
+        let first: Vec<_> = (0..1_200).map(|_| same(&mut state)).collect();
+        assert_eq!((first.first(), first.last()), (Some(&1), Some(&1_200)));
+        state.version = Seq::MAX - 1;
+        for (digit, text) in state
+            .digits
+            .iter_mut()
+            .rev()
+            .zip(std::format!("{}", Seq::MAX - 1).bytes().rev())
+        {
+            *digit = text;
+        }
+        assert_eq!(
+            (same(&mut state), same(&mut state), same(&mut state)),
+            (Seq::MAX, 1, 2)
+        );
+    }
 }
