@@ -184,8 +184,8 @@ impl CoreRuntime {
                 let counts = core.bus.counts(index);
                 Some(PluginInfo {
                     index,
-                    id: slot.id(index),
-                    installed: slot.first_id(index),
+                    id: slot.id(),
+                    installed: slot.first_id(),
                     name: texts.add(slot.name(&core.names)),
                     version: texts.add(version),
                     description: texts.add(description),

@@ -41,11 +41,8 @@ impl Installed {
     pub fn context(&self) -> Context {
         let id = self
             .kernel
-            .with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
-        Context::new(
-            self.kernel.waist(),
-            id.flatten().unwrap_or(PluginId { index: 127, life: 0 }),
-        )
+            .with(|core| core.lives.at(self.index).map(|slot| slot.id()));
+        Context::new(self.kernel.waist(), id.flatten().unwrap_or(PluginId::new(127, 0)))
     }
 
     /// The mailbox of the plugin's present life, for a plugin with a loop of its own. It may handle several messages
@@ -59,7 +56,7 @@ impl Installed {
     /// registered is taken back. Drive a new value of it then.
     pub fn crashed(&self, error: &Error) {
         self.kernel.with(|core| {
-            if let Some(id) = core.lives.at(self.index).map(|slot| slot.id(self.index)) {
+            if let Some(id) = core.lives.at(self.index).map(|slot| slot.id()) {
                 core.fail(id, error);
             }
         });
@@ -410,7 +407,7 @@ impl Core {
     pub(crate) fn install(&mut self, about: About, name: &str) -> Result<usize, Fault> {
         if let Some(slot) = self.lives.find(name, &self.names).and_then(|index| {
             let slot = self.lives.at(index)?;
-            Some(slot.id(index))
+            Some(slot.id())
         }) {
             return Err(Fault::Taken { owner: slot });
         }

@@ -64,21 +64,64 @@ pub(crate) struct Head {
 }
 
 /// What led to a record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Origin {
-    pub(crate) cause: Cause,
+    kind: Kind,
     /// How many events are behind it.
     pub(crate) hops: u8,
+    /// The low half of an event's sequence number, or a call's identity.
+    id: u32,
     /// Where the event is that was the cause.
     pub(crate) at: Position,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Nothing,
+    Event,
+    Call,
+}
+
 impl Origin {
     pub(crate) const NONE: Origin = Origin {
-        cause: Cause::None,
+        kind: Kind::Nothing,
         hops: 0,
+        id: 0,
         at: 0,
     };
+
+    /// The event at this position.
+    pub(crate) const fn event(head: &Head, at: Position) -> Origin {
+        Origin {
+            kind: Kind::Event,
+            hops: head.hops.wrapping_add(1),
+            id: head.seq as u32,
+            at,
+        }
+    }
+
+    /// A call with so many events behind it.
+    pub(crate) const fn call(id: CallId, hops: u8) -> Origin {
+        Origin {
+            kind: Kind::Call,
+            hops,
+            id: id.to_bits(),
+            at: 0,
+        }
+    }
+
+    /// The call, if it is one.
+    pub(crate) const fn as_call(&self) -> Option<CallId> {
+        match self.kind {
+            Kind::Call => Some(CallId::from_bits(self.id)),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "large")]
+    pub(crate) const fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event)
+    }
 }
 
 /// A record to be written.
@@ -282,12 +325,7 @@ impl Log {
         let (payload, topic) = lengths(fixed[0]);
         let text: &[u8] = cast_slice(rest);
         let text = text.get(..padded(topic).wrapping_add(payload))?;
-        let [low, high, flags, slot] = [
-            fixed[1].wrapping_shr(8) as u8,
-            fixed[1].wrapping_shr(16) as u8,
-            fixed[1].wrapping_shr(24) as u8,
-            fixed[1] as u8,
-        ];
+        let flags = fixed[1].wrapping_shr(24) as u8;
         let seq = seq_of(fixed);
         let mut receivers = PluginSet::EMPTY;
         receivers.0.copy_from_slice(fixed.get(SET..)?);
@@ -305,10 +343,7 @@ impl Log {
             head: Head {
                 seq,
                 time: Instant::from_words(time),
-                source: PluginId {
-                    index: slot,
-                    life: u16::from_le_bytes([low, high]),
-                },
+                source: PluginId::from_bits(fixed[1]),
                 cause,
                 hops: flags & MAX_HOPS,
                 topic: topic as u8,
@@ -380,12 +415,12 @@ impl Log {
         self.next_seq = seq.wrapping_add(1);
         self.high_water = self.high_water.max(self.used());
         let (topic, payload) = (record.topic_len(), record.payload_len());
-        let (kind, cause, back) = match record.origin.cause {
-            Cause::None => (0u32, 0, 0),
-            Cause::Event(seq) => (1, seq as u32, at.wrapping_sub(record.origin.at)),
-            Cause::Call(id) => (2, id.to_bits(), 0),
+        let origin = &record.origin;
+        let back = match origin.kind {
+            Kind::Event => at.wrapping_sub(origin.at),
+            _ => 0,
         };
-        let flags = kind.wrapping_shl(6) | record.origin.hops.min(MAX_HOPS) as u32;
+        let flags = (origin.kind as u32).wrapping_shl(6) | origin.hops.min(MAX_HOPS) as u32;
         let start = self.index(at);
         let place = self.words.get_mut(start..).unwrap_or_default();
         let Some((fixed, text)) = place.split_first_chunk_mut::<TEXT>() else {
@@ -393,7 +428,7 @@ impl Log {
         };
         fixed[0] = payload as u32 | (topic as u32).wrapping_shl(24);
         fixed[1] = record.source.to_bits() | flags.wrapping_shl(24);
-        fixed[2] = cause;
+        fixed[2] = origin.id;
         fixed[3] = back;
         if let Some(words) = fixed.get_mut(TIME..SEQ) {
             words.copy_from_slice(&now.words());

@@ -204,10 +204,7 @@ impl Bus {
                     let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
                     if awaits && index != source.index() {
                         return Err(Fault::Busy {
-                            subscriber: PluginId {
-                                index: index as u8,
-                                life: 0,
-                            },
+                            subscriber: PluginId::new(index, 0),
                         });
                     }
                 }
@@ -354,7 +351,7 @@ mod tests {
     /// Publishes and reads across the end of positions and of sequence numbers.
     fn goes_on_around(position: Position, seq: Seq) {
         let (mut bus, mut names) = bus(position, seq);
-        let who = PluginId { index: 1, life: 1 };
+        let who = PluginId::new(1, 1);
         bus.subscribe(who, Name::Fixed("t.*"), &mut names).unwrap();
         bus.open(1, Overflow::DropOldest);
         let (slot, mut at) = bus.open_tap(None).unwrap();

@@ -120,7 +120,7 @@ impl Core {
         if let Fault::Hops { .. } = fault {
             self.hops_refused = self.hops_refused.wrapping_add(1);
             #[cfg(feature = "large")]
-            if let crate::id::Cause::Event(_) = origin.cause {
+            if origin.is_event() {
                 let mut chain = self.bus.sources_behind(origin.at);
                 chain.insert(who.index());
                 self.warn_cycle(who, &chain);
@@ -134,7 +134,7 @@ impl Core {
     /// Empties the slot of a plugin that came at run time.
     #[cfg(feature = "large")]
     pub(crate) fn uninstall(&mut self, index: usize) {
-        let Some(who) = self.lives.at(index).map(|slot| slot.id(index)) else {
+        let Some(who) = self.lives.at(index).map(|slot| slot.id()) else {
             return;
         };
         self.end_life(who, false);

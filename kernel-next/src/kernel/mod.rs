@@ -148,7 +148,7 @@ impl Core {
             PluginId::KERNEL => "kernel",
             PluginId::OPERATOR => "operator",
             plugin => match self.lives.at(plugin.index()) {
-                Some(slot) if slot.was(plugin.life) => slot.name(&self.names),
+                Some(slot) if slot.was(plugin.life()) => slot.name(&self.names),
                 _ => "",
             },
         }

@@ -7,7 +7,7 @@ use super::{Core, Op, Step, Ticket};
 use crate::bus::{NewRecord, Origin};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
-use crate::id::{CallId, Cause, PluginId};
+use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::state::CHANGED;
 use crate::subject::{check_topic, is_below};
@@ -200,7 +200,7 @@ impl Core {
         match fault {
             Fault::Busy { subscriber } => match self.lives.at(subscriber.index()) {
                 Some(slot) => Fault::Busy {
-                    subscriber: slot.id(subscriber.index()),
+                    subscriber: slot.id(),
                 },
                 None => fault,
             },
@@ -321,10 +321,7 @@ impl Core {
             return Err(Fault::Unavailable);
         }
         let origin = self.origin_of(who);
-        let parent = match (parent, origin.cause) {
-            (Some(parent), _) | (None, Cause::Call(parent)) => parent,
-            _ => CallId::NONE,
-        };
+        let parent = parent.or(origin.as_call()).unwrap_or(CallId::NONE);
         if self.calls.closes_cycle(who, callee, parent) {
             return Err(Fault::Cycle);
         }

@@ -71,11 +71,11 @@ impl Lives {
     pub(crate) fn get_mut(&mut self, id: PluginId) -> Option<&mut PluginSlot> {
         self.slots
             .get_mut(id.index())
-            .filter(|slot| slot.life() == id.life && slot.is_installed())
+            .filter(|slot| slot.id() == id && slot.is_installed())
     }
 
     pub(crate) fn get(&self, id: PluginId) -> Option<&PluginSlot> {
-        self.at(id.index()).filter(|slot| slot.life() == id.life)
+        self.at(id.index()).filter(|slot| slot.id() == id)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &PluginSlot)> {
@@ -102,8 +102,8 @@ impl Lives {
             .position(|slot| !slot.is_installed())
             .ok_or(full)?;
         let slot = self.slots.get_mut(index).ok_or(full)?;
-        slot.install(about);
-        let id = slot.id(index);
+        slot.install(index, about);
+        let id = slot.id();
         self.usage.take(1);
         Ok(id)
     }
@@ -125,7 +125,7 @@ impl Lives {
                 continue;
             }
             if let Some(code) = slot.overdue(now) {
-                return Ok(Due::Hung(slot.id(index), code, slot.hook().name()));
+                return Ok(Due::Hung(slot.id(), code, slot.hook().name()));
             }
             if slot.take_tick_wake(now) {
                 return Ok(Due::Tick(index));

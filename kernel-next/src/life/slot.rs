@@ -113,7 +113,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub struct PluginSlot {
     about: About,
-    life: u16,
+    id: PluginId,
     /// The life that the plugin which is installed now began with.
     first_life: u16,
     state: PluginState,
@@ -167,7 +167,7 @@ pub(crate) struct More {
 impl PluginSlot {
     pub(super) const VACANT: Self = PluginSlot {
         about: About::Nobody,
-        life: 0,
+        id: PluginId::new(0, 0),
         first_life: 0,
         state: PluginState::Unloaded,
         goal: PluginState::Unloaded,
@@ -211,12 +211,12 @@ impl PluginSlot {
         !matches!(self.about, About::Nobody)
     }
 
-    pub(super) fn install(&mut self, about: About) {
-        let life = self.life.wrapping_add(1);
+    pub(super) fn install(&mut self, index: usize, about: About) {
+        let id = PluginId::new(index, self.id.life()).next_life();
         *self = PluginSlot {
             about,
-            life,
-            first_life: life,
+            id,
+            first_life: id.life(),
             ..PluginSlot::VACANT
         };
         let metadata = self.metadata();
@@ -239,26 +239,16 @@ impl PluginSlot {
             }
         }
         self.about = About::Nobody;
-        self.life = self.life.wrapping_add(1);
+        self.id = self.id.next_life();
     }
 
-    pub(crate) fn id(&self, index: usize) -> PluginId {
-        PluginId {
-            index: index as u8,
-            life: self.life,
-        }
+    pub(crate) fn id(&self) -> PluginId {
+        self.id
     }
 
     /// Who it was in its first life.
-    pub(crate) fn first_id(&self, index: usize) -> PluginId {
-        PluginId {
-            index: index as u8,
-            life: self.first_life,
-        }
-    }
-
-    pub(super) fn life(&self) -> u16 {
-        self.life
+    pub(crate) fn first_id(&self) -> PluginId {
+        PluginId::new(self.id.index(), self.first_life)
     }
 
     /// The life that the plugin which is installed now began with.
@@ -268,7 +258,7 @@ impl PluginSlot {
 
     /// True when `life` is a life of the plugin that is installed now.
     pub(crate) fn was(&self, life: u16) -> bool {
-        life.wrapping_sub(self.first_life) <= self.life.wrapping_sub(self.first_life)
+        life.wrapping_sub(self.first_life) <= self.id.life().wrapping_sub(self.first_life)
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -437,7 +427,7 @@ impl PluginSlot {
 
     /// This life is over, well or with a failure.
     pub(crate) fn end_life(&mut self, failed: bool) {
-        self.life = self.life.wrapping_add(1);
+        self.id = self.id.next_life();
         self.hook = Hook::Idle;
         self.hook_due = Deadline::NONE;
         self.origin = Origin::NONE;
