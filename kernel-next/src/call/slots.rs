@@ -34,6 +34,7 @@ pub(crate) enum Outcome {
 
 /// A call's slot: opaque memory of a kernel.
 #[derive(Debug)]
+#[repr(C)]
 pub struct CallSlot {
     pub(crate) phase: Phase,
     /// Events behind it.

@@ -109,20 +109,23 @@ pub(crate) struct Held {
     pub(crate) bytes: u32,
 }
 
-/// A plugin's slot: opaque memory of a kernel.
+/// A plugin's slot: opaque memory of a kernel. Its bytes come first: a small chip's instructions reach those only
+/// near the beginning.
 #[derive(Debug)]
+#[repr(C)]
 pub struct PluginSlot {
-    about: About,
-    id: PluginId,
-    /// The life that the plugin which is installed now began with.
-    first_life: u16,
     state: PluginState,
     goal: PluginState,
+    hook: Hook,
     /// It failed, and nobody has set a goal since.
     holds: bool,
-    hook: Hook,
     /// A tick was the last message.
     ticked: bool,
+    /// Its task was woken for the tick that is due.
+    tick_woken: bool,
+    /// The life that the plugin which is installed now began with.
+    first_life: u16,
+    id: PluginId,
     /// When the present hook began, or the last one ended.
     since: Instant,
     /// When the present hook counts as hung.
@@ -130,21 +133,20 @@ pub struct PluginSlot {
     /// When the goal is to be reached.
     goal_due: Deadline,
     tick: Deadline,
-    /// Its task was woken for the tick that is due.
-    tick_woken: bool,
     interval: Span,
     /// The most that a step, and a handler, may take.
     limits: [Span; 2],
     /// What it handles now.
     origin: Origin,
+    about: About,
     waker: Option<Waker>,
-    /// The last error.
-    pub(crate) error: Option<Error>,
     pub(crate) published: u32,
     pub(crate) calls: u32,
     pub(crate) errors: u32,
     failures: u32,
     handled: u32,
+    /// The last error.
+    pub(crate) error: Option<Error>,
     #[cfg(feature = "large")]
     pub(crate) more: More,
 }
