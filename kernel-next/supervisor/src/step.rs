@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
-use kernel_next::{CoreRuntime, Instant, PluginInfo, PluginSet, PluginState};
+use kernel_next::{CoreRuntime, Error, Instant, PluginInfo, PluginSet, PluginState};
 
 use crate::Supervisor;
 use crate::slot::Slot;
@@ -66,7 +66,7 @@ impl<const N: usize> Supervisor<N> {
                     slot.seen = info.counters.failures.wrapping_add(1);
                 });
                 let message = "a plugin that it depends on is not installed, or is not started any more";
-                installed.crashed("dependency_not_started", message);
+                installed.crashed(&Error::new("dependency_not_started", message));
                 None
             }
             Providers::Started if slot.waits || slot.again.is_some_and(|again| !now.is_before(again)) => {
