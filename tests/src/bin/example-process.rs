@@ -39,7 +39,14 @@ async fn main() -> ExitCode {
     let (read, write) = (FromTokio::new(read), FromTokio::new(write));
     let what = RemotePlugin::new(&Example::METADATA);
     let mut memory = [0; 2 * (MESSAGE + 32)];
-    let link = REMOTE.run(&what, Framing::Stream, read, write, tokio::time::sleep, &mut memory);
+    let link = REMOTE.run(
+        &what,
+        Framing::Stream,
+        read,
+        write,
+        tokio::time::sleep,
+        &mut memory,
+    );
     let lives = async {
         let mut buf = [0; 2 * MESSAGE];
         loop {

@@ -145,11 +145,7 @@ impl Session {
     }
 
     /// The same, of what does not fail.
-    pub(crate) async fn ask<T>(
-        &mut self,
-        what: Request<'_>,
-        take: impl FnMut(&Reply<'_>) -> Option<T>,
-    ) -> T {
+    pub(crate) async fn ask<T>(&mut self, what: Request<'_>, take: impl FnMut(&Reply<'_>) -> Option<T>) -> T {
         let asked = format!("{what:?}");
         self.try_ask(what, take)
             .await

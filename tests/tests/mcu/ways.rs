@@ -58,7 +58,14 @@ fn serve_stream(kernel: Kernel, stream: UnixStream, framing: Framing) {
         let (read, write) = stream.into_split();
         let mut memory = vec![0; 5 * 1024];
         let config = Config::new("test", framing);
-        serve(kernel, &config, FromTokio::new(read), FromTokio::new(write), &mut memory).await
+        serve(
+            kernel,
+            &config,
+            FromTokio::new(read),
+            FromTokio::new(write),
+            &mut memory,
+        )
+        .await
     });
 }
 
@@ -118,7 +125,10 @@ async fn sees_the_example(session: &mut Session) {
             _ => Some(()),
         })
         .await;
-    assert!(services.contains(&"example.hello of example".to_owned()), "{services:?}");
+    assert!(
+        services.contains(&"example.hello of example".to_owned()),
+        "{services:?}"
+    );
     assert_eq!(manage(session, Action::Start).await, PluginState::Started);
 }
 

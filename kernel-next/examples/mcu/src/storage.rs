@@ -100,14 +100,23 @@ impl<const ROWS: usize, const VALUE: usize> RamStorage<ROWS, VALUE> {
             .rows
             .iter()
             .filter(|row| all || row.namespace == namespace)
-            .map(|row| if all { row.namespace.as_str() } else { row.key.as_str() });
+            .map(|row| {
+                if all {
+                    row.namespace.as_str()
+                } else {
+                    row.key.as_str()
+                }
+            });
         names.filter(|name| *name > last).min()
     }
 
     /// Room for so many more rows.
     fn room(&self, new: usize) -> Result<(), Error> {
         if self.rows.len() + new > ROWS {
-            return Err(Error::new("full", "the storage holds as many values as it can: delete some"));
+            return Err(Error::new(
+                "full",
+                "the storage holds as many values as it can: delete some",
+            ));
         }
         Ok(())
     }
@@ -139,7 +148,10 @@ impl<const ROWS: usize, const VALUE: usize> RamStorage<ROWS, VALUE> {
 /// Refuses what has no room in a row.
 fn check(namespace: &str, key: &str, value: &[u8], most: usize) -> Result<(), Error> {
     if namespace.len() > NAME || key.len() > NAME || value.len() > most {
-        return Err(Error::new("too_large", "the name or the value is longer than this storage takes"));
+        return Err(Error::new(
+            "too_large",
+            "the name or the value is longer than this storage takes",
+        ));
     }
     Ok(())
 }

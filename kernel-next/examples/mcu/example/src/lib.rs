@@ -56,7 +56,12 @@ impl Plugin for Example {
         Ok(())
     }
 
-    async fn on_call(&mut self, _cx: &Context, call: Request<'_>, reply: Reply<'_>) -> Result<Replied, Error> {
+    async fn on_call(
+        &mut self,
+        _cx: &Context,
+        call: Request<'_>,
+        reply: Reply<'_>,
+    ) -> Result<Replied, Error> {
         let mut buf = [0; MAX_NAME];
         let name = call.args().str_value(&mut buf).ok_or(Error::invalid_argument(
             "example.hello takes a name: a JSON string of at most 96 bytes",

@@ -12,9 +12,13 @@ use mcu::storage::RamStorage;
 use mcu::uart::{Reader, Writer};
 use mcu::{board, executor, time, uart};
 
+/// The longest call, reply, event and stored value, and the longest name of one, in bytes.
+const BYTES: usize = 96;
+const NAME: usize = 32;
+
 kernel! {
-    /// All that the kernel ever uses.
-    static KERNEL = Capacities { call_bytes: 96, log_bytes: 1024, ..Capacities::TINY };
+    /// All the memory that the kernel ever uses.
+    static KERNEL = Capacities { call_bytes: BYTES, log_bytes: 1024, ..Capacities::TINY };
 }
 
 #[embassy_executor::task]
@@ -24,24 +28,26 @@ async fn run_timers(kernel: Kernel) {
 
 #[embassy_executor::task]
 async fn run_storage(installed: Installed) {
-    let mut storage = RamStorage::<4, 96>::new();
+    let mut storage = RamStorage::<4, BYTES>::new();
     loop {
-        serve::<_, 1>(installed, &mut storage, &mut [0; 4 * 96]).await;
+        serve::<_, 1>(installed, &mut storage, &mut [0; 2 * (BYTES + NAME)]).await;
     }
 }
 
 #[embassy_executor::task]
 async fn run_example(installed: Installed) {
+    let mut buf = [0; 2 * (BYTES + NAME)];
     loop {
-        drive(&mut Example::default(), installed.context(), &mut [0; 2 * 96]).await;
+        drive(&mut Example::default(), installed.context(), &mut buf).await;
     }
 }
 
 #[embassy_executor::task]
 async fn run_link(kernel: Kernel, mut read: Reader, mut write: Writer) {
     let config = Config::new("my board", Framing::Serial);
+    let mut memory = [0; 3 * (BYTES + NAME + 128)];
     loop {
-        kernel_link::serve(kernel, &config, &mut read, &mut write, &mut [0; 3 * 256]).await;
+        kernel_link::serve(kernel, &config, &mut read, &mut write, &mut memory).await;
     }
 }
 

@@ -100,7 +100,15 @@ async fn run_link(runtime: CoreRuntime, mut read: Reader, mut write: Writer) {
     };
     let supervised = Supervised(runtime);
     loop {
-        serve_with(runtime.kernel(), &config, &supervised, &mut read, &mut write, memory).await;
+        serve_with(
+            runtime.kernel(),
+            &config,
+            &supervised,
+            &mut read,
+            &mut write,
+            memory,
+        )
+        .await;
     }
 }
 

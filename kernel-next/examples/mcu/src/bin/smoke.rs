@@ -118,7 +118,10 @@ async fn starts(runtime: CoreRuntime) {
     }
     expect!("one had failed at first", failures(runtime, "faulty") == Some(1));
     let health = runtime.health();
-    expect!("all run", health.started == 5 && health.failed.is_empty() && health.storage);
+    expect!(
+        "all run",
+        health.started == 5 && health.failed.is_empty() && health.storage
+    );
 }
 
 async fn hears_and_calls(runtime: CoreRuntime) {
@@ -142,7 +145,10 @@ async fn hears_and_calls(runtime: CoreRuntime) {
         .services()
         .call_within("faulty.hang", json_literal!("1"), late, &mut buf)
         .await;
-    expect!("a call has a deadline", reply == Err(CallError::Fault(Fault::Timeout)));
+    expect!(
+        "a call has a deadline",
+        reply == Err(CallError::Fault(Fault::Timeout))
+    );
     let reply = runtime
         .services()
         .call("no.such", json_literal!("1"), &mut buf)
@@ -174,7 +180,10 @@ async fn keeps_state(runtime: CoreRuntime) {
     expect!("a key with a time to live", set.is_ok());
     expect!("it is there", state.exists("smoke.short").await == Ok(true));
     pause(60).await;
-    expect!("it is gone after it", state.exists("smoke.short").await == Ok(false));
+    expect!(
+        "it is gone after it",
+        state.exists("smoke.short").await == Ok(false)
+    );
 }
 
 async fn stores(runtime: CoreRuntime) {

@@ -29,7 +29,10 @@ struct Buffers {
     /// Messages of the one plugin, twice the longest.
     plugin: [u8; 128],
     /// Messages of a second one.
-    #[cfg_attr(not(feature = "measured-plugin"), expect(dead_code, reason = "counted in all"))]
+    #[cfg_attr(
+        not(feature = "measured-plugin"),
+        expect(dead_code, reason = "counted in all")
+    )]
     second: [u8; 128],
     /// A reply to a call.
     reply: [u8; 64],
