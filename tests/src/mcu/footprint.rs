@@ -34,6 +34,8 @@ pub enum Part {
     Plugin,
     /// The supervisor, beside the core.
     Supervisor,
+    /// The storage in flash, with the board's driver and the buffer, beside the core.
+    Storage,
     /// The link's side on a chip, beside the core.
     Link,
 }
@@ -44,7 +46,13 @@ const fn sizes(flash: u64, ram: u64) -> Sizes {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 4] = [Part::Core, Part::Plugin, Part::Supervisor, Part::Link];
+    pub const ALL: [Part; 5] = [
+        Part::Core,
+        Part::Plugin,
+        Part::Supervisor,
+        Part::Storage,
+        Part::Link,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -52,6 +60,7 @@ impl Part {
             Part::Core => "core",
             Part::Plugin => "+ plugin",
             Part::Supervisor => "+ supervisor",
+            Part::Storage => "+ storage in flash",
             Part::Link => "+ link",
         }
     }
@@ -61,6 +70,7 @@ impl Part {
             Part::Core => "measured-kernel",
             Part::Plugin => "measured-plugin",
             Part::Supervisor => "measured-supervisor",
+            Part::Storage => "measured-storage",
             Part::Link => "measured-link",
         }
     }
@@ -72,6 +82,7 @@ impl Part {
             Part::Core => sizes(11_776, 4_864),
             Part::Plugin => sizes(600, 64),
             Part::Supervisor => sizes(1_536, 256),
+            Part::Storage => sizes(5_120, 512),
             Part::Link => sizes(8_192, 1_024),
         }
     }
@@ -83,6 +94,7 @@ impl Part {
             Part::Core => sizes(31_000, 6_800),
             Part::Plugin => sizes(2_300, 650),
             Part::Supervisor => sizes(4_500, 700),
+            Part::Storage => self.budget(profile),
             Part::Link => sizes(20_000, self.budget(profile).ram),
         }
     }

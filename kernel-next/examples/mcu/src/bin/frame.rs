@@ -7,8 +7,9 @@
 use embassy_executor::Spawner;
 use example::Example;
 use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, kernel, serve};
+use kernel_flash::FlashStorage;
 use kernel_link::{Config, Framing};
-use mcu::storage::RamStorage;
+use mcu::flash::{self, Flash};
 use mcu::uart::{Reader, Writer};
 use mcu::{board, executor, time, uart};
 
@@ -27,10 +28,14 @@ async fn run_timers(kernel: Kernel) {
 }
 
 #[embassy_executor::task]
-async fn run_storage(installed: Installed) {
-    let mut storage = RamStorage::<4, BYTES>::new();
+async fn run_storage(installed: Installed, flash: Flash) {
+    // Survives a power cut at any moment.
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        return;
+    };
+    let mut buf = [0; 2 * (BYTES + NAME)];
     loop {
-        serve::<_, 1>(installed, &mut storage, &mut [0; 2 * (BYTES + NAME)]).await;
+        serve::<_, 1>(installed, &mut storage, &mut buf).await;
     }
 }
 
@@ -67,8 +72,9 @@ fn spawn(spawner: Spawner) -> Option<()> {
     let storage = runtime.plugins().install_storage().ok()?;
     let example = runtime.plugins().install(&Example::METADATA).ok()?;
     let (read, write) = uart::start(&mut board);
+    let flash = flash::start(&mut board);
     spawner.spawn(run_timers(kernel).ok()?);
-    spawner.spawn(run_storage(storage).ok()?);
+    spawner.spawn(run_storage(storage, flash).ok()?);
     spawner.spawn(run_example(example).ok()?);
     spawner.spawn(run_link(kernel, read, write).ok()?);
     spawner.spawn(start(runtime).ok()?);

@@ -9,10 +9,11 @@ use example::Example;
 use kernel_core::{
     Capacities, CoreRuntime, Error, Fault, Installed, Kernel, Plugin, PluginState, drive, serve,
 };
+use kernel_flash::FlashStorage;
 use kernel_link::{Action, Config, Framing, Manage, serve_with};
 use kernel_supervisor::Supervisor;
+use mcu::flash::{self, Flash};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
-use mcu::storage::RamStorage;
 use mcu::uart::{Reader, Writer};
 use mcu::{board, check, executor, expect, time, uart};
 use static_cell::ConstStaticCell;
@@ -51,8 +52,10 @@ async fn run_timers(kernel: Kernel) {
 }
 
 #[embassy_executor::task]
-async fn run_storage(installed: Installed) {
-    let mut storage = RamStorage::<16, VALUE>::new();
+async fn run_storage(installed: Installed, flash: Flash) {
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        check::fail(format_args!("the storage has no room on the flash"));
+    };
     let mut buf = [0; 4 * VALUE];
     loop {
         serve::<_, 1>(installed, &mut storage, &mut buf).await;
@@ -123,11 +126,11 @@ async fn start(runtime: CoreRuntime) {
     expect!("all plugins start", given_up.is_empty());
 }
 
-fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
+fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer), flash: Flash) -> Option<()> {
     let plugins = runtime.plugins();
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
     spawner.spawn(run_link(runtime, line.0, line.1).ok()?);
-    spawner.spawn(run_storage(plugins.install_storage().ok()?).ok()?);
+    spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
     spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
     spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
     spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
@@ -142,9 +145,9 @@ fn main() -> ! {
     let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
         check::fail(format_args!("somebody was here before"));
     };
-    let line = uart::start(&mut parts);
+    let (line, flash) = (uart::start(&mut parts), flash::start(&mut parts));
     executor::run(|spawner| {
-        let installed = install(spawner, CoreRuntime::new(kernel), line);
+        let installed = install(spawner, CoreRuntime::new(kernel), line, flash);
         expect!("there is room for all", installed.is_some());
     })
 }

@@ -14,9 +14,10 @@ use kernel_core::{
     CallError, Capacities, CoreRuntime, Fault, Installed, Kernel, Plugin, PluginState, drive, json_literal,
     name, serve,
 };
+use kernel_flash::FlashStorage;
 use kernel_supervisor::Supervisor;
+use mcu::flash::{self, Flash};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
-use mcu::storage::RamStorage;
 use mcu::{board, check, executor, expect, time};
 
 kernel_core::kernel! {
@@ -60,8 +61,11 @@ async fn run_supervisor(runtime: CoreRuntime) {
 }
 
 #[embassy_executor::task]
-async fn run_storage(installed: Installed) {
-    let mut storage = RamStorage::<4, 72>::new();
+async fn run_storage(installed: Installed, flash: Flash) {
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        check::fail(format_args!("the storage has no room on the flash"));
+    };
+    expect!("the flash is blank", !storage.is_damaged());
     let mut buf = [0; 2 * 128];
     loop {
         serve::<_, 1>(installed, &mut storage, &mut buf).await;
@@ -240,10 +244,10 @@ async fn shuts_down(runtime: CoreRuntime) {
     expect!("the storage is closed", storage == Some(PluginState::Unloaded));
 }
 
-fn install(spawner: Spawner, runtime: CoreRuntime) -> Option<()> {
+fn install(spawner: Spawner, runtime: CoreRuntime, flash: Flash) -> Option<()> {
     let plugins = runtime.plugins();
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
-    spawner.spawn(run_storage(plugins.install_storage().ok()?).ok()?);
+    spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
     spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
     spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
     spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
@@ -256,12 +260,12 @@ fn install(spawner: Spawner, runtime: CoreRuntime) -> Option<()> {
 
 #[entry]
 fn main() -> ! {
-    expect!("the board is there", board::take().is_some());
-    let Some(kernel) = KERNEL.init(time::now) else {
-        check::fail(format_args!("the kernel was made already"));
+    let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
+        check::fail(format_args!("somebody was here before"));
     };
+    let flash = flash::start(&mut parts);
     executor::run(|spawner| {
-        let installed = install(spawner, CoreRuntime::new(kernel));
+        let installed = install(spawner, CoreRuntime::new(kernel), flash);
         expect!("there is room for all", installed.is_some());
     })
 }

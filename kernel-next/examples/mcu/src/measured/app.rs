@@ -13,6 +13,7 @@ use kernel_core::{
 };
 
 use super::{buffers, halt, parts};
+use crate::board::Parts;
 use crate::uart::{self, Reader, Writer};
 use crate::{executor, time};
 
@@ -34,6 +35,8 @@ impl Plugin for App {
 
     async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
         cx.publish("app.tick", json_literal!("1")).await?;
+        #[cfg(feature = "measured-storage")]
+        super::storage::use_it(cx).await?;
         Ok(())
     }
 
@@ -73,6 +76,8 @@ async fn run_timers(kernel: Kernel) {
 
 #[cfg(not(feature = "measured-supervisor"))]
 async fn start(runtime: CoreRuntime) {
+    #[cfg(feature = "measured-storage")]
+    let _ = runtime.plugins().start(kernel_core::storage::STORAGE).await;
     let _ = runtime.plugins().start(App::METADATA.name).await;
 }
 
@@ -105,12 +110,18 @@ async fn operate(runtime: CoreRuntime, read: Reader, write: Writer, buf: &'stati
     }
 }
 
-fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
+fn spawn(spawner: Spawner, runtime: CoreRuntime, parts: &mut Parts) -> Option<()> {
+    let line = uart::start(parts);
     let buffers = buffers();
     let app = runtime.plugins().install(&App::METADATA).ok()?;
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
     spawner.spawn(run_plugin(app, &mut buffers.plugin).ok()?);
     spawner.spawn(operate(runtime, line.0, line.1, &mut buffers.reply).ok()?);
+    #[cfg(feature = "measured-storage")]
+    {
+        let storage = runtime.plugins().install_storage().ok()?;
+        spawner.spawn(super::storage::run(storage, crate::flash::start(parts)).ok()?);
+    }
     #[cfg(feature = "measured-plugin")]
     {
         use super::second::{Second, run};
@@ -124,10 +135,10 @@ fn spawn(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Opti
 
 /// Runs the program on this kernel.
 pub fn run(kernel: Option<Kernel>) -> ! {
-    let line = uart::start(&mut parts());
+    let mut parts = parts();
     let Some(kernel) = kernel else { halt() };
     executor::run(|spawner| {
-        if spawn(spawner, CoreRuntime::new(kernel), line).is_none() {
+        if spawn(spawner, CoreRuntime::new(kernel), &mut parts).is_none() {
             halt();
         }
     })

@@ -12,6 +12,8 @@ mod bare;
 mod link;
 #[cfg(feature = "measured-plugin")]
 mod second;
+#[cfg(feature = "measured-storage")]
+mod storage;
 #[cfg(feature = "measured-supervisor")]
 mod supervisor;
 
