@@ -2,7 +2,7 @@
 //! machinery, traced back through inlining to the source it comes from.
 
 use super::image::Reference;
-use super::lines::{KERNEL, Lines, frames};
+use super::lines::{Lines, frames, own};
 use super::{Image, Symbol};
 
 /// A place in the kernel's source that the linked image lets panic, or format.
@@ -24,6 +24,14 @@ impl core::fmt::Display for Panic {
     }
 }
 
+/// How the names of the kernel's and its crates' functions begin.
+const OWN: [&str; 4] = [
+    "kernel_next::",
+    "kernel_link::",
+    "kernel_supervisor::",
+    "kernel_flash::",
+];
+
 /// What the kernel is made of; a fault there is that of whoever called it.
 const TOOLS: [&str; 4] = ["/library/", "/heapless-", "/rustc/", "/compiler-builtins"];
 
@@ -35,13 +43,13 @@ pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
     let wrong = |cause: &dyn core::fmt::Display| format!("{}: {cause}", image.path.display());
     let bytes = image.bytes()?;
     let lines = super::lines::lines(&bytes).map_err(|cause| wrong(&cause))?;
-    let mut own = image
+    let mut named = image
         .symbols
         .iter()
         .filter(|symbol| symbol.name.starts_with("kernel_next::"));
-    let known = own.any(|symbol| {
+    let known = named.any(|symbol| {
         origin(&lines, symbol.address)
-            .is_ok_and(|origin| origin.is_some_and(|(file, _)| file.contains(KERNEL)))
+            .is_ok_and(|origin| origin.is_some_and(|(file, _)| own(&file).is_some()))
     });
     if image.references.is_empty() || !known {
         return Err(wrong(&"it does not tell who calls what, and from which line"));
@@ -57,7 +65,7 @@ pub fn panics_of(image: &Image) -> Result<Vec<Panic>, String> {
         let origin = origin(&lines, *place)?;
         let (file, line) = origin.unwrap_or_else(|| (from.name.clone(), 0));
         // A function without lines is told by its name.
-        if file.contains(KERNEL) || file.contains("kernel_next::") {
+        if own(&file).is_some() || OWN.iter().any(|prefix| file.contains(prefix)) {
             found.push(Panic {
                 reaches: to.name.clone(),
                 place: format!("{file}:{line} in {}", from.name),
