@@ -5,7 +5,8 @@ use std::vec;
 
 use proptest::prelude::*;
 
-use crate::frame::{FrameError, Framing, Inbox, decode, encode, wrap};
+use crate::frame::{FrameError, Framing, decode, encode, wrap};
+use crate::inbox::Inbox;
 use crate::{Raw, Refusal, Reply, Request, ToClient, ToRuntime};
 
 const FRAMINGS: [Framing; 2] = [Framing::Stream, Framing::Serial];

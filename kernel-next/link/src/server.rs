@@ -12,9 +12,13 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 use kernel_next::{CoreRuntime, Kernel};
 
-use crate::frame::{self, FrameError, Framing, Inbox};
-use crate::session::{Outbox, State};
-use crate::{Config, Failure, Manage, ToClient, ToRuntime};
+#[cfg(not(feature = "host"))]
+use crate::chip::State;
+use crate::frame::{self, FrameError, Framing};
+use crate::inbox::Inbox;
+#[cfg(feature = "host")]
+use crate::session::State;
+use crate::{Config, Failure, Manage, ToClient};
 
 /// How a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,15 +84,12 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
     let (inbox, rest) = memory.split_at_mut(part);
     let (work, rest) = rest.split_at_mut(part);
     #[cfg(feature = "host")]
-    let (parked, rest) = rest.split_at_mut(part);
-    let mut state = State::new(
-        kernel,
-        config,
-        Outbox::new(config.framing, rest, part),
-        work,
-        #[cfg(feature = "host")]
-        parked,
-    );
+    let mut state = {
+        let (parked, out) = rest.split_at_mut(part);
+        State::new(kernel, config, out, part, work, parked)
+    };
+    #[cfg(not(feature = "host"))]
+    let mut state = State::new(kernel, config, rest.split_at_mut(part).0, work);
     // Each part of the session takes the state while it is polled, and puts it back.
     let shared = Shared(Cell::new(Some(&mut state)));
 
@@ -99,17 +100,11 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                 if found == Err(FrameError::Lost) {
                     return End::Malformed;
                 }
-                let (frame, error) = match found {
-                    Ok(range) => (inbox.frame(range), None),
-                    Err(error) => (&[][..], Some(error)),
-                };
-                if needs_room(frame) {
+                let message = found.map(|range| inbox.frame(range));
+                if State::needs_room(message) {
                     shared.until(|state| state.out.ready()).await;
                 }
-                shared.with(|state| match error.map_or_else(|| read_message(frame), Err) {
-                    Ok(message) => state.dispatch(message),
-                    Err(error) => state.malformed(error, frame),
-                });
+                shared.with(|state| state.receive(message));
             }
             match read.read(inbox.room()).await {
                 Ok(0) => return End::Closed,
@@ -138,7 +133,7 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
     #[cfg(feature = "manage")]
     let mut managing = pin!(async {
         loop {
-            let job = shared.find(|state| state.jobs.pop_front()).await;
+            let job = shared.find(State::next_job).await;
             let outcome = manager.manage(job.action, &job.plugin).await;
             shared.until(|state| state.out.ready()).await;
             shared.with(|state| state.commanded(&job, outcome));
@@ -152,15 +147,7 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             }
             #[cfg(feature = "manage")]
             let _: Poll<()> = managing.as_mut().poll(cx);
-            let silent = shared.with(|state| {
-                let silent = state.poll_timer(cx);
-                state.poll_flights(cx);
-                #[cfg(feature = "host")]
-                state.poll_attached(cx);
-                #[cfg(feature = "watch")]
-                state.poll_watch(cx);
-                silent
-            });
+            let silent = shared.with(|state| state.poll(cx));
             if silent == Some(true) {
                 return Poll::Ready(End::Silent);
             }
@@ -192,20 +179,6 @@ pub async fn refuse<W: Write>(mut write: W, framing: Framing, why: Failure<'_>) 
     let len = frame::encode(framing, &ToClient::Refused(why), &mut frame).unwrap_or(0);
     write.write_all(frame.get(..len).unwrap_or(&[])).await?;
     write.flush().await
-}
-
-/// Reads a message from the client.
-fn read_message(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
-    #[cfg(feature = "host")]
-    return frame::decode(frame);
-    #[cfg(not(feature = "host"))]
-    crate::take::decode(frame)
-}
-
-/// True for a frame that is answered: all but credit, cancel, keep-alive, and the words of a session's plugin, which
-/// are acted upon however much waits to be sent.
-fn needs_room(frame: &[u8]) -> bool {
-    !matches!(frame.first(), Some(2..=6)) || read_message(frame).is_err()
 }
 
 /// The state of a session, shared by what is polled in turn.
