@@ -1,10 +1,14 @@
 //! What a platform decides about its sessions.
 
+#[cfg(feature = "host")]
 use core::future::Future;
 
+#[cfg(feature = "host")]
 use kernel_next::{Fault, PluginManager, PluginState};
 
-use crate::{Action, Framing};
+#[cfg(feature = "host")]
+use crate::Action;
+use crate::Framing;
 
 /// How many operations of one session may be in flight (on a chip: calls); more are refused.
 pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 3 };
@@ -52,6 +56,7 @@ impl core::fmt::Debug for Config<'_> {
 }
 
 /// Who leads plugins through their lives on behalf of clients: the kernel's manager, or a supervisor with opinions.
+#[cfg(feature = "host")]
 pub trait Manage {
     /// Carries out `action`; the state that the plugin is in then.
     ///
@@ -64,6 +69,7 @@ pub trait Manage {
     fn manage(&self, action: Action, plugin: &str) -> impl Future<Output = Result<PluginState, Fault>>;
 }
 
+#[cfg(feature = "host")]
 impl Manage for PluginManager {
     async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, Fault> {
         let goal = match action {

@@ -61,6 +61,7 @@ mod client;
 mod config;
 #[cfg(feature = "host")]
 mod dispatch;
+mod end;
 #[cfg(feature = "host")]
 mod entries;
 mod failure;
@@ -84,14 +85,21 @@ mod remote;
 mod request;
 #[cfg(feature = "serial")]
 mod serial;
+#[cfg(feature = "host")]
 mod server;
 #[cfg(feature = "host")]
 mod session;
+mod shared;
 #[cfg(feature = "host")]
 mod watch;
 
+#[cfg(not(feature = "host"))]
+pub use chip::serve;
 pub use client::{Client, ClientError};
-pub use config::{Config, FLIGHTS, Manage};
+#[cfg(feature = "host")]
+pub use config::Manage;
+pub use config::{Config, FLIGHTS};
+pub use end::{End, refuse};
 pub use failure::{Failure, Refusal};
 pub use frame::{FrameError, Framing};
 pub use items::{Call, Event, Health, Plugin, Service, Slots, State};
@@ -102,4 +110,5 @@ pub use raw::Raw;
 #[cfg(feature = "remote")]
 pub use remote::{Remote, RemoteError, RemotePlugin};
 pub use request::{Action, Request};
-pub use server::{End, refuse, serve, serve_with};
+#[cfg(feature = "host")]
+pub use server::{serve, serve_with};

@@ -1,69 +1,86 @@
 //! The lifecycle command in flight.
 
-use heapless::String;
-use kernel_next::subject::MAX_NAME;
-use kernel_next::{CoreRuntime, Fault, PluginState};
+use core::task::{Context, Poll};
+
+use kernel_next::{CoreRuntime, Fault, Leading, PluginState};
 
 use super::outbox::{FAILED, PLUGIN_STATE};
 use super::requests::Why;
 use super::session::State;
-use crate::{Action, Refusal};
+use crate::Refusal;
 
-pub(crate) struct Job {
+pub(super) struct Job {
     pub(super) id: u32,
-    pub(crate) action: Action,
-    pub(crate) plugin: String<MAX_NAME>,
+    /// The plugin's slot.
+    index: usize,
+    leading: Leading,
+    /// Where it is led after that.
+    then: Option<PluginState>,
 }
 
 impl State<'_> {
+    /// Begins a command: the number of an [`Action`](crate::Action).
     #[inline(never)]
     pub(super) fn begin_job(&mut self, id: u32, action: u8, plugin: &str) -> Result<(), Why> {
-        const ACTIONS: [Action; 5] = [
-            Action::Load,
-            Action::Start,
-            Action::Stop,
-            Action::Unload,
-            Action::Reload,
-        ];
-        let action = *ACTIONS.get(action as usize).ok_or(Refusal::Unknown)?;
-        // Longer than any plugin's name; cut, it might be another's.
-        let plugin = String::try_from(plugin).map_err(|_| Fault::NotFound)?;
+        use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
         if self.job.is_some() {
             return Err(Why::Link(Refusal::InFlight(1)));
         }
-        self.job = Some(Job { id, action, plugin });
+        let plugins = CoreRuntime::new(self.kernel).plugins();
+        let index = plugins.index(plugin).ok_or(Fault::NotFound)?;
+        let (goal, then) = match action {
+            0 => (Loaded, None),
+            1 => (Started, None),
+            2 => (Stopped, None),
+            3 => (Unloaded, None),
+            4 => match plugins.state(plugin) {
+                Some(Started | Failed) => (Unloaded, Some(Started)),
+                _ => (Unloaded, Some(Loaded)),
+            },
+            _ => return Err(Why::Link(Refusal::Unknown)),
+        };
+        let leading = plugins.lead_to(index, goal);
+        self.job = Some(Job {
+            id,
+            index,
+            leading,
+            then,
+        });
         Ok(())
     }
 
-    pub(crate) fn next_job(&mut self) -> Option<Job> {
-        self.job.take()
-    }
-
-    /// Answers a lifecycle command.
+    /// Looks after the command, and answers it.
     #[inline(never)]
-    pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<PluginState, Fault>) {
-        let id = job.id;
+    pub(super) fn poll_job(&mut self, cx: &mut Context<'_>) {
+        let Some(job) = &mut self.job else { return };
+        if !self.out.ready() {
+            return;
+        }
+        let Poll::Ready(outcome) = job.leading.poll(cx.waker()) else {
+            return;
+        };
         self.moved = true;
+        let (id, mut index) = (job.id, job.index);
+        let runtime = CoreRuntime::new(self.kernel);
+        if let (Ok(_), Some(goal)) = (outcome, job.then.take()) {
+            job.leading = runtime.plugins().lead_to(index, goal);
+            return;
+        }
+        self.job = None;
         let len = match outcome {
             Ok(state) => {
                 let mut put = self.out.reply(id, PLUGIN_STATE);
                 put.byte(state as u8);
                 put.end()
             }
-            Err(Fault::Failed { .. }) => {
-                let (runtime, mut cursor) = (CoreRuntime::new(self.kernel), 0);
-                loop {
-                    match runtime.next_plugin(&mut cursor, self.work) {
-                        Some(row) if row.name == job.plugin.as_str() => {
-                            let mut put = self.out.reply(id, FAILED);
-                            put.error(row.error_code, row.error);
-                            break put.end();
-                        }
-                        Some(_) => {}
-                        None => return self.out.fault(id, Fault::NotFound),
-                    }
+            Err(Fault::Failed { .. }) => match runtime.next_plugin(&mut index, self.work) {
+                Some(row) => {
+                    let mut put = self.out.reply(id, FAILED);
+                    put.error(row.error_code, row.error);
+                    put.end()
                 }
-            }
+                None => return self.out.fault(id, Fault::NotFound),
+            },
             Err(fault) => return self.out.fault(id, fault),
         };
         self.out.replied(id, len);

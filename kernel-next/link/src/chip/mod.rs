@@ -2,7 +2,9 @@
 //! whole, one answer at a time. It knows no storage and no plugins on the other side; see `session` for the
 //! runtime's side with everything.
 
+#[cfg_attr(feature = "host", allow(dead_code, reason = "there only tested"))]
 pub(crate) mod put;
+#[cfg_attr(feature = "host", allow(dead_code, reason = "there only tested"))]
 pub(crate) mod take;
 
 #[cfg(not(feature = "host"))]
@@ -16,9 +18,11 @@ mod outbox;
 #[cfg(not(feature = "host"))]
 mod requests;
 #[cfg(not(feature = "host"))]
+mod serve;
+#[cfg(not(feature = "host"))]
 mod session;
 #[cfg(all(feature = "watch", not(feature = "host")))]
 mod watch;
 
 #[cfg(not(feature = "host"))]
-pub(crate) use session::State;
+pub use serve::serve;

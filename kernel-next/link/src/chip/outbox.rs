@@ -5,7 +5,7 @@ use kernel_next::Fault;
 use super::put::Put;
 use crate::{Framing, Refusal};
 
-pub(crate) struct Outbox<'b> {
+pub(super) struct Outbox<'b> {
     framing: Framing,
     /// Empty while it is being written.
     buf: &'b mut [u8],
@@ -28,7 +28,7 @@ impl<'b> Outbox<'b> {
     }
 
     /// True when a message has room.
-    pub(crate) fn ready(&self) -> bool {
+    pub(super) fn ready(&self) -> bool {
         !self.buf.is_empty() && self.len == 0
     }
 
@@ -109,12 +109,12 @@ impl<'b> Outbox<'b> {
     }
 
     /// Takes the buffer to be written, when there is something in it: the bytes of it that are.
-    pub(crate) fn take(&mut self) -> Option<(&'b mut [u8], usize)> {
+    pub(super) fn take(&mut self) -> Option<(&'b mut [u8], usize)> {
         (self.len > 0).then(|| (core::mem::take(&mut self.buf), core::mem::take(&mut self.len)))
     }
 
     /// Gives the buffer back.
-    pub(crate) fn put(&mut self, buf: &'b mut [u8]) {
+    pub(super) fn put(&mut self, buf: &'b mut [u8]) {
         self.buf = buf;
     }
 }

@@ -37,13 +37,13 @@ pub(super) enum Answer {
 impl State<'_> {
     /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel and keep-alive,
     /// which are acted upon however much waits to be sent.
-    pub(crate) fn needs_room(message: Result<&[u8], FrameError>) -> bool {
+    pub(super) fn needs_room(message: Result<&[u8], FrameError>) -> bool {
         !matches!(message, Ok([2..=4, ..]))
     }
 
     /// Does what a message says.
     #[inline(never)]
-    pub(crate) fn receive(&mut self, message: Result<&[u8], FrameError>) {
+    pub(super) fn receive(&mut self, message: Result<&[u8], FrameError>) {
         self.silent = 0;
         self.moved = true;
         let bytes = match message {

@@ -8,10 +8,10 @@ use super::outbox::Outbox;
 use crate::{Config, FLIGHTS};
 
 /// Everything of one session that is not a byte stream.
-pub(crate) struct State<'b> {
+pub(super) struct State<'b> {
     pub(super) kernel: Kernel,
     pub(super) config: &'b Config<'b>,
-    pub(crate) out: Outbox<'b>,
+    pub(super) out: Outbox<'b>,
     /// Where texts and values are copied to on their way out.
     pub(super) work: &'b mut [u8],
     pub(super) open: bool,
@@ -20,11 +20,11 @@ pub(crate) struct State<'b> {
     #[cfg(feature = "lists")]
     pub(super) list: Option<super::lists::Listing>,
     #[cfg(feature = "manage")]
-    pub(crate) job: Option<super::manage::Job>,
+    pub(super) job: Option<super::manage::Job>,
     #[cfg(feature = "watch")]
     pub(super) watch: Option<super::watch::Watch>,
     /// Something was done that another part of the session may wait for.
-    pub(crate) moved: bool,
+    pub(super) moved: bool,
     timer: Ticket,
     /// Ticks since something was heard.
     pub(super) silent: u8,
@@ -34,7 +34,7 @@ pub(crate) struct State<'b> {
 const TICKS: u32 = 4;
 
 impl<'b> State<'b> {
-    pub(crate) fn new(kernel: Kernel, config: &'b Config<'b>, out: &'b mut [u8], work: &'b mut [u8]) -> Self {
+    pub(super) fn new(kernel: Kernel, config: &'b Config<'b>, out: &'b mut [u8], work: &'b mut [u8]) -> Self {
         State {
             kernel,
             config,
@@ -83,13 +83,15 @@ impl<'b> State<'b> {
     }
 
     /// Goes on with what is in flight; true when the client is silent for too long.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         if self.poll_timer(cx) {
             return true;
         }
         self.poll_calls(cx);
         #[cfg(feature = "lists")]
         self.poll_list();
+        #[cfg(feature = "manage")]
+        self.poll_job(cx);
         #[cfg(feature = "watch")]
         self.poll_watch(cx);
         false
