@@ -125,7 +125,7 @@ pub(crate) enum Sink<'a> {
     #[cfg(feature = "stream")]
     Stream(&'a mut [u8], usize),
     #[cfg(feature = "serial")]
-    Serial(serial::Stuffed<'a>, usize),
+    Serial(serial::Stuffed<'a>),
 }
 
 #[cfg(any(test, feature = "remote", not(feature = "host")))]
@@ -135,12 +135,7 @@ impl<'a> Sink<'a> {
             #[cfg(feature = "stream")]
             Framing::Stream => Sink::Stream(to, LEN),
             #[cfg(feature = "serial")]
-            Framing::Serial => {
-                // The end of the frame is there already, wherever it will be.
-                to.fill(END);
-                let size = to.len();
-                Sink::Serial(serial::Stuffed::new(to), size)
-            }
+            Framing::Serial => Sink::Serial(serial::Stuffed::new(to)),
         }
     }
 
@@ -156,34 +151,44 @@ impl<'a> Sink<'a> {
                 Ok(())
             }
             #[cfg(feature = "serial")]
-            Sink::Serial(stuffed, _) => stuffed.put(bytes),
+            Sink::Serial(stuffed) => stuffed.put(bytes),
         }
     }
 
-    /// The frame's length.
+    /// The bytes so far: the frame is then to be closed.
     pub(crate) fn end(self) -> Result<usize, FrameError> {
         match self {
             #[cfg(feature = "stream")]
-            Sink::Stream(to, len) => {
-                let head = to.first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
-                *head = (len.saturating_sub(LEN) as u32).to_le_bytes();
-                Ok(len)
-            }
+            Sink::Stream(_, len) => Ok(len),
             #[cfg(feature = "serial")]
-            Sink::Serial(stuffed, size) => match stuffed.end()? {
-                len if len < size => Ok(len.wrapping_add(1)),
-                _ => Err(FrameError::TooLarge),
-            },
+            Sink::Serial(stuffed) => stuffed.end(),
         }
+    }
+}
+
+/// Closes a frame of so many bytes; its length.
+#[cfg(any(test, feature = "remote", not(feature = "host")))]
+pub(crate) fn close(framing: Framing, len: usize, to: &mut [u8]) -> Result<usize, FrameError> {
+    match framing {
+        #[cfg(feature = "stream")]
+        Framing::Stream => {
+            let head = to.first_chunk_mut::<LEN>().ok_or(FrameError::TooLarge)?;
+            *head = (len.saturating_sub(LEN) as u32).to_le_bytes();
+            Ok(len)
+        }
+        // Only now: the last code of a full run is written where the end goes.
+        #[cfg(feature = "serial")]
+        Framing::Serial => serial::close(len, to),
     }
 }
 
 /// Writes an encoded message as a frame; its length.
 #[cfg(feature = "remote")]
 pub(crate) fn wrap(framing: Framing, message: &[u8], to: &mut [u8]) -> Result<usize, FrameError> {
-    let mut sink = Sink::new(framing, to);
+    let mut sink = Sink::new(framing, &mut *to);
     sink.put(message)?;
-    sink.end()
+    let len = sink.end()?;
+    close(framing, len, to)
 }
 
 /// Reads the message of a frame.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::chip::put::Put;
 use crate::chip::take::Take;
-use crate::frame::{FrameError, Framing, decode, encode, wrap};
+use crate::frame::{FrameError, Framing, close, decode, encode, wrap};
 use crate::inbox::Inbox;
 use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime};
 
@@ -221,7 +221,8 @@ proptest! {
                 put.fault(fault);
                 put.error(&text, "why");
                 put.refusal(refusal);
-                prop_assert_eq!(put.end(), len);
+                let put = put.end().and_then(|len| close(framing, len, &mut other).ok());
+                prop_assert_eq!(put, len);
                 if let Some(len) = len {
                     prop_assert_eq!(&one[..len], &other[..len]);
                 }

@@ -3,6 +3,7 @@
 use kernel_next::Fault;
 
 use super::put::Put;
+use crate::frame::close;
 use crate::{Framing, Refusal};
 
 pub(super) struct Outbox<'b> {
@@ -50,10 +51,12 @@ impl<'b> Outbox<'b> {
     }
 
     /// False when the message was larger than a frame, which is not sent.
+    #[inline(never)]
     pub(super) fn sent(&mut self, len: Option<usize>) -> bool {
-        self.len = len.unwrap_or(0);
+        let closed = len.and_then(|len| close(self.framing, len, self.buf).ok());
+        self.len = closed.unwrap_or(0);
         self.spoke = true;
-        len.is_some()
+        closed.is_some()
     }
 
     /// An answer that was larger than a frame becomes an error.

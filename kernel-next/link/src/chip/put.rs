@@ -115,7 +115,7 @@ impl<'o> Put<'o> {
         self.words(words);
     }
 
-    /// The length of the frame; `None` when it had no room.
+    /// The bytes of the frame, which is then to be closed; `None` when it had no room.
     #[inline(never)]
     pub(crate) fn end(self) -> Option<usize> {
         let len = self.sink.end().ok();
