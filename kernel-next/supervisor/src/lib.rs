@@ -78,7 +78,7 @@ impl<const N: usize> Supervisor<N> {
             state: Mutex::new(RefCell::new(State {
                 slots: [Slot::EMPTY; N],
                 stopping: false,
-                random: 1,
+                random: 0,
             })),
         }
     }

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use kernel_next::{Instant, PluginId, PluginInfo, PluginState, RestartPolicy, Span};
+use kernel_next::{Instant, Overview, PluginId, PluginState, RestartPolicy, Span};
 
 /// One plugin, as the supervisor sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     /// Which plugin it is about: another one may get its place.
-    pub(crate) who: Option<PluginId>,
+    who: Option<PluginId>,
     /// It should be started.
     pub(crate) wanted: bool,
     /// No restart is left, or a plugin that it depends on will not come: until somebody says otherwise.
@@ -16,7 +16,7 @@ pub(crate) struct Slot {
     /// It waits for a plugin that was given up, and comes back with it.
     pub(crate) waits: bool,
     /// Failures that the kernel had counted when the supervisor looked last.
-    pub(crate) seen: u32,
+    seen: u32,
     /// Failures within the window.
     failures: u8,
     window_start: Instant,
@@ -37,12 +37,12 @@ impl Slot {
     };
 
     /// What is kept of this plugin; of another one than before, that it wants what its goal says.
-    pub(crate) fn of(&mut self, info: &PluginInfo<'_>) -> &mut Slot {
+    pub(crate) fn of(&mut self, info: &Overview) -> &mut Slot {
         if self.who != Some(info.installed) {
             *self = Slot {
                 who: Some(info.installed),
                 wanted: info.goal == PluginState::Started,
-                seen: info.counters.failures,
+                seen: info.failures,
                 ..Slot::EMPTY
             };
         }
@@ -82,7 +82,14 @@ impl Slot {
         true
     }
 
-    pub(crate) fn give_up(&mut self) {
+    /// It waits for a plugin that was given up: the failure that says so is none of its own.
+    pub(crate) fn wait(&mut self, failures: u32) {
+        self.waits = true;
+        self.again = None;
+        self.seen = failures.wrapping_add(1);
+    }
+
+    fn give_up(&mut self) {
         self.given_up = true;
         self.failures = 0;
         self.again = None;

@@ -3,164 +3,88 @@
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
-use kernel_next::{CoreRuntime, Instant, PluginInfo, PluginSet, PluginState};
+use kernel_next::{CoreRuntime, Instant, Overview, PluginManager, PluginSet, PluginState};
 
-use crate::Supervisor;
-use crate::slot::Slot;
+use crate::{State, Supervisor};
 
-/// Room for a plugin's texts.
-pub(crate) const TEXTS: usize = 256;
+/// What is to be done about a plugin.
+enum Action {
+    /// Nothing before this time, or at all.
+    Wait(Option<Instant>),
+    Start,
+    Unload,
+    /// It cannot be started: a plugin that it depends on will not come.
+    Fail,
+}
 
-/// How a plugin's providers are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Providers {
-    /// All are started.
-    Started,
-    /// Some are still to be started.
-    Coming,
-    /// One is not installed, or was given up.
-    Lost,
+/// What is known of all plugins.
+struct All {
+    started: PluginSet,
+    /// Somebody who is not down depends on them.
+    needed: PluginSet,
+    /// They were given up, or wait for one that was.
+    lost: PluginSet,
+}
+
+/// True for a plugin that nothing runs of.
+fn is_down(state: PluginState) -> bool {
+    matches!(state, PluginState::Unloaded | PluginState::Failed)
 }
 
 impl<const N: usize> Supervisor<N> {
     /// Does what is to be done now; when it is to look again at the latest.
     pub(crate) fn step(&self, runtime: &CoreRuntime) -> Option<Instant> {
-        let now = runtime.now();
+        let (plugins, now) = (runtime.plugins(), runtime.now());
+        let mut all = All {
+            started: PluginSet::default(),
+            needed: PluginSet::default(),
+            lost: PluginSet::default(),
+        };
+        self.each(&plugins, |index, info| {
+            if info.state == PluginState::Started {
+                all.started.insert(index);
+            }
+            if !is_down(info.state) {
+                all.needed.extend(&info.providers);
+            }
+            if self.with(|state| state.wants(index).1) {
+                all.lost.insert(index);
+            }
+        });
         let mut next = None;
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-            let again = self.step_of(runtime, &info, now);
-            next = match (next, again) {
-                (Some(next), Some(again)) if Instant::is_before(next, again) => Some(next),
-                (next, None) => next,
-                (_, again) => again,
-            };
-        }
+        self.each(&plugins, |index, info| {
+            let installed = plugins.installed(index);
+            match self.with(|state| state.decide(index, info, &all, now)) {
+                Action::Wait(again) => next = first(next, again),
+                Action::Start => installed.set_goal(PluginState::Started, LIMIT),
+                Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
+                Action::Fail => {
+                    let message = "a plugin that it depends on is not installed, or is not started any more";
+                    installed.crashed("dependency_not_started", message);
+                }
+            }
+        });
         next
     }
 
-    fn step_of(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>, now: Instant) -> Option<Instant> {
-        let installed = runtime.plugins().installed(info.index);
-        let (slot, stopping) = self.with(|state| {
-            state.random = state.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let random = state.random.wrapping_shr(16);
-            let slot = state.slots.get_mut(info.index)?.of(info);
-            if info.state == PluginState::Failed && slot.wanted && !slot.waits {
-                slot.failed(info.counters.failures, &info.restart, now, random);
+    /// Looks at each plugin.
+    fn each(&self, plugins: &PluginManager, mut look: impl FnMut(usize, &Overview)) {
+        for index in 0..N {
+            if let Some(info) = overview(plugins, index) {
+                look(index, &info);
             }
-            Some((*slot, state.stopping))
-        })?;
-        if stopping {
-            self.stop_in_order(runtime, info);
-            return None;
-        }
-        if !slot.wanted || info.state == PluginState::Started {
-            return None;
-        }
-        match self.providers(runtime, info) {
-            Providers::Lost if !slot.waits => {
-                self.edit(info.index, |slot| {
-                    slot.waits = true;
-                    slot.again = None;
-                    // What follows is no failure of its own.
-                    slot.seen = info.counters.failures.wrapping_add(1);
-                });
-                let message = "a plugin that it depends on is not installed, or is not started any more";
-                installed.crashed("dependency_not_started", message);
-                None
-            }
-            Providers::Started if slot.waits || slot.again.is_some_and(|again| !now.is_before(again)) => {
-                self.edit(info.index, |slot| {
-                    slot.waits = false;
-                    slot.again = None;
-                });
-                installed.set_goal(PluginState::Started, LIMIT);
-                None
-            }
-            Providers::Started if info.state != PluginState::Failed && info.goal != PluginState::Started => {
-                installed.set_goal(PluginState::Started, LIMIT);
-                None
-            }
-            _ => slot.again,
-        }
-    }
-
-    fn edit(&self, index: usize, change: impl FnOnce(&mut Slot)) {
-        self.with(|state| {
-            if let Some(slot) = state.slots.get_mut(index) {
-                change(slot);
-            }
-        });
-    }
-
-    /// The providers of a plugin: those it names, and the storage.
-    fn providers(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>) -> Providers {
-        let plugins = runtime.plugins();
-        let mut all = Providers::Started;
-        let storage = Some(STORAGE).filter(|name| *name != info.name && plugins.index(name).is_some());
-        for name in info.dependencies.iter().chain(storage) {
-            let of = match plugins.index(name) {
-                None => Providers::Lost,
-                Some(index) => {
-                    let lost = self.with(|state| {
-                        let slot = state.slots.get(index);
-                        slot.is_some_and(|slot| slot.given_up || slot.waits)
-                    });
-                    match plugins.state(name) {
-                        Some(PluginState::Started) => Providers::Started,
-                        _ if lost => Providers::Lost,
-                        _ => Providers::Coming,
-                    }
-                }
-            };
-            match of {
-                Providers::Lost => return Providers::Lost,
-                Providers::Coming => all = Providers::Coming,
-                Providers::Started => {}
-            }
-        }
-        all
-    }
-
-    /// The first plugin that is not unloaded and depends on this one.
-    pub(crate) fn dependent(
-        &self,
-        runtime: &CoreRuntime,
-        name: &str,
-        of: impl Fn(PluginState) -> bool,
-    ) -> Option<usize> {
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-            let depends = info.dependencies.iter().any(|other| other == name) || name == STORAGE;
-            if depends && info.name != name && of(info.state) {
-                return Some(info.index);
-            }
-        }
-        None
-    }
-
-    /// All are to be stopped: this one, once nobody who is up depends on it.
-    fn stop_in_order(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>) {
-        let is_up = |state| !matches!(state, PluginState::Unloaded | PluginState::Failed);
-        let down = info.goal == PluginState::Unloaded && info.state != PluginState::Failed;
-        if !down && self.dependent(runtime, info.name, is_up).is_none() {
-            runtime
-                .plugins()
-                .installed(info.index)
-                .set_goal(PluginState::Unloaded, LIMIT);
         }
     }
 
     /// Says of all plugins whether they should be started.
     pub(crate) fn want_all(&self, runtime: &CoreRuntime, wanted: bool) {
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
+        self.each(&runtime.plugins(), |index, info| {
             self.with(|state| {
-                if let Some(slot) = state.slots.get_mut(info.index) {
-                    slot.of(&info).want(wanted);
+                if let Some(slot) = state.slots.get_mut(index) {
+                    slot.of(info).want(wanted);
                 }
             });
-        }
+        });
         self.step(runtime);
     }
 
@@ -170,23 +94,94 @@ impl<const N: usize> Supervisor<N> {
         loop {
             let seen = plugins.changes();
             let (mut elsewhere, mut pending) = (PluginSet::default(), false);
-            let (mut cursor, mut buf) = (0, [0; TEXTS]);
-            while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-                let slot = self.with(|state| state.slots.get(info.index).copied().unwrap_or(Slot::EMPTY));
-                let there = match slot.wanted {
-                    true => info.state == PluginState::Started,
-                    false => matches!(info.state, PluginState::Unloaded | PluginState::Failed),
+            self.each(&plugins, |index, info| {
+                let (wanted, lost) = self.with(|state| state.wants(index));
+                let there = if wanted {
+                    info.state == PluginState::Started
+                } else {
+                    is_down(info.state)
                 };
                 if !there {
-                    elsewhere.insert(info.index);
-                    pending |= !(slot.wanted && (slot.given_up || slot.waits));
+                    elsewhere.insert(index);
+                    pending |= !(wanted && lost);
                 }
-            }
+            });
             let late = until.is_some_and(|until| !runtime.now().is_before(until));
             if !pending || late || plugins.changed(seen, until).await.is_err() {
                 return elsewhere;
             }
         }
+    }
+}
+
+/// A plugin, the storage among its providers.
+#[inline(never)]
+pub(crate) fn overview(plugins: &PluginManager, index: usize) -> Option<Overview> {
+    let mut info = plugins.overview(index)?;
+    match plugins.index(STORAGE) {
+        Some(storage) if storage != index => info.providers.insert(storage),
+        _ => {}
+    }
+    Some(info)
+}
+
+impl<const N: usize> State<N> {
+    /// What is to be done about a plugin.
+    fn decide(&mut self, index: usize, info: &Overview, all: &All, now: Instant) -> Action {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Action::Wait(None);
+        };
+        let slot = slot.of(info);
+        if self.stopping {
+            // Once nobody who is up depends on it.
+            let ordered = info.goal == PluginState::Unloaded && info.state != PluginState::Failed;
+            return match ordered || all.needed.contains(index) {
+                true => Action::Wait(None),
+                false => Action::Unload,
+            };
+        }
+        if info.state == PluginState::Failed && slot.wanted && !slot.waits {
+            self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let failed = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
+            if failed && slot.given_up {
+                // Those that depend on it are looked at again at once.
+                return Action::Wait(Some(now));
+            }
+        }
+        if !slot.wanted || info.state == PluginState::Started {
+            return Action::Wait(None);
+        }
+        let coming = info.providers.without(&all.started);
+        if info.missing || coming != coming.without(&all.lost) {
+            if slot.waits {
+                return Action::Wait(slot.again);
+            }
+            slot.wait(info.failures);
+            return Action::Fail;
+        }
+        let due = slot.waits || slot.again.is_some_and(|again| !now.is_before(again));
+        let stands = info.state != PluginState::Failed && info.goal != PluginState::Started;
+        if coming.is_empty() && (due || stands) {
+            slot.waits = false;
+            slot.again = None;
+            return Action::Start;
+        }
+        Action::Wait(slot.again)
+    }
+
+    /// Whether a plugin should be started, and whether it will not be.
+    fn wants(&self, index: usize) -> (bool, bool) {
+        let slot = self.slots.get(index);
+        slot.map_or((false, false), |slot| (slot.wanted, slot.given_up || slot.waits))
+    }
+}
+
+/// The earlier of two times.
+fn first(one: Option<Instant>, two: Option<Instant>) -> Option<Instant> {
+    match (one, two) {
+        (Some(one), Some(two)) if Instant::is_before(two, one) => Some(two),
+        (None, two) => two,
+        (one, _) => one,
     }
 }
 

@@ -184,6 +184,23 @@ fn dependents_of_one_that_is_given_up_are_failed_and_come_back_with_it() {
 }
 
 #[test]
+fn a_dependent_is_failed_and_comes_back_also_when_it_was_installed_first() {
+    let mut house = House::new();
+    house.add(needs("dependent", &["provider"]));
+    let fails = house.add(never("provider"));
+    fails.set(true);
+    assert_eq!(house.start_all(), [0, 1]);
+    assert_eq!(
+        last_error(&house.runtime, "dependent").0,
+        "dependency_not_started"
+    );
+    fails.set(false);
+    house.start("provider").unwrap();
+    house.pass(SECOND);
+    assert_eq!(house.state("dependent"), PluginState::Started);
+}
+
+#[test]
 fn a_missing_provider_and_a_cycle_leave_the_others_running() {
     let mut house = House::new();
     house.add(needs("lonely", &["nobody"]));
