@@ -234,10 +234,7 @@ impl PluginManager {
 
     /// Waits until `look` finds something, looking again whenever a plugin's life changes.
     async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
-        let mut place = Place {
-            kernel: self.kernel,
-            ticket: Ticket::NONE,
-        };
+        let mut place = Place::new(self.kernel);
         poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
     }
 
@@ -285,10 +282,7 @@ impl PluginManager {
     pub fn lead_to(&self, index: usize, goal: PluginState) -> Leading {
         let begun = self.kernel.with(|core| core.lead(index, goal));
         Leading {
-            place: Place {
-                kernel: self.kernel,
-                ticket: Ticket::NONE,
-            },
+            place: Place::new(self.kernel),
             way: begun.unwrap_or(Err(Err(Fault::Unavailable))),
         }
     }
@@ -349,13 +343,21 @@ impl Leading {
 }
 
 /// A place among the waiting tasks.
-struct Place {
+pub(super) struct Place {
     kernel: Kernel,
     ticket: Ticket,
 }
 
 impl Place {
-    fn poll<R>(
+    pub(super) fn new(kernel: Kernel) -> Self {
+        Place {
+            kernel,
+            ticket: Ticket::NONE,
+        }
+    }
+
+    /// Looks again, when there is something new to look at; keeps the waker and the place otherwise.
+    pub(super) fn poll<R>(
         &mut self,
         due: Deadline,
         waker: &Waker,

@@ -27,7 +27,7 @@ pub use drive::{Exit, drive};
 pub use lists::{CallInfo, Dependencies, PluginInfo, ServiceInfo, SubscriptionInfo};
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 pub use manager::{Installed, Leading, PluginManager};
-pub use overview::Overview;
+pub use overview::{Changes, Overview};
 pub use plugin::{LocalPlugin, Plugin};
 pub use runtime::{CoreRuntime, Health, Metrics, STATUS, Status};
 pub use serve::{STORAGE_METADATA, corrupt, serve};

@@ -1,8 +1,13 @@
 //! Plugins in numbers alone, for whoever supervises them.
 
-use super::manager::PluginManager;
+use core::task::{Poll, Waker};
+
+use super::manager::{Place, PluginManager};
+use crate::fault::Fault;
 use crate::id::{PluginId, PluginSet};
+use crate::kernel::Kernel;
 use crate::life::{About, PluginState, RestartPolicy};
+use crate::time::{Deadline, Instant};
 
 /// Where a plugin is, and what it needs.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +28,49 @@ pub struct Overview {
     pub missing: bool,
 }
 
+/// The changes in the lives of plugins, for whoever polls.
+pub struct Changes {
+    kernel: Kernel,
+    place: Place,
+    seen: Option<u32>,
+}
+
+impl Changes {
+    /// Ready at first, and whenever the life of some plugin has changed since it was ready the last time, or `until`
+    /// has come; keeps the task's waker else. Look at the plugins after it.
+    ///
+    /// # Errors
+    /// [`Fault::Full`] of `waits`.
+    pub fn poll(&mut self, until: Option<Instant>, waker: &Waker) -> Poll<Result<(), Fault>> {
+        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), self.seen);
+        let changed = self.place.poll(due, waker, &mut |core| {
+            Some(core.changes).filter(|changes| Some(*changes) != seen)
+        });
+        let outcome = match changed {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(changes)) => {
+                self.seen = Some(changes);
+                Ok(())
+            }
+            Poll::Ready(Err(Fault::Timeout)) => Ok(()),
+            Poll::Ready(Err(fault)) => Err(fault),
+        };
+        // The next wait is until another time.
+        self.place = Place::new(self.kernel);
+        Poll::Ready(outcome)
+    }
+}
+
 impl PluginManager {
+    /// The changes from now on.
+    pub fn watch(&self) -> Changes {
+        Changes {
+            kernel: self.kernel(),
+            place: Place::new(self.kernel()),
+            seen: None,
+        }
+    }
+
     /// The plugin in this slot.
     pub fn overview(&self, index: usize) -> Option<Overview> {
         let found = self.kernel().with(|core| {

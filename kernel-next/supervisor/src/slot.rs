@@ -1,7 +1,5 @@
 //! What the supervisor keeps of each plugin, and what it does about a failure.
 
-use core::time::Duration;
-
 use kernel_next::{Instant, Overview, PluginId, PluginState, RestartPolicy, Span};
 
 /// One plugin, as the supervisor sees it.
@@ -69,12 +67,13 @@ impl Slot {
         if core::mem::replace(&mut self.seen, failures) == failures {
             return false;
         }
-        if self.failures == 0 || now.since(self.window_start) > policy.window {
+        let window = Span::of(policy.window).as_millis();
+        if self.failures == 0 || now.millis_since(self.window_start) > window {
             self.failures = 0;
             self.window_start = now;
         }
         if self.failures < policy.restarts {
-            self.again = Some(now.after(pause(policy, self.failures, random)));
+            self.again = Some(now.plus(pause(policy, self.failures, random)));
             self.failures = self.failures.saturating_add(1);
         } else {
             self.give_up();
@@ -98,7 +97,7 @@ impl Slot {
 
 /// The pause before the next restart: doubled with every failure, up to a quarter longer by chance, so that
 /// plugins that failed together do not come back together.
-fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Duration {
+fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Span {
     // In 32 bits of milliseconds: a chip has no division of 64.
     let (first, longest) = (Span::of(policy.first_pause), Span::of(policy.longest_pause));
     let doubled = first
@@ -106,15 +105,13 @@ fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Duration {
         .saturating_mul(1u32.checked_shl(failures as u32).unwrap_or(u32::MAX));
     let millis = doubled.min(longest.as_millis());
     let jitter = (random & 255).saturating_mul(millis / 4) / 256;
-    let millis = millis.saturating_add(jitter);
-    Duration::new(
-        (millis / 1_000) as u64,
-        (millis % 1_000).saturating_mul(1_000_000),
-    )
+    Span::from_millis(millis.saturating_add(jitter))
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     #[test]
@@ -124,12 +121,9 @@ mod tests {
             ..RestartPolicy::DEFAULT
         };
         for (failures, millis) in [(0, 200), (1, 400), (2, 800), (3, 1000), (40, 1000)] {
-            assert_eq!(pause(&policy, failures, 0), Duration::from_millis(millis));
-            let most = pause(&policy, failures, 255);
-            assert!(
-                most > Duration::from_millis(millis + millis / 5)
-                    && most < Duration::from_millis(millis + millis / 4)
-            );
+            assert_eq!(pause(&policy, failures, 0), Span::from_millis(millis));
+            let most = pause(&policy, failures, 255).as_millis();
+            assert!(most > millis + millis / 5 && most < millis + millis / 4);
         }
     }
 

@@ -1,5 +1,7 @@
 //! One look at all plugins, and what is to be done about each.
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
@@ -89,28 +91,39 @@ impl<const N: usize> Supervisor<N> {
     }
 
     /// Waits until each plugin is where it should be or given up, at most until `until`; those that are not there.
-    pub(crate) async fn settle(&self, runtime: &CoreRuntime, until: Option<Instant>) -> PluginSet {
-        let plugins = runtime.plugins();
-        loop {
-            let seen = plugins.changes();
-            let (mut elsewhere, mut pending) = (PluginSet::default(), false);
-            self.each(&plugins, |index, info| {
-                let (wanted, lost) = self.with(|state| state.wants(index));
-                let there = if wanted {
-                    info.state == PluginState::Started
-                } else {
-                    is_down(info.state)
+    pub(crate) async fn settle(&self, runtime: CoreRuntime, until: Option<Instant>) -> PluginSet {
+        let mut changes = runtime.plugins().watch();
+        poll_fn(|task| {
+            loop {
+                let Poll::Ready(looked) = changes.poll(until, task.waker()) else {
+                    return Poll::Pending;
                 };
-                if !there {
-                    elsewhere.insert(index);
-                    pending |= !(wanted && lost);
+                let (elsewhere, pending) = self.elsewhere(&runtime.plugins());
+                let late = until.is_some_and(|until| !runtime.now().is_before(until));
+                if !pending || late || looked.is_err() {
+                    return Poll::Ready(elsewhere);
                 }
-            });
-            let late = until.is_some_and(|until| !runtime.now().is_before(until));
-            if !pending || late || plugins.changed(seen, until).await.is_err() {
-                return elsewhere;
             }
-        }
+        })
+        .await
+    }
+
+    /// The plugins that are not where they should be, and whether one of them may still come there.
+    fn elsewhere(&self, plugins: &PluginManager) -> (PluginSet, bool) {
+        let (mut elsewhere, mut pending) = (PluginSet::default(), false);
+        self.each(plugins, |index, info| {
+            let (wanted, lost) = self.with(|state| state.wants(index));
+            let there = if wanted {
+                info.state == PluginState::Started
+            } else {
+                is_down(info.state)
+            };
+            if !there {
+                elsewhere.insert(index);
+                pending |= !(wanted && lost);
+            }
+        });
+        (elsewhere, pending)
     }
 }
 
