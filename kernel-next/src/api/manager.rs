@@ -356,6 +356,12 @@ impl Place {
         }
     }
 
+    /// Gives the place back.
+    pub(super) fn leave(&mut self) {
+        let ticket = core::mem::take(&mut self.ticket);
+        self.kernel.with(|core| core.leave(ticket));
+    }
+
     /// Looks again, when there is something new to look at; keeps the waker and the place otherwise.
     pub(super) fn poll<R>(
         &mut self,
@@ -380,8 +386,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let ticket = core::mem::take(&mut self.ticket);
-        self.kernel.with(|core| core.leave(ticket));
+        self.leave();
     }
 }
 

@@ -5,7 +5,6 @@ use core::task::{Poll, Waker};
 use super::manager::{Place, PluginManager};
 use crate::fault::Fault;
 use crate::id::{PluginId, PluginSet};
-use crate::kernel::Kernel;
 use crate::life::{About, PluginState, RestartPolicy};
 use crate::time::{Deadline, Instant};
 
@@ -30,8 +29,8 @@ pub struct Overview {
 
 /// The changes in the lives of plugins, for whoever polls.
 pub struct Changes {
-    kernel: Kernel,
     place: Place,
+    /// None at first.
     seen: Option<u32>,
 }
 
@@ -56,7 +55,7 @@ impl Changes {
             Poll::Ready(Err(fault)) => Err(fault),
         };
         // The next wait is until another time.
-        self.place = Place::new(self.kernel);
+        self.place.leave();
         Poll::Ready(outcome)
     }
 }
@@ -65,7 +64,6 @@ impl PluginManager {
     /// The changes from now on.
     pub fn watch(&self) -> Changes {
         Changes {
-            kernel: self.kernel(),
             place: Place::new(self.kernel()),
             seen: None,
         }

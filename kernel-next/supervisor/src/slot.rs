@@ -1,46 +1,49 @@
 //! What the supervisor keeps of each plugin, and what it does about a failure.
 
-use kernel_next::{Instant, Overview, PluginId, PluginState, RestartPolicy, Span};
+use kernel_next::{Instant, Overview, PluginState, RestartPolicy, Span};
 
 /// One plugin, as the supervisor sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    /// Which plugin it is about: another one may get its place.
-    who: Option<PluginId>,
+    /// The life that the plugin was installed with: another one may get its place. Zero for nobody yet.
+    installed: u16,
     /// It should be started.
     pub(crate) wanted: bool,
     /// No restart is left, or a plugin that it depends on will not come: until somebody says otherwise.
     pub(crate) given_up: bool,
     /// It waits for a plugin that was given up, and comes back with it.
     pub(crate) waits: bool,
-    /// Failures that the kernel had counted when the supervisor looked last.
-    seen: u32,
+    /// Failures that the kernel had counted when the supervisor looked last, modulo 256.
+    seen: u8,
     /// Failures within the window.
     failures: u8,
     window_start: Instant,
-    /// When it is started again.
-    pub(crate) again: Option<Instant>,
+    /// It is started again, and when.
+    pauses: bool,
+    until: Instant,
 }
 
 impl Slot {
     pub(crate) const EMPTY: Slot = Slot {
-        who: None,
+        installed: 0,
         wanted: false,
         given_up: false,
         waits: false,
         seen: 0,
         failures: 0,
         window_start: Instant::from_millis(0),
-        again: None,
+        pauses: false,
+        until: Instant::from_millis(0),
     };
 
     /// What is kept of this plugin; of another one than before, that it wants what its goal says.
     pub(crate) fn of(&mut self, info: &Overview) -> &mut Slot {
-        if self.who != Some(info.installed) {
+        let installed = info.installed.to_bits().wrapping_shr(8) as u16;
+        if self.installed != installed {
             *self = Slot {
-                who: Some(info.installed),
+                installed,
                 wanted: info.goal == PluginState::Started,
-                seen: info.failures,
+                seen: info.failures as u8,
                 ..Slot::EMPTY
             };
         }
@@ -53,7 +56,7 @@ impl Slot {
         self.given_up = false;
         self.waits = false;
         self.failures = 0;
-        self.again = None;
+        self.pauses = false;
     }
 
     /// Notes how often it has failed; true when that is once more, and decides about its restart.
@@ -64,7 +67,7 @@ impl Slot {
         now: Instant,
         random: u32,
     ) -> bool {
-        if core::mem::replace(&mut self.seen, failures) == failures {
+        if core::mem::replace(&mut self.seen, failures as u8) == failures as u8 {
             return false;
         }
         let window = Span::of(policy.window).as_millis();
@@ -73,7 +76,8 @@ impl Slot {
             self.window_start = now;
         }
         if self.failures < policy.restarts {
-            self.again = Some(now.plus(pause(policy, self.failures, random)));
+            self.pauses = true;
+            self.until = now.plus(pause(policy, self.failures, random));
             self.failures = self.failures.saturating_add(1);
         } else {
             self.give_up();
@@ -81,17 +85,28 @@ impl Slot {
         true
     }
 
+    /// When it is started again.
+    pub(crate) fn again(&self) -> Option<Instant> {
+        self.pauses.then_some(self.until)
+    }
+
+    /// It is started again.
+    pub(crate) fn start(&mut self) {
+        self.waits = false;
+        self.pauses = false;
+    }
+
     /// It waits for a plugin that was given up: the failure that says so is none of its own.
     pub(crate) fn wait(&mut self, failures: u32) {
         self.waits = true;
-        self.again = None;
-        self.seen = failures.wrapping_add(1);
+        self.pauses = false;
+        self.seen = (failures as u8).wrapping_add(1);
     }
 
     fn give_up(&mut self) {
         self.given_up = true;
         self.failures = 0;
-        self.again = None;
+        self.pauses = false;
     }
 }
 
@@ -137,7 +152,7 @@ mod tests {
         let mut now = Instant::from_millis(5_000);
         for failures in 1..5 {
             assert!(slot.failed(failures, &policy, now, 0));
-            assert!(!slot.given_up && slot.again.is_some());
+            assert!(!slot.given_up && slot.again().is_some());
             now = now.after(policy.window).after(Duration::from_secs(1));
         }
         assert!(slot.failed(9, &policy, now, 0) && !slot.given_up);

@@ -167,19 +167,18 @@ impl<const N: usize> State<N> {
         let coming = info.providers.without(&all.started);
         if info.missing || coming != coming.without(&all.lost) {
             if slot.waits {
-                return Action::Wait(slot.again);
+                return Action::Wait(slot.again());
             }
             slot.wait(info.failures);
             return Action::Fail;
         }
-        let due = slot.waits || slot.again.is_some_and(|again| !now.is_before(again));
+        let due = slot.waits || slot.again().is_some_and(|again| !now.is_before(again));
         let stands = info.state != PluginState::Failed && info.goal != PluginState::Started;
         if coming.is_empty() && (due || stands) {
-            slot.waits = false;
-            slot.again = None;
+            slot.start();
             return Action::Start;
         }
-        Action::Wait(slot.again)
+        Action::Wait(slot.again())
     }
 
     /// Whether a plugin should be started, and whether it will not be.
