@@ -1,13 +1,13 @@
 //! The list in flight: one row a message, whenever there is room, and the place of the next one is all that is kept.
 
 use heapless::String;
-use kernel_next::{CallId, CoreRuntime, EntryInfo, Fault, Phase};
+use kernel_next::{CoreRuntime, EntryInfo, Fault, List, Row};
 
-use super::outbox::{CALL, END, PLUGIN, SERVICE, SUBSCRIPTION};
+use super::outbox::END;
+use super::put::Put;
 use super::requests::Why;
 use super::session::State;
 use crate::Refusal;
-use crate::items::Slots;
 
 /// Bytes of the prefix of state entries' keys.
 const PREFIX: usize = 24;
@@ -47,81 +47,63 @@ impl State<'_> {
     #[inline(never)]
     fn send_row(&mut self) {
         let Some(mut list) = self.list.take() else { return };
-        let (id, cursor) = (list.id, &mut list.cursor);
-        let (runtime, out) = (CoreRuntime::new(self.kernel), &mut self.out);
-        let len = match list.kind {
-            5 => runtime.next_plugin(cursor, self.work).map(|row| {
-                let mut put = out.reply(id, PLUGIN);
-                put.byte(row.index as u8);
-                put.texts(&[row.name, row.version, row.description, row.author]);
-                // A chip's plugins are started in the order of its program, and there is no room to say so.
-                put.slots(Slots::default());
-                put.texts(&[row.placement]);
-                put.byte(row.state as u8);
-                put.texts(&[row.hook]);
-                put.error(row.error_code, row.error);
-                let c = &row.counters;
-                put.words(&[
-                    c.events,
-                    c.calls,
-                    c.published,
-                    c.dropped,
-                    c.lag,
-                    c.lag_high_water,
-                    c.errors,
-                    c.failures,
-                    c.handled,
-                ]);
-                put.long(c.busy_micros);
-                put.words(&[c.worst_micros, c.slow]);
-                put.end()
-            }),
-            6 => runtime.next_service(cursor, self.work).map(|row| {
-                let mut put = out.reply(id, SERVICE);
-                put.texts(&[row.name, row.owner, row.description, row.version]);
-                put.byte(row.deprecated as u8);
-                let c = &row.counters;
-                put.words(&[c.calls, c.errors]);
-                put.long(c.busy_micros);
-                put.word(c.worst_micros);
-                put.words(&row.latency);
-                put.end()
-            }),
-            7 => runtime.next_subscription(cursor, self.work).map(|row| {
-                let mut put = out.reply(id, SUBSCRIPTION);
-                put.texts(&[row.plugin, row.filter]);
-                put.end()
-            }),
-            8 => runtime.next_call(cursor, self.work).map(|row| {
-                let mut put = out.reply(id, CALL);
-                put.word(row.id.to_bits());
-                put.texts(&[row.service, row.caller, row.callee]);
-                put.byte((row.phase == Phase::Running) as u8);
-                put.word(self.kernel.now().millis_since(row.since));
-                put.option(row.parent.map(CallId::to_bits));
-                put.end()
-            }),
-            _ => {
+        let id = list.id;
+        let more = match LISTS.get(list.kind.wrapping_sub(PLUGINS) as usize) {
+            Some((rows, pattern)) => {
+                let mut row = Row::new(self.work);
+                let more = CoreRuntime::new(self.kernel).next_row(*rows, &mut list.cursor, &mut row);
+                if more {
+                    let mut put = self.out.reply(id, list.kind);
+                    put.row(&row, pattern);
+                    let len = put.end();
+                    self.out.replied(id, len);
+                }
+                more
+            }
+            None => {
                 let mut info = EntryInfo {
-                    cursor: *cursor as u32,
+                    cursor: list.cursor as u32,
                     ..EntryInfo::START
                 };
                 let sent = self.entry(id, &list.prefix, &mut info);
                 list.cursor = info.cursor as usize;
                 // A key that has no room is passed over.
-                match sent {
-                    Ok(()) | Err(Fault::Buffer { .. }) => self.list = Some(list),
-                    Err(_) => self.out.done(id, END),
-                }
-                return;
+                matches!(sent, Ok(()) | Err(Fault::Buffer { .. }))
             }
         };
-        match len {
-            Some(len) => {
-                out.replied(id, len);
-                self.list = Some(list);
+        if more {
+            self.list = Some(list);
+        } else {
+            self.out.done(id, END);
+        }
+    }
+}
+
+/// The request that lists the plugins, and its answer's kind; the other lists follow in both.
+pub(super) const PLUGINS: u8 = 5;
+
+/// The lists of rows, and how a row becomes an answer: `n` and `t` are its next number and text, `*` the numbers that
+/// are left, and a digit is itself, for what a chip does not have: 0 is nothing, no text and no plugin.
+const LISTS: [(List, &[u8]); 4] = [
+    (List::Plugins, b"ntttt00000nt1tt*000"),
+    (List::Services, b"tt000nn0000000000"),
+    (List::Subscriptions, b"tt"),
+    (List::Calls, b"ntttnn*"),
+];
+
+impl Put<'_> {
+    fn row(&mut self, row: &Row<'_>, pattern: &[u8]) {
+        let (mut numbers, mut text) = (row.numbers().iter(), 0usize);
+        for field in pattern {
+            match field {
+                b'n' => self.word(numbers.next().copied().unwrap_or(0)),
+                b'*' => self.words(numbers.as_slice()),
+                b't' => {
+                    self.texts(&[row.text(text)]);
+                    text = text.wrapping_add(1);
+                }
+                digit => self.byte(digit.wrapping_sub(b'0')),
             }
-            None => out.done(id, END),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::task::{Context, Poll};
 
-use kernel_next::{CoreRuntime, Fault, Leading, PluginState};
+use kernel_next::{CoreRuntime, Fault, Leading, List, PluginState, Row};
 
 use super::outbox::{FAILED, PLUGIN_STATE};
 use super::requests::Why;
@@ -73,14 +73,14 @@ impl State<'_> {
                 put.byte(state as u8);
                 put.end()
             }
-            Err(Fault::Failed { .. }) => match runtime.next_plugin(&mut index, self.work) {
-                Some(row) => {
-                    let mut put = self.out.reply(id, FAILED);
-                    put.error(row.error_code, row.error);
-                    put.end()
-                }
-                None => return self.out.fault(id, Fault::NotFound),
-            },
+            Err(Fault::Failed { .. }) => {
+                // The plugin's own error.
+                let mut row = Row::new(self.work);
+                runtime.next_row(List::Plugins, &mut index, &mut row);
+                let mut put = self.out.reply(id, FAILED);
+                put.error(row.text(5), row.text(6));
+                put.end()
+            }
             Err(fault) => return self.out.fault(id, fault),
         };
         self.out.replied(id, len);
