@@ -21,7 +21,7 @@ pub(super) struct Job {
 impl State<'_> {
     /// Begins a command: the number of an [`Action`](crate::Action).
     #[inline(never)]
-    pub(super) fn begin_job(&mut self, id: u32, action: u8, plugin: &str) -> Result<(), Why> {
+    pub(super) fn begin_job(&mut self, id: u32, action: u32, plugin: &str) -> Result<(), Why> {
         use PluginState::{Failed, Loaded, Started, Stopped, Unloaded};
         if self.job.is_some() {
             return Err(Why::Link(Refusal::InFlight(1)));

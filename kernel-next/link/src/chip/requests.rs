@@ -124,100 +124,94 @@ impl State<'_> {
 
     #[inline(never)]
     fn request(&mut self, id: u32, kind: u8, from: &mut Take<'_>) -> Result<Answer, Why> {
-        match kind {
-            0 => {}
+        let pattern = REQUESTS.get(kind as usize).ok_or(Refusal::Unknown)?;
+        let fields = Fields::take(from, pattern);
+        from.check()?;
+        let (text, word, first) = (fields.text, fields.word, fields.options.0);
+        Ok(Answer::Count(match kind {
+            0 => return Ok(Answer::Done),
             1 => {
-                let (service, timeout) = (from.text(), from.word());
-                let parent = if from.is_some() { Some(from.word()) } else { None };
-                let args = from.bytes();
-                from.check()?;
                 // The storage judges what it is asked to store.
-                if service != kernel_next::storage::STORAGE {
-                    json(args)?;
+                if text != kernel_next::storage::STORAGE {
+                    json(fields.bytes)?;
                 }
                 let mut op = Op::Call {
-                    service,
-                    args: (args, &[]),
-                    limit: (timeout > 0).then(|| Span::from_millis(timeout)),
-                    parent: parent.map(CallId::from_bits),
+                    service: text,
+                    args: (fields.bytes, &[]),
+                    limit: (word > 0).then(|| Span::from_millis(word)),
+                    parent: first.map(|id| CallId::from_bits(id as u32)),
                 };
                 self.begin_call(id, &mut op)?;
                 return Ok(Answer::Sent);
             }
             2 => {
-                let (topic, _timeout, payload) = (from.text(), from.word(), from.bytes());
-                from.check()?;
                 let mut op = Op::Publish {
-                    topic,
-                    payload: json(payload)?,
+                    topic: text,
+                    payload: json(fields.bytes)?,
                     limit: Span::NONE,
                 };
-                return Ok(Answer::Count(self.run(&mut op)? as u64));
+                self.run(&mut op)? as u64
             }
             #[cfg(feature = "watch")]
-            3 => {
-                let (filter, since, credit) = (from.text(), from.option(), from.word());
-                from.check()?;
-                return Ok(Answer::Count(self.begin_watch(filter, since, credit)?));
-            }
+            3 => self.begin_watch(text, first, word)?,
             #[cfg(feature = "watch")]
-            4 => self.watch = None,
+            4 => {
+                self.watch = None;
+                return Ok(Answer::Done);
+            }
             #[cfg(feature = "lists")]
             5..=9 => {
-                let prefix = if kind == 9 { from.text() } else { "" };
-                from.check()?;
-                self.begin_list(id, kind, prefix)?;
+                self.begin_list(id, kind, text)?;
                 return Ok(Answer::Sent);
             }
             10 => {
-                let health = crate::Health::from(CoreRuntime::new(self.kernel).health());
-                let mut put = self.out.reply(id, HEALTH);
-                put.words(&[health.plugins, health.started]);
-                put.slots(health.failed);
-                put.byte(health.storage as u8);
-                let len = put.end();
-                self.out.replied(id, len);
+                self.health(id);
                 return Ok(Answer::Sent);
             }
             #[cfg(feature = "manage")]
             11 => {
-                let (action, plugin) = (from.byte(), from.text());
-                from.check()?;
-                self.begin_job(id, action, plugin)?;
+                self.begin_job(id, word, text)?;
                 return Ok(Answer::Sent);
             }
             12 => {
-                let key = from.text();
-                from.check()?;
                 let mut info = EntryInfo {
                     cursor: EntryInfo::EXACT,
                     ..EntryInfo::START
                 };
-                self.entry(id, key, &mut info)?;
+                self.entry(id, text, &mut info)?;
                 return Ok(Answer::Sent);
             }
             13 => {
-                let (key, ttl, expected, value) = (from.text(), from.option(), from.option(), from.bytes());
-                from.check()?;
-                let mut version = Version { expected, now: 0 };
+                let mut version = Version {
+                    expected: fields.options.1,
+                    now: 0,
+                };
                 let mut op = Op::Set {
-                    key: Name::Copied(key),
-                    value: json(value)?,
-                    ttl: ttl.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX))),
+                    key: Name::Copied(text),
+                    value: json(fields.bytes)?,
+                    ttl: first.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX))),
                     version: &mut version,
                 };
                 self.run(&mut op)?;
-                return Ok(Answer::Count(version.now));
+                version.now
             }
             14 => {
-                let (key, expected) = (from.text(), from.option());
-                from.check()?;
-                self.run(&mut Op::Delete(key, expected))?;
+                self.run(&mut Op::Delete(text, first))?;
+                return Ok(Answer::Done);
             }
             _ => return Err(Why::Link(Refusal::Unknown)),
-        }
-        from.check()?;
-        Ok(Answer::Done)
+        }))
+    }
+
+    #[inline(never)]
+    fn health(&mut self, id: u32) {
+        let health = crate::Health::from(CoreRuntime::new(self.kernel).health());
+        let mut put = self.out.reply(id, HEALTH);
+        put.words(&[health.plugins, health.started]);
+        put.slots(health.failed);
+        put.byte(health.storage as u8);
+        let len = put.end();
+        self.out.replied(id, len);
     }
 
     /// Answers with the next state entry whose key begins so: key, value and owner by way of the work buffer.
@@ -250,6 +244,41 @@ impl State<'_> {
         let len = put.end();
         self.out.replied(id, len);
         Ok(())
+    }
+}
+
+/// The fields of each [`Request`](crate::Request), in the order of their numbers: `t` is a text, `w` a word, `o` and `p`
+/// are optional numbers, `b` bytes.
+const REQUESTS: [&[u8]; 15] = [
+    b"", b"twob", b"twb", b"tow", b"", b"", b"", b"", b"", b"t", b"", b"wt", b"t", b"topb", b"to",
+];
+
+/// What a request has of these.
+struct Fields<'a> {
+    text: &'a str,
+    word: u32,
+    options: (Option<u64>, Option<u64>),
+    bytes: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn take(from: &mut Take<'a>, pattern: &[u8]) -> Self {
+        let mut fields = Fields {
+            text: "",
+            word: 0,
+            options: (None, None),
+            bytes: &[],
+        };
+        for field in pattern {
+            match field {
+                b't' => fields.text = from.text(),
+                b'w' => fields.word = from.word(),
+                b'o' => fields.options.0 = from.option(),
+                b'p' => fields.options.1 = from.option(),
+                _ => fields.bytes = from.bytes(),
+            }
+        }
+        fields
     }
 }
 
