@@ -124,8 +124,8 @@ impl State<'_> {
 
     #[inline(never)]
     fn request(&mut self, id: u32, kind: u8, from: &mut Take<'_>) -> Result<Answer, Why> {
-        let pattern = REQUESTS.get(kind as usize).ok_or(Refusal::Unknown)?;
-        let fields = Fields::take(from, pattern);
+        let has = *REQUESTS.get(kind as usize).ok_or(Refusal::Unknown)?;
+        let fields = Fields::take(from, has);
         from.check()?;
         let (text, word, first) = (fields.text, fields.word, fields.options.0);
         Ok(Answer::Count(match kind {
@@ -247,10 +247,30 @@ impl State<'_> {
     }
 }
 
-/// The fields of each [`Request`](crate::Request), in the order of their numbers: `t` is a text, `w` a word, `o` and `p`
-/// are optional numbers, `b` bytes.
-const REQUESTS: [&[u8]; 15] = [
-    b"", b"twob", b"twb", b"tow", b"", b"", b"", b"", b"", b"t", b"", b"wt", b"t", b"topb", b"to",
+/// The fields that a request may have, in the order in which they come: a text, a word, two optional numbers, bytes.
+const T: u8 = 1;
+const W: u8 = 2;
+const O: u8 = 4;
+const P: u8 = 8;
+const B: u8 = 16;
+
+/// Those that each [`Request`](crate::Request) has, in the order of their numbers.
+const REQUESTS: [u8; 15] = [
+    0,
+    T | W | O | B,
+    T | W | B,
+    T | W | O,
+    0,
+    0,
+    0,
+    0,
+    0,
+    T,
+    0,
+    T | W,
+    T,
+    T | O | P | B,
+    T | O,
 ];
 
 /// What a request has of these.
@@ -262,23 +282,16 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn take(from: &mut Take<'a>, pattern: &[u8]) -> Self {
-        let mut fields = Fields {
-            text: "",
-            word: 0,
-            options: (None, None),
-            bytes: &[],
-        };
-        for field in pattern {
-            match field {
-                b't' => fields.text = from.text(),
-                b'w' => fields.word = from.word(),
-                b'o' => fields.options.0 = from.option(),
-                b'p' => fields.options.1 = from.option(),
-                _ => fields.bytes = from.bytes(),
-            }
+    fn take(from: &mut Take<'a>, has: u8) -> Self {
+        Fields {
+            text: if has & T != 0 { from.text() } else { "" },
+            word: if has & W != 0 { from.word() } else { 0 },
+            options: (
+                if has & O != 0 { from.option() } else { None },
+                if has & P != 0 { from.option() } else { None },
+            ),
+            bytes: if has & B != 0 { from.bytes() } else { &[] },
         }
-        fields
     }
 }
 
