@@ -27,7 +27,7 @@ pub struct Capacities {
     pub state_entries: usize,
     /// Bytes of all state values together, a multiple of `state_block`.
     pub state_bytes: usize,
-    /// State values take whole blocks of this many bytes, two of them for the block itself.
+    /// State values take whole blocks of this many bytes: a power of two.
     pub state_block: usize,
     /// Bytes of the bus log: the records that subscribers have yet to read, and the recent past. A power of two.
     pub log_bytes: usize,
@@ -39,8 +39,6 @@ pub struct Capacities {
     pub waits: usize,
     /// Readers of the whole log at the same time: inspectors and `watch` clients.
     pub taps: usize,
-    /// Bytes kept of each plugin's last error.
-    pub error_bytes: usize,
 }
 
 impl Capacities {
@@ -59,7 +57,6 @@ impl Capacities {
         name_bytes: 24,
         waits: 4,
         taps: 1,
-        error_bytes: 32,
     };
 
     /// For a chip with tens of KiB.
@@ -77,7 +74,6 @@ impl Capacities {
         name_bytes: 32,
         waits: 8,
         taps: 2,
-        error_bytes: 48,
     };
 
     /// For a desktop, a server or a Raspberry Pi.
@@ -95,8 +91,16 @@ impl Capacities {
         name_bytes: 128,
         waits: 256,
         taps: 64,
-        error_bytes: 184,
     };
+
+    /// How many blocks the state values have.
+    #[doc(hidden)]
+    pub const fn state_blocks(&self) -> usize {
+        match self.state_bytes.checked_div(self.state_block) {
+            Some(blocks) => blocks,
+            None => 0,
+        }
+    }
 
     /// The heads of a hashed table of so many places.
     #[doc(hidden)]

@@ -132,11 +132,10 @@ macro_rules! faults {
                 match self { $(Fault::$name $({ $a: _ $(, $b: _)? })? => $code,)* }
             }
 
-            /// Without formatting, what it carries that has a name: a capacity, or what is wrong with a name.
+            /// Without formatting, what it carries that has a name: a capacity.
             pub const fn detail(&self) -> &'static str {
                 match *self {
                     Fault::Full { capacity, .. } | Fault::Share { capacity, .. } => capacity.as_str(),
-                    Fault::Name { why, .. } => why.as_str(),
                     _ => "",
                 }
             }
@@ -282,7 +281,7 @@ mod tests {
         const SAMPLE: u8 = 9;
     }
     impl Sample for PluginId {
-        const SAMPLE: PluginId = PluginId { index: 3, life: 9 };
+        const SAMPLE: PluginId = PluginId::new(3, 9);
     }
     impl Sample for Capacity {
         const SAMPLE: Capacity = Capacity::Taps;

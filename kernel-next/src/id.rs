@@ -7,38 +7,47 @@ use core::fmt;
 /// A plugin that is unloaded, fails or crashes gets a new life when it comes back; whatever still
 /// holds the old identity is refused by the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct PluginId {
-    pub(crate) index: u8,
-    pub(crate) life: u16,
-}
+pub struct PluginId(u32);
 
 impl PluginId {
     /// The kernel itself, as the source of its own events.
-    pub const KERNEL: PluginId = PluginId { index: 255, life: 0 };
+    pub const KERNEL: PluginId = PluginId::new(255, 0);
     /// Whoever operates the runtime: its embedder, or a client of the link.
-    pub const OPERATOR: PluginId = PluginId { index: 254, life: 0 };
+    pub const OPERATOR: PluginId = PluginId::new(254, 0);
+
+    /// A life of the plugin in a slot.
+    pub(crate) const fn new(index: usize, life: u16) -> Self {
+        PluginId(index as u8 as u32 | (life as u32).wrapping_shl(8))
+    }
+
+    /// Which of the slot's lives it is.
+    pub(crate) const fn life(self) -> u16 {
+        self.0.wrapping_shr(8) as u16
+    }
+
+    /// The slot's next life.
+    pub(crate) const fn next_life(self) -> Self {
+        PluginId::new(self.index(), self.life().wrapping_add(1))
+    }
 
     /// The number of the plugin's slot; stable while the plugin is installed.
     pub const fn index(self) -> usize {
-        self.index as usize
+        self.0 as u8 as usize
     }
 
     /// True for a plugin, false for the kernel and the operator.
     pub const fn is_plugin(self) -> bool {
-        self.index < 128
+        self.index() < 128
     }
 
     /// The identity as it travels.
     pub const fn to_bits(self) -> u32 {
-        self.index as u32 | (self.life as u32).wrapping_shl(8)
+        self.0
     }
 
     /// The identity that [`PluginId::to_bits`] made.
     pub const fn from_bits(bits: u32) -> Self {
-        PluginId {
-            index: bits as u8,
-            life: bits.wrapping_shr(8) as u16,
-        }
+        PluginId(bits & 0xff_ffff)
     }
 }
 
@@ -47,7 +56,7 @@ impl fmt::Display for PluginId {
         match *self {
             PluginId::KERNEL => f.write_str("kernel"),
             PluginId::OPERATOR => f.write_str("operator"),
-            plugin => write!(f, "in slot {}", plugin.index),
+            plugin => write!(f, "in slot {}", plugin.index()),
         }
     }
 }

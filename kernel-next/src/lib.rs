@@ -57,9 +57,9 @@
 //! | `EventBus::publish` makes an [`Ask`] | `drive` asks the mailbox for its next step |
 //! | `Ask::poll`, `Cell::with` takes the lock | `Ask::poll`, `Cell::with` takes the lock |
 //! | `Core::run` checks the life | `Core::run` checks the life |
-//! | `Core::publish` checks the topic, finds the cause | `Core::next` ends the hook before |
-//! | `Bus::check`: room, hops, who makes publishers wait | `Bus::next` finds the record |
-//! | `Bus::publish`: `Log::append`, `Filters::receivers`, `ReaderSlot::mark` | `Core::next_event` copies it, `Bus::taken` moves the cursor |
+//! | `Core::publish` finds the cause; `Bus::route` knows a topic published lately, others are checked | `Core::next` ends the hook before |
+//! | `Bus::check`: hops, size; `Bus::check_blockers`: who makes publishers wait | `Bus::next` finds the record |
+//! | `Bus::publish`: `Log::append`, `Filters::receivers` without a route, `ReaderSlot::mark` | `Core::next_event` copies it, `Bus::taken` moves the cursor |
 //! | `Core::wake_plugins` wakes whom it marked | `handle` runs `on_event` |
 //!
 //! What a call passes through:
@@ -125,9 +125,7 @@ pub use error::{Error, MAX_CODE, MAX_MESSAGE};
 pub use fault::{Capacity, Fault, NameFault};
 pub use id::{CallId, Cause, MAX_PLUGINS, PluginId, PluginSet};
 pub use json::Json;
-pub use kernel::{
-    Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Version, Waist,
-};
+pub use kernel::{Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Waist};
 pub use life::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
 pub use mem::Usage;
 pub use subject::Name;

@@ -158,7 +158,7 @@ fn a_publisher_goes_on_when_the_subscriber_stops() {
 
 #[test]
 fn a_publisher_goes_on_when_the_subscriber_crashes() {
-    goes_on_after(|_, slow| slow.installed.crashed("panic", "at line 1"));
+    goes_on_after(|_, slow| slow.installed.crashed(&Error::new("panic", "at line 1")));
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn a_crash_ends_calls_to_the_plugin_and_frees_those_it_made() {
     let mut running = Pending::begin(runtime.context(), "svc.one", json("1"), None).unwrap();
     let _ = call_of(server.next());
     let mut queued = Pending::begin(client.cx(), "svc.two", json("2"), None).unwrap();
-    server.installed.crashed("panic", "boom");
+    server.installed.crashed(&Error::new("panic", "boom"));
     assert_eq!(outcome(&mut running), Some(Err(Failure::Fault(Fault::Gone))));
     assert_eq!(outcome(&mut queued), Some(Err(Failure::Fault(Fault::Gone))));
     assert_eq!(
@@ -291,7 +291,7 @@ fn a_crash_ends_calls_to_the_plugin_and_frees_those_it_made() {
     let mut third = ByHand::started(&runtime, PluginMetadata::new("third", "1.0.0"));
     third.cx().register(&Service::new("third.x")).unwrap();
     let mut made = Pending::begin(client.cx(), "third.x", json("1"), None).unwrap();
-    client.installed.crashed("panic", "boom");
+    client.installed.crashed(&Error::new("panic", "boom"));
     assert_eq!(runtime.metrics().calls.used, 0);
     assert_eq!(third.next(), None, "nobody waits for it any more");
     assert_eq!(outcome(&mut made), Some(Err(Failure::Fault(Fault::Unloaded))));

@@ -192,7 +192,7 @@ fn check(steps: &[Step]) {
                 }
             }
             Step::Crash { callee } => {
-                callees[callee].installed.crashed("panic", "boom");
+                callees[callee].installed.crashed(&Error::new("panic", "boom"));
                 for call in calls.iter_mut().filter(|call| call.callee == callee) {
                     if !matches!(call.phase, Phase::Done(_)) {
                         call.phase = Phase::Done(Err(Failure::Fault(Fault::Gone)));

@@ -133,7 +133,7 @@ fn a_crash_takes_back_everything_and_old_handles_are_refused() {
     cx.subscribe("a.>").unwrap();
     cx.register(&Service::new("p.x")).unwrap();
     cx.state().set("p.k", json("1")).unwrap();
-    plugin.installed.crashed("panic", "boom");
+    plugin.installed.crashed(&Error::new("panic", "boom"));
     let metrics = runtime.metrics();
     let used = (
         metrics.filters.used,

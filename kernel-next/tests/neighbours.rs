@@ -57,7 +57,7 @@ fn one_plugin_takes_its_share_of_the_filters_and_leaves_the_rest() {
         greedy.cx().unsubscribe(&format!("t{n}")).unwrap();
     }
     greedy.cx().subscribe("again").unwrap();
-    greedy.installed.crashed("panic", "boom");
+    greedy.installed.crashed(&Error::new("panic", "boom"));
     assert_eq!(runtime.metrics().filters.used, 8);
 }
 

@@ -419,7 +419,7 @@ fn a_plugins_values_go_with_its_life_and_the_watcher_is_told() {
     plugin.cx().state().set("shared", json("1")).unwrap();
     runtime.state().set("shared", json("2")).unwrap();
     changes(&mut watcher);
-    plugin.installed.crashed("panic", "boom");
+    plugin.installed.crashed(&Error::new("panic", "boom"));
     assert_eq!(
         keys(runtime.state(), ""),
         ["shared"],

@@ -90,10 +90,7 @@ impl Model {
     }
 
     fn blocks(&self) -> usize {
-        self.entries
-            .values()
-            .map(|entry| entry.len.div_ceil(BLOCK - 2))
-            .sum()
+        self.entries.values().map(|entry| entry.len.div_ceil(BLOCK)).sum()
     }
 
     fn names(&self) -> usize {
@@ -104,7 +101,7 @@ impl Model {
     fn refusal(&self, writes: &[(usize, usize)], spare: usize) -> Option<Fault> {
         let (mut entries, mut names, mut blocks) = (self.entries.len(), self.names(), 0);
         for (key, len) in writes {
-            blocks += len.div_ceil(BLOCK - 2);
+            blocks += len.div_ceil(BLOCK);
             if !self.entries.contains_key(key) {
                 entries += 1;
                 names += (*key >= 4) as usize;
@@ -131,7 +128,7 @@ impl Model {
         let old = self
             .entries
             .get(&key)
-            .map_or(0, |entry| entry.len.div_ceil(BLOCK - 2));
+            .map_or(0, |entry| entry.len.div_ceil(BLOCK));
         let spare = BLOCKS - self.blocks() + old;
         match self.refusal(&[(key, len)], spare) {
             Some(error) => assert_eq!(got, Err(error)),
@@ -197,7 +194,7 @@ fn check(steps: &[Step]) {
                     [(key, _)] => model
                         .entries
                         .get(&key)
-                        .map_or(0, |entry| entry.len.div_ceil(BLOCK - 2)),
+                        .map_or(0, |entry| entry.len.div_ceil(BLOCK)),
                     _ => 0,
                 };
                 match model.refusal(writes, BLOCKS - model.blocks() + replaced) {

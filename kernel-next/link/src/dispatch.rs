@@ -3,7 +3,7 @@
 use core::task::Poll;
 
 use heapless::String;
-use kernel_next::{CallId, Fault, Json, Name, Op, PluginId, Span, Ticket, Version};
+use kernel_next::{CallId, Context, Fault, Json, Name, Op, PluginId, Span, Ticket};
 
 use crate::Action;
 use crate::config::same;
@@ -169,16 +169,10 @@ impl State<'_> {
                 value,
             } => {
                 let Some(value) = self.json(id, value) else { return };
-                let mut version = Version { expected, now: 0 };
                 let ttl = ttl_ms.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX)));
-                let mut op = Op::Set {
-                    key: Name::Copied(key),
-                    value,
-                    ttl,
-                    version: &mut version,
-                };
-                let outcome = self.run(&mut op);
-                self.outcome(id, outcome.map(|_| Reply::Count(version.now)));
+                let state = Context::new(self.kernel.waist(), self.who()).state();
+                let version = state.write(Name::Copied(key), value, ttl, expected).now();
+                self.outcome(id, version.map(Reply::Count));
             }
             Request::StateDelete { key, expected } => self.order(id, &mut Op::Delete(key, expected)),
             what => self.request_of_host(id, what),

@@ -26,7 +26,8 @@ pub(crate) fn entry<'b>(
         .split_at_mut_checked(info.value.unwrap_or(0))
         .unwrap_or_default();
     let owner = run(&mut Op::NameOf(info.owner), &mut *rest).unwrap_or(0);
-    let ttl = info.ttl.map(|ttl| {
+    let ttl = (!info.ttl.is_none()).then(|| {
+        let ttl = info.ttl.as_duration();
         ttl.as_secs()
             .wrapping_mul(1_000)
             .wrapping_add(ttl.subsec_millis() as u64)

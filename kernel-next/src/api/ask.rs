@@ -17,25 +17,25 @@ use crate::time::Span;
 /// # Cancellation
 /// Dropped before it is done, it has not happened, unless the method that made it says otherwise.
 #[must_use = "nothing happens until it is awaited, or `now` is called"]
-pub struct Ask<'a, T> {
-    base: Base<'a>,
-    pick: Pick<'a, T>,
+pub struct Ask<'k, 'b, T> {
+    base: Base<'k, 'b>,
+    pick: Pick<'b, T>,
 }
 
-/// What an operation came to, and the caller's buffer, as its outcome.
-pub(crate) type Pick<'a, T> = fn(Result<u32, Fault>, &'a [u8]) -> Result<T, Fault>;
+/// What an operation came to, the caller's buffer, and the version of a value, as its outcome.
+pub(crate) type Pick<'b, T> = fn(Result<u32, Fault>, &'b [u8], u64) -> Result<T, Fault>;
 
-/// The part that is the same for all.
-pub(crate) struct Base<'a> {
+/// The part that is the same for all: an operation with what it borrows, and the buffer that its texts come into.
+pub(crate) struct Base<'k, 'b> {
     waist: &'static dyn Waist,
     who: PluginId,
-    op: Op<'a>,
+    op: Op<'k>,
     ticket: Ticket,
-    buf: &'a mut [u8],
+    buf: &'b mut [u8],
 }
 
-impl<'a> Base<'a> {
-    pub(crate) fn new(waist: &'static dyn Waist, who: PluginId, op: Op<'a>, buf: &'a mut [u8]) -> Self {
+impl<'k, 'b> Base<'k, 'b> {
+    pub(crate) fn new(waist: &'static dyn Waist, who: PluginId, op: Op<'k>, buf: &'b mut [u8]) -> Self {
         Base {
             waist,
             who,
@@ -51,23 +51,27 @@ impl<'a> Base<'a> {
             .run(self.who, &mut self.op, &mut self.ticket, waker, self.buf)
     }
 
-    fn take(&mut self) -> &'a [u8] {
-        let buf: &'a mut [u8] = core::mem::take(&mut self.buf);
+    fn take(&mut self) -> &'b [u8] {
+        let buf: &'b mut [u8] = core::mem::take(&mut self.buf);
         buf
     }
 }
 
-impl Drop for Base<'_> {
+impl Drop for Base<'_, '_> {
     fn drop(&mut self) {
-        if self.ticket != Ticket::NONE {
+        if self.ticket.is_held() {
             self.waist.leave(self.who, self.ticket);
         }
     }
 }
 
-impl<'a, T> Ask<'a, T> {
-    pub(crate) fn new(base: Base<'a>, pick: Pick<'a, T>) -> Self {
+impl<'k, 'b, T> Ask<'k, 'b, T> {
+    pub(crate) fn new(base: Base<'k, 'b>, pick: Pick<'b, T>) -> Self {
         Ask { base, pick }
+    }
+
+    fn outcome(&mut self, outcome: Result<u32, Fault>) -> Result<T, Fault> {
+        (self.pick)(outcome, self.base.take(), self.base.ticket.version())
     }
 
     /// The outcome at once, for an operation that does not wait, on a kernel in memory.
@@ -76,31 +80,31 @@ impl<'a, T> Ask<'a, T> {
     /// Those of the operation; [`Fault::Timeout`] where it would wait, and then it has not happened.
     pub fn now(mut self) -> Result<T, Fault> {
         match self.base.poll(None) {
-            Poll::Ready(outcome) => (self.pick)(outcome, self.base.take()),
+            Poll::Ready(outcome) => self.outcome(outcome),
             Poll::Pending => Err(Fault::Timeout),
         }
     }
 }
 
-impl<'a, T> Future for Ask<'a, T> {
+impl<T> Future for Ask<'_, '_, T> {
     type Output = Result<T, Fault>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match this.base.poll(Some(cx.waker())) {
-            Poll::Ready(outcome) => Poll::Ready((this.pick)(outcome, this.base.take())),
+            Poll::Ready(outcome) => Poll::Ready(this.outcome(outcome)),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
 /// The outcome of an operation that comes to nothing.
-pub(crate) fn nothing(outcome: Result<u32, Fault>, _: &[u8]) -> Result<(), Fault> {
+pub(crate) fn nothing(outcome: Result<u32, Fault>, _: &[u8], _: u64) -> Result<(), Fault> {
     outcome.map(|_| ())
 }
 
 /// The outcome of an operation that comes to whether there was something.
-pub(crate) fn whether(outcome: Result<u32, Fault>, _: &[u8]) -> Result<bool, Fault> {
+pub(crate) fn whether(outcome: Result<u32, Fault>, _: &[u8], _: u64) -> Result<bool, Fault> {
     match outcome {
         Ok(_) => Ok(true),
         Err(Fault::Absent) => Ok(false),
@@ -109,7 +113,7 @@ pub(crate) fn whether(outcome: Result<u32, Fault>, _: &[u8]) -> Result<bool, Fau
 }
 
 /// The outcome of an operation that comes to a count.
-pub(crate) fn count(outcome: Result<u32, Fault>, _: &[u8]) -> Result<u32, Fault> {
+pub(crate) fn count(outcome: Result<u32, Fault>, _: &[u8], _: u64) -> Result<u32, Fault> {
     outcome
 }
 
@@ -166,10 +170,10 @@ impl core::error::Error for CallError<'_> {}
 /// Dropping it cancels the call: one that waits in the callee's mailbox is never seen there; one that is being
 /// handled runs on, and its reply is refused.
 #[must_use = "the call begins when it is awaited"]
-pub struct Calling<'a>(Base<'a>);
+pub struct Calling<'k, 'b>(Base<'k, 'b>);
 
-impl<'a> Calling<'a> {
-    pub(crate) fn new(base: Base<'a>) -> Self {
+impl<'k, 'b> Calling<'k, 'b> {
+    pub(crate) fn new(base: Base<'k, 'b>) -> Self {
         Calling(base)
     }
 
@@ -179,7 +183,7 @@ impl<'a> Calling<'a> {
     }
 
     /// Like the future, without taking the reply for JSON.
-    pub(crate) fn poll_bytes(&mut self, waker: &Waker) -> Poll<Result<&'a [u8], CallError<'a>>> {
+    pub(crate) fn poll_bytes(&mut self, waker: &Waker) -> Poll<Result<&'b [u8], CallError<'b>>> {
         match self.0.poll(Some(waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(len)) => Poll::Ready(Ok(first(self.0.take(), len))),
@@ -188,7 +192,7 @@ impl<'a> Calling<'a> {
     }
 
     #[cold]
-    fn error(&mut self, fault: Fault) -> CallError<'a> {
+    fn error(&mut self, fault: Fault) -> CallError<'b> {
         let Fault::Failed { code, len } = fault else {
             return CallError::Fault(fault);
         };
@@ -209,8 +213,8 @@ fn text_of(bytes: &[u8]) -> &str {
     }
 }
 
-impl<'a> Future for Calling<'a> {
-    type Output = Result<Json<'a>, CallError<'a>>;
+impl<'b> Future for Calling<'_, 'b> {
+    type Output = Result<Json<'b>, CallError<'b>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         self.get_mut().poll_bytes(cx.waker()).map_ok(Json::trusted)

@@ -59,7 +59,7 @@ impl AttachedPlugin {
                     core.set_goal(index, PluginState::Started, due);
                     core.lives
                         .at(index)
-                        .map(|slot| (index, slot.id(index)))
+                        .map(|slot| (index, slot.id()))
                         .ok_or(Fault::Unavailable)
                 }
                 Err(fault) => {
@@ -76,7 +76,7 @@ impl AttachedPlugin {
     pub fn context(&self) -> Context {
         let id = self
             .kernel
-            .with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
+            .with(|core| core.lives.at(self.index).map(|slot| slot.id()));
         Context::new(self.kernel.waist(), id.flatten().unwrap_or(self.id))
     }
 

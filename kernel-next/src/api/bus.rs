@@ -28,7 +28,7 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, u32> {
+    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, 'static, u32> {
         self.publish_within(topic, payload, PUBLISH_TIMEOUT)
     }
 
@@ -36,7 +36,12 @@ impl EventBus {
     ///
     /// # Cancellation
     /// Dropped before it is done, the event is not published.
-    pub fn publish_within<'a>(&self, topic: &'a str, payload: Json<'a>, limit: Duration) -> Ask<'a, u32> {
+    pub fn publish_within<'a>(
+        &self,
+        topic: &'a str,
+        payload: Json<'a>,
+        limit: Duration,
+    ) -> Ask<'a, 'static, u32> {
         let op = Op::Publish {
             topic,
             payload,
@@ -58,13 +63,13 @@ impl EventBus {
     /// that matches several filters is delivered once.
     ///
     /// Errors: [`Fault::Name`], [`Fault::Full`] of `filters` or `names`, [`Fault::Share`], [`Fault::Unloaded`].
-    pub fn subscribe<'a>(&self, filter: impl Into<Name<'a>>) -> Ask<'a, bool> {
+    pub fn subscribe<'a>(&self, filter: impl Into<Name<'a>>) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::Subscribe(filter.into()))
     }
 
     /// Takes a subscription back; resolves to false when there was none. Events that are already queued are
     /// still delivered.
-    pub fn unsubscribe<'a>(&self, filter: &'a str) -> Ask<'a, bool> {
+    pub fn unsubscribe<'a>(&self, filter: &'a str) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::Unsubscribe(filter))
     }
 }

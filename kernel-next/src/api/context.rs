@@ -33,22 +33,18 @@ impl Context {
         Context { waist, who }
     }
 
-    pub(crate) fn ask<'a>(&self, op: Op<'a>, buf: &'a mut [u8]) -> Base<'a> {
+    pub(crate) fn ask<'k, 'b>(&self, op: Op<'k>, buf: &'b mut [u8]) -> Base<'k, 'b> {
         Base::new(self.waist, self.who, op, buf)
     }
 
     /// An operation that resolves to nothing.
-    pub(crate) fn order<'a>(&self, op: Op<'a>) -> Ask<'a, ()> {
+    pub(crate) fn order<'k>(&self, op: Op<'k>) -> Ask<'k, 'static, ()> {
         Ask::new(self.ask(op, &mut []), nothing)
     }
 
     /// An operation that resolves to whether there was something.
-    pub(crate) fn whether<'a>(&self, op: Op<'a>) -> Ask<'a, bool> {
+    pub(crate) fn whether<'k>(&self, op: Op<'k>) -> Ask<'k, 'static, bool> {
         Ask::new(self.ask(op, &mut []), whether)
-    }
-
-    pub(crate) fn whether_in<'a>(&self, op: Op<'a>, buf: &'a mut [u8]) -> Ask<'a, bool> {
-        Ask::new(self.ask(op, buf), whether)
     }
 
     /// Who this plugin is, in this life.
@@ -77,7 +73,7 @@ impl Context {
     }
 
     /// See [`EventBus::publish`].
-    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, u32> {
+    pub fn publish<'a>(&self, topic: &'a str, payload: Json<'a>) -> Ask<'a, 'static, u32> {
         self.bus().publish_within(topic, payload, PUBLISH_TIMEOUT)
     }
 
@@ -90,46 +86,46 @@ impl Context {
     }
 
     /// See [`EventBus::subscribe`].
-    pub fn subscribe<'a>(&self, filter: impl Into<Name<'a>>) -> Ask<'a, bool> {
+    pub fn subscribe<'a>(&self, filter: impl Into<Name<'a>>) -> Ask<'a, 'static, bool> {
         self.bus().subscribe(filter)
     }
 
     /// See [`EventBus::unsubscribe`].
-    pub fn unsubscribe<'a>(&self, filter: &'a str) -> Ask<'a, bool> {
+    pub fn unsubscribe<'a>(&self, filter: &'a str) -> Ask<'a, 'static, bool> {
         self.bus().unsubscribe(filter)
     }
 
     /// See [`ServiceRegistry::register`].
-    pub fn register<'a>(&self, service: &'a Service<'a>) -> Ask<'a, ()> {
+    pub fn register<'a>(&self, service: &'a Service<'a>) -> Ask<'a, 'static, ()> {
         self.services().register(service)
     }
 
     /// See [`ServiceRegistry::call`].
-    pub fn call<'a>(&self, service: &'a str, args: Json<'a>, buf: &'a mut [u8]) -> Calling<'a> {
+    pub fn call<'k, 'b>(&self, service: &'k str, args: Json<'k>, buf: &'b mut [u8]) -> Calling<'k, 'b> {
         Calling::new(self.ask(call_op(service, (args.as_bytes(), &[]), None, None), buf))
     }
 
     /// See [`ServiceRegistry::call_within`].
-    pub fn call_within<'a>(
+    pub fn call_within<'k, 'b>(
         &self,
-        service: &'a str,
-        args: Json<'a>,
+        service: &'k str,
+        args: Json<'k>,
         limit: Duration,
-        buf: &'a mut [u8],
-    ) -> Calling<'a> {
+        buf: &'b mut [u8],
+    ) -> Calling<'k, 'b> {
         Calling::new(self.ask(call_op(service, (args.as_bytes(), &[]), Some(limit), None), buf))
     }
 
     /// Calls `on_tick` every `interval`, the first time one interval from now, while the plugin is
     /// started. A tick that comes while another message is handled comes late, and ticks that were
     /// missed do not pile up. Zero ends it.
-    pub fn set_interval(&self, interval: Duration) -> Ask<'static, ()> {
+    pub fn set_interval(&self, interval: Duration) -> Ask<'static, 'static, ()> {
         self.order(Op::Interval(Span::of(interval)))
     }
 
     /// Waits for `span`. Keep it short: the plugin handles nothing meanwhile. [`Fault::Full`] when the capacity
     /// `waits` is used up.
-    pub fn sleep(&self, span: Duration) -> Ask<'static, ()> {
+    pub fn sleep(&self, span: Duration) -> Ask<'static, 'static, ()> {
         self.order(Op::Sleep(Span::of(span)))
     }
 
@@ -140,15 +136,15 @@ impl Context {
 
     /// The plugin's settings from the platform's configuration: a JSON object, `{}` when it has
     /// none. [`Fault::Buffer`] when it does not fit into `buf`.
-    pub fn settings<'b>(&self, buf: &'b mut [u8]) -> Ask<'b, Json<'b>> {
-        Ask::new(self.ask(Op::Settings, buf), |len, buf| {
+    pub fn settings<'b>(&self, buf: &'b mut [u8]) -> Ask<'static, 'b, Json<'b>> {
+        Ask::new(self.ask(Op::Settings, buf), |len, buf, _| {
             Ok(Json::trusted(first(buf, len?)))
         })
     }
 
     /// The name of `who`, copied into `buf`; empty when that plugin is no longer installed.
-    pub fn name_of<'b>(&self, who: PluginId, buf: &'b mut [u8]) -> Ask<'b, &'b str> {
-        Ask::new(self.ask(Op::NameOf(who), buf), |len, buf| {
+    pub fn name_of<'b>(&self, who: PluginId, buf: &'b mut [u8]) -> Ask<'static, 'b, &'b str> {
+        Ask::new(self.ask(Op::NameOf(who), buf), |len, buf, _| {
             Ok(core::str::from_utf8(first(buf, len?)).unwrap_or(""))
         })
     }

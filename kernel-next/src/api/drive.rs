@@ -8,7 +8,7 @@ use super::context::Context;
 use super::mailbox::{Mailbox, Message, Replied, Reply, message};
 use super::plugin::LocalPlugin;
 use crate::call::Answer;
-use crate::error::Error;
+use crate::id::CallId;
 use crate::kernel::{Op, Step, Ticket};
 
 /// How a plugin's life ended.
@@ -35,43 +35,22 @@ const STREAK: u32 = 32;
 /// off at its last `await`; tell the kernel by [`Installed::crashed`](crate::Installed::crashed).
 pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) -> Exit {
     let mailbox = Mailbox::new(cx);
-    let mut exit = Exit::Failed;
-    let mut streak = 0u32;
+    let (mut unloaded, mut streak) = (false, 0u32);
     loop {
         let mut step = Step::Ended;
         if mailbox.step(&mut step, buf).await.is_err() || matches!(step, Step::Ended) {
-            return exit;
+            return if unloaded { Exit::Unloaded } else { Exit::Failed };
         }
-        let result = {
-            let mut hook = pin!(handle(plugin, &cx, &step, buf));
-            poll_fn(|task| match hook.as_mut().poll(task) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            })
-            .await
+        let mut hook = pin!(handle(plugin, &mailbox, &step, buf));
+        let done = poll_fn(|task| match hook.as_mut().poll(task) {
+            Poll::Ready(well) => Poll::Ready(Some(well)),
+            Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let Some(well) = done.await else {
+            return Exit::Failed;
         };
-        let Some(result) = result else { return Exit::Failed };
-        // What comes of these: the life is over, which the next message says.
-        if let Step::Call { id, .. } = step {
-            let answer = match &result {
-                Ok(Replied { len: None }) => None,
-                Ok(Replied { len: Some(len) }) => {
-                    let start = reply_at(&step);
-                    let reply = buf.get(start..start.saturating_add(*len));
-                    Some(Answer::Bytes(reply.unwrap_or(&[])))
-                }
-                Err(error) => Some(Answer::Error(error)),
-            };
-            if let Some(answer) = answer {
-                let _ = mailbox.answer(id, answer).await;
-            }
-        }
-        if let Err(error) = &result {
-            let _ = mailbox.fail(error).await;
-        } else if matches!(step, Step::Unload) {
-            exit = Exit::Unloaded;
-        }
+        unloaded = well && matches!(step, Step::Unload);
         streak = streak.wrapping_add(1);
         if streak.is_multiple_of(STREAK) {
             give_way().await;
@@ -79,31 +58,55 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
     }
 }
 
-/// Where the reply begins in the buffer: behind the message.
-fn reply_at(step: &Step) -> usize {
-    let (second, _, len) = step.texts();
-    second.saturating_add(len)
-}
-
-/// Runs the hook for a message.
-async fn handle<P: LocalPlugin>(
-    plugin: &mut P,
-    cx: &Context,
-    step: &Step,
-    buf: &mut [u8],
-) -> Result<Replied, Error> {
+/// Runs the hook for a message and passes on what came of it; false for an error.
+async fn handle<P: LocalPlugin>(plugin: &mut P, mailbox: &Mailbox, step: &Step, buf: &mut [u8]) -> bool {
+    let cx = &mailbox.context();
     let (text, scratch) = buf.split_at_mut_checked(reply_at(step)).unwrap_or_default();
-    match message(step, text) {
+    let result = match message(step, text) {
         Message::Load => plugin.on_load(cx).await,
         Message::Start => plugin.on_start(cx).await,
         Message::Event(event) => plugin.on_event(cx, event).await,
-        Message::Call(call) => return plugin.on_call(cx, call, Reply { scratch }).await,
+        Message::Call(call) => {
+            let id = call.id;
+            let reply = Reply {
+                scratch: &mut *scratch,
+            };
+            match plugin.on_call(cx, call, reply).await {
+                Ok(replied) => {
+                    answer(mailbox, id, replied, scratch).await;
+                    Ok(())
+                }
+                Err(error) => {
+                    // Whoever called may be gone.
+                    let _ = mailbox.answer(id, Answer::Error(&error)).await;
+                    Err(error)
+                }
+            }
+        }
         Message::Tick => plugin.on_tick(cx).await,
         Message::Stop => plugin.on_stop(cx).await,
         Message::Unload => plugin.on_unload(cx).await,
         Message::Ended => Ok(()),
+    };
+    if let Err(error) = &result {
+        // The life may be over, which the next message says.
+        let _ = mailbox.fail(error).await;
     }
-    .map(|()| Replied { len: None })
+    result.is_ok()
+}
+
+/// Answers a call with what is in the buffer, unless it is answered later. Whoever called may be gone.
+async fn answer(mailbox: &Mailbox, call: CallId, replied: Replied, scratch: &[u8]) {
+    if let Some(len) = replied.len {
+        let reply = scratch.get(..len).unwrap_or(&[]);
+        let _ = mailbox.answer(call, Answer::Bytes(reply)).await;
+    }
+}
+
+/// Where the reply begins in the buffer: behind the message.
+fn reply_at(step: &Step) -> usize {
+    let (second, _, len) = step.texts();
+    second.saturating_add(len)
 }
 
 /// True when the plugin's life ended, by a deadline, before the hook did.

@@ -180,12 +180,12 @@ impl CoreRuntime {
                     About::Attached(attached) if !attached.restarts => RestartPolicy::NEVER,
                     _ => metadata.restart,
                 };
-                let (code, error) = core.lives.error(index);
+                let error = slot.error.as_ref();
                 let counts = core.bus.counts(index);
                 Some(PluginInfo {
                     index,
-                    id: slot.id(index),
-                    installed: slot.first_id(index),
+                    id: slot.id(),
+                    installed: slot.first_id(),
                     name: texts.add(slot.name(&core.names)),
                     version: texts.add(version),
                     description: texts.add(description),
@@ -199,8 +199,8 @@ impl CoreRuntime {
                     state: slot.state(),
                     goal: slot.goal(),
                     hook: slot.hook().name(),
-                    error_code: texts.add(code),
-                    error: texts.add(error),
+                    error_code: texts.add(error.map_or("", |error| error.code())),
+                    error: texts.add(error.map_or("", |error| error.message())),
                     counters: PluginCounters {
                         events: counts.events,
                         calls: slot.calls,
@@ -297,9 +297,9 @@ impl CoreRuntime {
         next(
             self,
             cursor,
-            |core| core.bus.filters.extent(),
+            |core| core.bus.filters().extent(),
             |core, index| {
-                let (who, filter) = core.bus.filters.at(index, &core.names)?;
+                let (who, filter) = core.bus.filters().at(index, &core.names)?;
                 Some(SubscriptionInfo {
                     plugin: texts.add(core.name_of(who)),
                     filter: texts.add(filter),

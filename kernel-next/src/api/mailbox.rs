@@ -197,18 +197,18 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn step<'a>(&self, step: &'a mut Step, buf: &'a mut [u8]) -> Ask<'a, ()> {
+    pub(crate) fn step<'a, 'b>(&self, step: &'a mut Step, buf: &'b mut [u8]) -> Ask<'a, 'b, ()> {
         Ask::new(self.cx.ask(Op::Next(step), buf), nothing)
     }
 
     /// Says that the last message was not handled: a lifecycle step leaves the plugin FAILED and
     /// this life over; an event or a tick is counted as an error.
-    pub fn fail<'a>(&self, error: &'a Error) -> Ask<'a, ()> {
+    pub fn fail<'a>(&self, error: &'a Error) -> Ask<'a, 'static, ()> {
         self.cx.order(Op::Fail(error))
     }
 
     /// Answers a call; resolves to false when nobody waits for it any more.
-    pub fn reply<'a>(&self, call: CallId, answer: Result<Json<'a>, &'a Error>) -> Ask<'a, bool> {
+    pub fn reply<'a>(&self, call: CallId, answer: Result<Json<'a>, &'a Error>) -> Ask<'a, 'static, bool> {
         let answer = match answer {
             Ok(json) => Answer::Bytes(json.as_bytes()),
             Err(error) => Answer::Error(error),
@@ -216,7 +216,7 @@ impl Mailbox {
         self.answer(call, answer)
     }
 
-    pub(crate) fn answer<'a>(&self, call: CallId, answer: Answer<'a>) -> Ask<'a, bool> {
+    pub(crate) fn answer<'a>(&self, call: CallId, answer: Answer<'a>) -> Ask<'a, 'static, bool> {
         self.cx.whether(Op::Reply(call, answer))
     }
 }

@@ -41,11 +41,8 @@ impl Installed {
     pub fn context(&self) -> Context {
         let id = self
             .kernel
-            .with(|core| core.lives.at(self.index).map(|slot| slot.id(self.index)));
-        Context::new(
-            self.kernel.waist(),
-            id.flatten().unwrap_or(PluginId { index: 127, life: 0 }),
-        )
+            .with(|core| core.lives.at(self.index).map(|slot| slot.id()));
+        Context::new(self.kernel.waist(), id.flatten().unwrap_or(PluginId::new(127, 0)))
     }
 
     /// The mailbox of the plugin's present life, for a plugin with a loop of its own. It may handle several messages
@@ -57,10 +54,10 @@ impl Installed {
 
     /// Says that the plugin's task died, by a panic for instance: the plugin is FAILED, and all it
     /// registered is taken back. Drive a new value of it then.
-    pub fn crashed(&self, code: &str, message: &str) {
+    pub fn crashed(&self, error: &Error) {
         self.kernel.with(|core| {
-            if let Some(id) = core.lives.at(self.index).map(|slot| slot.id(self.index)) {
-                core.fail(id, code, message);
+            if let Some(id) = core.lives.at(self.index).map(|slot| slot.id()) {
+                core.fail(id, error);
             }
         });
     }
@@ -292,10 +289,8 @@ impl PluginManager {
         match self.bring_to(index, goal).await {
             Err(fault @ Fault::Failed { .. }) => Err(self
                 .kernel
-                .with(|core| {
-                    let (code, message) = core.lives.error(index);
-                    Error::from_callee(code, message)
-                })
+                .with(|core| core.lives.at(index)?.error.clone())
+                .flatten()
                 .unwrap_or(fault.into())),
             other => other.map_err(Error::from),
         }
@@ -452,7 +447,7 @@ impl Core {
     pub(crate) fn install(&mut self, about: About, name: &str) -> Result<usize, Fault> {
         if let Some(slot) = self.lives.find(name, &self.names).and_then(|index| {
             let slot = self.lives.at(index)?;
-            Some(slot.id(index))
+            Some(slot.id())
         }) {
             return Err(Fault::Taken { owner: slot });
         }

@@ -75,7 +75,7 @@ impl PluginManager {
             let slot = core.lives.at(index)?;
             let metadata = slot.metadata();
             let mut overview = Overview {
-                installed: slot.first_id(index),
+                installed: slot.first_id(),
                 state: slot.state(),
                 goal: slot.goal(),
                 failures: slot.failures(),

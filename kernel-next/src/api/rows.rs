@@ -3,7 +3,7 @@
 
 use super::runtime::CoreRuntime;
 use crate::call::Phase;
-use crate::error::cut;
+use crate::error::{Error, cut};
 use crate::id::CallId;
 use crate::kernel::Core;
 
@@ -112,7 +112,7 @@ impl Core {
             }
             List::Services => (index < self.calls.services.extent()).then(|| self.service_row(index, row)),
             List::Subscriptions => {
-                (index < self.bus.filters.extent()).then(|| self.subscription_row(index, row))
+                (index < self.bus.filters().extent()).then(|| self.subscription_row(index, row))
             }
             List::Calls => (index < self.calls.extent()).then(|| self.call_row(index, row)),
         };
@@ -122,7 +122,7 @@ impl Core {
     fn plugin_row(&self, index: usize, row: &mut Row<'_>) -> Option<()> {
         let slot = self.lives.at(index)?;
         let (metadata, counts) = (slot.metadata(), self.bus.counts(index));
-        let (code, message) = self.lives.error(index);
+        let error = slot.error.as_ref();
         for number in [
             index as u32,
             slot.state() as u32,
@@ -144,8 +144,8 @@ impl Core {
             metadata.description,
             metadata.author,
             slot.hook().name(),
-            code,
-            message,
+            error.map_or("", Error::code),
+            error.map_or("", Error::message),
         ] {
             row.add(text);
         }
@@ -163,7 +163,7 @@ impl Core {
     }
 
     fn subscription_row(&self, index: usize, row: &mut Row<'_>) -> Option<()> {
-        let (who, filter) = self.bus.filters.at(index, &self.names)?;
+        let (who, filter) = self.bus.filters().at(index, &self.names)?;
         row.add(self.name_of(who));
         row.add(filter);
         Some(())

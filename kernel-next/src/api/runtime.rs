@@ -210,7 +210,7 @@ impl CoreRuntime {
             let plugins = core.lives.iter().map(|(index, _)| core.bus.counts(index).dropped);
             Metrics {
                 plugins: core.lives.usage(),
-                filters: core.bus.filters.usage(),
+                filters: core.bus.filters().usage(),
                 services: core.calls.services.usage(),
                 calls: core.calls.usage(),
                 state_entries,

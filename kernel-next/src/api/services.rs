@@ -19,18 +19,18 @@ impl ServiceRegistry {
     ///
     /// Errors: [`Fault::Name`](crate::Fault::Name), [`Fault::Taken`](crate::Fault::Taken) with the owner,
     /// [`Fault::Full`](crate::Fault::Full) of `services` or `names`, [`Fault::Share`](crate::Fault::Share).
-    pub fn register<'a>(&self, service: &'a Service<'a>) -> Ask<'a, ()> {
+    pub fn register<'a>(&self, service: &'a Service<'a>) -> Ask<'a, 'static, ()> {
         self.0.order(Op::Register(service))
     }
 
     /// Takes a service back; calls of it that are in flight end at once as gone. Resolves to false when this
     /// plugin has no service of this name.
-    pub fn unregister<'a>(&self, name: &'a str) -> Ask<'a, bool> {
+    pub fn unregister<'a>(&self, name: &'a str) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::Unregister(name))
     }
 
     /// Resolves to true when some plugin registered this name.
-    pub fn has_service<'a>(&self, name: &'a str) -> Ask<'a, bool> {
+    pub fn has_service<'a>(&self, name: &'a str) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::HasService(name))
     }
 
@@ -41,7 +41,7 @@ impl ServiceRegistry {
     ///
     /// # Cancellation
     /// See [`Calling`].
-    pub fn call<'a>(&self, service: &'a str, args: Json<'a>, buf: &'a mut [u8]) -> Calling<'a> {
+    pub fn call<'k, 'b>(&self, service: &'k str, args: Json<'k>, buf: &'b mut [u8]) -> Calling<'k, 'b> {
         self.call_for(None, service, args, None, buf)
     }
 
@@ -49,13 +49,13 @@ impl ServiceRegistry {
     ///
     /// # Cancellation
     /// See [`Calling`].
-    pub fn call_within<'a>(
+    pub fn call_within<'k, 'b>(
         &self,
-        service: &'a str,
-        args: Json<'a>,
+        service: &'k str,
+        args: Json<'k>,
         limit: Duration,
-        buf: &'a mut [u8],
-    ) -> Calling<'a> {
+        buf: &'b mut [u8],
+    ) -> Calling<'k, 'b> {
         self.call_for(None, service, args, Some(limit), buf)
     }
 
@@ -64,14 +64,14 @@ impl ServiceRegistry {
     ///
     /// # Cancellation
     /// See [`Calling`].
-    pub fn call_for<'a>(
+    pub fn call_for<'k, 'b>(
         &self,
         parent: Option<CallId>,
-        service: &'a str,
-        args: Json<'a>,
+        service: &'k str,
+        args: Json<'k>,
         limit: Option<Duration>,
-        buf: &'a mut [u8],
-    ) -> Calling<'a> {
+        buf: &'b mut [u8],
+    ) -> Calling<'k, 'b> {
         Calling::new(
             self.0
                 .ask(call_op(service, (args.as_bytes(), &[]), limit, parent), buf),

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use super::ask::{Ask, count, first};
+use super::ask::{Ask, count, first, whether};
 use super::context::Context;
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::json::Json;
-use crate::kernel::{EntryInfo, Op, Version};
+use crate::kernel::{EntryInfo, Op};
 use crate::subject::Name;
 use crate::time::Span;
 
@@ -36,139 +36,95 @@ pub struct StateEntry<'b> {
 /// Errors of what writes: [`Fault::Name`], [`Fault::Reserved`], [`Fault::TooLarge`], [`Fault::Full`] of
 /// `state_entries`, `state_bytes` or `names`, [`Fault::Share`], [`Fault::Hops`], [`Fault::Unloaded`]; nothing is
 /// changed then.
+///
+/// Cancellation of all operations: dropped before it is done, nothing happened.
 #[derive(Clone, Copy)]
 pub struct StateEngine(pub(crate) Context);
 
 impl StateEngine {
     /// The value, copied into `buf`; `None` when there is none. [`Fault::Buffer`] when it is longer.
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing happened.
-    pub async fn get<'b>(&self, key: &str, buf: &'b mut [u8]) -> Result<Option<Json<'b>>, Fault> {
-        Ok(self.get_versioned(key, buf).await?.map(|(value, _)| value))
+    pub fn get<'k, 'b>(&self, key: &'k str, buf: &'b mut [u8]) -> Ask<'k, 'b, Option<Json<'b>>> {
+        Ask::new(self.0.ask(Op::Get(key), buf), |len, buf, _| found(len, buf))
     }
 
     /// The value and its version, for [`StateEngine::compare_and_set`].
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing happened.
-    pub async fn get_versioned<'b>(
+    pub fn get_versioned<'k, 'b>(
         &self,
-        key: &str,
+        key: &'k str,
         buf: &'b mut [u8],
-    ) -> Result<Option<(Json<'b>, u64)>, Fault> {
-        let mut version = 0;
-        let len = match Ask::new(self.0.ask(Op::Get(key, &mut version), &mut *buf), count).await {
-            Ok(len) => len,
-            Err(Fault::Absent) => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
-        Ok(Some((Json::trusted(first(buf, len)), version)))
+    ) -> Ask<'k, 'b, Option<(Json<'b>, u64)>> {
+        Ask::new(self.0.ask(Op::Get(key), buf), |len, buf, version| {
+            Ok(found(len, buf)?.map(|value| (value, version)))
+        })
     }
 
     /// Sets a value that stays until it is deleted or its owner goes; resolves to its version.
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing was changed.
-    pub async fn set<'n>(&self, key: impl Into<Name<'n>>, value: Json<'_>) -> Result<u64, Fault> {
-        self.write(key.into(), value, None, None).await
+    pub fn set<'k>(&self, key: impl Into<Name<'k>>, value: Json<'k>) -> Ask<'k, 'static, u64> {
+        self.write(key.into(), value, None, None)
     }
 
     /// Sets a value that is gone after `ttl`.
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing was changed.
-    pub async fn set_with_ttl<'n>(
+    pub fn set_with_ttl<'k>(
         &self,
-        key: impl Into<Name<'n>>,
-        value: Json<'_>,
+        key: impl Into<Name<'k>>,
+        value: Json<'k>,
         ttl: Duration,
-    ) -> Result<u64, Fault> {
-        self.write(key.into(), value, Some(ttl), None).await
+    ) -> Ask<'k, 'static, u64> {
+        self.write(key.into(), value, Some(Span::of(ttl)), None)
     }
 
     /// Sets the value if its version is `expected`; 0 expects that there is none. [`Fault::Conflict`] otherwise.
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing was changed.
-    pub async fn compare_and_set<'n>(
+    pub fn compare_and_set<'k>(
         &self,
-        key: impl Into<Name<'n>>,
-        value: Json<'_>,
+        key: impl Into<Name<'k>>,
+        value: Json<'k>,
         expected: u64,
-    ) -> Result<u64, Fault> {
-        self.write(key.into(), value, None, Some(expected)).await
+    ) -> Ask<'k, 'static, u64> {
+        self.write(key.into(), value, None, Some(expected))
     }
 
     /// Sets a value with this time to live, if it has this version; resolves to its version.
-    ///
-    /// # Errors
-    /// See [`StateEngine`].
-    ///
-    /// # Cancellation
-    /// Nothing was changed.
-    pub async fn write(
+    pub fn write<'k>(
         &self,
-        key: Name<'_>,
-        value: Json<'_>,
-        ttl: Option<Duration>,
+        key: Name<'k>,
+        value: Json<'k>,
+        ttl: Option<Span>,
         expected: Option<u64>,
-    ) -> Result<u64, Fault> {
-        let mut version = Version { expected, now: 0 };
-        let ttl = ttl.map(Span::of);
-        self.0
-            .order(Op::Set {
-                key,
-                value,
-                ttl,
-                version: &mut version,
-            })
-            .await?;
-        Ok(version.now)
+    ) -> Ask<'k, 'static, u64> {
+        let op = Op::Set {
+            key,
+            value,
+            ttl,
+            expected,
+        };
+        Ask::new(self.0.ask(op, &mut []), |done, _, version| done.map(|_| version))
     }
 
     /// Sets all of these values, or none when one is refused. Several need room beside the values they replace.
     ///
     /// # Cancellation
     /// Nothing was changed.
-    pub fn update<'a>(&self, writes: &'a [(Name<'a>, Json<'a>)]) -> Ask<'a, ()> {
+    pub fn update<'a>(&self, writes: &'a [(Name<'a>, Json<'a>)]) -> Ask<'a, 'static, ()> {
         self.0.order(Op::Update(writes))
     }
 
     /// Deletes a value; resolves to false when there was none.
-    pub fn delete<'a>(&self, key: &'a str) -> Ask<'a, bool> {
+    pub fn delete<'a>(&self, key: &'a str) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::Delete(key, None))
     }
 
     /// Deletes a value if its version is `expected`.
-    pub fn compare_and_delete<'a>(&self, key: &'a str, expected: u64) -> Ask<'a, bool> {
+    pub fn compare_and_delete<'a>(&self, key: &'a str, expected: u64) -> Ask<'a, 'static, bool> {
         self.0.whether(Op::Delete(key, Some(expected)))
     }
 
     /// Resolves to true when there is a value.
-    ///
-    /// # Errors
-    /// [`Fault::Unloaded`].
-    pub async fn exists(&self, key: &str) -> Result<bool, Fault> {
-        match self.0.whether(Op::Get(key, &mut 0)).await {
-            Err(Fault::Buffer { .. }) => Ok(true),
-            other => other,
-        }
+    pub fn exists<'k>(&self, key: &'k str) -> Ask<'k, 'static, bool> {
+        Ask::new(self.0.ask(Op::Get(key), &mut []), |len, _, _| match len {
+            Ok(_) | Err(Fault::Buffer { .. }) => Ok(true),
+            Err(Fault::Absent) => Ok(false),
+            Err(fault) => Err(fault),
+        })
     }
 
     /// The next entry whose key begins with `prefix`, copied into `buf`; start with a `cursor` of
@@ -196,7 +152,7 @@ impl StateEngine {
             cursor: *cursor,
             ..EntryInfo::START
         };
-        let found = self.0.whether_in(Op::Entry(prefix, &mut info), &mut *buf).await;
+        let found = Ask::new(self.0.ask(Op::Entry(prefix, &mut info), &mut *buf), whether).await;
         *cursor = info.cursor;
         if !found? {
             return Ok(None);
@@ -207,13 +163,22 @@ impl StateEngine {
             key: core::str::from_utf8(key).unwrap_or(""),
             value: info.value.and_then(|len| rest.get(..len)).map(Json::trusted),
             version: info.version,
-            ttl: info.ttl,
+            ttl: Some(info.ttl).filter(|ttl| !ttl.is_none()).map(Span::as_duration),
             owner: info.owner,
         }))
     }
 
     /// Deletes all of this plugin's values (the operator: all but the kernel's); resolves to how many.
-    pub fn clear(&self) -> Ask<'static, u32> {
+    pub fn clear(&self) -> Ask<'static, 'static, u32> {
         Ask::new(self.0.ask(Op::Clear, &mut []), count)
+    }
+}
+
+/// The value in the first bytes of the buffer, if there is one.
+fn found(len: Result<u32, Fault>, buf: &[u8]) -> Result<Option<Json<'_>>, Fault> {
+    match len {
+        Ok(len) => Ok(Some(Json::trusted(first(buf, len)))),
+        Err(Fault::Absent) => Ok(None),
+        Err(fault) => Err(fault),
     }
 }

@@ -64,33 +64,76 @@ pub(crate) struct Head {
 }
 
 /// What led to a record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Origin {
-    pub(crate) cause: Cause,
+    kind: Kind,
     /// How many events are behind it.
     pub(crate) hops: u8,
+    /// The low half of an event's sequence number, or a call's identity.
+    id: u32,
     /// Where the event is that was the cause.
     pub(crate) at: Position,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Nothing,
+    Event,
+    Call,
+}
+
 impl Origin {
     pub(crate) const NONE: Origin = Origin {
-        cause: Cause::None,
+        kind: Kind::Nothing,
         hops: 0,
+        id: 0,
         at: 0,
     };
+
+    /// The event at this position.
+    pub(crate) const fn event(head: &Head, at: Position) -> Origin {
+        Origin {
+            kind: Kind::Event,
+            hops: head.hops.wrapping_add(1),
+            id: head.seq as u32,
+            at,
+        }
+    }
+
+    /// A call with so many events behind it.
+    pub(crate) const fn call(id: CallId, hops: u8) -> Origin {
+        Origin {
+            kind: Kind::Call,
+            hops,
+            id: id.to_bits(),
+            at: 0,
+        }
+    }
+
+    /// The call, if it is one.
+    pub(crate) const fn as_call(&self) -> Option<CallId> {
+        match self.kind {
+            Kind::Call => Some(CallId::from_bits(self.id)),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "large")]
+    pub(crate) const fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event)
+    }
 }
 
 /// A record to be written.
 #[derive(Clone, Copy)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct NewRecord<'a> {
     pub(crate) source: PluginId,
     pub(crate) origin: Origin,
-    pub(crate) topic: [&'a str; 2],
+    pub(crate) topic: [&'a [u8]; 2],
     pub(crate) payload: &'a [&'a [u8]],
 }
 
-impl Draft<'_> {
+impl NewRecord<'_> {
     pub(crate) fn topic_len(&self) -> usize {
         self.topic[0].len().wrapping_add(self.topic[1].len())
     }
@@ -111,6 +154,7 @@ pub(crate) struct Record<'l> {
 }
 
 impl<'l> Record<'l> {
+    #[cfg(test)]
     pub(crate) fn topic(&self) -> &'l [u8] {
         self.text.get(..self.head.topic as usize).unwrap_or(&[])
     }
@@ -281,12 +325,7 @@ impl Log {
         let (payload, topic) = lengths(fixed[0]);
         let text: &[u8] = cast_slice(rest);
         let text = text.get(..padded(topic).wrapping_add(payload))?;
-        let [low, high, flags, slot] = [
-            fixed[1].wrapping_shr(8) as u8,
-            fixed[1].wrapping_shr(16) as u8,
-            fixed[1].wrapping_shr(24) as u8,
-            fixed[1] as u8,
-        ];
+        let flags = fixed[1].wrapping_shr(24) as u8;
         let seq = seq_of(fixed);
         let mut receivers = PluginSet::EMPTY;
         receivers.0.copy_from_slice(fixed.get(SET..)?);
@@ -304,10 +343,7 @@ impl Log {
             head: Head {
                 seq,
                 time: Instant::from_words(time),
-                source: PluginId {
-                    index: slot,
-                    life: u16::from_le_bytes([low, high]),
-                },
+                source: PluginId::from_bits(fixed[1]),
                 cause,
                 hops: flags & MAX_HOPS,
                 topic: topic as u8,
@@ -326,6 +362,25 @@ impl Log {
         (back != 0 && self.holds(cause)).then_some(cause)
     }
 
+    /// The topic of the record at this position.
+    pub(crate) fn topic(&self, at: Position) -> &[u8] {
+        let Some((fixed, text)) = self
+            .words
+            .get(self.index(at)..)
+            .and_then(<[u32]>::split_first_chunk::<TEXT>)
+        else {
+            return &[];
+        };
+        let text: &[u8] = cast_slice(text);
+        text.get(..lengths(fixed[0]).1).unwrap_or(&[])
+    }
+
+    /// True when the record at this position has this topic.
+    pub(crate) fn has_topic(&self, at: Position, topic: &[&[u8]; 2]) -> bool {
+        let rest = self.topic(at).strip_prefix(topic[0]);
+        rest == Some(topic[1])
+    }
+
     /// Drops the oldest record, or filler.
     pub(crate) fn drop_oldest(&mut self) {
         if self.used() == 0 {
@@ -337,8 +392,14 @@ impl Log {
         self.tail = self.after(self.tail);
     }
 
-    /// Writes a record, for which there must be room, without receivers; where it is.
-    pub(crate) fn append(&mut self, draft: &Draft<'_>, size: u32, now: Instant) -> Position {
+    /// Writes a record, for which there must be room; where it is.
+    pub(crate) fn append(
+        &mut self,
+        record: &NewRecord<'_>,
+        set: &PluginSet,
+        size: u32,
+        now: Instant,
+    ) -> Position {
         let filler = self.filler(size);
         if self.used() == 0 {
             self.tail = self.head.wrapping_add(filler);
@@ -353,21 +414,21 @@ impl Log {
         self.head = at.wrapping_add(size);
         self.next_seq = seq.wrapping_add(1);
         self.high_water = self.high_water.max(self.used());
-        let (topic, payload) = (draft.topic_len(), draft.payload_len());
-        let (kind, cause, back) = match draft.origin.cause {
-            Cause::None => (0u32, 0, 0),
-            Cause::Event(seq) => (1, seq as u32, at.wrapping_sub(draft.origin.at)),
-            Cause::Call(id) => (2, id.to_bits(), 0),
+        let (topic, payload) = (record.topic_len(), record.payload_len());
+        let origin = &record.origin;
+        let back = match origin.kind {
+            Kind::Event => at.wrapping_sub(origin.at),
+            _ => 0,
         };
-        let flags = kind.wrapping_shl(6) | draft.origin.hops.min(MAX_HOPS) as u32;
+        let flags = (origin.kind as u32).wrapping_shl(6) | origin.hops.min(MAX_HOPS) as u32;
         let start = self.index(at);
-        let record = self.words.get_mut(start..).unwrap_or_default();
-        let Some((fixed, text)) = record.split_first_chunk_mut::<TEXT>() else {
+        let place = self.words.get_mut(start..).unwrap_or_default();
+        let Some((fixed, text)) = place.split_first_chunk_mut::<TEXT>() else {
             return at;
         };
         fixed[0] = payload as u32 | (topic as u32).wrapping_shl(24);
-        fixed[1] = draft.source.to_bits() | flags.wrapping_shl(24);
-        fixed[2] = cause;
+        fixed[1] = record.source.to_bits() | flags.wrapping_shl(24);
+        fixed[2] = origin.id;
         fixed[3] = back;
         if let Some(words) = fixed.get_mut(TIME..SEQ) {
             words.copy_from_slice(&now.words());
@@ -376,13 +437,13 @@ impl Log {
             words.copy_from_slice(&words_of(seq));
         }
         if let Some(words) = fixed.get_mut(SET..) {
-            words.fill(0);
+            words.copy_from_slice(&set.0);
         }
         let text: &mut [u8] = cast_slice_mut(text);
-        let rest = put(text, draft.topic[0].as_bytes());
-        put(rest, draft.topic[1].as_bytes());
+        let rest = put(text, record.topic[0]);
+        put(rest, record.topic[1]);
         let mut rest = text.get_mut(padded(topic)..).unwrap_or_default();
-        for piece in draft.payload {
+        for piece in record.payload {
             rest = put(rest, piece);
         }
         at

@@ -7,23 +7,26 @@
 mod filters;
 mod log;
 mod reader;
+mod routes;
 #[cfg(feature = "large")]
 mod shapes;
 mod tap;
 
 pub use filters::Filter;
 pub(crate) use filters::Filters;
-pub(crate) use log::{Draft, Head, Origin, Position, Record, Seq, padded, wide};
+pub(crate) use log::{Head, NewRecord, Origin, Position, Record, Seq, padded, wide};
 pub(crate) use reader::ReaderCounts;
 pub use reader::{ReaderSlot, TapSlot};
 pub(crate) use tap::{At, Found};
 
 use self::log::Log;
+use self::routes::Routes;
 use crate::fault::Fault;
 #[cfg(feature = "large")]
 use crate::id::Cause;
 use crate::id::{PluginId, PluginSet};
 use crate::mem::{Names, Usage};
+use crate::subject::Name;
 use crate::time::Instant;
 
 /// What happens when a plugin does not read its events fast enough.
@@ -49,8 +52,9 @@ pub(crate) enum Next {
 }
 
 pub(crate) struct Bus {
-    pub(crate) filters: Filters,
+    filters: Filters,
     log: Log,
+    routes: Routes,
     readers: &'static mut [ReaderSlot],
     /// Who is started, and gets what is published.
     open: PluginSet,
@@ -73,6 +77,7 @@ impl Bus {
         Bus {
             filters,
             log: Log::new(words),
+            routes: Routes::new(),
             readers,
             open: PluginSet::EMPTY,
             blockers: PluginSet::EMPTY,
@@ -90,6 +95,33 @@ impl Bus {
         self.log.next_seq()
     }
 
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// Adds a subscription; false when it was there.
+    pub(crate) fn subscribe(
+        &mut self,
+        who: PluginId,
+        name: Name<'_>,
+        names: &mut Names,
+    ) -> Result<bool, Fault> {
+        self.routes.forget();
+        self.filters.add(who, name, names)
+    }
+
+    /// Takes a subscription back; false when there was none.
+    pub(crate) fn unsubscribe(&mut self, who: PluginId, text: &str, names: &mut Names) -> bool {
+        self.routes.forget();
+        self.filters.remove(who, text, names)
+    }
+
+    /// Takes all subscriptions of a plugin back.
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
+        self.routes.forget();
+        self.filters.reclaim(who, names);
+    }
+
     /// A plugin is installed in this slot: its counts begin anew.
     pub(crate) fn install(&mut self, index: usize) {
         if let Some(reader) = self.readers.get_mut(index) {
@@ -99,6 +131,7 @@ impl Bus {
 
     /// From now on the plugin in this slot gets what its filters match.
     pub(crate) fn open(&mut self, index: usize, overflow: Overflow) {
+        self.routes.forget();
         self.open.insert(index);
         if overflow == Overflow::Block {
             self.blockers.insert(index);
@@ -107,6 +140,7 @@ impl Bus {
 
     /// From now on it gets nothing, and what it has not read it never will.
     pub(crate) fn close(&mut self, index: usize) {
+        self.routes.forget();
         self.open.remove(index);
         self.blockers.remove(index);
         if let Some(reader) = self.readers.get_mut(index) {
@@ -131,23 +165,35 @@ impl Bus {
             .unwrap_or_default()
     }
 
-    /// Whether a record of this draft may be written, without dropping what a plugin that makes publishers wait
-    /// has not read; how many words it takes.
-    pub(crate) fn check(&self, draft: &Draft<'_>, may_drop: bool) -> Result<u32, Fault> {
-        if draft.origin.hops > self.most_hops {
+    /// The last record with this topic, where it was published lately and nothing has changed who gets it.
+    pub(crate) fn route(&self, topic: &[&[u8]; 2]) -> Option<Position> {
+        self.routes.find(topic, &self.log)
+    }
+
+    /// How many words a record with so many bytes of topic and payload takes, if it may be written at all.
+    pub(crate) fn size(&self, origin: Origin, topic: usize, payload: usize) -> Result<u32, Fault> {
+        if origin.hops > self.most_hops {
             return Err(Fault::Hops {
                 limit: self.most_hops as u32,
             });
         }
-        let (topic, payload) = (draft.topic_len(), draft.payload_len());
-        let Some(size) = self.log.size(topic, payload) else {
-            let max = self.log.longest(topic) as u32;
-            return Err(Fault::TooLarge { max });
-        };
-        if !may_drop && !self.blockers.is_empty() {
-            self.may_drop_for(size, draft.source)?;
+        self.log.size(topic, payload).ok_or_else(|| Fault::TooLarge {
+            max: self.log.longest(topic) as u32,
+        })
+    }
+
+    /// How many words this record takes, if it may be written at all.
+    pub(crate) fn check(&self, record: &NewRecord<'_>) -> Result<u32, Fault> {
+        self.size(record.origin, record.topic_len(), record.payload_len())
+    }
+
+    /// Whether a record of this size can be written without dropping what a plugin that makes publishers wait has
+    /// not read. Such a plugin does not wait for itself.
+    pub(crate) fn check_blockers(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+        if self.blockers.is_empty() {
+            return Ok(());
         }
-        Ok(size)
+        self.may_drop_for(size, source)
     }
 
     fn may_drop_for(&self, size: u32, source: PluginId) -> Result<(), Fault> {
@@ -158,10 +204,7 @@ impl Bus {
                     let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
                     if awaits && index != source.index() {
                         return Err(Fault::Busy {
-                            subscriber: PluginId {
-                                index: index as u8,
-                                life: 0,
-                            },
+                            subscriber: PluginId::new(index, 0),
                         });
                     }
                 }
@@ -171,29 +214,28 @@ impl Bus {
         Ok(())
     }
 
-    /// Writes a record of this size, which was checked, and marks who gets it: how many, and who is to be woken.
+    /// Writes a record of this size, which was checked, and marks who gets it, as of the one at `route`: how many,
+    /// and who is to be woken.
     pub(crate) fn publish(
         &mut self,
-        draft: &Draft<'_>,
+        record: &NewRecord<'_>,
         size: u32,
+        route: Option<Position>,
         now: Instant,
         names: &Names,
         wake: &mut PluginSet,
     ) -> u32 {
+        let mut set = route.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
         while !self.log.has_room(size, self.log.oldest()) {
             self.drop_oldest();
         }
-        let at = self.log.append(draft, size, now);
+        let at = self.log.append(record, &set, size, now);
+        self.routes.remember(&record.topic, at);
         self.taps.wake();
-        if self.filters.usage().used == 0 {
-            return 0;
+        if route.is_none() {
+            set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
+            self.log.set_receivers(at, &set);
         }
-        let Some(record) = self.log.read(at) else { return 0 };
-        let set = self.filters.receivers(record.topic(), names).and(&self.open);
-        if set.is_empty() {
-            return 0;
-        }
-        self.log.set_receivers(at, &set);
         let mut count = 0u32;
         for index in set.iter() {
             if let Some(reader) = self.readers.get_mut(index) {
@@ -295,7 +337,6 @@ mod tests {
 
     use super::*;
     use crate::mem::{Empty, Link, Slot};
-    use crate::subject::Name;
 
     fn bus(position: Position, seq: Seq) -> (Bus, Names) {
         let slots = (0..4).map(|_| Slot::EMPTY).collect::<Vec<_>>().leak();
@@ -310,23 +351,23 @@ mod tests {
     /// Publishes and reads across the end of positions and of sequence numbers.
     fn goes_on_around(position: Position, seq: Seq) {
         let (mut bus, mut names) = bus(position, seq);
-        let who = PluginId { index: 1, life: 1 };
-        bus.filters.add(who, Name::Fixed("t.*"), &mut names).unwrap();
+        let who = PluginId::new(1, 1);
+        bus.subscribe(who, Name::Fixed("t.*"), &mut names).unwrap();
         bus.open(1, Overflow::DropOldest);
         let (slot, mut at) = bus.open_tap(None).unwrap();
         for n in 0..200u64 {
             let topic = std::format!("t.{n}");
             let payload = std::format!("{n}");
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: [&topic, ""],
+                topic: [topic.as_bytes(), b""],
                 payload: &[payload.as_bytes()],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             let mut wake = PluginSet::EMPTY;
             assert_eq!(
-                bus.publish(&draft, size, Instant::default(), &names, &mut wake),
+                bus.publish(&record, size, None, Instant::default(), &names, &mut wake),
                 1
             );
             assert!(wake.contains(1));
@@ -348,16 +389,17 @@ mod tests {
         let counts = bus.counts(1);
         assert_eq!((counts.events + counts.lag, counts.dropped), (200, 0));
         for _ in 0..100 {
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: ["t.more", ""],
+                topic: [b"t.more", b""],
                 payload: &[b"1"],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             bus.publish(
-                &draft,
+                &record,
                 size,
+                None,
                 Instant::default(),
                 &names,
                 &mut PluginSet::default(),
@@ -389,16 +431,17 @@ mod tests {
         let (mut bus, names) = bus(0, Seq::MAX - 2);
         let (slot, mut at) = bus.open_tap(None).unwrap();
         for _ in 0..50 {
-            let draft = Draft {
+            let record = NewRecord {
                 source: PluginId::OPERATOR,
                 origin: Origin::NONE,
-                topic: ["t", ""],
+                topic: [b"t", b""],
                 payload: &[b"1"],
             };
-            let size = bus.check(&draft, false).unwrap();
+            let size = bus.check(&record).unwrap();
             bus.publish(
-                &draft,
+                &record,
                 size,
+                None,
                 Instant::default(),
                 &names,
                 &mut PluginSet::default(),

@@ -201,11 +201,18 @@ impl Calls {
         if self.callees.get(callee)?.queued == 0 {
             return None;
         }
-        let slots = self.slots.iter().take(self.extent).enumerate();
-        let queued = slots.filter(|(_, slot)| slot.phase == Phase::Queued && slot.callee.index() == callee);
         // The turn wraps around: the first is the one that came in the longest ago.
-        let first = queued.max_by_key(|(_, slot)| self.turn.wrapping_sub(slot.turn));
-        first.map(|(index, _)| index)
+        let (mut first, mut longest) = (None, 0);
+        for (index, slot) in self.slots.iter().enumerate().take(self.extent) {
+            let waited = self.turn.wrapping_sub(slot.turn);
+            if slot.phase == Phase::Queued
+                && slot.callee.index() == callee
+                && (first.is_none() || waited > longest)
+            {
+                (first, longest) = (Some(index), waited);
+            }
+        }
+        first
     }
 
     /// The call that is first in this plugin's queue.
@@ -223,8 +230,8 @@ impl Calls {
         slot.phase = Phase::Running;
         let (id, len) = (slot.id, slot.len as usize);
         let name = match self.services.at(slot.service as usize) {
-            Some(service) => names.get(service.name),
-            None => "",
+            Some(service) => names.bytes_of(service.name),
+            None => &[],
         };
         let taken = Taken {
             id,
@@ -240,7 +247,7 @@ impl Calls {
         if let Some((to, rest)) = room
             && let Some(rest) = rest.get_mut(..len)
         {
-            to.copy_from_slice(name.as_bytes());
+            to.copy_from_slice(name);
             rest.copy_from_slice(self.content(index));
             return Some(taken);
         }

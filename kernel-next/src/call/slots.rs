@@ -34,6 +34,7 @@ pub(crate) enum Outcome {
 
 /// A call's slot: opaque memory of a kernel.
 #[derive(Debug)]
+#[repr(C)]
 pub struct CallSlot {
     pub(crate) phase: Phase,
     /// Events behind it.
@@ -65,8 +66,8 @@ impl Empty for CallSlot {
         service: 0,
         outcome: Outcome::Fault(Fault::Unavailable),
         id: CallId::NONE,
-        caller: PluginId { index: 0, life: 0 },
-        callee: PluginId { index: 0, life: 0 },
+        caller: PluginId::new(0, 0),
+        callee: PluginId::new(0, 0),
         parent: CallId::NONE,
         len: 0,
         due: Deadline::NONE,

@@ -1,5 +1,6 @@
-//! The typed layer, inwards: serde-json-core's deserializer, behind a guard, for it panics when a map is asked for
-//! with keys that are not text; and with surrogate pairs written out before, which it does not read.
+//! The typed layer, inwards: serde-json-core's deserializer, behind a guard, for it panics when a map's keys are asked
+//! for as anything but `str`, and makes infinity of a number that is too large; and with surrogate pairs written out
+//! before, which it does not read.
 
 use core::fmt;
 
@@ -43,8 +44,9 @@ impl From<DecodeError> for crate::error::Error {
 }
 
 impl<'a> Json<'a> {
-    /// Decodes the value with serde, by serde-json-core: types that ask what comes (`deserialize_any`) and bytes are
-    /// refused, and so are maps with keys that are not text.
+    /// Decodes the value with serde, by serde-json-core. Refused are types that ask what comes (`deserialize_any`),
+    /// bytes, maps with keys that are not text, integers written with a fraction or exponent, and numbers out of range.
+    /// `null` is NaN for a float.
     ///
     /// A string with escapes is decoded in `scratch`, and needs a type that copies it, such as
     /// `heapless::String<N>`. A text with escaped surrogate pairs, which other languages write for every emoji, takes
@@ -75,7 +77,12 @@ impl<'a> Json<'a> {
             }
         };
         let mut decoder = serde_json_core::de::Deserializer::new(text, Some(scratch));
-        T::deserialize(Guard(&mut decoder)).map_err(DecodeError::Type)
+        let value = T::deserialize(Guard(&mut decoder)).map_err(DecodeError::Type)?;
+        // What is left of a checked text is the fraction or exponent of a number that was asked for as an integer.
+        match decoder.end() {
+            Ok(_) => Ok(value),
+            Err(_) => Err(DecodeError::Type(serde_json_core::de::Error::InvalidNumber)),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The typed layer, outwards: serde-json-core's serializer, which panics on some values and writes others as what
-//! is not JSON. So a value is first walked by a serializer that writes nothing and refuses these.
+//! is not JSON, or other JSON. So a value is first walked by a serializer that writes nothing and refuses these.
 
 use core::fmt;
 
@@ -14,7 +14,8 @@ pub enum EncodeError {
     /// The buffer is too small.
     TooSmall,
     /// JSON, or serde-json-core, has no such value: a `char`, bytes, a number of 128 bits, a variant that is a
-    /// tuple, a map with keys that are not text, more than [`MAX_DEPTH`] levels; or its own `Serialize` failed.
+    /// tuple, a map with keys that are not text, a field or variant whose name needs escapes, more than [`MAX_DEPTH`]
+    /// levels; or its own `Serialize` or `Display` failed.
     Unsupported,
 }
 
@@ -22,7 +23,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooSmall => "the buffer is too small for the JSON text",
-            Self::Unsupported => "the value cannot be written as JSON: a char, bytes, a tuple variant or a map key that is no text",
+            Self::Unsupported => "the value cannot be written as JSON: a char, bytes, a tuple variant, a map key that is no text or a name that needs escapes",
         })
     }
 }
@@ -52,6 +53,8 @@ impl From<EncodeError> for crate::error::Error {
 ///
 /// # Errors
 /// See [`EncodeError`]. After an error `buf` holds nothing of use.
+///
+/// The value is serialized twice, first to see what it is: its `Serialize` must do the same both times.
 ///
 /// ```
 /// use kernel_next::json::{EncodeError, to_json};
@@ -103,6 +106,14 @@ impl Walk {
             return Err(EncodeError::Unsupported);
         }
         Ok(Walk { depth, key: false })
+    }
+}
+
+/// Field and variant names are written as they are, so that a quote in one would begin another member.
+fn named(name: &str) -> Outcome {
+    match name.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
+        true => Err(EncodeError::Unsupported),
+        false => Ok(()),
     }
 }
 
@@ -178,9 +189,10 @@ impl ser::Serializer for Walk {
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
+        variant: &'static str,
         value: &T,
     ) -> Outcome {
+        named(variant)?;
         value.serialize(self.deeper()?)
     }
 
@@ -218,14 +230,23 @@ impl ser::Serializer for Walk {
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
     ) -> Result<Walk, EncodeError> {
+        named(variant)?;
         self.deeper()?.deeper()
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Outcome {
-        Ok(())
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Outcome {
+        struct Nowhere;
+
+        impl fmt::Write for Nowhere {
+            fn write_str(&mut self, _: &str) -> fmt::Result {
+                Ok(())
+            }
+        }
+
+        fmt::write(&mut Nowhere, format_args!("{value}")).map_err(|_| EncodeError::Unsupported)
     }
 }
 
@@ -252,7 +273,8 @@ macro_rules! fields {
             type Ok = ();
             type Error = EncodeError;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, _: &'static str, value: &T) -> Outcome {
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Outcome {
+                named(name)?;
                 value.serialize(*self)
             }
 

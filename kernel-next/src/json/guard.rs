@@ -1,5 +1,5 @@
-//! A deserializer around another one, which lets a map's keys be nothing but text. It reaches as deep as the value
-//! does: every visitor, sequence, map and variant on the way is wrapped.
+//! A deserializer around another one, which lets a map's keys be nothing but text, and no number be infinite. It
+//! reaches as deep as the value does: every visitor, sequence, map and variant on the way is wrapped.
 
 use core::fmt;
 
@@ -92,6 +92,14 @@ macro_rules! visit {
     };
 }
 
+/// Refuses what is out of a float's range, which is parsed as infinity.
+fn finite<E: Error>(infinite: bool, value: f64) -> Result<(), E> {
+    match infinite {
+        true => Err(E::invalid_value(Unexpected::Float(value), &"a number in range")),
+        false => Ok(()),
+    }
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Guard<V> {
     type Value = V::Value;
 
@@ -101,9 +109,19 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guard<V> {
 
     visit! {
         visit_bool bool, visit_i8 i8, visit_i16 i16, visit_i32 i32, visit_i64 i64, visit_i128 i128,
-        visit_u8 u8, visit_u16 u16, visit_u32 u32, visit_u64 u64, visit_u128 u128, visit_f32 f32, visit_f64 f64,
+        visit_u8 u8, visit_u16 u16, visit_u32 u32, visit_u64 u64, visit_u128 u128,
         visit_char char, visit_str &str, visit_borrowed_str &'de str, visit_bytes &[u8],
         visit_borrowed_bytes &'de [u8],
+    }
+
+    fn visit_f32<E: Error>(self, value: f32) -> Result<V::Value, E> {
+        finite(value.is_infinite(), value.into())?;
+        self.0.visit_f32(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        finite(value.is_infinite(), value)?;
+        self.0.visit_f64(value)
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
@@ -217,7 +235,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<S> {
 macro_rules! text {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(visitor)
+            self.0.deserialize_str(visitor)
         })*
     };
 }
@@ -240,7 +258,7 @@ macro_rules! refuse {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for KeyOf<D> {
     type Error = D::Error;
 
-    text! { deserialize_str deserialize_string deserialize_identifier }
+    text! { deserialize_str deserialize_string deserialize_identifier deserialize_char deserialize_ignored_any }
 
     /// A type around the key, which asks again.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -251,15 +269,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for KeyOf<D> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// Any key is skipped as the text that it is.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_str(visitor)
-    }
-
     refuse! {
         deserialize_any() deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
         deserialize_i128() deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
-        deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf()
+        deserialize_f32() deserialize_f64() deserialize_bytes() deserialize_byte_buf()
         deserialize_option() deserialize_unit() deserialize_seq() deserialize_map()
         deserialize_unit_struct(&'static str) deserialize_tuple(usize)
         deserialize_tuple_struct(&'static str, usize)

@@ -1,7 +1,7 @@
 //! Reading JSON by hand: for those who want a member or two, without serde.
 
 use super::Json;
-use super::escape::unescape;
+use super::escape::resolve;
 
 /// The members of an object, in order.
 #[derive(Clone, Copy, Debug)]
@@ -26,19 +26,13 @@ impl<'a> Json<'a> {
         };
         let mut len = 0usize;
         let mut rest = text;
-        while let [byte, after @ ..] = rest {
+        while !rest.is_empty() {
             let mut utf8 = [0; 4];
-            let (piece, next): (&[u8], _) = match byte {
-                b'\\' => {
-                    let (char, after) = unescape(rest)?;
-                    (char.encode_utf8(&mut utf8).as_bytes(), after)
-                }
-                _ => (core::slice::from_ref(byte), after),
-            };
+            let (piece, after) = resolve(rest, &mut utf8)?;
             let end = len.wrapping_add(piece.len());
             buf.get_mut(len..end)?.copy_from_slice(piece);
             len = end;
-            rest = next;
+            rest = after;
         }
         core::str::from_utf8(buf.get(..len)?).ok()
     }
@@ -75,8 +69,7 @@ impl<'a> Json<'a> {
         self.trimmed() == b"null"
     }
 
-    /// The member of this name; the last one, where there are several. The name is compared with its escapes left
-    /// in.
+    /// The member of this name, however its escapes are written; the last one, where there are several.
     ///
     /// ```
     /// use kernel_next::json_literal;
@@ -84,11 +77,8 @@ impl<'a> Json<'a> {
     /// assert_eq!(light.get("level").and_then(|level| level.as_u64()), Some(80));
     /// ```
     pub fn get(&self, name: &str) -> Option<Json<'a>> {
-        let is = |key: &Json<'_>| {
-            key.0.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")) == Some(name.as_bytes())
-        };
         self.members()
-            .filter(|(key, _)| is(key))
+            .filter(|(key, _)| is_name(key.0, name) == Some(true))
             .map(|(_, value)| value)
             .last()
     }
@@ -189,6 +179,19 @@ fn value(text: &[u8]) -> Option<(Json<'_>, &[u8])> {
             return None;
         }
     }
+}
+
+/// Whether a member's key, in its quotes, is this name.
+fn is_name(key: &[u8], name: &str) -> Option<bool> {
+    let mut rest = key.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut name = name.as_bytes();
+    while !rest.is_empty() {
+        let mut utf8 = [0; 4];
+        let (piece, after) = resolve(rest, &mut utf8)?;
+        name = name.strip_prefix(piece)?;
+        rest = after;
+    }
+    Some(name.is_empty())
 }
 
 fn digits_of(digits: &[u8]) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The kernel's own events, which wait for nobody.
 
 use super::Core;
-use crate::bus::{Draft, Origin};
+use crate::bus::{NewRecord, Origin};
 use crate::error::cut;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
@@ -10,24 +10,21 @@ use crate::json::Writer;
 #[cfg(feature = "large")]
 use crate::life::Hook;
 use crate::life::PluginState;
-use crate::subject::MAX_NAME;
 
 impl Core {
     /// Publishes an event of the kernel about a plugin; the plugin's name ends the topic.
     fn announce(&mut self, index: usize, topic: &str, payload: &[u8]) {
-        let mut name = heapless::String::<MAX_NAME>::new();
+        let now = self.now();
         let Some(slot) = self.lives.at(index) else { return };
-        // A plugin's name is never longer.
-        let _ = name.push_str(slot.name(&self.names));
-        let draft = Draft {
+        let record = NewRecord {
             source: PluginId::KERNEL,
             origin: Origin::NONE,
-            topic: [topic, &name],
+            topic: [topic.as_bytes(), slot.name(&self.names).as_bytes()],
             payload: &[payload],
         };
-        if let Ok(size) = self.bus.check(&draft, true) {
-            let now = self.now();
-            self.bus.publish(&draft, size, now, &self.names, &mut self.wake);
+        if let Ok(size) = self.bus.check(&record) {
+            self.bus
+                .publish(&record, size, None, now, &self.names, &mut self.wake);
         }
     }
 
@@ -35,17 +32,17 @@ impl Core {
     pub(super) fn announce_state(&mut self, index: usize) {
         self.changed();
         let mut buf = [0u8; STATE_BYTES];
-        let (code, message) = self.lives.error(index);
-        let state = self.lives.at(index).map(|slot| slot.state()).unwrap_or_default();
+        let Some(slot) = self.lives.at(index) else { return };
+        let state = slot.state();
         let mut json = Writer::new(&mut buf);
         json.begin_object();
         json.key("state");
         json.string(state.as_str());
-        if state == PluginState::Failed {
+        if let (PluginState::Failed, Some(error)) = (state, &slot.error) {
             json.key("code");
-            json.string(code);
+            json.string(error.code());
             json.key("error");
-            json.string(cut(message, MESSAGE_BYTES));
+            json.string(cut(error.message(), MESSAGE_BYTES));
         }
         json.end_object();
         // An error of nothing but escapes does not fit; the state alone always does.

@@ -53,25 +53,25 @@ impl Core {
     pub(super) fn handler_failed(&mut self, who: PluginId, error: &Error) {
         let stepping = self.lives.get(who).is_some_and(|slot| slot.is_stepping());
         if stepping {
-            self.fail(who, error.code(), error.message());
+            self.fail(who, error);
         } else {
-            self.note_error(who, error.code(), error.message());
+            self.note_error(who, error);
         }
     }
 
-    fn note_error(&mut self, who: PluginId, code: &str, message: &str) {
+    fn note_error(&mut self, who: PluginId, error: &Error) {
         if let Some(slot) = self.lives.get_mut(who) {
             slot.errors = slot.errors.wrapping_add(1);
-            self.lives.set_error(who.index(), code, message);
+            slot.error = Some(error.clone());
         }
     }
 
     /// This life is over by a failure: everything it registered is taken back, and the error is kept.
-    pub(crate) fn fail(&mut self, who: PluginId, code: &str, message: &str) {
+    pub(crate) fn fail(&mut self, who: PluginId, error: &Error) {
         if self.lives.get(who).is_none() {
             return;
         }
-        self.note_error(who, code, message);
+        self.note_error(who, error);
         self.end_life(who, true);
         self.announce_state(who.index());
     }
@@ -80,7 +80,7 @@ impl Core {
     fn end_life(&mut self, who: PluginId, failed: bool) {
         let index = who.index();
         self.close(index);
-        self.bus.filters.reclaim(who, &mut self.names);
+        self.bus.reclaim(who, &mut self.names);
         self.calls.reclaim(who, &mut self.names);
         self.reclaim_state(who);
         if let Some(slot) = self.lives.get_mut(who) {
@@ -108,7 +108,7 @@ impl Core {
     pub(super) fn expire_lives(&mut self, now: Instant) -> Deadline {
         loop {
             match self.lives.expire(now) {
-                Ok(Due::Hung(who, code, hook)) => self.fail(who, code, hook),
+                Ok(Due::Hung(who, code, hook)) => self.fail(who, &Error::new(code, hook)),
                 Ok(Due::Tick(index)) => self.wake.insert(index),
                 Err(next) => return next,
             }
@@ -120,7 +120,7 @@ impl Core {
         if let Fault::Hops { .. } = fault {
             self.hops_refused = self.hops_refused.wrapping_add(1);
             #[cfg(feature = "large")]
-            if let crate::id::Cause::Event(_) = origin.cause {
+            if origin.is_event() {
                 let mut chain = self.bus.sources_behind(origin.at);
                 chain.insert(who.index());
                 self.warn_cycle(who, &chain);
@@ -134,7 +134,7 @@ impl Core {
     /// Empties the slot of a plugin that came at run time.
     #[cfg(feature = "large")]
     pub(crate) fn uninstall(&mut self, index: usize) {
-        let Some(who) = self.lives.at(index).map(|slot| slot.id(index)) else {
+        let Some(who) = self.lives.at(index).map(|slot| slot.id()) else {
             return;
         };
         self.end_life(who, false);

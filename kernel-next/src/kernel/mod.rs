@@ -12,7 +12,7 @@ mod waist;
 
 pub use lock::{Cell, FixedKernel, Kernel};
 pub use parts::{Memory, Parts};
-pub use waist::{EntryInfo, Op, Step, Ticket, Version, Waist};
+pub use waist::{EntryInfo, Op, Step, Ticket, Waist};
 
 use core::task::Waker;
 
@@ -72,9 +72,9 @@ impl Core {
             state: State::new(
                 parts.entries,
                 parts.entry_heads,
-                Pool::new(parts.state_bytes, parts.state_block),
+                Pool::new(parts.state_bytes, parts.state_links, parts.state_block),
             ),
-            lives: Lives::new(plugins, parts.errors, parts.error_size),
+            lives: Lives::new(plugins),
             waits: Waits::new(parts.waits),
             wake: PluginSet::EMPTY,
             alarm: Deadline::NONE,
@@ -148,7 +148,7 @@ impl Core {
             PluginId::KERNEL => "kernel",
             PluginId::OPERATOR => "operator",
             plugin => match self.lives.at(plugin.index()) {
-                Some(slot) if slot.was(plugin.life) => slot.name(&self.names),
+                Some(slot) if slot.was(plugin.life()) => slot.name(&self.names),
                 _ => "",
             },
         }

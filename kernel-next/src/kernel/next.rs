@@ -6,7 +6,7 @@ use core::task::{Poll, Waker};
 use super::{Core, Step};
 use crate::bus::{Next, Origin, Position, Seq, wide};
 use crate::fault::Fault;
-use crate::id::{Cause, PluginId};
+use crate::id::PluginId;
 use crate::life::{Ended, Hook, Wanted};
 use crate::time::Instant;
 
@@ -134,11 +134,7 @@ impl Core {
             topic: head.topic as usize,
             payload: head.payload as usize,
         };
-        let origin = Origin {
-            cause: Cause::Event(wide(head.seq)),
-            hops: head.hops.wrapping_add(1),
-            at,
-        };
+        let origin = Origin::event(&head, at);
         self.begin_handler(who, Hook::Event, origin, now);
         self.made_room(index);
         true
@@ -155,11 +151,7 @@ impl Core {
             service: taken.name,
             args: taken.len,
         };
-        let origin = Origin {
-            cause: Cause::Call(taken.id),
-            hops: taken.hops,
-            at: 0,
-        };
+        let origin = Origin::call(taken.id, taken.hops);
         self.begin_handler(who, Hook::Call, origin, now);
         if let Some(slot) = self.lives.get_mut(who) {
             slot.calls = slot.calls.wrapping_add(1);

@@ -4,10 +4,10 @@ use core::task::{Poll, Waker};
 
 use super::waist::TicketState;
 use super::{Core, Op, Step, Ticket};
-use crate::bus::{Draft, Origin, wide};
+use crate::bus::{NewRecord, Origin};
 use crate::call::NewCall;
 use crate::fault::{Capacity, Fault};
-use crate::id::{CallId, Cause, PluginId};
+use crate::id::{CallId, PluginId};
 use crate::json::Json;
 use crate::state::CHANGED;
 use crate::subject::{check_topic, is_below};
@@ -50,7 +50,7 @@ impl Core {
                 self.call(who, service, args, limit, parent, ticket, waker, buf)
             }
             Op::Sleep(span) => self.sleep(*span, ticket, waker),
-            op => Poll::Ready(self.run_now(who, op, waker, buf)),
+            op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
         };
         self.wake_plugins();
         done
@@ -61,6 +61,7 @@ impl Core {
         &mut self,
         who: PluginId,
         op: &mut Op<'_>,
+        ticket: &mut Ticket,
         waker: Option<&Waker>,
         buf: &mut [u8],
     ) -> Result<u32, Fault> {
@@ -80,12 +81,12 @@ impl Core {
                     return Err(Fault::Denied);
                 }
                 self.check_share(who, Capacity::Filters, 1)?;
-                let added = self.bus.filters.add(who, *filter, &mut self.names)?;
+                let added = self.bus.subscribe(who, *filter, &mut self.names)?;
                 self.hold(who, Capacity::Filters, added as i32);
                 found(added)
             }
             Op::Unsubscribe(filter) => {
-                let was = self.bus.filters.remove(who, filter, &mut self.names);
+                let was = self.bus.unsubscribe(who, filter, &mut self.names);
                 self.hold(who, Capacity::Filters, -(was as i32));
                 found(was)
             }
@@ -105,19 +106,19 @@ impl Core {
             }
             Op::HasService(name) => found(self.calls.services.find(name, &self.names).is_some()),
             Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer)),
-            Op::Get(key, version) => {
+            Op::Get(key) => {
                 let entry = self.state.get(key, &self.names, self.clock);
                 let entry = entry.ok_or(Fault::Absent)?;
-                **version = wide(entry.version);
+                ticket.version = entry.version;
                 Ok(self.state.copy(entry, buf)?.len() as u32)
             }
             Op::Set {
                 key,
                 value,
                 ttl,
-                version,
+                expected,
             } => {
-                version.now = wide(self.set_state(who, &[(*key, *value)], *ttl, version.expected)?);
+                ticket.version = self.set_state(who, &[(*key, *value)], *ttl, *expected)?;
                 Ok(0)
             }
             Op::Update(writes) => self.set_state(who, writes, None, None).map(|_| 0),
@@ -199,7 +200,7 @@ impl Core {
         match fault {
             Fault::Busy { subscriber } => match self.lives.at(subscriber.index()) {
                 Some(slot) => Fault::Busy {
-                    subscriber: slot.id(subscriber.index()),
+                    subscriber: slot.id(),
                 },
                 None => fault,
             },
@@ -248,25 +249,31 @@ impl Core {
 
     /// Publishes an event of a plugin's, or of the operator's: how many get it.
     fn publish(&mut self, who: PluginId, topic: &str, payload: Json<'_>, now: Instant) -> Result<u32, Fault> {
-        check_topic(topic)?;
+        let origin = self.origin_of(who);
+        let record = NewRecord {
+            source: who,
+            origin,
+            topic: [topic.as_bytes(), b""],
+            payload: &[payload.as_bytes()],
+        };
+        let route = self.bus.route(&record.topic);
+        if route.is_none() {
+            check_topic(topic)?;
+        }
         if is_below(topic, "runtime") || topic.starts_with(CHANGED) {
             return Err(Fault::Reserved);
         }
-        let origin = self.origin_of(who);
-        let draft = Draft {
-            source: who,
-            origin,
-            topic: [topic, ""],
-            payload: &[payload.as_bytes()],
-        };
-        let size = match self.bus.check(&draft, false) {
+        let size = match self.bus.check(&record) {
             Ok(size) => size,
             Err(fault) => return Err(self.explain(who, origin, fault)),
         };
+        self.bus.check_blockers(size, who)?;
         if let Some(slot) = self.lives.get_mut(who) {
             slot.published = slot.published.wrapping_add(1);
         }
-        Ok(self.bus.publish(&draft, size, now, &self.names, &mut self.wake))
+        Ok(self
+            .bus
+            .publish(&record, size, route, now, &self.names, &mut self.wake))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]
@@ -314,10 +321,7 @@ impl Core {
             return Err(Fault::Unavailable);
         }
         let origin = self.origin_of(who);
-        let parent = match (parent, origin.cause) {
-            (Some(parent), _) | (None, Cause::Call(parent)) => parent,
-            _ => CallId::NONE,
-        };
+        let parent = parent.or(origin.as_call()).unwrap_or(CallId::NONE);
         if self.calls.closes_cycle(who, callee, parent) {
             return Err(Fault::Cycle);
         }
@@ -348,7 +352,7 @@ impl Core {
         };
         let held = slot.more.held;
         let (held, usage) = match capacity {
-            Capacity::Filters => (held.filters, self.bus.filters.usage()),
+            Capacity::Filters => (held.filters, self.bus.filters().usage()),
             Capacity::Services => (held.services, self.calls.services.usage()),
             Capacity::Calls => (self.calls.open_by(who.index()), self.calls.usage()),
             Capacity::StateEntries => (held.entries, self.state.usage().0),

@@ -2,9 +2,8 @@
 //! kernel in memory carries them out; so does a client of the link, or whatever else runs plugins elsewhere.
 
 use core::task::{Poll, Waker};
-use core::time::Duration;
 
-use crate::bus::padded;
+use crate::bus::{Seq, padded, wide};
 use crate::call::{Answer, Service};
 use crate::error::Error;
 use crate::fault::Fault;
@@ -55,9 +54,9 @@ pub enum Op<'a> {
     },
     /// Answer a call.
     Reply(CallId, Answer<'a>),
-    /// Read a state value into the caller's buffer, and its version.
-    Get(&'a str, &'a mut u64),
-    /// Set a state value.
+    /// Read a state value into the caller's buffer; its version is in the ticket then.
+    Get(&'a str),
+    /// Set a state value; its version is in the ticket then.
     Set {
         /// Its key.
         key: Name<'a>,
@@ -65,8 +64,8 @@ pub enum Op<'a> {
         value: Json<'a>,
         /// How long it lives; `None` for ever.
         ttl: Option<Span>,
-        /// The version that it must have, 0 for none; then the one that it has.
-        version: &'a mut Version,
+        /// The version that it must have, 0 for none; `None` for any.
+        expected: Option<u64>,
     },
     /// Set state values, all or none.
     Update(&'a [(Name<'a>, Json<'a>)]),
@@ -87,10 +86,12 @@ pub enum Op<'a> {
     Settings,
 }
 
-/// What an operation that is not done yet has taken; to be given back by [`Waist::leave`].
+/// What an operation that is not done yet has taken, to be given back by [`Waist::leave`]; and the version of a value
+/// that was read or set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ticket {
     pub(crate) state: TicketState,
+    pub(crate) version: Seq,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -111,12 +112,14 @@ impl Ticket {
     /// Nothing taken.
     pub const NONE: Ticket = Ticket {
         state: TicketState::None,
+        version: 0,
     };
 
     /// A ticket of an implementation outside the kernel.
     pub const fn other(number: u32) -> Ticket {
         Ticket {
             state: TicketState::Other(number),
+            version: 0,
         }
     }
 
@@ -126,6 +129,24 @@ impl Ticket {
             TicketState::Other(number) => Some(number),
             _ => None,
         }
+    }
+
+    /// True while something is taken.
+    pub const fn is_held(self) -> bool {
+        !matches!(self.state, TicketState::None)
+    }
+
+    /// The version of the value that was read or set.
+    pub const fn version(self) -> u64 {
+        wide(self.version)
+    }
+
+    /// Says which version the value has that was read or set, in place of what was taken.
+    pub const fn set_version(&mut self, version: u64) {
+        *self = Ticket {
+            state: TicketState::None,
+            version: version as Seq,
+        };
     }
 
     /// The call that it stands for: its identity while it is under way.
@@ -195,15 +216,6 @@ impl Step {
     }
 }
 
-/// A version that a value must have, and then has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Version {
-    /// What it must be; `None` for any.
-    pub expected: Option<u64>,
-    /// What it is once the value is set.
-    pub now: u64,
-}
-
 /// A state entry's numbers, and where to look for the next one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryInfo {
@@ -215,8 +227,8 @@ pub struct EntryInfo {
     pub value: Option<usize>,
     /// Its version.
     pub version: u64,
-    /// How long it still lives.
-    pub ttl: Option<Duration>,
+    /// How long it still lives; none for ever.
+    pub ttl: Span,
     /// Who wrote it last.
     pub owner: PluginId,
 }
@@ -231,7 +243,7 @@ impl EntryInfo {
         key: 0,
         value: None,
         version: 0,
-        ttl: None,
+        ttl: Span::NONE,
         owner: PluginId::KERNEL,
     };
 }

@@ -24,7 +24,6 @@ pub(crate) use slot::{About, Ended, Hook, Wanted};
 pub use states::{PluginCounters, PluginState};
 
 use crate::bus::Overflow;
-use crate::error::cut;
 use crate::fault::{Capacity, Fault};
 use crate::id::{MAX_PLUGINS, PluginId};
 use crate::mem::{Empty, Names, Usage};
@@ -33,8 +32,6 @@ use crate::time::{Deadline, Instant};
 /// All plugins.
 pub(crate) struct Lives {
     slots: &'static mut [PluginSlot],
-    errors: &'static mut [u8],
-    error_size: usize,
     usage: Usage,
 }
 
@@ -47,18 +44,12 @@ pub(crate) enum Due {
 }
 
 impl Lives {
-    pub(crate) fn new(
-        slots: &'static mut [PluginSlot],
-        errors: &'static mut [u8],
-        error_size: usize,
-    ) -> Self {
+    pub(crate) fn new(slots: &'static mut [PluginSlot]) -> Self {
         let most = slots.len().min(MAX_PLUGINS);
         let slots = slots.get_mut(..most).unwrap_or_default();
         Lives {
             usage: Usage::of(slots.len()),
             slots,
-            errors,
-            error_size: error_size.min(255),
         }
     }
 
@@ -80,11 +71,11 @@ impl Lives {
     pub(crate) fn get_mut(&mut self, id: PluginId) -> Option<&mut PluginSlot> {
         self.slots
             .get_mut(id.index())
-            .filter(|slot| slot.life() == id.life && slot.is_installed())
+            .filter(|slot| slot.id() == id && slot.is_installed())
     }
 
     pub(crate) fn get(&self, id: PluginId) -> Option<&PluginSlot> {
-        self.at(id.index()).filter(|slot| slot.life() == id.life)
+        self.at(id.index()).filter(|slot| slot.id() == id)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &PluginSlot)> {
@@ -111,10 +102,9 @@ impl Lives {
             .position(|slot| !slot.is_installed())
             .ok_or(full)?;
         let slot = self.slots.get_mut(index).ok_or(full)?;
-        slot.install(about);
-        let id = slot.id(index);
+        slot.install(index, about);
+        let id = slot.id();
         self.usage.take(1);
-        self.set_error(index, "", "");
         Ok(id)
     }
 
@@ -127,34 +117,6 @@ impl Lives {
         }
     }
 
-    /// The last error: its code and message, empty when there is none.
-    pub(crate) fn error(&self, index: usize) -> (&str, &str) {
-        let Some((code, len)) = self.at(index).map(PluginSlot::error_lens) else {
-            return ("", "");
-        };
-        let start = index.wrapping_mul(self.error_size);
-        let bytes = self.errors.get(start..start.wrapping_add(len)).unwrap_or(&[]);
-        let text = core::str::from_utf8(bytes).unwrap_or("");
-        text.split_at_checked(code).unwrap_or(("", ""))
-    }
-
-    /// Keeps the last error, cut where it does not fit.
-    pub(crate) fn set_error(&mut self, index: usize, code: &str, message: &str) {
-        let code = cut(code, self.error_size);
-        let message = cut(message, self.error_size.saturating_sub(code.len()));
-        let start = index.wrapping_mul(self.error_size);
-        let len = code.len().wrapping_add(message.len());
-        if let Some(bytes) = self.errors.get_mut(start..start.wrapping_add(len))
-            && let Some((first, second)) = bytes.split_at_mut_checked(code.len())
-        {
-            first.copy_from_slice(code.as_bytes());
-            second.copy_from_slice(message.as_bytes());
-        }
-        if let Some(slot) = self.at_mut(index) {
-            slot.set_error_lens(code.len(), len);
-        }
-    }
-
     /// What is due, one after the other; when nothing is, the next deadline.
     pub(crate) fn expire(&mut self, now: Instant) -> Result<Due, Deadline> {
         let mut next = Deadline::NONE;
@@ -163,7 +125,7 @@ impl Lives {
                 continue;
             }
             if let Some(code) = slot.overdue(now) {
-                return Ok(Due::Hung(slot.id(index), code, slot.hook().name()));
+                return Ok(Due::Hung(slot.id(), code, slot.hook().name()));
             }
             if slot.take_tick_wake(now) {
                 return Ok(Due::Tick(index));

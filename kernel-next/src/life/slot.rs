@@ -4,6 +4,7 @@ use core::task::Waker;
 
 use super::{PluginMetadata, PluginState};
 use crate::bus::{Origin, Overflow};
+use crate::error::Error;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::json::Json;
@@ -108,20 +109,23 @@ pub(crate) struct Held {
     pub(crate) bytes: u32,
 }
 
-/// A plugin's slot: opaque memory of a kernel.
+/// A plugin's slot: opaque memory of a kernel. Its bytes come first: a small chip's instructions reach those only
+/// near the beginning.
 #[derive(Debug)]
+#[repr(C)]
 pub struct PluginSlot {
-    about: About,
-    life: u16,
-    /// The life that the plugin which is installed now began with.
-    first_life: u16,
     state: PluginState,
     goal: PluginState,
+    hook: Hook,
     /// It failed, and nobody has set a goal since.
     holds: bool,
-    hook: Hook,
     /// A tick was the last message.
     ticked: bool,
+    /// Its task was woken for the tick that is due.
+    tick_woken: bool,
+    /// The life that the plugin which is installed now began with.
+    first_life: u16,
+    id: PluginId,
     /// When the present hook began, or the last one ended.
     since: Instant,
     /// When the present hook counts as hung.
@@ -129,21 +133,20 @@ pub struct PluginSlot {
     /// When the goal is to be reached.
     goal_due: Deadline,
     tick: Deadline,
-    /// Its task was woken for the tick that is due.
-    tick_woken: bool,
     interval: Span,
     /// The most that a step, and a handler, may take.
     limits: [Span; 2],
     /// What it handles now.
     origin: Origin,
+    about: About,
     waker: Option<Waker>,
-    /// Bytes of the error's code, and of code and message.
-    error: (u8, u8),
     pub(crate) published: u32,
     pub(crate) calls: u32,
     pub(crate) errors: u32,
     failures: u32,
     handled: u32,
+    /// The last error.
+    pub(crate) error: Option<Error>,
     #[cfg(feature = "large")]
     pub(crate) more: More,
 }
@@ -166,7 +169,7 @@ pub(crate) struct More {
 impl PluginSlot {
     pub(super) const VACANT: Self = PluginSlot {
         about: About::Nobody,
-        life: 0,
+        id: PluginId::new(0, 0),
         first_life: 0,
         state: PluginState::Unloaded,
         goal: PluginState::Unloaded,
@@ -182,7 +185,7 @@ impl PluginSlot {
         limits: [Span::NONE; 2],
         origin: Origin::NONE,
         waker: None,
-        error: (0, 0),
+        error: None,
         published: 0,
         calls: 0,
         errors: 0,
@@ -210,12 +213,12 @@ impl PluginSlot {
         !matches!(self.about, About::Nobody)
     }
 
-    pub(super) fn install(&mut self, about: About) {
-        let life = self.life.wrapping_add(1);
+    pub(super) fn install(&mut self, index: usize, about: About) {
+        let id = PluginId::new(index, self.id.life()).next_life();
         *self = PluginSlot {
             about,
-            life,
-            first_life: life,
+            id,
+            first_life: id.life(),
             ..PluginSlot::VACANT
         };
         let metadata = self.metadata();
@@ -238,26 +241,16 @@ impl PluginSlot {
             }
         }
         self.about = About::Nobody;
-        self.life = self.life.wrapping_add(1);
+        self.id = self.id.next_life();
     }
 
-    pub(crate) fn id(&self, index: usize) -> PluginId {
-        PluginId {
-            index: index as u8,
-            life: self.life,
-        }
+    pub(crate) fn id(&self) -> PluginId {
+        self.id
     }
 
     /// Who it was in its first life.
-    pub(crate) fn first_id(&self, index: usize) -> PluginId {
-        PluginId {
-            index: index as u8,
-            life: self.first_life,
-        }
-    }
-
-    pub(super) fn life(&self) -> u16 {
-        self.life
+    pub(crate) fn first_id(&self) -> PluginId {
+        PluginId::new(self.id.index(), self.first_life)
     }
 
     /// The life that the plugin which is installed now began with.
@@ -267,7 +260,7 @@ impl PluginSlot {
 
     /// True when `life` is a life of the plugin that is installed now.
     pub(crate) fn was(&self, life: u16) -> bool {
-        life.wrapping_sub(self.first_life) <= self.life.wrapping_sub(self.first_life)
+        life.wrapping_sub(self.first_life) <= self.id.life().wrapping_sub(self.first_life)
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -336,14 +329,6 @@ impl PluginSlot {
 
     pub(crate) fn keep_waker(&mut self, waker: &Waker) {
         keep_waker(&mut self.waker, waker);
-    }
-
-    pub(super) fn error_lens(&self) -> (usize, usize) {
-        (self.error.0 as usize, self.error.1 as usize)
-    }
-
-    pub(super) fn set_error_lens(&mut self, code: usize, len: usize) {
-        self.error = (code as u8, len as u8);
     }
 
     pub(crate) fn failures(&self) -> u32 {
@@ -444,7 +429,7 @@ impl PluginSlot {
 
     /// This life is over, well or with a failure.
     pub(crate) fn end_life(&mut self, failed: bool) {
-        self.life = self.life.wrapping_add(1);
+        self.id = self.id.next_life();
         self.hook = Hook::Idle;
         self.hook_due = Deadline::NONE;
         self.origin = Origin::NONE;

@@ -4,6 +4,8 @@ mod names;
 mod pool;
 mod table;
 
+use crate::fault::{Capacity, Fault};
+
 pub(crate) use names::Names;
 pub(crate) use names::Text;
 pub(crate) use pool::{Pool, Span};
@@ -50,6 +52,17 @@ impl Usage {
 
     pub(crate) fn give(&mut self, count: u32) {
         self.used = self.used.saturating_sub(count);
+    }
+
+    /// Whether so much more is free.
+    pub(crate) fn check(self, more: u32, capacity: Capacity) -> Result<(), Fault> {
+        if more <= self.free() {
+            return Ok(());
+        }
+        Err(Fault::Full {
+            capacity,
+            size: self.capacity,
+        })
     }
 
     /// What is free.

@@ -1,5 +1,5 @@
-//! A byte pool: values of any length in chains of equal blocks. The first two bytes of a block name the
-//! next one.
+//! A byte pool: values of any length in chains of equal blocks, and beside the blocks the number of the next one
+//! of each.
 
 use super::{Link, Usage};
 
@@ -18,28 +18,29 @@ impl Span {
 
 pub(crate) struct Pool {
     bytes: &'static mut [u8],
-    block: usize,
+    /// The block after each.
+    next: &'static mut [Link],
+    /// Bytes of a block: two to the power of this.
+    shift: u32,
     free: Link,
     /// No block from here on was ever taken.
     fresh: usize,
     usage: Usage,
 }
 
-const LINK: usize = 2;
-
 impl Pool {
     /// The longest value.
     pub(crate) const MOST: usize = u16::MAX as usize;
 
-    pub(crate) fn new(bytes: &'static mut [u8], block: usize) -> Self {
-        let block = block.max(LINK.wrapping_add(1));
-        let blocks = bytes.len().checked_div(block).unwrap_or(0).min(Link::MOST);
-        let used = blocks.saturating_mul(block);
-        let bytes = bytes.get_mut(..used).unwrap_or_default();
+    /// The blocks that `bytes` has room for, each with its place in `next`. `block` is a power of two.
+    pub(crate) fn new(bytes: &'static mut [u8], next: &'static mut [Link], block: usize) -> Self {
+        let shift = block.max(1).ilog2();
+        let blocks = bytes.len().wrapping_shr(shift).min(next.len()).min(Link::MOST);
         Pool {
-            usage: Usage::of(bytes.len()),
+            usage: Usage::of(blocks.wrapping_shl(shift)),
             bytes,
-            block,
+            next: next.get_mut(..blocks).unwrap_or_default(),
+            shift,
             free: Link::default(),
             fresh: 0,
         }
@@ -50,23 +51,37 @@ impl Pool {
         self.usage
     }
 
+    fn block_size(&self) -> usize {
+        1usize.wrapping_shl(self.shift)
+    }
+
     /// The bytes, in whole blocks, that a value of this length takes.
     pub(crate) fn cost(&self, len: usize) -> u32 {
-        let payload = self.block.wrapping_sub(LINK);
-        len.div_ceil(payload.max(1)).saturating_mul(self.block) as u32
+        let last = self.block_size().wrapping_sub(1);
+        (len.saturating_add(last) & !last) as u32
     }
 
-    fn block_mut(&mut self, index: usize) -> Option<(&mut [u8; LINK], &mut [u8])> {
-        let start = index.wrapping_mul(self.block);
-        let end = start.wrapping_add(self.block);
-        self.bytes.get_mut(start..end)?.split_first_chunk_mut()
+    /// The first `len` bytes of a block.
+    fn block(&self, index: usize, len: usize) -> Option<&[u8]> {
+        let start = index.wrapping_shl(self.shift);
+        self.bytes.get(start..start.wrapping_add(len))
     }
 
-    fn block(&self, index: usize) -> Option<(Link, &[u8])> {
-        let start = index.wrapping_mul(self.block);
-        let end = start.wrapping_add(self.block);
-        let (link, payload) = self.bytes.get(start..end)?.split_first_chunk::<LINK>()?;
-        Some((from_bytes(*link), payload))
+    /// Takes a block, which comes before `next`.
+    fn take(&mut self, next: Link) -> Option<usize> {
+        let index = match self.free.index() {
+            Some(index) => {
+                self.free = *self.next.get(index)?;
+                index
+            }
+            None => {
+                let index = self.fresh;
+                self.fresh = index.wrapping_add(1);
+                index
+            }
+        };
+        *self.next.get_mut(index)? = next;
+        Some(index)
     }
 
     /// Keeps a copy of the value; `None`, with nothing changed, when there is no room.
@@ -75,32 +90,22 @@ impl Pool {
         if cost > self.usage.free() || value.len() > Pool::MOST {
             return None;
         }
-        let size = self.block.wrapping_sub(LINK).max(1);
         let mut first = Link::default();
         // From the last piece to the first, so that each block knows the next.
-        let mut rest = value;
-        while !rest.is_empty() {
-            let tail = match rest.len().checked_rem(size) {
-                Some(0) | None => size,
-                Some(tail) => tail,
-            };
-            let (before, piece) = rest.split_at_checked(rest.len().wrapping_sub(tail))?;
-            let index = match self.free.index() {
-                Some(index) => {
-                    self.free = self.block(index)?.0;
-                    index
-                }
-                None => {
-                    let index = self.fresh;
-                    self.fresh = index.wrapping_add(1);
-                    index
-                }
-            };
-            let (link, payload) = self.block_mut(index)?;
-            *link = to_bytes(first);
-            payload.get_mut(..piece.len())?.copy_from_slice(piece);
+        let mut end = value.len();
+        while end > 0 {
+            let begin = end
+                .wrapping_sub(1)
+                .wrapping_shr(self.shift)
+                .wrapping_shl(self.shift);
+            let piece = value.get(begin..end)?;
+            let index = self.take(first)?;
+            let start = index.wrapping_shl(self.shift);
+            self.bytes
+                .get_mut(start..start.wrapping_add(piece.len()))?
+                .copy_from_slice(piece);
             first = Link::to(index);
-            rest = before;
+            end = begin;
         }
         self.usage.take(cost);
         Some(Span {
@@ -111,55 +116,28 @@ impl Pool {
 
     /// Gives a value's blocks back.
     pub(crate) fn release(&mut self, span: Span) {
-        let mut last = span.first;
-        while let Some((next, _)) = last.index().and_then(|index| self.block(index)) {
-            if next == Link::default() {
+        let mut at = span.first;
+        while let Some(next) = at.index().and_then(|index| self.next.get_mut(index)) {
+            if *next == Link::default() {
+                *next = self.free;
+                self.free = span.first;
                 break;
             }
-            last = next;
-        }
-        let free = to_bytes(self.free);
-        if let Some((link, _)) = last.index().and_then(|index| self.block_mut(index)) {
-            *link = free;
-            self.free = span.first;
+            at = *next;
         }
         self.usage.give(self.cost(span.len()));
-    }
-
-    /// The value's pieces, in order.
-    pub(crate) fn pieces(&self, span: Span) -> impl Iterator<Item = &[u8]> {
-        let (mut at, mut left) = (span.first, span.len());
-        core::iter::from_fn(move || {
-            let (next, payload) = self.block(at.index()?)?;
-            let piece = payload.get(..left.min(payload.len()))?;
-            at = next;
-            left = left.wrapping_sub(piece.len());
-            (!piece.is_empty()).then_some(piece)
-        })
     }
 
     /// Copies a value into the beginning of `to`; `None` when it has no room there.
     pub(crate) fn copy<'b>(&self, span: Span, to: &'b mut [u8]) -> Option<&'b [u8]> {
         let to = to.get_mut(..span.len())?;
-        let mut rest = &mut *to;
-        for piece in self.pieces(span) {
-            let (here, after) = rest.split_at_mut_checked(piece.len())?;
-            here.copy_from_slice(piece);
-            rest = after;
+        let mut at = span.first;
+        for piece in to.chunks_mut(self.block_size()) {
+            let index = at.index()?;
+            piece.copy_from_slice(self.block(index, piece.len())?);
+            at = *self.next.get(index)?;
         }
         Some(to)
-    }
-}
-
-fn to_bytes(link: Link) -> [u8; LINK] {
-    let number = link.index().map_or(0, |index| (index as u16).wrapping_add(1));
-    number.to_le_bytes()
-}
-
-fn from_bytes(bytes: [u8; LINK]) -> Link {
-    match u16::from_le_bytes(bytes) {
-        0 => Link::default(),
-        number => Link::to(number.wrapping_sub(1) as usize),
     }
 }
 
@@ -171,7 +149,7 @@ mod tests {
 
     #[test]
     fn values_stay_what_they_are_while_others_come_and_go() {
-        let mut pool = Pool::new(vec![0; 300].leak(), 10);
+        let mut pool = Pool::new(vec![0; 256].leak(), vec![Link::default(); 32].leak(), 8);
         let mut kept: Vec<(Span, Vec<u8>)> = Vec::new();
         let mut random = 3u32;
         for round in 0..5_000u32 {
@@ -196,9 +174,9 @@ mod tests {
 
     #[test]
     fn too_small_a_buffer_is_told() {
-        let mut pool = Pool::new(vec![0; 64].leak(), 16);
+        let mut pool = Pool::new(vec![0; 64].leak(), vec![Link::default(); 4].leak(), 16);
         let span = pool.keep(b"twenty bytes of text").unwrap();
         assert_eq!(pool.copy(span, &mut [0; 19]), None);
-        assert_eq!(pool.keep(&[1; 60]).map(Span::len), None);
+        assert_eq!(pool.keep(&[1; 40]).map(Span::len), None);
     }
 }

@@ -12,6 +12,9 @@ use crate::time::{Clock, Deadline, Instant};
 /// What the topic of a change begins with; the key follows.
 pub(crate) const CHANGED: &str = "state.changed.";
 
+/// Digits of the longest version.
+pub(crate) const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
+
 /// The longest key, in bytes: `state.changed.` and the key are a topic.
 pub(crate) const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
 
@@ -29,8 +32,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn key<'n>(&self, names: &'n Names) -> &'n str {
-        names.get(self.key)
+    /// The bytes of its key, which are UTF-8.
+    pub(crate) fn key<'n>(&self, names: &'n Names) -> &'n [u8] {
+        names.bytes_of(self.key)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -38,11 +42,26 @@ impl Entry {
     }
 }
 
+/// What a plugin holds more of once it has written.
+#[derive(Default)]
+pub(crate) struct More {
+    pub(crate) entries: u32,
+    pub(crate) bytes: u32,
+}
+
+/// A value was set.
+pub(crate) struct Written {
+    pub(crate) version: Seq,
+    /// Who held the entry before, and how many bytes.
+    pub(crate) before: Option<(PluginId, u32)>,
+}
+
 pub(crate) struct State {
     table: Table<Entry>,
     pool: Pool,
-    /// The last version that was used. (Zero is no version.)
+    /// The last version that was used, and the same in digits. (Zero is no version.)
     version: Seq,
+    digits: [u8; DIGITS],
     /// When the first of the entries expires, or one that is gone by now would have.
     pub(crate) due: Deadline,
 }
@@ -53,6 +72,7 @@ impl State {
             table: Table::new(slots, heads),
             pool,
             version: 0,
+            digits: [b'0'; DIGITS],
             due: Deadline::NONE,
         }
     }
@@ -70,7 +90,7 @@ impl State {
     }
 
     /// The entry of this key, whether it has expired or not.
-    fn find(&self, key: &str, names: &Names) -> Option<usize> {
+    pub(crate) fn find(&self, key: &str, names: &Names) -> Option<usize> {
         self.table.find(name_hash(key.as_bytes()), |entry| {
             names.bytes_of(entry.key) == key.as_bytes()
         })
@@ -88,55 +108,73 @@ impl State {
         self.pool.cost(len)
     }
 
-    /// Who holds the entry of this key, and how long its value is.
-    #[cfg(feature = "large")]
-    pub(crate) fn holder(&self, key: &str, names: &Names) -> Option<(PluginId, usize)> {
-        let entry = self.table.get(self.find(key, names)?)?;
-        Some((entry.owner, entry.len()))
-    }
-
     /// Copies an entry's value into the beginning of `buf`.
     pub(crate) fn copy<'b>(&self, entry: &Entry, buf: &'b mut [u8]) -> Result<&'b [u8], Fault> {
         let len = entry.len() as u32;
         self.pool.copy(entry.value, buf).ok_or(Fault::Buffer { len })
     }
 
-    fn next_version(&mut self) -> Seq {
-        self.version = match self.version.wrapping_add(1) {
-            0 => 1,
-            version => version,
-        };
+    /// The version of the next change.
+    pub(crate) fn next_version(&mut self) -> Seq {
+        self.version = self.version.wrapping_add(1);
+        if self.version == 0 {
+            self.version = 1;
+            self.digits = [b'0'; DIGITS];
+        }
+        for digit in self.digits.iter_mut().rev() {
+            if *digit != b'9' {
+                *digit = digit.wrapping_add(1);
+                break;
+            }
+            *digit = b'0';
+        }
         self.version
     }
 
-    /// Whether all of these can be set. Nothing is changed. Several need room beside what they replace.
+    /// The last version that was used, in digits.
+    pub(crate) fn version_digits(&self) -> &[u8] {
+        let zeros = self.digits.iter().take_while(|digit| **digit == b'0');
+        self.digits.get(zeros.count()..).unwrap_or(&[])
+    }
+
+    /// Whether all of these can be set, and what `who` holds more then. Nothing is changed. Several need room beside
+    /// what they replace.
     pub(crate) fn check(
         &self,
+        who: PluginId,
         writes: &[(Name<'_>, Json<'_>)],
         expected: Option<u64>,
         names: &Names,
-    ) -> Result<(), Fault> {
+    ) -> Result<More, Fault> {
+        let mut more = More::default();
         let (mut entries, mut bytes, mut cells) = (0u32, 0u32, 0u32);
         for (key, value) in writes {
-            check_key(key.as_str())?;
-            let value = value.as_bytes();
+            let found = self
+                .find(key.as_str(), names)
+                .and_then(|index| self.table.get(index));
+            if found.is_none() {
+                check_key(key.as_str())?;
+            }
             if value.len() > Pool::MOST {
                 return Err(Fault::TooLarge {
                     max: Pool::MOST as u32,
                 });
             }
-            let found = self
-                .find(key.as_str(), names)
-                .and_then(|index| self.table.get(index));
-            let version = found.map_or(0, |entry| wide(entry.version));
-            if expected.is_some_and(|expected| expected != version) {
+            if expected.is_some_and(|expected| expected != found.map_or(0, |entry| wide(entry.version))) {
                 return Err(Fault::Conflict);
             }
             let cost = self.pool.cost(value.len());
-            let returned = match found {
-                Some(entry) if writes.len() == 1 => self.pool.cost(entry.len()),
-                _ => 0,
-            };
+            let replaced = found.map_or(0, |entry| self.pool.cost(entry.len()));
+            match found {
+                Some(entry) if entry.owner == who => {
+                    more.bytes = more.bytes.saturating_add(cost.saturating_sub(replaced));
+                }
+                _ => {
+                    more.entries = more.entries.wrapping_add(1);
+                    more.bytes = more.bytes.saturating_add(cost);
+                }
+            }
+            let returned = if writes.len() == 1 { replaced } else { 0 };
             bytes = bytes.saturating_add(cost.saturating_sub(returned));
             if found.is_none() {
                 entries = entries.wrapping_add(1);
@@ -150,23 +188,13 @@ impl State {
                 }
             }
         }
-        let room = [
-            (bytes, self.pool.usage(), Capacity::StateBytes),
-            (entries, self.table.usage(), Capacity::StateEntries),
-            (cells, names.usage(), Capacity::Names),
-        ];
-        for (needed, usage, capacity) in room {
-            if needed > usage.free() {
-                return Err(Fault::Full {
-                    capacity,
-                    size: usage.capacity,
-                });
-            }
-        }
-        Ok(())
+        self.pool.usage().check(bytes, Capacity::StateBytes)?;
+        self.table.usage().check(entries, Capacity::StateEntries)?;
+        names.usage().check(cells, Capacity::Names)?;
+        Ok(more)
     }
 
-    /// Sets a value for which [`State::check`] found room: its version.
+    /// Sets a value for which [`State::check`] found room.
     pub(crate) fn set(
         &mut self,
         owner: PluginId,
@@ -174,49 +202,40 @@ impl State {
         value: Json<'_>,
         expires: Deadline,
         names: &mut Names,
-    ) -> Result<Seq, Fault> {
-        let index = match self.find(key.as_str(), names) {
+    ) -> Result<Written, Fault> {
+        let version = self.next_version();
+        let found = self.find(key.as_str(), names);
+        let index = match found {
             Some(index) => index,
             None => {
-                let hash = name_hash(key.as_str().as_bytes());
                 let entry = Entry {
                     key: key.keep(names)?,
                     value: Span::default(),
-                    version: 0,
-                    expires: Deadline::NONE,
+                    version,
+                    expires,
                     owner,
                 };
-                let size = self.table.usage().capacity;
-                let full = Fault::Full {
-                    capacity: Capacity::StateEntries,
-                    size,
-                };
-                self.table.insert(hash, entry).ok_or(full)?
+                let hash = name_hash(key.as_str().as_bytes());
+                self.table.insert(hash, entry).ok_or(Fault::Unavailable)?
             }
         };
-        let version = self.next_version();
-        let size = self.pool.usage().capacity;
         let entry = self.table.get_mut(index).ok_or(Fault::Unavailable)?;
+        let before = found.map(|_| (entry.owner, self.pool.cost(entry.value.len())));
         self.pool.release(core::mem::take(&mut entry.value));
-        let full = Fault::Full {
-            capacity: Capacity::StateBytes,
-            size,
-        };
-        entry.value = self.pool.keep(value.as_bytes()).ok_or(full)?;
+        entry.value = self.pool.keep(value.as_bytes()).ok_or(Fault::Unavailable)?;
         entry.version = version;
         entry.owner = owner;
         entry.expires = expires;
         self.due = self.due.first(expires);
-        Ok(version)
+        Ok(Written { version, before })
     }
 
-    /// Removes the entry in this place: the version of the change.
-    pub(crate) fn remove(&mut self, index: usize, names: &mut Names) -> Seq {
+    /// Removes the entry in this place.
+    pub(crate) fn remove(&mut self, index: usize, names: &mut Names) {
         if let Some(entry) = self.table.remove(index) {
             self.pool.release(entry.value);
             names.release(entry.key);
         }
-        self.next_version()
     }
 
     /// The place of the entry of this key, which must have this version.
@@ -271,4 +290,36 @@ fn check_key(key: &str) -> Result<(), Fault> {
         });
     }
     check_topic(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_digits_are_those_of_the_version_also_where_it_wraps_around() {
+        let mut state = State::new(&mut [], &mut [], Pool::new(&mut [], &mut [], 16));
+        let same = |state: &mut State| {
+            let version = state.next_version();
+            assert_eq!(state.version_digits(), std::format!("{version}").as_bytes());
+            version
+        };
+        let first: Vec<_> = (0..1_200).map(|_| same(&mut state)).collect();
+        assert_eq!((first.first(), first.last()), (Some(&1), Some(&1_200)));
+        state.version = Seq::MAX - 1;
+        for (digit, text) in state
+            .digits
+            .iter_mut()
+            .rev()
+            .zip(std::format!("{}", Seq::MAX - 1).bytes().rev())
+        {
+            *digit = text;
+        }
+        assert_eq!(
+            (same(&mut state), same(&mut state), same(&mut state)),
+            (Seq::MAX, 1, 2)
+        );
+    }
 }

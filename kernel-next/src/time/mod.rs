@@ -168,9 +168,24 @@ pub(crate) const fn raw(span: Duration) -> Raw {
         };
         (seconds as u32)
             .wrapping_mul(1_000)
-            .wrapping_add(span.subsec_nanos().div_ceil(1_000_000))
+            .wrapping_add(millis(span.subsec_nanos()))
     };
     units
+}
+
+/// Nanoseconds, less than a second, in milliseconds, rounded up. (Chips have no division.)
+#[cfg(not(feature = "large"))]
+const fn millis(mut nanos: u32) -> u32 {
+    const MILLI: u32 = 1_000_000;
+    let (mut millis, mut step) = (0u32, 512u32);
+    while step > 0 {
+        if nanos >= MILLI.wrapping_mul(step) {
+            nanos = nanos.wrapping_sub(MILLI.wrapping_mul(step));
+            millis = millis.wrapping_add(step);
+        }
+        step >>= 1;
+    }
+    if nanos > 0 { millis.wrapping_add(1) } else { millis }
 }
 
 /// A span in the clock's unit, rounded up and cut to the longest; zero for none.
@@ -202,6 +217,14 @@ impl Span {
         self.0
     }
 
+    /// As a duration.
+    pub const fn as_duration(self) -> Duration {
+        #[cfg(feature = "large")]
+        return Duration::from_micros(self.0);
+        #[cfg(not(feature = "large"))]
+        Duration::from_millis(self.0 as u64)
+    }
+
     /// True for [`Span::NONE`].
     pub const fn is_none(self) -> bool {
         self.0 == 0
@@ -230,6 +253,15 @@ impl Deadline {
     /// True when there is one, and it is not after `now`.
     pub(crate) const fn is_due(self, now: Instant) -> bool {
         self.0 != 0 && now.0.wrapping_sub(self.0) <= LONGEST
+    }
+
+    /// How long it is until then, from `now`; none for no deadline.
+    pub(crate) const fn span_from(self, now: Instant) -> Span {
+        match self.0 {
+            0 => Span::NONE,
+            due if Instant(due).is_before(now) => Span(1),
+            due => Span(due.wrapping_sub(now.0)),
+        }
     }
 
     /// The one that comes first.
@@ -270,6 +302,18 @@ mod tests {
         assert!(raw(Duration::from_nanos(1)) == 1);
         let now = Instant(77);
         assert!(now.is_before(now.after(Duration::MAX)));
+    }
+
+    #[cfg(not(feature = "large"))]
+    #[test]
+    fn nanoseconds_become_milliseconds_as_a_division_would_have_it() {
+        for nanos in
+            (0..1_000_000_000)
+                .step_by(999_983)
+                .chain([1, 999_999, 1_000_000, 1_000_001, 999_999_999])
+        {
+            assert_eq!(millis(nanos), nanos.div_ceil(1_000_000));
+        }
     }
 
     #[test]

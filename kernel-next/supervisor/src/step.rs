@@ -5,7 +5,7 @@ use core::task::Poll;
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
-use kernel_next::{CoreRuntime, Instant, Overview, PluginManager, PluginSet, PluginState};
+use kernel_next::{CoreRuntime, Error, Instant, Overview, PluginManager, PluginSet, PluginState};
 
 use crate::{State, Supervisor};
 
@@ -62,7 +62,7 @@ impl<const N: usize> Supervisor<N> {
                 Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
                 Action::Fail => {
                     let message = "a plugin that it depends on is not installed, or is not started any more";
-                    installed.crashed("dependency_not_started", message);
+                    installed.crashed(&Error::new("dependency_not_started", message));
                 }
             }
         });

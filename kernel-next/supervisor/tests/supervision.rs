@@ -148,13 +148,13 @@ fn one_that_recovers_is_started_and_its_past_is_forgotten_after_the_window() {
     assert_eq!(house.start_all(), [0; 0]);
     let installed = house.runtime.plugins().installed(0);
     for _ in 0..20 {
-        installed.crashed("panic", "boom");
+        installed.crashed(&Error::new("panic", "boom"));
         house.pass(SECOND);
         assert_eq!(house.state("p"), PluginState::Started);
         house.pass(SECOND * 125);
     }
     fails.set(true);
-    installed.crashed("panic", "boom");
+    installed.crashed(&Error::new("panic", "boom"));
     house.pass(SECOND * 60);
     assert_eq!(house.state("p"), PluginState::Failed);
 }

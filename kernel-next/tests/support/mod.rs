@@ -285,7 +285,7 @@ pub fn start_all(runtime: &CoreRuntime, tasks: &mut Tasks) {
 }
 
 /// A call that a test polls by hand; dropped, it is cancelled.
-pub struct Pending(Pin<Box<Calling<'static>>>);
+pub struct Pending(Pin<Box<Calling<'static, 'static>>>);
 
 impl Pending {
     /// Begins a call; refused when that is so at once.
@@ -557,5 +557,4 @@ pub const ROOMY: Capacities = Capacities {
     name_bytes: 40,
     waits: 8,
     taps: 2,
-    error_bytes: 184,
 };

@@ -80,6 +80,13 @@ fn by_a_closed_window() {
     terminal.ended().unwrap();
 }
 
+/// True when the shell waits for a line: what is typed before may be lost.
+fn is_at_prompt(screen: &vt100::Screen) -> bool {
+    let rows: Vec<_> = screen.rows(0, 100).collect();
+    let last = rows.iter().rfind(|row| !row.trim().is_empty());
+    !screen.alternate_screen() && last.is_some_and(|row| row.trim() == "prompt>")
+}
+
 #[test]
 fn it_is_stopped_and_brought_to_the_foreground_again() {
     let runtime = Runtime::start().unwrap();
@@ -99,7 +106,7 @@ fn it_is_stopped_and_brought_to_the_foreground_again() {
         terminal.see("Stopped").unwrap();
         terminal
             .until_screen("the shell's own screen", |screen| {
-                !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
+                !screen.hide_cursor() && !screen.bracketed_paste() && is_at_prompt(screen)
             })
             .unwrap();
         // The shell is there and reads lines.
@@ -123,13 +130,7 @@ fn it_is_stopped_and_brought_to_the_foreground_again() {
         terminal.see_no("╭ Keys").unwrap();
     }
     press(&terminal, "q");
-    terminal
-        .until_screen("the prompt", |screen| {
-            let rows: Vec<_> = screen.rows(0, 100).collect();
-            let last = rows.iter().rfind(|row| !row.trim().is_empty());
-            !screen.alternate_screen() && last.is_some_and(|row| row.trim() == "prompt>")
-        })
-        .unwrap();
+    terminal.until_screen("the prompt", is_at_prompt).unwrap();
     terminal.press("echo status $?\n").unwrap();
     terminal.see("status 0").unwrap();
     terminal.press("exit\n").unwrap();

@@ -13,7 +13,7 @@ impl State<'_> {
     /// Begins a call; its answer comes when it is done.
     #[inline(never)]
     pub(super) fn begin_call(&mut self, id: u32, op: &mut Op<'_>) -> Result<(), Refusal> {
-        let free = |(_, ticket): &(u32, Ticket)| *ticket == Ticket::NONE;
+        let free = |(_, ticket): &(u32, Ticket)| !ticket.is_held();
         let place = self.calls.iter().position(free);
         let place = place.ok_or(Refusal::InFlight(FLIGHTS as u32))?;
         if let Some(call) = self.calls.get_mut(place) {
@@ -27,11 +27,7 @@ impl State<'_> {
     #[inline(never)]
     pub(super) fn poll_calls(&mut self, cx: &mut Context<'_>) {
         for place in 0..FLIGHTS {
-            if self
-                .calls
-                .get(place)
-                .is_none_or(|(_, ticket)| *ticket == Ticket::NONE)
-            {
+            if self.calls.get(place).is_none_or(|(_, ticket)| !ticket.is_held()) {
                 continue;
             }
             if !self.out.ready() {

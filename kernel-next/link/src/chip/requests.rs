@@ -1,6 +1,6 @@
 //! Messages from the client: read and acted upon field by field.
 
-use kernel_next::{CallId, CoreRuntime, EntryInfo, Fault, Json, Name, Op, PluginId, Span, Version};
+use kernel_next::{CallId, CoreRuntime, EntryInfo, Fault, Json, Name, Op, PluginId, Span, Ticket};
 
 use super::outbox::{DONE, HEALTH, STATE};
 use super::session::State;
@@ -182,18 +182,15 @@ impl State<'_> {
                 return Ok(Answer::Sent);
             }
             13 => {
-                let mut version = Version {
-                    expected: fields.options.1,
-                    now: 0,
-                };
                 let mut op = Op::Set {
                     key: Name::Copied(text),
                     value: json(fields.bytes)?,
                     ttl: first.map(|ms| Span::from_millis(u32::try_from(ms).unwrap_or(u32::MAX))),
-                    version: &mut version,
+                    expected: fields.options.1,
                 };
-                self.run(&mut op)?;
-                version.now
+                let mut ticket = Ticket::NONE;
+                self.run_with(&mut op, &mut ticket)?;
+                ticket.version()
             }
             14 => {
                 self.run(&mut Op::Delete(text, first))?;
@@ -222,7 +219,7 @@ impl State<'_> {
         let (value, rest) = rest
             .split_at_mut_checked(info.value.unwrap_or(0))
             .unwrap_or_default();
-        let (waist, mut ticket) = (self.kernel.waist(), kernel_next::Ticket::NONE);
+        let (waist, mut ticket) = (self.kernel.waist(), Ticket::NONE);
         let mut op = Op::NameOf(info.owner);
         let owner = match waist.run(PluginId::OPERATOR, &mut op, &mut ticket, None, &mut *rest) {
             core::task::Poll::Ready(Ok(len)) => rest.get(..len as usize).unwrap_or(&[]),
@@ -235,11 +232,7 @@ impl State<'_> {
             put.bytes(value);
         }
         put.long(info.version);
-        // In 32 bits of milliseconds, which a chip's clock has.
-        put.option(info.ttl.map(|ttl| {
-            let seconds = ttl.as_secs() as u32;
-            seconds.wrapping_mul(1_000).wrapping_add(ttl.subsec_millis())
-        }));
+        put.option((!info.ttl.is_none()).then(|| info.ttl.as_millis()));
         put.bytes(owner);
         let len = put.end();
         self.out.replied(id, len);

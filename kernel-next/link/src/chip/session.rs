@@ -125,10 +125,15 @@ impl<'b> State<'b> {
     }
 
     /// Carries out an operation that does not wait, texts in the work buffer.
-    #[inline(never)]
     pub(super) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
-        let (waist, mut ticket) = (self.kernel.waist(), Ticket::NONE);
-        match waist.run(PluginId::OPERATOR, op, &mut ticket, None, self.work) {
+        self.run_with(op, &mut Ticket::NONE.clone())
+    }
+
+    /// The same, what else comes of it in a ticket.
+    #[inline(never)]
+    pub(super) fn run_with(&mut self, op: &mut Op<'_>, ticket: &mut Ticket) -> Result<u32, Fault> {
+        let waist = self.kernel.waist();
+        match waist.run(PluginId::OPERATOR, op, ticket, None, self.work) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(Fault::Unavailable),
         }

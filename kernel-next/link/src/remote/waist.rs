@@ -135,14 +135,16 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             *ticket = Ticket::NONE;
             return Poll::Ready(Err(Fault::Gone));
         };
+        *ticket = Ticket::NONE;
         let outcome = match slot.phase {
             Phase::Done => match frame::decode::<Reply<'_>>(slot.bytes()) {
-                Ok(reply) => finish(op, reply, buf),
+                Ok(reply) => finish(op, ticket, reply, buf),
                 Err(_) => Err(Fault::Unavailable),
             },
             Phase::TooLarge => Err(Fault::Buffer { len: slot.len as u32 }),
             _ => {
                 keep(&mut slot.waker, waker);
+                *ticket = Ticket::other(id);
                 return Poll::Pending;
             }
         };
@@ -152,7 +154,6 @@ impl<const N: usize, const B: usize> Inner<N, B> {
             info.owner = who;
         }
         slot.renew(place);
-        *ticket = Ticket::NONE;
         Poll::Ready(outcome)
     }
 
@@ -260,16 +261,16 @@ fn request<'a>(op: &'a Op<'_>, there: Option<PluginId>, who: PluginId) -> Option
         }
         Op::Unregister(service) => Request::Unregister { service },
         Op::HasService(service) => Request::HasService { service },
-        Op::Get(key, _) => Request::StateGet { key },
+        Op::Get(key) => Request::StateGet { key },
         Op::Set {
             key,
             value,
             ttl,
-            version,
+            expected,
         } => Request::StateSet {
             key: key.as_str(),
             ttl_ms: ttl.map(|ttl| ttl.as_millis() as u64),
-            expected: version.expected,
+            expected: *expected,
             value: Raw::json(*value),
         },
         Op::Delete(key, expected) => Request::StateDelete {
@@ -295,21 +296,21 @@ fn request<'a>(op: &'a Op<'_>, there: Option<PluginId>, who: PluginId) -> Option
 }
 
 /// What a reply says of its operation.
-fn finish(op: &mut Op<'_>, reply: Reply<'_>, buf: &mut [u8]) -> Result<u32, Fault> {
+fn finish(op: &mut Op<'_>, ticket: &mut Ticket, reply: Reply<'_>, buf: &mut [u8]) -> Result<u32, Fault> {
     match (reply, op) {
         (Reply::Done | Reply::PluginState(_), _) => Ok(0),
         (Reply::Absent, _) => Err(Fault::Absent),
         (Reply::Failed(failure), _) => Err(fault_of(failure, buf)),
-        (Reply::Count(now), Op::Set { version, .. }) => {
-            version.now = now;
+        (Reply::Count(version), Op::Set { .. }) => {
+            ticket.set_version(version);
             Ok(0)
         }
         (Reply::Count(count), Op::Call { .. }) => copy(&[&(count as u32).to_le_bytes()], buf),
         (Reply::Count(count), _) => Ok(count as u32),
         (Reply::Json(Raw(bytes)) | Reply::Names(Raw(bytes)), _) => copy(&[bytes], buf),
         (Reply::Text(text), _) => copy(&[text.as_bytes()], buf),
-        (Reply::State(state), Op::Get(_, version)) => {
-            **version = state.version;
+        (Reply::State(state), Op::Get(_)) => {
+            ticket.set_version(state.version);
             copy(&[state.value.ok_or(Fault::Buffer { len: 0 })?.0], buf)
         }
         (Reply::Entry { cursor, owner, entry }, Op::Entry(_, info)) => {
@@ -323,7 +324,9 @@ fn finish(op: &mut Op<'_>, reply: Reply<'_>, buf: &mut [u8]) -> Result<u32, Faul
                 key: key.len(),
                 value,
                 version: entry.version,
-                ttl: entry.ttl_ms.map(Duration::from_millis),
+                ttl: entry
+                    .ttl_ms
+                    .map_or(Span::NONE, |ms| Span::of(Duration::from_millis(ms))),
                 owner: PluginId::from_bits(owner),
             };
             if fits { Ok(1) } else { copy(&[key], buf).map(|_| 1) }

@@ -1,0 +1,11 @@
+//! JSON against `serde_json`, on texts that are JSON, nearly JSON, or nothing like it.
+//!
+//! Where the two differ on purpose: the kernel stops at 32 levels, and does not look at the range
+//! of a number.
+
+mod checking;
+mod reading;
+mod refused;
+mod texts;
+mod typed;
+mod writing;
