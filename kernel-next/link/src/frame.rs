@@ -87,9 +87,13 @@ impl Framing {
         match self {
             #[cfg(feature = "stream")]
             Framing::Stream => frame.saturating_sub(LEN),
-            // CRC, the first code, the end, and a code for each run.
+            // CRC, the first code, the end, and a code for each run of 254, reckoned a little too high without a division
+            // that a chip does not have.
             #[cfg(feature = "serial")]
-            Framing::Serial => frame.saturating_sub(4).saturating_sub(frame / 254),
+            Framing::Serial => {
+                let codes = (frame / 256).saturating_add(frame / 16_384);
+                frame.saturating_sub(5).saturating_sub(codes)
+            }
         }
     }
 }
