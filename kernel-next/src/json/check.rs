@@ -309,7 +309,7 @@ impl Scan<'_> {
                     Some((_, after)) => self.rest = after,
                     None => return Err(Fault::BadEscape),
                 },
-                ..=0x7f => self.skip(),
+                0x20..=0x7f => self.skip(),
                 _ => {
                     let not_utf8 = match self.not_utf8 {
                         Some(left) => left,
