@@ -98,7 +98,7 @@ impl<const N: usize> Supervisor<N> {
         poll_fn(|task| {
             loop {
                 match changes.poll(next, task.waker()) {
-                    Poll::Ready(Ok(())) => next = self.step(&runtime),
+                    Poll::Ready(Ok(())) => next = self.step(&runtime).next,
                     Poll::Ready(Err(_)) => {
                         // Without a place to wait in, it looks again when the others had their turn.
                         task.waker().wake_by_ref();

@@ -11,53 +11,51 @@ use crate::{State, Supervisor};
 
 /// What is to be done about a plugin.
 enum Action {
-    /// Nothing before this time, or at all.
-    Wait(Option<Instant>),
+    None,
     Start,
     Unload,
     /// It cannot be started: a plugin that it depends on will not come.
     Fail,
 }
 
-/// What is known of all plugins.
-struct All {
+/// What one look at all plugins came to.
+#[derive(Default)]
+pub(crate) struct Look {
     started: PluginSet,
     /// Somebody who is not down depends on them.
     needed: PluginSet,
     /// They were given up, or wait for one that was.
     lost: PluginSet,
-}
-
-/// True for a plugin that nothing runs of.
-fn is_down(state: PluginState) -> bool {
-    matches!(state, PluginState::Unloaded | PluginState::Failed)
+    /// They are not where they should be ...
+    pub(crate) elsewhere: PluginSet,
+    /// ... and one of them may still come there.
+    pub(crate) pending: bool,
+    /// When to look again at the latest.
+    pub(crate) next: Option<Instant>,
+    /// One was given up: those that depend on it are to be looked at again at once.
+    again: bool,
 }
 
 impl<const N: usize> Supervisor<N> {
-    /// Does what is to be done now; when it is to look again at the latest.
-    pub(crate) fn step(&self, runtime: &CoreRuntime) -> Option<Instant> {
-        let (plugins, now) = (runtime.plugins(), runtime.now());
-        let mut all = All {
-            started: PluginSet::default(),
-            needed: PluginSet::default(),
-            lost: PluginSet::default(),
-        };
-        self.each(&plugins, |index, info| {
-            if info.state == PluginState::Started {
-                all.started.insert(index);
+    /// Does what is to be done now.
+    pub(crate) fn step(&self, runtime: &CoreRuntime) -> Look {
+        loop {
+            let look = self.look(&runtime.plugins(), runtime.now());
+            if !look.again {
+                return look;
             }
-            if !is_down(info.state) {
-                all.needed.extend(&info.providers);
-            }
-            if self.with(|state| state.wants(index).1) {
-                all.lost.insert(index);
-            }
+        }
+    }
+
+    fn look(&self, plugins: &PluginManager, now: Instant) -> Look {
+        let mut look = Look::default();
+        self.each(plugins, |index, info| {
+            look.add(index, info, self.with(|state| state.wants(index)))
         });
-        let mut next = None;
-        self.each(&plugins, |index, info| {
+        self.each(plugins, |index, info| {
             let installed = plugins.installed(index);
-            match self.with(|state| state.decide(index, info, &all, now)) {
-                Action::Wait(again) => next = first(next, again),
+            match self.with(|state| state.decide(index, info, &mut look, now)) {
+                Action::None => {}
                 Action::Start => installed.set_goal(PluginState::Started, LIMIT),
                 Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
                 Action::Fail => {
@@ -66,14 +64,14 @@ impl<const N: usize> Supervisor<N> {
                 }
             }
         });
-        next
+        look
     }
 
-    /// Looks at each plugin.
-    fn each(&self, plugins: &PluginManager, mut look: impl FnMut(usize, &Overview)) {
+    /// Shows each plugin.
+    fn each(&self, plugins: &PluginManager, mut show: impl FnMut(usize, &Overview)) {
         for index in 0..N {
             if let Some(info) = overview(plugins, index) {
-                look(index, &info);
+                show(index, &info);
             }
         }
     }
@@ -87,7 +85,6 @@ impl<const N: usize> Supervisor<N> {
                 }
             });
         });
-        self.step(runtime);
     }
 
     /// Waits until each plugin is where it should be or given up, at most until `until`; those that are not there.
@@ -98,33 +95,41 @@ impl<const N: usize> Supervisor<N> {
                 let Poll::Ready(looked) = changes.poll(until, task.waker()) else {
                     return Poll::Pending;
                 };
-                let (elsewhere, pending) = self.elsewhere(&runtime.plugins());
+                let look = self.step(&runtime);
                 let late = until.is_some_and(|until| !runtime.now().is_before(until));
-                if !pending || late || looked.is_err() {
-                    return Poll::Ready(elsewhere);
+                if !look.pending || late || looked.is_err() {
+                    return Poll::Ready(look.elsewhere);
                 }
             }
         })
         .await
     }
+}
 
-    /// The plugins that are not where they should be, and whether one of them may still come there.
-    fn elsewhere(&self, plugins: &PluginManager) -> (PluginSet, bool) {
-        let (mut elsewhere, mut pending) = (PluginSet::default(), false);
-        self.each(plugins, |index, info| {
-            let (wanted, lost) = self.with(|state| state.wants(index));
-            let there = if wanted {
-                info.state == PluginState::Started
-            } else {
-                is_down(info.state)
-            };
-            if !there {
-                elsewhere.insert(index);
-                pending |= !(wanted && lost);
-            }
-        });
-        (elsewhere, pending)
+impl Look {
+    /// Adds a plugin, which should be started or not, and will not be or may.
+    fn add(&mut self, index: usize, info: &Overview, (wanted, lost): (bool, bool)) {
+        let (started, down) = (info.state == PluginState::Started, is_down(info.state));
+        if started {
+            self.started.insert(index);
+        }
+        if !down {
+            self.needed.extend(&info.providers);
+        }
+        if lost {
+            self.lost.insert(index);
+        }
+        let there = if wanted { started } else { down };
+        if !there {
+            self.elsewhere.insert(index);
+            self.pending |= !(wanted && lost);
+        }
     }
+}
+
+/// True for a plugin that nothing runs of.
+fn is_down(state: PluginState) -> bool {
+    matches!(state, PluginState::Unloaded | PluginState::Failed)
 }
 
 /// A plugin, the storage among its providers.
@@ -140,45 +145,43 @@ pub(crate) fn overview(plugins: &PluginManager, index: usize) -> Option<Overview
 
 impl<const N: usize> State<N> {
     /// What is to be done about a plugin.
-    fn decide(&mut self, index: usize, info: &Overview, all: &All, now: Instant) -> Action {
+    fn decide(&mut self, index: usize, info: &Overview, look: &mut Look, now: Instant) -> Action {
         let Some(slot) = self.slots.get_mut(index) else {
-            return Action::Wait(None);
+            return Action::None;
         };
         let slot = slot.of(info);
+        let failed = info.state == PluginState::Failed;
         if self.stopping {
             // Once nobody who is up depends on it.
-            let ordered = info.goal == PluginState::Unloaded && info.state != PluginState::Failed;
-            return match ordered || all.needed.contains(index) {
-                true => Action::Wait(None),
+            let ordered = info.goal == PluginState::Unloaded && !failed;
+            return match ordered || look.needed.contains(index) {
+                true => Action::None,
                 false => Action::Unload,
             };
         }
-        if info.state == PluginState::Failed && slot.wanted && !slot.waits {
+        if failed && slot.wanted && !slot.waits {
             self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let failed = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
-            if failed && slot.given_up {
-                // Those that depend on it are looked at again at once.
-                return Action::Wait(Some(now));
-            }
+            let once_more = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
+            look.again |= once_more && slot.given_up;
         }
         if !slot.wanted || info.state == PluginState::Started {
-            return Action::Wait(None);
+            return Action::None;
         }
-        let coming = info.providers.without(&all.started);
-        if info.missing || coming != coming.without(&all.lost) {
-            if slot.waits {
-                return Action::Wait(slot.again());
-            }
+        let coming = info.providers.without(&look.started);
+        let lost = info.missing || coming != coming.without(&look.lost);
+        let again = slot.again();
+        if lost && !slot.waits {
             slot.wait(info.failures);
             return Action::Fail;
         }
-        let due = slot.waits || slot.again().is_some_and(|again| !now.is_before(again));
-        let stands = info.state != PluginState::Failed && info.goal != PluginState::Started;
-        if coming.is_empty() && (due || stands) {
+        let due = slot.waits || again.is_some_and(|again| !now.is_before(again));
+        let stands = !failed && info.goal != PluginState::Started;
+        if !lost && coming.is_empty() && (due || stands) {
             slot.start();
             return Action::Start;
         }
-        Action::Wait(slot.again())
+        look.next = first(look.next, again);
+        Action::None
     }
 
     /// Whether a plugin should be started, and whether it will not be.
