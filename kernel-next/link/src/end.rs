@@ -21,7 +21,7 @@ pub enum End<E> {
     Malformed,
 }
 
-/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many, or
+/// Tells a client that it is not served, and why: in place of [`serve`](crate::serve), when there are too many, or
 /// after it.
 ///
 /// # Errors

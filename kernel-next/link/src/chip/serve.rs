@@ -85,15 +85,13 @@ pub async fn serve<R: Read, W: Write<Error = R::Error>>(
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            let silent = shared.with(|state| state.poll(cx));
-            if silent == Some(true) {
-                return Poll::Ready(End::Silent);
-            }
             if let Poll::Ready(end) = writing.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            if shared.with(|state| core::mem::take(&mut state.moved)) != Some(true) {
-                return Poll::Pending;
+            match shared.with(|state| (state.poll(cx), core::mem::take(&mut state.moved))) {
+                Some((true, _)) => return Poll::Ready(End::Silent),
+                Some((false, true)) => {}
+                _ => return Poll::Pending,
             }
         }
         // What is left goes on when the others had their turn.
