@@ -109,6 +109,9 @@ impl PluginManager {
 }
 
 impl PluginSet {
+    /// No plugin.
+    pub const NONE: PluginSet = PluginSet::EMPTY;
+
     /// Adds all plugins of another set.
     pub fn extend(&mut self, other: &PluginSet) {
         self.add(other);

@@ -87,11 +87,7 @@ impl<const N: usize> Supervisor<N> {
 
     fn want(&self, runtime: &CoreRuntime, name: &str, wanted: bool) {
         if let Some(index) = runtime.plugins().index(name) {
-            self.with(|state| {
-                if let Some(slot) = state.slots.get_mut(index) {
-                    slot.want(wanted);
-                }
-            });
+            self.with(|state| state.want(index, wanted));
         }
     }
 

@@ -7,6 +7,7 @@
 //! - A plugin whose provider is given up is FAILED, code `dependency_not_started`, and comes back with it, by whatever
 //!   road the provider does.
 //! - All are started, providers first; and stopped, dependents first.
+//! - What others do with the kernel's own manager, it takes as what should be.
 //!
 //! ```no_run
 //! use kernel_next::CoreRuntime;
@@ -64,6 +65,9 @@ pub(crate) struct State<const N: usize> {
     pub(crate) slots: [Slot; N],
     /// No plugin is started any more.
     pub(crate) stopping: bool,
+    /// Those that were started when the supervisor looked last and have not failed for good: when such a one is led
+    /// elsewhere, that is somebody's will.
+    pub(crate) up: PluginSet,
     pub(crate) random: u32,
 }
 
@@ -80,6 +84,7 @@ impl<const N: usize> Supervisor<N> {
             state: Mutex::new(RefCell::new(State {
                 slots: [Slot::EMPTY; N],
                 stopping: false,
+                up: PluginSet::NONE,
                 random: 0,
             })),
         }

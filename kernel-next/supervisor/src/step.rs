@@ -81,8 +81,9 @@ impl<const N: usize> Supervisor<N> {
         self.each(&runtime.plugins(), |index, info| {
             self.with(|state| {
                 if let Some(slot) = state.slots.get_mut(index) {
-                    slot.of(info).want(wanted);
+                    slot.of(info);
                 }
+                state.want(index, wanted);
             });
         });
     }
@@ -159,6 +160,15 @@ impl<const N: usize> State<N> {
                 false => Action::Unload,
             };
         }
+        if info.goal == PluginState::Started {
+            if info.state == PluginState::Started {
+                self.up.insert(index);
+                slot.wanted = true;
+            }
+        } else if self.up.contains(index) && !failed {
+            self.up = self.up.without(&only(index));
+            slot.wanted = false;
+        }
         if failed && slot.wanted && !slot.waits {
             self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let once_more = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
@@ -184,11 +194,25 @@ impl<const N: usize> State<N> {
         Action::None
     }
 
+    /// Somebody wants a plugin started, or not.
+    pub(crate) fn want(&mut self, index: usize, wanted: bool) {
+        self.up = self.up.without(&only(index));
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.want(wanted);
+        }
+    }
+
     /// Whether a plugin should be started, and whether it will not be.
     fn wants(&self, index: usize) -> (bool, bool) {
         let slot = self.slots.get(index);
         slot.map_or((false, false), |slot| (slot.wanted, slot.given_up || slot.waits))
     }
+}
+
+fn only(index: usize) -> PluginSet {
+    let mut set = PluginSet::default();
+    set.insert(index);
+    set
 }
 
 /// The earlier of two times.

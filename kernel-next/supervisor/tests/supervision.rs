@@ -201,6 +201,29 @@ fn a_dependent_is_failed_and_comes_back_also_when_it_was_installed_first() {
 }
 
 #[test]
+fn what_others_do_with_a_plugin_is_what_should_be() {
+    let mut house = House::new();
+    house.add(needs("p", &[]));
+    house.start_all();
+    let (kernel, plugins) = (house.runtime.kernel(), house.runtime.plugins());
+    house.tasks.run(kernel, plugins.stop("p")).unwrap();
+    house.pass(SECOND * 60);
+    assert_eq!(house.state("p"), PluginState::Stopped);
+    house.tasks.run(kernel, plugins.start("p")).unwrap();
+    plugins.installed(0).crashed(&Error::new("panic", "boom"));
+    house.pass(SECOND);
+    assert_eq!(house.state("p"), PluginState::Started, "it is restarted");
+    house.tasks.run(kernel, plugins.reload("p")).unwrap();
+    house.pass(SECOND);
+    assert_eq!(house.state("p"), PluginState::Started);
+    house.tasks.run(kernel, plugins.unload("p")).unwrap();
+    house.pass(SECOND * 60);
+    assert_eq!(house.state("p"), PluginState::Unloaded);
+    assert_eq!(house.start_all(), [0; 0]);
+    assert_eq!(house.state("p"), PluginState::Started);
+}
+
+#[test]
 fn a_missing_provider_and_a_cycle_leave_the_others_running() {
     let mut house = House::new();
     house.add(needs("lonely", &["nobody"]));
