@@ -58,7 +58,11 @@ impl State<'_> {
             0 => self.hello(&mut from),
             _ if !self.open => self.unread(Refusal::NoSession),
             1 => {
-                let (id, kind) = (from.word(), from.byte());
+                let id = from.word();
+                if let Err(refusal) = from.check() {
+                    return self.out.refuse_message(refusal);
+                }
+                let kind = from.byte();
                 match self.request(id, kind, &mut from) {
                     Ok(Answer::Done) => self.out.done(id, DONE),
                     Ok(Answer::Count(count)) => self.out.count(id, count),
