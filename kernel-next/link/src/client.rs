@@ -5,7 +5,8 @@ use core::fmt;
 
 use embedded_io_async::{Read, Write};
 
-use crate::frame::{self, FrameError, Framing, Inbox};
+use crate::frame::{self, FrameError, Framing};
+use crate::inbox::Inbox;
 use crate::{Request, ToClient, ToRuntime, VERSIONS};
 
 /// Why the client's link failed.

@@ -2,26 +2,39 @@
 
 use core::task::Poll;
 
-#[cfg(any(feature = "lists", feature = "manage"))]
 use heapless::String;
 use kernel_next::{CallId, Context, Fault, Json, Name, Op, PluginId, Span, Ticket};
 
-#[cfg(feature = "manage")]
 use crate::Action;
+use crate::config::same;
 use crate::entries;
 use crate::flights::{Flight, Kind, Shape};
-#[cfg(feature = "manage")]
 use crate::flights::{Job, failure};
-use crate::frame::FrameError;
-#[cfg(feature = "lists")]
+use crate::frame::{self, FrameError};
 use crate::lists::List;
 use crate::session::State;
 use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {
+    /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel, keep-alive, and
+    /// the words of a session's plugin, which are acted upon however much waits to be sent.
+    pub(crate) fn needs_room(message: Result<&[u8], FrameError>) -> bool {
+        match message {
+            Ok(frame @ [2..=6, ..]) => frame::decode::<ToRuntime<'_>>(frame).is_err(),
+            _ => true,
+        }
+    }
+
     /// Does what a message says. For a request, there is room for an answer.
+    pub(crate) fn receive(&mut self, message: Result<&[u8], FrameError>) {
+        match message.and_then(frame::decode) {
+            Ok(decoded) => self.dispatch(decoded),
+            Err(error) => self.malformed(error, message.unwrap_or(&[])),
+        }
+    }
+
     #[inline(never)]
-    pub(crate) fn dispatch(&mut self, message: ToRuntime<'_>) {
+    fn dispatch(&mut self, message: ToRuntime<'_>) {
         self.heard();
         self.moved = true;
         match message {
@@ -35,9 +48,6 @@ impl State<'_> {
                 self.send(&ToClient::Refused(Failure::Link(Refusal::NoSession)));
             }
             ToRuntime::Request { id, what } => self.request(id, what),
-            #[cfg(not(feature = "watch"))]
-            ToRuntime::Credit(_) => {}
-            #[cfg(feature = "watch")]
             ToRuntime::Credit(more) => {
                 if let Some(watch) = self.watch.as_mut() {
                     watch.credit = watch.credit.saturating_add(more);
@@ -45,29 +55,20 @@ impl State<'_> {
             }
             ToRuntime::Cancel { id } => self.cancel(id),
             ToRuntime::KeepAlive => {}
-            #[cfg(feature = "host")]
             ToRuntime::StepDone { error } => self.step_done(error),
-            #[cfg(feature = "host")]
             ToRuntime::Answer { call, result } => self.answer(CallId::from_bits(call), result),
-            #[cfg(all(feature = "full", not(feature = "host")))]
-            _ => {
-                self.send(&ToClient::Refused(Failure::Link(Refusal::Unknown)));
-            }
         }
     }
 
     /// Answers a frame that could not be read: to the request in it where that much can be read.
     #[inline(never)]
-    pub(crate) fn malformed(&mut self, error: FrameError, frame: &[u8]) {
+    fn malformed(&mut self, error: FrameError, frame: &[u8]) {
         self.heard();
         let refusal = error.refusal(self.out.max_message());
-        #[cfg(feature = "host")]
         let id = match postcard::take_from_bytes::<(u8, u32)>(frame) {
             Ok(((1, id), _)) => Some(id),
             _ => None,
         };
-        #[cfg(not(feature = "host"))]
-        let id = crate::take::request_id(frame);
         match id {
             Some(id) if self.open => self.refuse(id, refusal),
             _ => {
@@ -85,7 +86,7 @@ impl State<'_> {
             return;
         };
         let expected = self.config.token;
-        if !expected.is_none_or(|expected| same(expected.as_bytes(), token.as_bytes())) {
+        if !expected.is_none_or(|expected| same(expected, token)) {
             self.send(&ToClient::Refused(Failure::Link(Refusal::Token)));
             return;
         }
@@ -128,32 +129,24 @@ impl State<'_> {
                     self.publish(id, topic, payload, Span::from_millis(timeout_ms));
                 }
             }
-            #[cfg(feature = "watch")]
             Request::Watch {
                 filter,
                 since,
                 credit,
             } => self.begin_watch(id, filter, since, credit),
-            #[cfg(feature = "watch")]
             Request::Unwatch => {
                 self.watch = None;
                 self.reply(id, &Reply::Done);
             }
-            #[cfg(feature = "lists")]
             Request::Plugins => self.list(id, List::Plugins),
-            #[cfg(feature = "lists")]
             Request::Services => self.list(id, List::Services),
-            #[cfg(feature = "lists")]
             Request::Subscriptions => self.list(id, List::Subscriptions),
-            #[cfg(feature = "lists")]
             Request::Calls => self.list(id, List::Calls),
-            #[cfg(feature = "lists")]
             Request::States { prefix } => self.list_states(id, prefix),
             Request::Health => {
                 let health = self.runtime().health();
                 self.reply(id, &Reply::Health(health.into()));
             }
-            #[cfg(feature = "manage")]
             Request::Manage { action, plugin } => self.command(id, action, plugin),
             Request::StateGet { key } => {
                 let mut info = kernel_next::EntryInfo {
@@ -182,11 +175,7 @@ impl State<'_> {
                 self.outcome(id, version.map(Reply::Count));
             }
             Request::StateDelete { key, expected } => self.order(id, &mut Op::Delete(key, expected)),
-            #[cfg(feature = "host")]
             what => self.request_of_host(id, what),
-            #[cfg(not(feature = "host"))]
-            #[allow(unreachable_patterns, reason = "a chip with all of them")]
-            _ => self.refuse(id, Refusal::Unknown),
         }
     }
 
@@ -259,7 +248,6 @@ impl State<'_> {
 
     #[inline(never)]
     fn publish(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
-        #[cfg(feature = "host")]
         if !limit.is_none() {
             return self.publish_or_park(id, topic, payload, limit);
         }
@@ -272,7 +260,6 @@ impl State<'_> {
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 
-    #[cfg(feature = "lists")]
     fn list(&mut self, id: u32, list: List) {
         if let Some(place) = self.place(id) {
             self.fly(
@@ -286,7 +273,6 @@ impl State<'_> {
         }
     }
 
-    #[cfg(feature = "lists")]
     #[inline(never)]
     fn list_states(&mut self, id: u32, prefix: &str) {
         let listing = |flight: &Option<Flight>| {
@@ -315,7 +301,6 @@ impl State<'_> {
         }
     }
 
-    #[cfg(feature = "manage")]
     #[inline(never)]
     fn command(&mut self, id: u32, action: Action, plugin: &str) {
         let Ok(plugin) = String::try_from(plugin) else {
@@ -328,7 +313,6 @@ impl State<'_> {
     }
 
     /// Answers a lifecycle command.
-    #[cfg(feature = "manage")]
     #[inline(never)]
     pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<kernel_next::PluginState, Fault>) {
         let what = match outcome {
@@ -352,10 +336,4 @@ impl State<'_> {
         };
         self.reply(job.id, &what);
     }
-}
-
-/// Compares in a time that does not tell where they differ.
-fn same(one: &[u8], two: &[u8]) -> bool {
-    let differ = one.iter().zip(two).fold(0, |differ, (a, b)| differ | (a ^ b));
-    differ == 0 && one.len() == two.len()
 }

@@ -146,3 +146,14 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+/// As much of this as is text: it may have been cut within a character.
+pub(crate) fn text_of(bytes: &[u8]) -> &str {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
+            core::str::from_utf8(valid).unwrap_or("")
+        }
+    }
+}

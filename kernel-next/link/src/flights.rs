@@ -3,27 +3,19 @@
 
 use core::task::{Context, Poll};
 
-#[cfg(feature = "manage")]
 use heapless::String;
-#[cfg(feature = "host")]
 use kernel_next::Span;
-#[cfg(feature = "manage")]
 use kernel_next::subject::MAX_NAME;
 use kernel_next::{Fault, Op, Ticket};
 
-#[cfg(feature = "manage")]
 use crate::Action;
-#[cfg(feature = "lists")]
+use crate::failure::text_of;
 use crate::lists::List;
 use crate::session::State;
-use crate::{Failure, Raw, Refusal, Reply};
+use crate::{FLIGHTS, Failure, Raw, Refusal, Reply};
 
-/// How many operations of one session may be in flight; more are refused.
-pub const FLIGHTS: usize = if cfg!(feature = "host") { 16 } else { 3 };
-
-#[cfg(feature = "manage")]
 /// How many lifecycle commands may wait for the one that is carried out; more are refused.
-pub(crate) const JOBS: usize = if cfg!(feature = "host") { 8 } else { 1 };
+pub(crate) const JOBS: usize = 8;
 
 /// An operation in flight.
 pub(crate) struct Flight {
@@ -39,11 +31,8 @@ pub(crate) enum Kind {
     /// A call, of a service or of the storage.
     Call(Shape),
     /// The publish that is parked.
-    #[cfg(feature = "host")]
     Publish,
-    #[cfg(feature = "host")]
     Sleep(Span),
-    #[cfg(feature = "lists")]
     List(List, usize),
 }
 
@@ -51,11 +40,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Shape {
     Json,
-    #[cfg(feature = "host")]
     Done,
-    #[cfg(feature = "host")]
     Count,
-    #[cfg(feature = "host")]
     Names,
 }
 
@@ -63,22 +49,18 @@ impl Shape {
     fn reply(self, bytes: &[u8]) -> Reply<'_> {
         match self {
             Shape::Json => Reply::Json(Raw(bytes)),
-            #[cfg(feature = "host")]
             Shape::Done => Reply::Done,
-            #[cfg(feature = "host")]
             Shape::Count => Reply::Count(
                 bytes
                     .first_chunk()
                     .map_or(0, |count| u32::from_le_bytes(*count) as u64),
             ),
-            #[cfg(feature = "host")]
             Shape::Names => Reply::Names(Raw(bytes)),
         }
     }
 }
 
 /// A lifecycle command.
-#[cfg(feature = "manage")]
 pub(crate) struct Job {
     pub(crate) id: u32,
     pub(crate) action: Action,
@@ -86,6 +68,11 @@ pub(crate) struct Job {
 }
 
 impl State<'_> {
+    /// The next lifecycle command.
+    pub(crate) fn next_job(&mut self) -> Option<Job> {
+        self.jobs.pop_front()
+    }
+
     /// A place for one more operation; none is answered here.
     #[inline(never)]
     pub(crate) fn place(&mut self, id: u32) -> Option<usize> {
@@ -111,7 +98,6 @@ impl State<'_> {
         let who = self.who();
         if let Some(flight) = self.flights.get_mut(place).and_then(Option::take) {
             self.kernel.waist().leave(who, flight.ticket);
-            #[cfg(feature = "host")]
             if flight.kind == Kind::Publish {
                 self.parked.clear();
             }
@@ -130,7 +116,6 @@ impl State<'_> {
                 self.give_up(place);
             }
         }
-        #[cfg(feature = "manage")]
         for _ in 0..self.jobs.len() {
             match self.jobs.pop_front() {
                 Some(job) if job.id != id => drop(self.jobs.push_back(job)),
@@ -164,14 +149,11 @@ impl State<'_> {
                     };
                     waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
                 }
-                #[cfg(feature = "host")]
                 Kind::Publish => match self.parked.op() {
                     Some(mut op) => waist.run(who, &mut op, &mut flight.ticket, waker, &mut []),
                     None => Poll::Ready(Err(Fault::Unavailable)),
                 },
-                #[cfg(feature = "host")]
                 Kind::Sleep(span) => waist.run(who, &mut Op::Sleep(span), &mut flight.ticket, waker, &mut []),
-                #[cfg(feature = "lists")]
                 Kind::List(..) => {
                     self.send_rows(place);
                     continue;
@@ -186,15 +168,12 @@ impl State<'_> {
             }
             let what = match (outcome, kind) {
                 (Ok(len), Kind::Call(shape)) => shape.reply(self.work.get(..len as usize).unwrap_or(&[])),
-                #[cfg(feature = "host")]
                 (Ok(count), Kind::Publish) => Reply::Count(count as u64),
-                #[allow(unreachable_patterns, reason = "a chip with nothing but calls")]
                 (Ok(_), _) => Reply::Done,
                 (Err(Fault::Absent), _) => Reply::Absent,
                 (Err(fault), _) => Reply::Failed(failure(fault, self.work)),
             };
             self.out.reply(id, &what);
-            #[cfg(feature = "host")]
             if kind == Kind::Publish {
                 self.parked.clear();
             }
@@ -212,16 +191,5 @@ pub(crate) fn failure(fault: Fault, buf: &[u8]) -> Failure<'_> {
     Failure::Error {
         code: text_of(code),
         message: text_of(message),
-    }
-}
-
-/// As much of this as is text: it may have been cut within a character.
-fn text_of(bytes: &[u8]) -> &str {
-    match core::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let valid = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
-            core::str::from_utf8(valid).unwrap_or("")
-        }
     }
 }

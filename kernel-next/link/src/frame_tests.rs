@@ -5,8 +5,11 @@ use std::vec;
 
 use proptest::prelude::*;
 
-use crate::frame::{FrameError, Framing, Inbox, decode, encode, wrap};
-use crate::{Raw, Refusal, Reply, Request, ToClient, ToRuntime};
+use crate::chip::put::Put;
+use crate::chip::take::Take;
+use crate::frame::{FrameError, Framing, close, decode, encode, wrap};
+use crate::inbox::Inbox;
+use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime};
 
 const FRAMINGS: [Framing; 2] = [Framing::Stream, Framing::Serial];
 
@@ -149,128 +152,78 @@ fn a_length_that_no_message_has_ends_a_stream() {
     );
 }
 
-/// Requests of those that a chip knows.
-fn request() -> impl Strategy<Value = (u8, std::string::String, u32, Option<u64>, Vec<u8>)> {
-    (0u8..20, ".{0,20}", any::<u32>(), any::<Option<u64>>(), bytes(40))
-}
+/// Fields of every kind, as a chip reads and writes them.
+type Fields<'a> = (u8, u16, u32, u64, &'a str, Option<u64>, Option<u32>, Raw<'a>);
 
 proptest! {
     #[test]
     fn a_chip_reads_what_everybody_else_reads(
-        (kind, text, number, option, bytes) in request(),
+        (byte, short, word, long) in any::<(u8, u16, u32, u64)>(),
+        text in ".{0,20}",
+        option in any::<Option<u64>>(),
+        bytes in bytes(40),
         cut in any::<proptest::sample::Index>(),
-        garbage in bytes(40),
     ) {
-        let (text, raw) = (text.as_str(), Raw(&bytes));
-        let what = match kind {
-            0 => Request::Ping,
-            1 => Request::Call { service: text, timeout_ms: number, parent: option.map(|n| n as u32), args: raw },
-            2 => Request::Publish { topic: text, timeout_ms: number, payload: raw },
-            3 => Request::Watch { filter: text, since: option, credit: number },
-            4 => Request::Unwatch,
-            5 => Request::Plugins,
-            6 => Request::Services,
-            7 => Request::Subscriptions,
-            8 => Request::Calls,
-            9 => Request::States { prefix: text },
-            10 => Request::Health,
-            11 => Request::Manage { action: crate::Action::Reload, plugin: text },
-            12 => Request::StateGet { key: text },
-            13 => Request::StateSet { key: text, ttl_ms: option, expected: option.map(|n| n ^ 5), value: raw },
-            _ => Request::StateDelete { key: text, expected: option },
-        };
-        let message = match kind {
-            15 => ToRuntime::Hello { versions: crate::VERSIONS, nonce: number, name: text, token: "t" },
-            16 => ToRuntime::Credit(number),
-            17 => ToRuntime::Cancel { id: number },
-            18 => ToRuntime::KeepAlive,
-            _ => ToRuntime::Request { id: number, what },
-        };
+        let fields: Fields<'_> = (byte, short, word, long, &text, option, option.map(|n| n as u32), Raw(&bytes));
         let mut buf = [0; 512];
-        let encoded = postcard::to_slice(&message, &mut buf).unwrap();
-        prop_assert_eq!(crate::take::decode(encoded), Ok(message));
+        let encoded = &*postcard::to_slice(&fields, &mut buf).unwrap();
+        fn take(message: &[u8]) -> (Fields<'_>, bool) {
+            let mut from = Take::new(message);
+            let fields = (
+                from.byte(), from.short(), from.word(), from.long(), from.text(), from.option(),
+                from.is_some().then(|| from.word()), Raw(from.bytes()),
+            );
+            (fields, from.check().is_ok())
+        }
+        prop_assert_eq!(take(encoded), (fields, true));
         let cut = &encoded[..cut.index(encoded.len())];
-        prop_assert_eq!(crate::take::decode(cut).is_ok(), decode::<ToRuntime<'_>>(cut).is_ok());
-        if let (Ok(one), Ok(other)) = (crate::take::decode(&garbage), decode::<ToRuntime<'_>>(&garbage)) {
-            prop_assert_eq!(one, other);
+        prop_assert_eq!(take(cut).1, decode::<Fields<'_>>(cut).is_ok());
+    }
+
+    #[test]
+    fn a_chip_refuses_what_everybody_else_refuses(garbage in bytes(40)) {
+        type Numbers<'a> = (u16, u32, Option<u64>, &'a str);
+        let mut from = Take::new(&garbage);
+        let numbers = (from.short(), from.word(), from.option(), from.text());
+        match decode::<Numbers<'_>>(&garbage) {
+            Ok(expected) => prop_assert_eq!((numbers, from.check().is_ok()), (expected, true)),
+            Err(_) => prop_assert!(from.check().is_err()),
         }
     }
-}
 
-proptest! {
     #[test]
     fn a_chip_writes_what_everybody_else_writes(
-        kind in 0u8..26,
+        (byte, word, long) in any::<(u8, u32, u64)>(),
         text in ".{0,20}",
-        (number, long) in (any::<u32>(), any::<u64>()),
-        option in any::<Option<u64>>(),
+        option in any::<Option<u32>>(),
         bytes in bytes(60),
+        refusal in 0usize..8,
         size in 8usize..300,
     ) {
-        use kernel_next::{CallId, Cause, PluginCounters, PluginState, ServiceCounters};
-        let (text, raw) = (text.as_str(), Raw(&bytes));
-        let slots = crate::Slots([number, 0, long as u32, 7]);
-        let failure = match kind % 3 {
-            0 => crate::Failure::Fault(kind, number, number >> 3),
-            1 => crate::Failure::Error { code: text, message: "why" },
-            _ => crate::Failure::Link([
-                Refusal::NoSession, Refusal::Version(number as u16, kind as u16), Refusal::Token, Refusal::Malformed,
-                Refusal::Damaged, Refusal::TooLarge(number), Refusal::Unknown, Refusal::InFlight(number),
-                Refusal::NotAttached, Refusal::Attached, Refusal::Clients(number), Refusal::Silent(number),
-                Refusal::ShuttingDown,
-            ][number as usize % 13]),
-        };
-        let state = [PluginState::Unloaded, PluginState::Loaded, PluginState::Started, PluginState::Stopped, PluginState::Failed][number as usize % 5];
-        let counters = PluginCounters { events: number, calls: 300, busy_micros: long, worst_micros: 3, slow: 4, ..PluginCounters::default() };
-        let what = match kind {
-            0 => Reply::Done,
-            1 => Reply::Absent,
-            2..5 => Reply::Failed(failure),
-            5 => Reply::Count(long),
-            6 => Reply::Json(raw),
-            7 => Reply::Plugin(crate::Plugin {
-                index: kind, name: text, version: "1", description: "", author: "a", dependencies: slots, placement: "p",
-                state, hook: "idle", error: failure, counters,
-            }),
-            8 => Reply::Service(crate::Service {
-                name: text, owner: "o", description: "d", version: "v", deprecated: number > 9,
-                counters: ServiceCounters { calls: number, errors: 2, busy_micros: long, worst_micros: 1 },
-                latency: [number; 8],
-            }),
-            9 => Reply::Subscription { plugin: text, filter: ">" },
-            10 => Reply::Call(crate::Call {
-                call: number, service: text, caller: "c", callee: "d", running: long > 9, age_ms: 7,
-                parent: option.map(|id| id as u32),
-            }),
-            11 => Reply::State(crate::State { key: text, value: option.map(|_| raw), version: long, ttl_ms: option, owner: "o" }),
-            12 => Reply::End,
-            13 => Reply::Health(crate::Health { plugins: number, started: 1, failed: slots, storage: long > 9 }),
-            _ => Reply::PluginState(state),
-        };
-        let cause = [Cause::None, Cause::Event(long), Cause::Call(CallId::from_bits(number))][number as usize % 3];
-        let message = match kind {
-            15 => ToClient::Hello {
-                version: 3, nonce: number, name: text, max_message: 9, keep_alive_ms: number, now: long, epoch: option,
-            },
-            16..20 => ToClient::Refused(failure),
-            20..22 => ToClient::Event(crate::Event {
-                seq: long, time: 5, source: text, cause, receivers: slots, topic: "t", payload: raw,
-            }),
-            22 => ToClient::Lost { from: long, count: 3, at: crate::LostAt::Bus },
-            23 => ToClient::Lost { from: 3, count: long, at: crate::LostAt::Link },
-            24 => ToClient::KeepAlive,
-            _ => ToClient::Reply { id: number, what },
-        };
+        let refusal = [
+            Refusal::NoSession, Refusal::Version(word as u16, byte as u16), Refusal::Token, Refusal::Malformed,
+            Refusal::Damaged, Refusal::TooLarge(word), Refusal::Unknown, Refusal::InFlight(word),
+        ][refusal];
+        let fault = kernel_next::Fault::TooLarge { max: word };
+        let failures = (Failure::of(fault), Failure::Error { code: &text, message: "why" }, Failure::Link(refusal));
+        let fields = (byte, word, long, text.as_str(), option, Raw(&bytes), failures);
         for framing in FRAMINGS {
             for size in [1024, size] {
                 let (mut one, mut other) = (vec![0; size], vec![9; size]);
-                let len = encode(framing, &message, &mut one);
-                let put = match &message {
-                    ToClient::Reply { id, what } => crate::put::encode_reply(framing, *id, what, &mut other),
-                    message => crate::put::encode(framing, message, &mut other),
-                };
+                let len = encode(framing, &fields, &mut one).ok();
+                let mut put = Put::new(framing, &mut other);
+                put.byte(byte);
+                put.word(word);
+                put.long(long);
+                put.texts(&[&text]);
+                put.option(option);
+                put.bytes(&bytes);
+                put.fault(fault);
+                put.error(&text, "why");
+                put.refusal(refusal);
+                let put = put.end().and_then(|len| close(framing, len, &mut other).ok());
                 prop_assert_eq!(put, len);
-                if let Ok(len) = len {
+                if let Some(len) = len {
                     prop_assert_eq!(&one[..len], &other[..len]);
                 }
             }

@@ -48,42 +48,59 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(not(any(feature = "stream", feature = "serial")))]
+compile_error!(
+    "kernel-link needs a framing: enable the feature `serial` (lines), `stream` (sockets), or both"
+);
+
 #[cfg(feature = "host")]
 mod attached;
+#[cfg(any(test, not(feature = "host")))]
+mod chip;
 mod client;
 mod config;
+#[cfg(feature = "host")]
 mod dispatch;
+mod end;
+#[cfg(feature = "host")]
 mod entries;
 mod failure;
+#[cfg(feature = "host")]
 mod flights;
 mod frame;
 #[cfg(all(test, feature = "remote", feature = "stream", feature = "serial"))]
 mod frame_tests;
 #[cfg(feature = "host")]
 mod host;
+mod inbox;
 mod items;
-#[cfg(feature = "lists")]
+#[cfg(feature = "host")]
 mod lists;
 #[cfg(feature = "host")]
 mod parked;
 mod protocol;
-#[cfg(any(test, not(feature = "host")))]
-mod put;
 mod raw;
 #[cfg(feature = "remote")]
 mod remote;
 mod request;
+#[cfg(feature = "serial")]
+mod serial;
+#[cfg(feature = "host")]
 mod server;
+#[cfg(feature = "host")]
 mod session;
-#[cfg(any(test, not(feature = "host")))]
-mod take;
-#[cfg(feature = "watch")]
+mod shared;
+#[cfg(feature = "host")]
 mod watch;
 
+#[cfg(not(feature = "host"))]
+pub use chip::serve;
 pub use client::{Client, ClientError};
-pub use config::{Config, Manage};
+#[cfg(feature = "host")]
+pub use config::Manage;
+pub use config::{Config, FLIGHTS};
+pub use end::{End, refuse};
 pub use failure::{Failure, Refusal};
-pub use flights::FLIGHTS;
 pub use frame::{FrameError, Framing};
 pub use items::{Call, Event, Health, Plugin, Service, Slots, State};
 #[cfg(feature = "full")]
@@ -93,4 +110,5 @@ pub use raw::Raw;
 #[cfg(feature = "remote")]
 pub use remote::{Remote, RemoteError, RemotePlugin};
 pub use request::{Action, Request};
-pub use server::{End, refuse, serve, serve_with};
+#[cfg(feature = "host")]
+pub use server::{serve, serve_with};

@@ -80,17 +80,12 @@ impl State<'_> {
 
 #[inline(never)]
 fn plugin(row: kernel_next::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
-    #[allow(unused_mut)]
     let mut dependencies = Slots::default();
-    // A chip's plugins are started in the order of its program, and there is no room to say so.
-    #[cfg(feature = "host")]
     for name in row.dependencies.iter() {
         if let Some(index) = plugins.index(name) {
             dependencies.insert(index);
         }
     }
-    #[cfg(not(feature = "host"))]
-    let _ = plugins;
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,

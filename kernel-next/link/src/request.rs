@@ -1,4 +1,5 @@
-//! What a client can ask for. The order is the protocol: only ever add at the end.
+//! What a client can ask for. The order is the protocol: only ever add at the end. Of what a chip knows, the fields
+//! come in one order: a text, a number, optional numbers, bytes.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,10 +42,10 @@ pub enum Request<'a> {
     Watch {
         /// The filter; `>` for everything.
         filter: &'a str,
-        /// The first record of interest; `None` for what comes from now on.
-        since: Option<u64>,
         /// How many events may be sent before more is allowed by [`ToRuntime::Credit`]; all ones for no limit.
         credit: u32,
+        /// The first record of interest; `None` for what comes from now on.
+        since: Option<u64>,
     },
     /// Ends the watch: [`Reply::Done`].
     Unwatch,
@@ -65,10 +66,10 @@ pub enum Request<'a> {
     Health,
     /// Leads a plugin to another state: [`Reply::PluginState`].
     Manage {
-        /// What is done with it.
-        action: Action,
         /// The plugin's name.
         plugin: &'a str,
+        /// What is done with it.
+        action: Action,
     },
     /// Reads a state value: [`Reply::State`] or [`Reply::Absent`].
     StateGet {

@@ -4,7 +4,6 @@
 //! in flight and sends what comes by itself, one writes. None of them waits for another but for room to answer in:
 //! a client that does not read makes only its own session wait.
 
-use core::cell::Cell;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
@@ -12,29 +11,15 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 use kernel_next::{CoreRuntime, Kernel};
 
-use crate::frame::{self, FrameError, Framing, Inbox};
-use crate::session::{Outbox, State};
-use crate::{Config, Failure, Manage, ToClient, ToRuntime};
+use crate::frame::FrameError;
+use crate::inbox::Inbox;
+use crate::session::State;
+use crate::shared::Shared;
+use crate::{Config, End, Manage};
 
-/// How a session ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum End<E> {
-    /// The client closed the stream.
-    Closed,
-    /// The stream failed.
-    Failed(E),
-    /// `memory` is too small for a session.
-    NoMemory,
-    /// The client did not open its session in time, or was silent for longer than the keep-alive period.
-    Silent,
-    /// What the client sent on a stream was no frame, so that nothing behind it can be read.
-    Malformed,
-}
-
-/// Buffers that a session's memory is divided into: one for what comes in, one for rows and values, one or two for
-/// what goes out, and one for a publish that waits.
-const PARTS: usize = if cfg!(feature = "host") { 5 } else { 3 };
+/// Buffers that a session's memory is divided into: one for what comes in, one for rows and values, two for what
+/// goes out, and one for a publish that waits.
+const PARTS: usize = 5;
 /// The least bytes of each.
 const LEAST: usize = 64;
 /// Turns in a row, after which the session gives way to the other tasks of its executor.
@@ -42,7 +27,7 @@ const TURNS: u32 = 32;
 
 /// Serves one client until it goes away, with the kernel's manager for lifecycle commands.
 ///
-/// `memory` is divided into five buffers of the same size (three without the feature `host`); the longest message is
+/// `memory` is divided into five buffers of the same size (a chip's side: three); the longest message is
 /// a little shorter than one of them. To carry every event and call, give it five times the larger of the longest
 /// event and the capacity `call_bytes`, with some 200 bytes for each of the five on top.
 ///
@@ -79,18 +64,9 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
     }
     let (inbox, rest) = memory.split_at_mut(part);
     let (work, rest) = rest.split_at_mut(part);
-    #[cfg(feature = "host")]
-    let (parked, rest) = rest.split_at_mut(part);
-    let mut state = State::new(
-        kernel,
-        config,
-        Outbox::new(config.framing, rest, part),
-        work,
-        #[cfg(feature = "host")]
-        parked,
-    );
-    // Each part of the session takes the state while it is polled, and puts it back.
-    let shared = Shared(Cell::new(Some(&mut state)));
+    let (parked, out) = rest.split_at_mut(part);
+    let mut state = State::new(kernel, config, out, part, work, parked);
+    let shared = Shared::new(&mut state);
 
     let mut reading = pin!(async {
         let mut inbox = Inbox::new(config.framing, inbox);
@@ -99,17 +75,11 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                 if found == Err(FrameError::Lost) {
                     return End::Malformed;
                 }
-                let (frame, error) = match found {
-                    Ok(range) => (inbox.frame(range), None),
-                    Err(error) => (&[][..], Some(error)),
-                };
-                if needs_room(frame) {
+                let message = found.map(|range| inbox.frame(range));
+                if State::needs_room(message) {
                     shared.until(|state| state.out.ready()).await;
                 }
-                shared.with(|state| match error.map_or_else(|| read_message(frame), Err) {
-                    Ok(message) => state.dispatch(message),
-                    Err(error) => state.malformed(error, frame),
-                });
+                shared.with(|state| state.receive(message));
             }
             match read.read(inbox.room()).await {
                 Ok(0) => return End::Closed,
@@ -133,12 +103,9 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             });
         }
     });
-    #[cfg(not(feature = "manage"))]
-    let _ = manager;
-    #[cfg(feature = "manage")]
     let mut managing = pin!(async {
         loop {
-            let job = shared.find(|state| state.jobs.pop_front()).await;
+            let job = shared.find(State::next_job).await;
             let outcome = manager.manage(job.action, &job.plugin).await;
             shared.until(|state| state.out.ready()).await;
             shared.with(|state| state.commanded(&job, outcome));
@@ -150,17 +117,8 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
             if let Poll::Ready(end) = reading.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            #[cfg(feature = "manage")]
             let _: Poll<()> = managing.as_mut().poll(cx);
-            let silent = shared.with(|state| {
-                let silent = state.poll_timer(cx);
-                state.poll_flights(cx);
-                #[cfg(feature = "host")]
-                state.poll_attached(cx);
-                #[cfg(feature = "watch")]
-                state.poll_watch(cx);
-                silent
-            });
+            let silent = shared.with(|state| state.poll(cx));
             if silent == Some(true) {
                 return Poll::Ready(End::Silent);
             }
@@ -176,60 +134,4 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
         Poll::Pending
     })
     .await
-}
-
-/// Tells a client that it is not served, and why: in place of [`serve`], when there are too many, or
-/// after it.
-///
-/// # Errors
-/// When the stream fails.
-///
-/// # Cancellation
-/// The client may get a part of the message.
-pub async fn refuse<W: Write>(mut write: W, framing: Framing, why: Failure<'_>) -> Result<(), W::Error> {
-    let mut frame = [0; 256];
-    // One that is larger is not sent: the client sees the end of the stream.
-    let len = frame::encode(framing, &ToClient::Refused(why), &mut frame).unwrap_or(0);
-    write.write_all(frame.get(..len).unwrap_or(&[])).await?;
-    write.flush().await
-}
-
-/// Reads a message from the client.
-fn read_message(frame: &[u8]) -> Result<ToRuntime<'_>, FrameError> {
-    #[cfg(feature = "host")]
-    return frame::decode(frame);
-    #[cfg(not(feature = "host"))]
-    crate::take::decode(frame)
-}
-
-/// True for a frame that is answered: all but credit, cancel, keep-alive, and the words of a session's plugin, which
-/// are acted upon however much waits to be sent.
-fn needs_room(frame: &[u8]) -> bool {
-    !matches!(frame.first(), Some(2..=6)) || read_message(frame).is_err()
-}
-
-/// The state of a session, shared by what is polled in turn.
-struct Shared<'s, 'b>(Cell<Option<&'s mut State<'b>>>);
-
-impl<'b> Shared<'_, 'b> {
-    /// Uses the state; `None` when it is in use, which does not happen.
-    fn with<T>(&self, todo: impl FnOnce(&mut State<'b>) -> T) -> Option<T> {
-        let state = self.0.take()?;
-        let result = todo(state);
-        self.0.set(Some(state));
-        Some(result)
-    }
-
-    /// Waits until the session, polled again, has what is looked for.
-    async fn find<T>(&self, mut look: impl FnMut(&mut State<'b>) -> Option<T>) -> T {
-        poll_fn(|_| match self.with(&mut look).flatten() {
-            Some(found) => Poll::Ready(found),
-            None => Poll::Pending,
-        })
-        .await
-    }
-
-    async fn until(&self, mut look: impl FnMut(&mut State<'b>) -> bool) {
-        self.find(|state| look(state).then_some(())).await;
-    }
 }

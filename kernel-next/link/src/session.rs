@@ -2,29 +2,21 @@
 
 use core::task::{Context, Poll};
 
-#[cfg(feature = "manage")]
 use heapless::Deque;
-#[cfg(feature = "lists")]
 use heapless::String;
 use kernel_next::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
-#[cfg(feature = "host")]
 use crate::attached::Attached;
-use crate::flights::{FLIGHTS, Flight};
-#[cfg(feature = "manage")]
+use crate::flights::Flight;
 use crate::flights::{JOBS, Job};
-#[cfg(feature = "host")]
 use crate::frame;
 use crate::frame::{FrameError, Framing};
-#[cfg(feature = "host")]
 use crate::parked::Parked;
-#[cfg(feature = "watch")]
 use crate::watch::Watch;
-use crate::{Config, Failure, Refusal, Reply, ToClient};
+use crate::{Config, FLIGHTS, Failure, Refusal, Reply, ToClient};
 
-#[cfg(any(feature = "lists", feature = "watch"))]
 /// Bytes of the prefix of a list of state entries, and of a watch's filter.
-pub(crate) const TEXT: usize = if cfg!(feature = "host") { 128 } else { 24 };
+pub(crate) const TEXT: usize = 128;
 
 /// Everything of one session that is not a byte stream.
 pub(crate) struct State<'b> {
@@ -35,16 +27,11 @@ pub(crate) struct State<'b> {
     pub(crate) work: &'b mut [u8],
     pub(crate) open: bool,
     pub(crate) flights: [Option<Flight>; FLIGHTS],
-    #[cfg(feature = "lists")]
     /// The prefix of the list of state entries that is in flight.
     pub(crate) prefix: String<TEXT>,
-    #[cfg(feature = "manage")]
     pub(crate) jobs: Deque<Job, JOBS>,
-    #[cfg(feature = "watch")]
     pub(crate) watch: Option<Watch>,
-    #[cfg(feature = "host")]
     pub(crate) attached: Option<Attached>,
-    #[cfg(feature = "host")]
     pub(crate) parked: Parked<'b>,
     /// Something was done that another part of the session may wait for.
     pub(crate) moved: bool,
@@ -61,26 +48,22 @@ impl<'b> State<'b> {
     pub(crate) fn new(
         kernel: Kernel,
         config: &'b Config<'b>,
-        out: Outbox<'b>,
+        out: &'b mut [u8],
+        most: usize,
         work: &'b mut [u8],
-        #[cfg(feature = "host")] parked: &'b mut [u8],
+        parked: &'b mut [u8],
     ) -> Self {
         State {
             kernel,
             config,
-            out,
+            out: Outbox::new(config.framing, out, most),
             work,
             open: false,
             flights: [const { None }; FLIGHTS],
-            #[cfg(feature = "lists")]
             prefix: String::new(),
-            #[cfg(feature = "manage")]
             jobs: Deque::new(),
-            #[cfg(feature = "watch")]
             watch: None,
-            #[cfg(feature = "host")]
             attached: None,
-            #[cfg(feature = "host")]
             parked: Parked::new(parked),
             moved: false,
             timer: Ticket::NONE,
@@ -95,7 +78,6 @@ impl<'b> State<'b> {
 
     /// On whose behalf the session acts.
     pub(crate) fn who(&self) -> PluginId {
-        #[cfg(feature = "host")]
         if let Some(attached) = &self.attached {
             return attached.id;
         }
@@ -108,13 +90,10 @@ impl<'b> State<'b> {
         for at in 0..FLIGHTS {
             self.give_up(at);
         }
-        #[cfg(feature = "manage")]
         self.jobs.clear();
-        #[cfg(feature = "watch")]
         {
             self.watch = None;
         }
-        #[cfg(feature = "host")]
         {
             self.attached = None;
             self.parked.clear();
@@ -131,9 +110,18 @@ impl<'b> State<'b> {
         self.silent = 0;
     }
 
+    /// Goes on with whatever goes on; true when the client is silent for too long.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let silent = self.poll_timer(cx);
+        self.poll_flights(cx);
+        self.poll_attached(cx);
+        self.poll_watch(cx);
+        silent
+    }
+
     /// Keeps the time: true when the client is silent for too long.
     #[inline(never)]
-    pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let millis = match self.open {
             true => self.config.keep_alive_ms / TICKS,
             false => self.config.handshake_ms,
@@ -252,10 +240,7 @@ impl<'b> Outbox<'b> {
     /// Puts a message behind the others; false when it is larger than a frame.
     #[inline(never)]
     pub(crate) fn send(&mut self, message: &ToClient<'_>) -> bool {
-        #[cfg(feature = "host")]
-        return self.put_frame(|framing, to| frame::encode(framing, message, to));
-        #[cfg(not(feature = "host"))]
-        self.put_frame(|framing, to| crate::put::encode(framing, message, to))
+        self.put_frame(|framing, to| frame::encode(framing, message, to))
     }
 
     /// Sends the answer to a request; one that is too large becomes an error.
@@ -269,12 +254,8 @@ impl<'b> Outbox<'b> {
 
     fn put_reply(&mut self, id: u32, what: &Reply<'_>) -> bool {
         // [`ToClient::Reply`], without a copy of the answer.
-        #[cfg(feature = "host")]
         const REPLY: u8 = 2;
-        #[cfg(feature = "host")]
-        return self.put_frame(|framing, to| frame::encode(framing, &(REPLY, id, what), to));
-        #[cfg(not(feature = "host"))]
-        self.put_frame(|framing, to| crate::put::encode_reply(framing, id, what, to))
+        self.put_frame(|framing, to| frame::encode(framing, &(REPLY, id, what), to))
     }
 
     fn put_frame(&mut self, encode: impl FnOnce(Framing, &mut [u8]) -> Result<usize, FrameError>) -> bool {

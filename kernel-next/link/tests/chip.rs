@@ -126,6 +126,219 @@ fn a_chip_lists_watches_and_leads_plugins() {
     });
 }
 
+#[cfg(feature = "lists")]
+#[test]
+fn the_rows_of_a_chips_lists_say_what_there_is() {
+    const NEVER: Request<'static> = Request::Call {
+        service: "echo.never",
+        timeout_ms: 9_000,
+        parent: None,
+        args: Raw(b"1"),
+    };
+    let (runtime, mut tasks) = start(&ROOM);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 256);
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let call = Request::Call {
+            service: "echo.fail",
+            timeout_ms: 50,
+            parent: None,
+            args: Raw(b"1"),
+        };
+        ask!(
+            client,
+            call,
+            Reply::Failed(Failure::Error {
+                code: "no_luck",
+                message: "it was not to be"
+            })
+        );
+        let set = |key, ttl_ms| Request::StateSet {
+            key,
+            ttl_ms,
+            expected: None,
+            value: Raw(b"[1]"),
+        };
+        for (key, ttl) in [("lamp.a", None), ("other", None), ("lamp.b", Some(60_000))] {
+            ask!(client, set(key, ttl), Reply::Count(_));
+        }
+        client.request(5, NEVER).await.unwrap();
+        ask!(client, Request::Ping, Reply::Done);
+        let mut seen = Vec::new();
+        let lists = [
+            Request::Plugins,
+            Request::Services,
+            Request::Subscriptions,
+            Request::Calls,
+        ];
+        for what in lists.into_iter().chain([Request::States { prefix: "lamp." }]) {
+            client.request(1, what).await.unwrap();
+            loop {
+                match client.next().await.unwrap() {
+                    ToClient::Reply { id: 1, what } => match what {
+                        Reply::Plugin(row) if row.name == "echo" => {
+                            assert_eq!(
+                                (row.index, row.version, row.author, row.placement),
+                                (0, "1.2.3", "", "")
+                            );
+                            assert_eq!((row.state, row.hook), (PluginState::Started, "on_call"));
+                            assert_eq!(
+                                row.error,
+                                Failure::Error {
+                                    code: "no_luck",
+                                    message: "it was not to be"
+                                }
+                            );
+                            let counters = row.counters;
+                            assert_eq!((counters.calls, counters.errors, counters.failures), (2, 1, 0));
+                            assert_eq!(
+                                (counters.events, counters.handled, row.dependencies.is_empty()),
+                                (0, 1, true)
+                            );
+                        }
+                        Reply::Plugin(row) => assert_eq!((row.index, row.name), (1, "storage")),
+                        Reply::Service(row) => {
+                            let failed = row.name == "echo.fail";
+                            assert_eq!(
+                                (row.counters.calls, row.counters.errors),
+                                (failed as u32, failed as u32)
+                            );
+                            seen.push(format!("{} of {}", row.name, row.owner));
+                        }
+                        Reply::Subscription { plugin, filter } => {
+                            seen.push(format!("{plugin} hears {filter}"))
+                        }
+                        Reply::Call(row) => {
+                            assert!(row.running && row.parent.is_none() && row.age_ms < 50);
+                            seen.push(format!("{} calls {} of {}", row.caller, row.service, row.callee));
+                        }
+                        Reply::State(row) => {
+                            assert_eq!((row.value, row.owner), (Some(Raw(b"[1]")), "operator"));
+                            let ttl = row.ttl_ms.map(|ms| (59_000..=60_000).contains(&ms));
+                            seen.push(format!("{} {ttl:?}", row.key));
+                        }
+                        Reply::End => break,
+                        other => panic!("{other:?}"),
+                    },
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!(
+            seen,
+            [
+                "echo.back of echo",
+                "echo.fail of echo",
+                "echo.never of echo",
+                "storage of storage",
+                "echo hears echo.*",
+                "operator calls echo.never of echo",
+                "lamp.a None",
+                "lamp.b Some(true)",
+            ]
+        );
+    });
+}
+
+#[cfg(all(feature = "watch", feature = "lists"))]
+#[test]
+fn a_chip_hears_cancel_and_credit_while_its_answers_wait_for_room() {
+    let (runtime, mut tasks) = start(&ROOM);
+    let kernel = runtime.kernel();
+    let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 128);
+    let never = Request::Call {
+        service: "echo.never",
+        timeout_ms: 0,
+        parent: None,
+        args: Raw(b"1"),
+    };
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        let watch = Request::Watch {
+            filter: "tick",
+            since: None,
+            credit: u32::MAX,
+        };
+        ask!(client, watch, Reply::Count(_));
+        for id in 0..FLIGHTS as u32 {
+            client.request(id, never).await.unwrap();
+        }
+        ask!(client, never, Reply::Failed(Failure::Link(Refusal::InFlight(most))) => {
+            assert_eq!(most as usize, FLIGHTS);
+        });
+    });
+    tasks.settle();
+    assert_eq!(runtime.metrics().calls.used as usize, FLIGHTS);
+    // More than the line and the session hold, and the client does not read.
+    for _ in 0..12 {
+        let text = format!("\"{}\"", "x".repeat(40));
+        runtime.bus().try_publish("tick", support::json(&text)).unwrap();
+    }
+    tasks.settle();
+    tasks.run(kernel, async {
+        client.send(&ToRuntime::Cancel { id: 1 }).await.unwrap();
+    });
+    tasks.settle();
+    assert_eq!(runtime.metrics().calls.used as usize, FLIGHTS - 1);
+    // A new session begins with nothing in flight.
+    tasks.run(kernel, async {
+        client.hello("test", 10, "").await.unwrap();
+        loop {
+            match client.next().await.unwrap() {
+                ToClient::Hello { nonce: 10, .. } => break,
+                ToClient::Event(_) | ToClient::Lost { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        ask!(client, Request::Plugins, Reply::Plugin(_));
+    });
+    assert_eq!(
+        (runtime.metrics().calls.used, runtime.metrics().taps.used),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_message_that_is_no_message_is_answered_and_a_silent_client_is_ended() {
+    let (runtime, mut tasks) = start(&ROOM);
+    let kernel = runtime.kernel();
+    let config = Config {
+        framing: Framing::Serial,
+        keep_alive_ms: 4_000,
+        ..CONFIG
+    };
+    let (mut client, ended) = connect(&mut tasks, kernel, config, 128);
+    tasks.run(kernel, async {
+        client.request(1, Request::Ping).await.unwrap();
+        match client.next().await.unwrap() {
+            ToClient::Refused(Failure::Link(Refusal::NoSession)) => {}
+            other => panic!("{other:?}"),
+        }
+        open(&mut client).await;
+        let long = "x".repeat(250);
+        client.request(2, Request::StateGet { key: &long }).await.unwrap();
+        match client.next().await.unwrap() {
+            ToClient::Refused(Failure::Link(Refusal::TooLarge(_))) => {}
+            other => panic!("{other:?}"),
+        }
+        // What has no room in an answer is an error.
+        let value = format!("\"{}\"", "y".repeat(203));
+        let json = support::json(&value);
+        runtime.state().set("long", json).await.unwrap();
+        ask!(
+            client,
+            Request::StateGet { key: "long" },
+            Reply::Failed(Failure::Link(Refusal::TooLarge(_)))
+        );
+        ask!(client, Request::Health, Reply::Health(_));
+        assert!(matches!(client.next().await.unwrap(), ToClient::KeepAlive));
+    });
+    tasks.pass(kernel, std::time::Duration::from_millis(5_100));
+    assert_eq!(ended.get(), Some(End::Silent));
+    assert_eq!(runtime.metrics().waits.used, 0);
+}
+
 #[test]
 fn what_a_chip_does_not_know_is_answered() {
     let (runtime, mut tasks) = start(&ROOM);

@@ -231,10 +231,7 @@ impl PluginManager {
 
     /// Waits until `look` finds something, looking again whenever a plugin's life changes.
     async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
-        let mut place = Place {
-            kernel: self.kernel,
-            ticket: Ticket::NONE,
-        };
+        let mut place = Place::new(self.kernel);
         poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
     }
 
@@ -274,16 +271,16 @@ impl PluginManager {
 
     /// Sets the goal and waits until the plugin is there.
     async fn bring_to(&self, index: usize, goal: PluginState) -> Result<PluginState, Fault> {
+        let mut way = self.lead_to(index, goal);
+        poll_fn(|task| way.poll(task.waker())).await
+    }
+
+    /// Begins to lead the plugin in this slot to this state: what [`PluginManager::bring`] does, for whoever polls.
+    pub fn lead_to(&self, index: usize, goal: PluginState) -> Leading {
         let begun = self.kernel.with(|core| core.lead(index, goal));
-        let way = match begun.unwrap_or(Err(Err(Fault::Unavailable))) {
-            Ok(way) => way,
-            Err(at_once) => return at_once,
-        };
-        match self.wait(way.due, |core| core.end_of(way)).await? {
-            End::At(state) => Ok(state),
-            End::Failed => Err(Fault::Failed { code: 0, len: 0 }),
-            End::Gone => Err(Fault::NotFound),
-            End::Superseded => Err(Fault::Superseded),
+        Leading {
+            place: Place::new(self.kernel),
+            way: begun.unwrap_or(Err(Err(Fault::Unavailable))),
         }
     }
 
@@ -310,14 +307,58 @@ pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     }
 }
 
+/// A plugin that is led to a state.
+pub struct Leading {
+    place: Place,
+    /// Where it is on its way to, or what came of it at once.
+    way: Result<Way, Result<PluginState, Fault>>,
+}
+
+impl Leading {
+    /// The state once the plugin is there; keeps the task's waker until then.
+    ///
+    /// # Errors
+    /// As of [`PluginManager::bring`].
+    pub fn poll(&mut self, waker: &Waker) -> Poll<Result<PluginState, Fault>> {
+        let way = match self.way {
+            Ok(way) => way,
+            Err(at_once) => return Poll::Ready(at_once),
+        };
+        let end = match self.place.poll(way.due, waker, &mut |core| core.end_of(way)) {
+            Poll::Ready(end) => end?,
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(match end {
+            End::At(state) => Ok(state),
+            End::Failed => Err(Fault::Failed { code: 0, len: 0 }),
+            End::Gone => Err(Fault::NotFound),
+            End::Superseded => Err(Fault::Superseded),
+        })
+    }
+}
+
 /// A place among the waiting tasks.
-struct Place {
+pub(super) struct Place {
     kernel: Kernel,
     ticket: Ticket,
 }
 
 impl Place {
-    fn poll<R>(
+    pub(super) fn new(kernel: Kernel) -> Self {
+        Place {
+            kernel,
+            ticket: Ticket::NONE,
+        }
+    }
+
+    /// Gives the place back.
+    pub(super) fn leave(&mut self) {
+        let ticket = core::mem::take(&mut self.ticket);
+        self.kernel.with(|core| core.leave(ticket));
+    }
+
+    /// Looks again, when there is something new to look at; keeps the waker and the place otherwise.
+    pub(super) fn poll<R>(
         &mut self,
         due: Deadline,
         waker: &Waker,
@@ -340,8 +381,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let ticket = core::mem::take(&mut self.ticket);
-        self.kernel.with(|core| core.leave(ticket));
+        self.leave();
     }
 }
 

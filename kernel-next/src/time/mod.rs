@@ -87,7 +87,7 @@ impl Instant {
     }
 
     /// The instant a span later.
-    pub(crate) const fn plus(self, span: Span) -> Instant {
+    pub const fn plus(self, span: Span) -> Instant {
         Instant(self.0.wrapping_add(span.0))
     }
 

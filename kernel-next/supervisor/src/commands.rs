@@ -3,7 +3,10 @@
 use kernel_next::{CoreRuntime, Error, Fault, PluginState};
 
 use crate::Supervisor;
-use crate::step::TEXTS;
+use crate::step::overview;
+
+/// Room for a plugin's texts.
+const TEXTS: usize = 256;
 
 /// Errors of the commands, by their codes: those of [`PluginManager`](kernel_next::PluginManager), and
 /// `dependency_missing`, `dependency_not_started`, `needed`, `shutting_down`.
@@ -84,11 +87,7 @@ impl<const N: usize> Supervisor<N> {
 
     fn want(&self, runtime: &CoreRuntime, name: &str, wanted: bool) {
         if let Some(index) = runtime.plugins().index(name) {
-            self.with(|state| {
-                if let Some(slot) = state.slots.get_mut(index) {
-                    slot.want(wanted);
-                }
-            });
+            self.with(|state| state.want(index, wanted));
         }
     }
 
@@ -114,18 +113,21 @@ impl<const N: usize> Supervisor<N> {
     }
 
     fn check_dependents(&self, runtime: &CoreRuntime, name: &str) -> Result<(), Error> {
-        let Some(index) = self.dependent(runtime, name, |state| state == PluginState::Started) else {
+        let plugins = runtime.plugins();
+        let index = plugins.index(name).ok_or(Fault::NotFound)?;
+        let depends = |other: &usize| {
+            let info = overview(&plugins, *other);
+            info.is_some_and(|info| info.state == PluginState::Started && info.providers.contains(index))
+        };
+        let Some(mut by) = (0..N).find(depends) else {
             return Ok(());
         };
-        let (mut cursor, mut buf) = (index, [0; TEXTS]);
+        let mut buf = [0; TEXTS];
         let by = runtime
-            .next_plugin(&mut cursor, &mut buf)
+            .next_plugin(&mut by, &mut buf)
             .map_or("", |info| info.name);
-        Err(error(
-            "needed",
-            "a started plugin depends on it: stop that first",
-            by,
-        ))
+        let what = "a started plugin depends on it: stop that first";
+        Err(error("needed", what, by))
     }
 }
 

@@ -7,6 +7,7 @@
 //! - A plugin whose provider is given up is FAILED, code `dependency_not_started`, and comes back with it, by whatever
 //!   road the provider does.
 //! - All are started, providers first; and stopped, dependents first.
+//! - What others do with the kernel's own manager, it takes as what should be.
 //!
 //! ```no_run
 //! use kernel_next::CoreRuntime;
@@ -44,6 +45,8 @@ mod slot;
 mod step;
 
 use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 
 use embassy_sync::blocking_mutex::Mutex;
@@ -62,6 +65,9 @@ pub(crate) struct State<const N: usize> {
     pub(crate) slots: [Slot; N],
     /// No plugin is started any more.
     pub(crate) stopping: bool,
+    /// Those that were started when the supervisor looked last and have not failed for good: when such a one is led
+    /// elsewhere, that is somebody's will.
+    pub(crate) up: PluginSet,
     pub(crate) random: u32,
 }
 
@@ -78,7 +84,8 @@ impl<const N: usize> Supervisor<N> {
             state: Mutex::new(RefCell::new(State {
                 slots: [Slot::EMPTY; N],
                 stopping: false,
-                random: 1,
+                up: PluginSet::NONE,
+                random: 0,
             })),
         }
     }
@@ -92,15 +99,21 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// Nothing is restarted any more; run it again to go on.
     pub async fn run(&self, runtime: CoreRuntime) {
-        let plugins = runtime.plugins();
-        loop {
-            let seen = plugins.changes();
-            let next = self.step(&runtime);
-            // Without a place to wait in, it looks again after a while.
-            if plugins.changed(seen, next).await.is_err() {
-                let _ = runtime.context().sleep(Duration::from_millis(100)).await;
+        let (mut changes, mut next) = (runtime.plugins().watch(), None);
+        poll_fn(|task| {
+            loop {
+                match changes.poll(next, task.waker()) {
+                    Poll::Ready(Ok(())) => next = self.step(&runtime).next,
+                    Poll::Ready(Err(_)) => {
+                        // Without a place to wait in, it looks again when the others had their turn.
+                        task.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Pending => return Poll::<()>::Pending,
+                }
             }
-        }
+        })
+        .await;
     }
 
     /// Starts all installed plugins, providers first; resolves to those that were given up, once each of the others
@@ -112,7 +125,7 @@ impl<const N: usize> Supervisor<N> {
         runtime.set_status(Status::Starting);
         self.with(|state| state.stopping = false);
         self.want_all(&runtime, true);
-        let failed = self.settle(&runtime, None).await;
+        let failed = self.settle(runtime, None).await;
         runtime.set_status(Status::Running);
         failed
     }
@@ -126,7 +139,7 @@ impl<const N: usize> Supervisor<N> {
         runtime.set_status(Status::Stopping);
         self.with(|state| state.stopping = true);
         self.want_all(&runtime, false);
-        let late = self.settle(&runtime, Some(runtime.now().after(limit))).await;
+        let late = self.settle(runtime, Some(runtime.now().after(limit))).await;
         runtime.set_status(Status::Stopped);
         late
     }

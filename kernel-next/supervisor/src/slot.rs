@@ -1,48 +1,49 @@
 //! What the supervisor keeps of each plugin, and what it does about a failure.
 
-use core::time::Duration;
-
-use kernel_next::{Instant, PluginId, PluginInfo, PluginState, RestartPolicy, Span};
+use kernel_next::{Instant, Overview, PluginState, RestartPolicy, Span};
 
 /// One plugin, as the supervisor sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    /// Which plugin it is about: another one may get its place.
-    pub(crate) who: Option<PluginId>,
+    /// The life that the plugin was installed with: another one may get its place. Zero for nobody yet.
+    installed: u16,
     /// It should be started.
     pub(crate) wanted: bool,
     /// No restart is left, or a plugin that it depends on will not come: until somebody says otherwise.
     pub(crate) given_up: bool,
     /// It waits for a plugin that was given up, and comes back with it.
     pub(crate) waits: bool,
-    /// Failures that the kernel had counted when the supervisor looked last.
-    pub(crate) seen: u32,
+    /// Failures that the kernel had counted when the supervisor looked last, modulo 256.
+    seen: u8,
     /// Failures within the window.
     failures: u8,
     window_start: Instant,
-    /// When it is started again.
-    pub(crate) again: Option<Instant>,
+    /// It is started again, and when.
+    pauses: bool,
+    until: Instant,
 }
 
 impl Slot {
     pub(crate) const EMPTY: Slot = Slot {
-        who: None,
+        installed: 0,
         wanted: false,
         given_up: false,
         waits: false,
         seen: 0,
         failures: 0,
         window_start: Instant::from_millis(0),
-        again: None,
+        pauses: false,
+        until: Instant::from_millis(0),
     };
 
     /// What is kept of this plugin; of another one than before, that it wants what its goal says.
-    pub(crate) fn of(&mut self, info: &PluginInfo<'_>) -> &mut Slot {
-        if self.who != Some(info.installed) {
+    pub(crate) fn of(&mut self, info: &Overview) -> &mut Slot {
+        let installed = info.installed.to_bits().wrapping_shr(8) as u16;
+        if self.installed != installed {
             *self = Slot {
-                who: Some(info.installed),
+                installed,
                 wanted: info.goal == PluginState::Started,
-                seen: info.counters.failures,
+                seen: info.failures as u8,
                 ..Slot::EMPTY
             };
         }
@@ -55,7 +56,7 @@ impl Slot {
         self.given_up = false;
         self.waits = false;
         self.failures = 0;
-        self.again = None;
+        self.pauses = false;
     }
 
     /// Notes how often it has failed; true when that is once more, and decides about its restart.
@@ -66,15 +67,17 @@ impl Slot {
         now: Instant,
         random: u32,
     ) -> bool {
-        if core::mem::replace(&mut self.seen, failures) == failures {
+        if core::mem::replace(&mut self.seen, failures as u8) == failures as u8 {
             return false;
         }
-        if self.failures == 0 || now.since(self.window_start) > policy.window {
+        let window = Span::of(policy.window).as_millis();
+        if self.failures == 0 || now.millis_since(self.window_start) > window {
             self.failures = 0;
             self.window_start = now;
         }
         if self.failures < policy.restarts {
-            self.again = Some(now.after(pause(policy, self.failures, random)));
+            self.pauses = true;
+            self.until = now.plus(pause(policy, self.failures, random));
             self.failures = self.failures.saturating_add(1);
         } else {
             self.give_up();
@@ -82,16 +85,34 @@ impl Slot {
         true
     }
 
-    pub(crate) fn give_up(&mut self) {
+    /// When it is started again.
+    pub(crate) fn again(&self) -> Option<Instant> {
+        self.pauses.then_some(self.until)
+    }
+
+    /// It is started again.
+    pub(crate) fn start(&mut self) {
+        self.waits = false;
+        self.pauses = false;
+    }
+
+    /// It waits for a plugin that was given up: the failure that says so is none of its own.
+    pub(crate) fn wait(&mut self, failures: u32) {
+        self.waits = true;
+        self.pauses = false;
+        self.seen = (failures as u8).wrapping_add(1);
+    }
+
+    fn give_up(&mut self) {
         self.given_up = true;
         self.failures = 0;
-        self.again = None;
+        self.pauses = false;
     }
 }
 
 /// The pause before the next restart: doubled with every failure, up to a quarter longer by chance, so that
 /// plugins that failed together do not come back together.
-fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Duration {
+fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Span {
     // In 32 bits of milliseconds: a chip has no division of 64.
     let (first, longest) = (Span::of(policy.first_pause), Span::of(policy.longest_pause));
     let doubled = first
@@ -99,15 +120,13 @@ fn pause(policy: &RestartPolicy, failures: u8, random: u32) -> Duration {
         .saturating_mul(1u32.checked_shl(failures as u32).unwrap_or(u32::MAX));
     let millis = doubled.min(longest.as_millis());
     let jitter = (random & 255).saturating_mul(millis / 4) / 256;
-    let millis = millis.saturating_add(jitter);
-    Duration::new(
-        (millis / 1_000) as u64,
-        (millis % 1_000).saturating_mul(1_000_000),
-    )
+    Span::from_millis(millis.saturating_add(jitter))
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     #[test]
@@ -117,12 +136,9 @@ mod tests {
             ..RestartPolicy::DEFAULT
         };
         for (failures, millis) in [(0, 200), (1, 400), (2, 800), (3, 1000), (40, 1000)] {
-            assert_eq!(pause(&policy, failures, 0), Duration::from_millis(millis));
-            let most = pause(&policy, failures, 255);
-            assert!(
-                most > Duration::from_millis(millis + millis / 5)
-                    && most < Duration::from_millis(millis + millis / 4)
-            );
+            assert_eq!(pause(&policy, failures, 0), Span::from_millis(millis));
+            let most = pause(&policy, failures, 255).as_millis();
+            assert!(most > millis + millis / 5 && most < millis + millis / 4);
         }
     }
 
@@ -136,7 +152,7 @@ mod tests {
         let mut now = Instant::from_millis(5_000);
         for failures in 1..5 {
             assert!(slot.failed(failures, &policy, now, 0));
-            assert!(!slot.given_up && slot.again.is_some());
+            assert!(!slot.given_up && slot.again().is_some());
             now = now.after(policy.window).after(Duration::from_secs(1));
         }
         assert!(slot.failed(9, &policy, now, 0) && !slot.given_up);

@@ -1,192 +1,226 @@
 //! One look at all plugins, and what is to be done about each.
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
-use kernel_next::{CoreRuntime, Error, Instant, PluginInfo, PluginSet, PluginState};
+use kernel_next::{CoreRuntime, Error, Instant, Overview, PluginManager, PluginSet, PluginState};
 
-use crate::Supervisor;
-use crate::slot::Slot;
+use crate::{State, Supervisor};
 
-/// Room for a plugin's texts.
-pub(crate) const TEXTS: usize = 256;
+/// What is to be done about a plugin.
+enum Action {
+    None,
+    Start,
+    Unload,
+    /// It cannot be started: a plugin that it depends on will not come.
+    Fail,
+}
 
-/// How a plugin's providers are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Providers {
-    /// All are started.
-    Started,
-    /// Some are still to be started.
-    Coming,
-    /// One is not installed, or was given up.
-    Lost,
+/// What one look at all plugins came to.
+#[derive(Default)]
+pub(crate) struct Look {
+    started: PluginSet,
+    /// Somebody who is not down depends on them.
+    needed: PluginSet,
+    /// They were given up, or wait for one that was.
+    lost: PluginSet,
+    /// They are not where they should be ...
+    pub(crate) elsewhere: PluginSet,
+    /// ... and one of them may still come there.
+    pub(crate) pending: bool,
+    /// When to look again at the latest.
+    pub(crate) next: Option<Instant>,
+    /// One was given up: those that depend on it are to be looked at again at once.
+    again: bool,
 }
 
 impl<const N: usize> Supervisor<N> {
-    /// Does what is to be done now; when it is to look again at the latest.
-    pub(crate) fn step(&self, runtime: &CoreRuntime) -> Option<Instant> {
-        let now = runtime.now();
-        let mut next = None;
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-            let again = self.step_of(runtime, &info, now);
-            next = match (next, again) {
-                (Some(next), Some(again)) if Instant::is_before(next, again) => Some(next),
-                (next, None) => next,
-                (_, again) => again,
-            };
-        }
-        next
-    }
-
-    fn step_of(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>, now: Instant) -> Option<Instant> {
-        let installed = runtime.plugins().installed(info.index);
-        let (slot, stopping) = self.with(|state| {
-            state.random = state.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let random = state.random.wrapping_shr(16);
-            let slot = state.slots.get_mut(info.index)?.of(info);
-            if info.state == PluginState::Failed && slot.wanted && !slot.waits {
-                slot.failed(info.counters.failures, &info.restart, now, random);
+    /// Does what is to be done now.
+    pub(crate) fn step(&self, runtime: &CoreRuntime) -> Look {
+        loop {
+            let look = self.look(&runtime.plugins(), runtime.now());
+            if !look.again {
+                return look;
             }
-            Some((*slot, state.stopping))
-        })?;
-        if stopping {
-            self.stop_in_order(runtime, info);
-            return None;
-        }
-        if !slot.wanted || info.state == PluginState::Started {
-            return None;
-        }
-        match self.providers(runtime, info) {
-            Providers::Lost if !slot.waits => {
-                self.edit(info.index, |slot| {
-                    slot.waits = true;
-                    slot.again = None;
-                    // What follows is no failure of its own.
-                    slot.seen = info.counters.failures.wrapping_add(1);
-                });
-                let message = "a plugin that it depends on is not installed, or is not started any more";
-                installed.crashed(&Error::new("dependency_not_started", message));
-                None
-            }
-            Providers::Started if slot.waits || slot.again.is_some_and(|again| !now.is_before(again)) => {
-                self.edit(info.index, |slot| {
-                    slot.waits = false;
-                    slot.again = None;
-                });
-                installed.set_goal(PluginState::Started, LIMIT);
-                None
-            }
-            Providers::Started if info.state != PluginState::Failed && info.goal != PluginState::Started => {
-                installed.set_goal(PluginState::Started, LIMIT);
-                None
-            }
-            _ => slot.again,
         }
     }
 
-    fn edit(&self, index: usize, change: impl FnOnce(&mut Slot)) {
-        self.with(|state| {
-            if let Some(slot) = state.slots.get_mut(index) {
-                change(slot);
+    fn look(&self, plugins: &PluginManager, now: Instant) -> Look {
+        let mut look = Look::default();
+        self.each(plugins, |index, info| {
+            look.add(index, info, self.with(|state| state.wants(index)))
+        });
+        self.each(plugins, |index, info| {
+            let installed = plugins.installed(index);
+            match self.with(|state| state.decide(index, info, &mut look, now)) {
+                Action::None => {}
+                Action::Start => installed.set_goal(PluginState::Started, LIMIT),
+                Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
+                Action::Fail => {
+                    let message = "a plugin that it depends on is not installed, or is not started any more";
+                    installed.crashed(&Error::new("dependency_not_started", message));
+                }
             }
         });
+        look
     }
 
-    /// The providers of a plugin: those it names, and the storage.
-    fn providers(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>) -> Providers {
-        let plugins = runtime.plugins();
-        let mut all = Providers::Started;
-        let storage = Some(STORAGE).filter(|name| *name != info.name && plugins.index(name).is_some());
-        for name in info.dependencies.iter().chain(storage) {
-            let of = match plugins.index(name) {
-                None => Providers::Lost,
-                Some(index) => {
-                    let lost = self.with(|state| {
-                        let slot = state.slots.get(index);
-                        slot.is_some_and(|slot| slot.given_up || slot.waits)
-                    });
-                    match plugins.state(name) {
-                        Some(PluginState::Started) => Providers::Started,
-                        _ if lost => Providers::Lost,
-                        _ => Providers::Coming,
-                    }
-                }
-            };
-            match of {
-                Providers::Lost => return Providers::Lost,
-                Providers::Coming => all = Providers::Coming,
-                Providers::Started => {}
+    /// Shows each plugin.
+    fn each(&self, plugins: &PluginManager, mut show: impl FnMut(usize, &Overview)) {
+        for index in 0..N {
+            if let Some(info) = overview(plugins, index) {
+                show(index, &info);
             }
-        }
-        all
-    }
-
-    /// The first plugin that is not unloaded and depends on this one.
-    pub(crate) fn dependent(
-        &self,
-        runtime: &CoreRuntime,
-        name: &str,
-        of: impl Fn(PluginState) -> bool,
-    ) -> Option<usize> {
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-            let depends = info.dependencies.iter().any(|other| other == name) || name == STORAGE;
-            if depends && info.name != name && of(info.state) {
-                return Some(info.index);
-            }
-        }
-        None
-    }
-
-    /// All are to be stopped: this one, once nobody who is up depends on it.
-    fn stop_in_order(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>) {
-        let is_up = |state| !matches!(state, PluginState::Unloaded | PluginState::Failed);
-        let down = info.goal == PluginState::Unloaded && info.state != PluginState::Failed;
-        if !down && self.dependent(runtime, info.name, is_up).is_none() {
-            runtime
-                .plugins()
-                .installed(info.index)
-                .set_goal(PluginState::Unloaded, LIMIT);
         }
     }
 
     /// Says of all plugins whether they should be started.
     pub(crate) fn want_all(&self, runtime: &CoreRuntime, wanted: bool) {
-        let (mut cursor, mut buf) = (0, [0; TEXTS]);
-        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
+        self.each(&runtime.plugins(), |index, info| {
             self.with(|state| {
-                if let Some(slot) = state.slots.get_mut(info.index) {
-                    slot.of(&info).want(wanted);
+                if let Some(slot) = state.slots.get_mut(index) {
+                    slot.of(info);
                 }
+                state.want(index, wanted);
             });
-        }
-        self.step(runtime);
+        });
     }
 
     /// Waits until each plugin is where it should be or given up, at most until `until`; those that are not there.
-    pub(crate) async fn settle(&self, runtime: &CoreRuntime, until: Option<Instant>) -> PluginSet {
-        let plugins = runtime.plugins();
-        loop {
-            let seen = plugins.changes();
-            let (mut elsewhere, mut pending) = (PluginSet::default(), false);
-            let (mut cursor, mut buf) = (0, [0; TEXTS]);
-            while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
-                let slot = self.with(|state| state.slots.get(info.index).copied().unwrap_or(Slot::EMPTY));
-                let there = match slot.wanted {
-                    true => info.state == PluginState::Started,
-                    false => matches!(info.state, PluginState::Unloaded | PluginState::Failed),
+    pub(crate) async fn settle(&self, runtime: CoreRuntime, until: Option<Instant>) -> PluginSet {
+        let mut changes = runtime.plugins().watch();
+        poll_fn(|task| {
+            loop {
+                let Poll::Ready(looked) = changes.poll(until, task.waker()) else {
+                    return Poll::Pending;
                 };
-                if !there {
-                    elsewhere.insert(info.index);
-                    pending |= !(slot.wanted && (slot.given_up || slot.waits));
+                let look = self.step(&runtime);
+                let late = until.is_some_and(|until| !runtime.now().is_before(until));
+                if !look.pending || late || looked.is_err() {
+                    return Poll::Ready(look.elsewhere);
                 }
             }
-            let late = until.is_some_and(|until| !runtime.now().is_before(until));
-            if !pending || late || plugins.changed(seen, until).await.is_err() {
-                return elsewhere;
-            }
+        })
+        .await
+    }
+}
+
+impl Look {
+    /// Adds a plugin, which should be started or not, and will not be or may.
+    fn add(&mut self, index: usize, info: &Overview, (wanted, lost): (bool, bool)) {
+        let (started, down) = (info.state == PluginState::Started, is_down(info.state));
+        if started {
+            self.started.insert(index);
         }
+        if !down {
+            self.needed.extend(&info.providers);
+        }
+        if lost {
+            self.lost.insert(index);
+        }
+        let there = if wanted { started } else { down };
+        if !there {
+            self.elsewhere.insert(index);
+            self.pending |= !(wanted && lost);
+        }
+    }
+}
+
+/// True for a plugin that nothing runs of.
+fn is_down(state: PluginState) -> bool {
+    matches!(state, PluginState::Unloaded | PluginState::Failed)
+}
+
+/// A plugin, the storage among its providers.
+#[inline(never)]
+pub(crate) fn overview(plugins: &PluginManager, index: usize) -> Option<Overview> {
+    let mut info = plugins.overview(index)?;
+    match plugins.index(STORAGE) {
+        Some(storage) if storage != index => info.providers.insert(storage),
+        _ => {}
+    }
+    Some(info)
+}
+
+impl<const N: usize> State<N> {
+    /// What is to be done about a plugin.
+    fn decide(&mut self, index: usize, info: &Overview, look: &mut Look, now: Instant) -> Action {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Action::None;
+        };
+        let slot = slot.of(info);
+        let failed = info.state == PluginState::Failed;
+        if self.stopping {
+            // Once nobody who is up depends on it.
+            let ordered = info.goal == PluginState::Unloaded && !failed;
+            return match ordered || look.needed.contains(index) {
+                true => Action::None,
+                false => Action::Unload,
+            };
+        }
+        if info.goal == PluginState::Started {
+            if info.state == PluginState::Started {
+                self.up.insert(index);
+                slot.wanted = true;
+            }
+        } else if self.up.contains(index) && !failed {
+            self.up = self.up.without(&only(index));
+            slot.wanted = false;
+        }
+        if failed && slot.wanted && !slot.waits {
+            self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let once_more = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
+            look.again |= once_more && slot.given_up;
+        }
+        if !slot.wanted || info.state == PluginState::Started {
+            return Action::None;
+        }
+        let coming = info.providers.without(&look.started);
+        let lost = info.missing || coming != coming.without(&look.lost);
+        let again = slot.again();
+        if lost && !slot.waits {
+            slot.wait(info.failures);
+            return Action::Fail;
+        }
+        let due = slot.waits || again.is_some_and(|again| !now.is_before(again));
+        let stands = !failed && info.goal != PluginState::Started;
+        if !lost && coming.is_empty() && (due || stands) {
+            slot.start();
+            return Action::Start;
+        }
+        look.next = first(look.next, again);
+        Action::None
+    }
+
+    /// Somebody wants a plugin started, or not.
+    pub(crate) fn want(&mut self, index: usize, wanted: bool) {
+        self.up = self.up.without(&only(index));
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.want(wanted);
+        }
+    }
+
+    /// Whether a plugin should be started, and whether it will not be.
+    fn wants(&self, index: usize) -> (bool, bool) {
+        let slot = self.slots.get(index);
+        slot.map_or((false, false), |slot| (slot.wanted, slot.given_up || slot.waits))
+    }
+}
+
+fn only(index: usize) -> PluginSet {
+    let mut set = PluginSet::default();
+    set.insert(index);
+    set
+}
+
+/// The earlier of two times.
+fn first(one: Option<Instant>, two: Option<Instant>) -> Option<Instant> {
+    match (one, two) {
+        (Some(one), Some(two)) if Instant::is_before(two, one) => Some(two),
+        (None, two) => two,
+        (one, _) => one,
     }
 }
 

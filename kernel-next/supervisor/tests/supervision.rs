@@ -184,6 +184,46 @@ fn dependents_of_one_that_is_given_up_are_failed_and_come_back_with_it() {
 }
 
 #[test]
+fn a_dependent_is_failed_and_comes_back_also_when_it_was_installed_first() {
+    let mut house = House::new();
+    house.add(needs("dependent", &["provider"]));
+    let fails = house.add(never("provider"));
+    fails.set(true);
+    assert_eq!(house.start_all(), [0, 1]);
+    assert_eq!(
+        last_error(&house.runtime, "dependent").0,
+        "dependency_not_started"
+    );
+    fails.set(false);
+    house.start("provider").unwrap();
+    house.pass(SECOND);
+    assert_eq!(house.state("dependent"), PluginState::Started);
+}
+
+#[test]
+fn what_others_do_with_a_plugin_is_what_should_be() {
+    let mut house = House::new();
+    house.add(needs("p", &[]));
+    house.start_all();
+    let (kernel, plugins) = (house.runtime.kernel(), house.runtime.plugins());
+    house.tasks.run(kernel, plugins.stop("p")).unwrap();
+    house.pass(SECOND * 60);
+    assert_eq!(house.state("p"), PluginState::Stopped);
+    house.tasks.run(kernel, plugins.start("p")).unwrap();
+    plugins.installed(0).crashed(&Error::new("panic", "boom"));
+    house.pass(SECOND);
+    assert_eq!(house.state("p"), PluginState::Started, "it is restarted");
+    house.tasks.run(kernel, plugins.reload("p")).unwrap();
+    house.pass(SECOND);
+    assert_eq!(house.state("p"), PluginState::Started);
+    house.tasks.run(kernel, plugins.unload("p")).unwrap();
+    house.pass(SECOND * 60);
+    assert_eq!(house.state("p"), PluginState::Unloaded);
+    assert_eq!(house.start_all(), [0; 0]);
+    assert_eq!(house.state("p"), PluginState::Started);
+}
+
+#[test]
 fn a_missing_provider_and_a_cycle_leave_the_others_running() {
     let mut house = House::new();
     house.add(needs("lonely", &["nobody"]));

@@ -12,7 +12,8 @@ use kernel_next::{Fault, PluginId};
 use super::inner::{Inner, Phase, keep};
 use super::outgoing::{ATTACH, NONCE};
 use super::{Remote, RemoteError, RemotePlugin};
-use crate::frame::{self, FrameError, Framing, Inbox};
+use crate::frame::{self, FrameError, Framing};
+use crate::inbox::Inbox;
 use crate::{Failure, Reply, ToClient};
 
 /// Ticks in a keep-alive period.

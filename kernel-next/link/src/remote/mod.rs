@@ -5,6 +5,7 @@ mod inner;
 mod io;
 mod mail;
 mod outgoing;
+mod replies;
 mod waist;
 
 use core::cell::RefCell;

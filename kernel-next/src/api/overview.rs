@@ -1,0 +1,127 @@
+//! Plugins in numbers alone, for whoever supervises them.
+
+use core::task::{Poll, Waker};
+
+use super::manager::{Place, PluginManager};
+use crate::fault::Fault;
+use crate::id::{PluginId, PluginSet};
+use crate::life::{About, PluginState, RestartPolicy};
+use crate::time::{Deadline, Instant};
+
+/// Where a plugin is, and what it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Overview {
+    /// Who it was in the life that it was installed with: another plugin in the same slot has another one.
+    pub installed: PluginId,
+    /// Where it is in its life.
+    pub state: PluginState,
+    /// Where it should be.
+    pub goal: PluginState,
+    /// Times it failed.
+    pub failures: u32,
+    /// When it is to be restarted.
+    pub restart: &'static RestartPolicy,
+    /// The installed plugins that must be started before it.
+    pub providers: PluginSet,
+    /// True when one of those is not installed.
+    pub missing: bool,
+}
+
+/// The changes in the lives of plugins, for whoever polls.
+pub struct Changes {
+    place: Place,
+    /// None at first.
+    seen: Option<u32>,
+}
+
+impl Changes {
+    /// Ready at first, and whenever the life of some plugin has changed since it was ready the last time, or `until`
+    /// has come; keeps the task's waker else. Look at the plugins after it.
+    ///
+    /// # Errors
+    /// [`Fault::Full`] of `waits`.
+    pub fn poll(&mut self, until: Option<Instant>, waker: &Waker) -> Poll<Result<(), Fault>> {
+        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), self.seen);
+        let changed = self.place.poll(due, waker, &mut |core| {
+            Some(core.changes).filter(|changes| Some(*changes) != seen)
+        });
+        let outcome = match changed {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(changes)) => {
+                self.seen = Some(changes);
+                Ok(())
+            }
+            Poll::Ready(Err(Fault::Timeout)) => Ok(()),
+            Poll::Ready(Err(fault)) => Err(fault),
+        };
+        // The next wait is until another time.
+        self.place.leave();
+        Poll::Ready(outcome)
+    }
+}
+
+impl PluginManager {
+    /// The changes from now on.
+    pub fn watch(&self) -> Changes {
+        Changes {
+            place: Place::new(self.kernel()),
+            seen: None,
+        }
+    }
+
+    /// The plugin in this slot.
+    pub fn overview(&self, index: usize) -> Option<Overview> {
+        let found = self.kernel().with(|core| {
+            let slot = core.lives.at(index)?;
+            let metadata = slot.metadata();
+            let mut overview = Overview {
+                installed: slot.first_id(),
+                state: slot.state(),
+                goal: slot.goal(),
+                failures: slot.failures(),
+                restart: &metadata.restart,
+                providers: PluginSet::EMPTY,
+                missing: false,
+            };
+            let mut depends = |name: &str| match core.lives.find(name, &core.names) {
+                Some(index) => overview.providers.insert(index),
+                None => overview.missing = true,
+            };
+            match *slot.about() {
+                #[cfg(feature = "large")]
+                About::Attached(attached) => {
+                    let names = core.names.get(attached.dependencies).split(',');
+                    names.filter(|name| !name.is_empty()).for_each(depends);
+                    if !attached.restarts {
+                        overview.restart = &RestartPolicy::NEVER;
+                    }
+                }
+                About::Static(_) | About::Nobody => {
+                    for name in metadata.dependencies {
+                        depends(name);
+                    }
+                }
+            }
+            Some(overview)
+        });
+        found.flatten()
+    }
+}
+
+impl PluginSet {
+    /// No plugin.
+    pub const NONE: PluginSet = PluginSet::EMPTY;
+
+    /// Adds all plugins of another set.
+    pub fn extend(&mut self, other: &PluginSet) {
+        self.add(other);
+    }
+
+    /// The plugins that are in this set and not in another one.
+    pub fn without(self, other: &PluginSet) -> PluginSet {
+        let mut rest = self;
+        let words = rest.0.iter_mut().zip(other.0);
+        words.for_each(|(word, other)| *word &= !other);
+        rest
+    }
+}
