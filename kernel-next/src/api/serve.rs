@@ -34,7 +34,7 @@ pub async fn serve<S: Storage, const N: usize>(installed: Installed, storage: &m
         let mut ids = Vec::<CallId, N>::new();
         let mut group = Vec::<StorageRequest<'_>, N>::new();
         for part in buf.chunks_exact_mut(size.max(1)).take(S::GROUP.min(N)) {
-            let (input, output) = part.split_at_mut(size / 2);
+            let (input, output) = part.split_at_mut_checked(size / 2).unwrap_or_default();
             // The first is waited for, the others are there or not.
             let message = match group.is_empty() {
                 true => Some(mailbox.next(input).await),
