@@ -6,11 +6,9 @@
 use cortex_m_rt::entry;
 use embassy_executor::Spawner;
 use example::Example;
-use kernel_core::{
-    Capacities, CoreRuntime, Error, Fault, Installed, Kernel, Plugin, PluginState, drive, serve,
-};
+use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, serve};
 use kernel_flash::FlashStorage;
-use kernel_link::{Action, Config, Framing, Manage, serve_with};
+use kernel_link::{Config, Framing};
 use kernel_supervisor::Supervisor;
 use mcu::flash::{self, Flash};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
@@ -62,38 +60,9 @@ async fn run_storage(installed: Installed, flash: Flash) {
     }
 }
 
-/// Clients lead plugins by the supervisor, which would bring back what somebody else stops.
-struct Supervised(CoreRuntime);
-
-impl Manage for Supervised {
-    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, Fault> {
-        let outcome = match action {
-            Action::Load => SUPERVISOR.load(self.0, plugin).await,
-            Action::Start => SUPERVISOR.start(self.0, plugin).await,
-            Action::Stop => SUPERVISOR.stop(self.0, plugin).await,
-            Action::Unload => SUPERVISOR.unload(self.0, plugin).await,
-            Action::Reload => SUPERVISOR.reload(self.0, plugin).await,
-            _ => return Err(Fault::Unavailable),
-        };
-        outcome.map_err(|error| self.fault(plugin, &error))
-    }
-}
-
-impl Supervised {
-    /// What a client is told: the plugin's own error, or why the command was refused.
-    fn fault(&self, plugin: &str, error: &Error) -> Fault {
-        match self.0.plugins().state(plugin) {
-            None => Fault::NotFound,
-            Some(PluginState::Failed) => Fault::Failed { code: 0, len: 0 },
-            Some(_) if error.code() == Fault::Timeout.code() => Fault::Timeout,
-            Some(_) => Fault::Denied,
-        }
-    }
-}
-
 /// Serves the line. It has no end: a session ends when its client is silent, or the next one says hello.
 #[embassy_executor::task]
-async fn run_link(runtime: CoreRuntime, mut read: Reader, mut write: Writer) {
+async fn run_link(kernel: Kernel, mut read: Reader, mut write: Writer) {
     static MEMORY: ConstStaticCell<[u8; 3 * 512]> = ConstStaticCell::new([0; 3 * 512]);
     let memory = MEMORY.take();
     let name = concat!("core-runtime-mcu ", env!("CARGO_PKG_VERSION"));
@@ -101,17 +70,8 @@ async fn run_link(runtime: CoreRuntime, mut read: Reader, mut write: Writer) {
         handshake_ms: 0,
         ..Config::new(name, Framing::Serial)
     };
-    let supervised = Supervised(runtime);
     loop {
-        serve_with(
-            runtime.kernel(),
-            &config,
-            &supervised,
-            &mut read,
-            &mut write,
-            memory,
-        )
-        .await;
+        kernel_link::serve(kernel, &config, &mut read, &mut write, memory).await;
     }
 }
 
@@ -129,7 +89,7 @@ async fn start(runtime: CoreRuntime) {
 fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer), flash: Flash) -> Option<()> {
     let plugins = runtime.plugins();
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
-    spawner.spawn(run_link(runtime, line.0, line.1).ok()?);
+    spawner.spawn(run_link(runtime.kernel(), line.0, line.1).ok()?);
     spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
     spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
     spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
