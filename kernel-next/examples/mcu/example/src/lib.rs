@@ -5,17 +5,18 @@
 //! - Under `example` / `status` it stores that it was started, or stopped.
 
 #![no_std]
-#![forbid(unsafe_code)]
-#![deny(missing_docs)]
 
 use kernel_core::{
-    Context, Error, Event, Json, Plugin, PluginMetadata, Replied, Reply, Request, Service, json_literal, name,
+    Context, Error, Event, Json, Name, Plugin, PluginMetadata, Replied, Reply, Request, Service,
+    json_literal, name,
 };
 
 /// What is stored while the plugin is started.
 pub const STARTED: Json<'static> = json_literal!(r#"{"state":"started","message":"Плагин запущен"}"#);
 /// What is stored once it has stopped.
 pub const STOPPED: Json<'static> = json_literal!(r#"{"state":"stopped","message":"Плагин остановлен"}"#);
+
+const GREETS: &str = "Greets whoever it is told: takes a name, a JSON string";
 
 /// The longest name that is greeted, in bytes.
 const MAX_NAME: usize = 96;
@@ -41,14 +42,15 @@ impl Plugin for Example {
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        let hello = Service::new(name!("example.hello")).describe("Greets: takes a name, a JSON string");
-        cx.register(&hello).await?;
+        let hello = Service::new(name!("example.hello"));
+        cx.register(&hello.describe(Name::Fixed(GREETS))).await?;
         cx.subscribe(name!("example.test")).await?;
         Ok(())
     }
 
     async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.storage("example").set("status", STARTED).await
+        cx.storage("example").set("status", STARTED).await?;
+        Ok(())
     }
 
     async fn on_event(&mut self, _cx: &Context, _event: Event<'_>) -> Result<(), Error> {
@@ -63,13 +65,14 @@ impl Plugin for Example {
         reply: Reply<'_>,
     ) -> Result<Replied, Error> {
         let mut buf = [0; MAX_NAME];
-        let name = call.args().str_value(&mut buf).ok_or(Error::invalid_argument(
-            "example.hello takes a name: a JSON string of at most 96 bytes",
-        ))?;
+        let name = call.args().str_value(&mut buf).ok_or_else(|| {
+            Error::invalid_argument("example.hello takes a name: a JSON string of at most 96 bytes")
+        })?;
         reply.text(format_args!("Привет, {name}!"))
     }
 
     async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.storage("example").set("status", STOPPED).await
+        cx.storage("example").set("status", STOPPED).await?;
+        Ok(())
     }
 }
