@@ -80,7 +80,7 @@ fn a_flash_that_is_full_says_so_and_takes_deletions() {
     opened(&mut flash, |storage| {
         for _ in 0..100 {
             assert_eq!(code(put(storage, "more", &text('y', 100))), "full");
-            let refused = all_or_none(storage, &[("k0", Some(&text('z', 100)))]);
+            let refused = all_or_none(storage, &[("k0", Some("1")), ("more", Some(&text('z', 220)))]);
             assert_eq!(code(refused), "full");
         }
         assert_eq!(get(storage, "k0"), Ok(Some(text('x', 100))));
