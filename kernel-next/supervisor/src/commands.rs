@@ -18,9 +18,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn start(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
-        if self.with(|state| state.stopping) {
-            return Err(error("shutting_down", "the runtime is shutting down", name));
-        }
+        self.check_running(name)?;
         self.check_providers(&runtime, name)?;
         self.want(&runtime, name, true);
         runtime.plugins().start(name).await
@@ -34,6 +32,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn load(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_running(name)?;
         runtime.plugins().load(name).await
     }
 
@@ -72,6 +71,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn reload(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_running(name)?;
         let wanted = matches!(
             runtime.plugins().state(name),
             Some(PluginState::Started | PluginState::Failed)
@@ -89,6 +89,14 @@ impl<const N: usize> Supervisor<N> {
                     slot.want(wanted);
                 }
             });
+        }
+    }
+
+    /// Refuses what leads up while all are stopped.
+    fn check_running(&self, name: &str) -> Result<(), Error> {
+        match self.with(|state| state.stopping) {
+            true => Err(error("shutting_down", "the runtime is shutting down", name)),
+            false => Ok(()),
         }
     }
 

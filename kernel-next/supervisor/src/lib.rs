@@ -96,10 +96,7 @@ impl<const N: usize> Supervisor<N> {
         loop {
             let seen = plugins.changes();
             let next = self.step(&runtime);
-            // Without a place to wait in, it looks again after a while.
-            if plugins.changed(seen, next).await.is_err() {
-                let _ = runtime.context().sleep(Duration::from_millis(100)).await;
-            }
+            step::wait(&runtime, seen, next).await;
         }
     }
 

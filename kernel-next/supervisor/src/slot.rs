@@ -69,6 +69,10 @@ impl Slot {
         if core::mem::replace(&mut self.seen, failures) == failures {
             return false;
         }
+        // A crash that is reported once more is no reason to begin again.
+        if self.given_up {
+            return false;
+        }
         if self.failures == 0 || now.since(self.window_start) > policy.window {
             self.failures = 0;
             self.window_start = now;

@@ -1,5 +1,7 @@
 //! One look at all plugins, and what is to be done about each.
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 
 use kernel_next::storage::STORAGE;
@@ -16,8 +18,8 @@ pub(crate) const TEXTS: usize = 256;
 enum Providers {
     /// All are started.
     Started,
-    /// Some are still to be started.
-    Coming,
+    /// This one, of some perhaps, is still to be started.
+    Coming(usize),
     /// One is not installed, or was given up.
     Lost,
 }
@@ -45,6 +47,9 @@ impl<const N: usize> Supervisor<N> {
             state.random = state.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let random = state.random.wrapping_shr(16);
             let slot = state.slots.get_mut(info.index)?.of(info);
+            if info.state == PluginState::Started {
+                slot.given_up = false;
+            }
             if info.state == PluginState::Failed && slot.wanted && !slot.waits {
                 slot.failed(info.counters.failures, &info.restart, now, random);
             }
@@ -57,7 +62,11 @@ impl<const N: usize> Supervisor<N> {
         if !slot.wanted || info.state == PluginState::Started {
             return None;
         }
-        match self.providers(runtime, info) {
+        let providers = match self.providers(runtime, info) {
+            Providers::Coming(first) if self.leads_to(runtime, first, info.index) => Providers::Lost,
+            providers => providers,
+        };
+        match providers {
             Providers::Lost if !slot.waits => {
                 self.edit(info.index, |slot| {
                     slot.waits = true;
@@ -65,7 +74,8 @@ impl<const N: usize> Supervisor<N> {
                     // What follows is no failure of its own.
                     slot.seen = info.counters.failures.wrapping_add(1);
                 });
-                let message = "a plugin that it depends on is not installed, or is not started any more";
+                let message =
+                    "a plugin that it depends on is not installed, is not started any more, or depends on it";
                 installed.crashed("dependency_not_started", message);
                 None
             }
@@ -109,17 +119,39 @@ impl<const N: usize> Supervisor<N> {
                     match plugins.state(name) {
                         Some(PluginState::Started) => Providers::Started,
                         _ if lost => Providers::Lost,
-                        _ => Providers::Coming,
+                        _ => Providers::Coming(index),
                     }
                 }
             };
             match of {
                 Providers::Lost => return Providers::Lost,
-                Providers::Coming => all = Providers::Coming,
-                Providers::Started => {}
+                Providers::Coming(_) if all == Providers::Started => all = of,
+                Providers::Coming(_) | Providers::Started => {}
             }
         }
         all
+    }
+
+    /// True when a plugin, or one that it waits for, waits for `goal`. Each is followed to the first one that it waits
+    /// for: of those that wait for each other at least one is found so, and it takes the others with it.
+    fn leads_to(&self, runtime: &CoreRuntime, mut from: usize, goal: usize) -> bool {
+        let mut buf = [0; TEXTS];
+        for _ in 0..N {
+            let mut cursor = from;
+            if from == goal {
+                return true;
+            }
+            match runtime.next_plugin(&mut cursor, &mut buf) {
+                Some(info) if info.index == from && info.state != PluginState::Started => {
+                    match self.providers(runtime, &info) {
+                        Providers::Coming(next) => from = next,
+                        _ => return false,
+                    }
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The first plugin that is not unloaded and depends on this one.
@@ -175,7 +207,11 @@ impl<const N: usize> Supervisor<N> {
                 let slot = self.with(|state| state.slots.get(info.index).copied().unwrap_or(Slot::EMPTY));
                 let there = match slot.wanted {
                     true => info.state == PluginState::Started,
-                    false => matches!(info.state, PluginState::Unloaded | PluginState::Failed),
+                    // One that is still loading is UNLOADED as well.
+                    false => {
+                        info.state == PluginState::Failed
+                            || info.state == PluginState::Unloaded && info.hook != "on_load"
+                    }
                 };
                 if !there {
                     elsewhere.insert(info.index);
@@ -183,11 +219,28 @@ impl<const N: usize> Supervisor<N> {
                 }
             }
             let late = until.is_some_and(|until| !runtime.now().is_before(until));
-            if !pending || late || plugins.changed(seen, until).await.is_err() {
+            if !pending || late {
                 return elsewhere;
             }
+            wait(runtime, seen, until).await;
         }
     }
+}
+
+/// Waits until the life of some plugin changes, or until `until`; without a place to wait in, until others had their turn.
+pub(crate) async fn wait(runtime: &CoreRuntime, seen: u32, until: Option<Instant>) {
+    if runtime.plugins().changed(seen, until).await.is_ok() {
+        return;
+    }
+    let mut again = true;
+    poll_fn(|task| match core::mem::take(&mut again) {
+        true => {
+            task.waker().wake_by_ref();
+            Poll::Pending
+        }
+        false => Poll::Ready(()),
+    })
+    .await;
 }
 
 /// How long a plugin may take to its goal: its hooks have deadlines of their own.
