@@ -50,9 +50,9 @@ fn what_was_lost_before_a_stop_is_not_told_after_the_next_start() {
     assert!(support::poll_once(p.mailbox.next(&mut [0; 4])).is_none());
     assert_eq!(counters(&runtime, "p").dropped, 1);
     let manager = runtime.plugins();
-    drop(support::poll_once(manager.stop("p")));
+    let _ = support::poll_once(manager.stop("p"));
     assert_eq!(p.next(), Some(Seen::Stop));
-    drop(support::poll_once(manager.start("p")));
+    let _ = support::poll_once(manager.start("p"));
     assert_eq!(p.next(), Some(Seen::Start));
     runtime.bus().try_publish("e", json("1")).unwrap();
     assert!(matches!(p.next(), Some(Seen::Event { lost: 0, .. })));
