@@ -253,7 +253,7 @@ impl<F: NorFlash> FlashStorage<F> {
         while let Some(record) = self.nor.next(&mut at, log.end) {
             if self.nor.is_named(&record, namespace, key) && self.nor.is_live(&record, log.end) {
                 count += 1;
-                value = Some(record.value);
+                value = Some(record.value());
             }
         }
         (count, value)

@@ -120,7 +120,7 @@ impl<F: NorFlash> Nor<F> {
     fn moves(&mut self, halves: Halves, start: u32) -> Option<u32> {
         let record = self.record(start, start + halves.size)?;
         let mut moves = [0; 4];
-        self.copy(record.value.at, &mut moves);
+        self.copy(record.value().at, &mut moves);
         (record.op == MARK && self.is_intact(&record)).then_some(u32::from_le_bytes(moves))
     }
 
@@ -257,7 +257,7 @@ impl<F: NorFlash> Nor<F> {
         while let Some(record) = self.next(&mut at, log.end) {
             let replaced = request.is_some_and(|request| self.replaces(request, &record));
             if !replaced && self.is_live(&record, log.end) {
-                let texts = [record.namespace, record.key, record.value].map(Text::Flash);
+                let texts = [record.namespace(), record.key(), record.value()].map(Text::Flash);
                 to = self.put(to, SET, texts);
             }
         }
@@ -279,8 +279,8 @@ impl<F: NorFlash> Nor<F> {
     /// True when the record is about this namespace and key, if any.
     #[inline(never)]
     pub(crate) fn is_named(&mut self, record: &Record, namespace: &str, key: Option<&str>) -> bool {
-        self.same(Text::Memory(namespace.as_bytes()), record.namespace)
-            && key.is_none_or(|key| self.same(Text::Memory(key.as_bytes()), record.key))
+        self.same(Text::Memory(namespace.as_bytes()), record.namespace())
+            && key.is_none_or(|key| self.same(Text::Memory(key.as_bytes()), record.key()))
     }
 
     /// Makes a new log of all records that are sound.
@@ -302,7 +302,7 @@ impl<F: NorFlash> Nor<F> {
         while at < limit {
             match self.record(at, limit) {
                 Some(record) if self.is_intact(&record) => {
-                    let texts = [record.namespace, record.key, record.value].map(Text::Flash);
+                    let texts = [record.namespace(), record.key(), record.value()].map(Text::Flash);
                     new.end = self.put(new.end, record.op & !MORE, texts);
                     at = record.next;
                 }
@@ -319,8 +319,8 @@ impl Record {
     /// Its name in a list.
     pub(crate) fn name(&self, of_namespaces: bool) -> Span {
         match of_namespaces {
-            true => self.namespace,
-            false => self.key,
+            true => self.namespace(),
+            false => self.key(),
         }
     }
 }

@@ -32,12 +32,36 @@ pub(crate) const MORE: u8 = 0x80;
 /// A record whose head was read.
 #[derive(Clone, Copy)]
 pub(crate) struct Record {
-    pub(crate) op: u8,
-    pub(crate) namespace: Span,
-    pub(crate) key: Span,
-    pub(crate) value: Span,
+    at: u32,
     /// Where the next record begins.
     pub(crate) next: u32,
+    value: u16,
+    pub(crate) op: u8,
+    namespace: u8,
+    key: u8,
+}
+
+impl Record {
+    pub(crate) fn namespace(&self) -> Span {
+        Span {
+            at: self.at + HEAD,
+            len: self.namespace as u32,
+        }
+    }
+
+    pub(crate) fn key(&self) -> Span {
+        Span {
+            at: self.at + HEAD + self.namespace as u32,
+            len: self.key as u32,
+        }
+    }
+
+    pub(crate) fn value(&self) -> Span {
+        Span {
+            at: self.at + HEAD + self.namespace as u32 + self.key as u32,
+            len: self.value as u32,
+        }
+    }
 }
 
 impl<F: NorFlash> Nor<F> {
@@ -57,26 +81,16 @@ impl<F: NorFlash> Nor<F> {
         let (bytes, check) = head.split_at(6);
         let [low, high, ..] = Crc::of(bytes).to_le_bytes();
         let [op, namespace, key, _, value @ .., _, _] = head;
-        let namespace = Span {
-            at: at + HEAD,
-            len: namespace as u32,
-        };
-        let key = Span {
-            at: namespace.at + namespace.len,
-            len: key as u32,
-        };
-        let value = Span {
-            at: key.at + key.len,
-            len: u16::from_le_bytes(value) as u32,
-        };
-        let next = at + Self::size(value.at + value.len - namespace.at);
+        let value = u16::from_le_bytes(value);
+        let next = at + Self::size(namespace as u32 + key as u32 + value as u32);
         let known = matches!(op & !MORE, SET | DELETE | CLEAR | MARK);
         (known && check == [low, high] && next <= end).then_some(Record {
+            at,
+            next,
+            value,
             op,
             namespace,
             key,
-            value,
-            next,
         })
     }
 
@@ -85,7 +99,7 @@ impl<F: NorFlash> Nor<F> {
     pub(crate) fn checksums(&mut self, record: &Record) -> (u32, u32) {
         let mut stored = [0; 4];
         self.copy(record.next - Self::whole_words(4), &mut stored);
-        let body = self.crc(record.namespace.at - HEAD, record.value.at + record.value.len);
+        let body = self.crc(record.at, record.value().at + record.value as u32);
         (body, u32::from_le_bytes(stored))
     }
 
@@ -175,8 +189,8 @@ impl<F: NorFlash> Nor<F> {
             return false;
         }
         while let Some(later) = self.next(&mut at, end) {
-            if self.same(Text::Flash(record.namespace), later.namespace)
-                && (later.op & !MORE == CLEAR || self.same(Text::Flash(record.key), later.key))
+            if self.same(Text::Flash(record.namespace()), later.namespace())
+                && (later.op & !MORE == CLEAR || self.same(Text::Flash(record.key()), later.key()))
             {
                 return false;
             }
