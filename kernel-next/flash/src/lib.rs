@@ -10,8 +10,8 @@
 //!
 //! # What is in memory
 //!
-//! Where the log ends, and 72 bytes of cache; no index, so that the number of values costs no RAM. A request needs some 400
-//! bytes of stack, a list 255 more.
+//! Where the log ends, and 72 bytes of cache: some 100 bytes. No index, so that the number of values costs no RAM; a list
+//! has one name on the stack.
 //!
 //! # Power cuts and damage
 //!
@@ -30,7 +30,7 @@
 //!   what the living values take. With 16 KiB in two halves, 4 KiB of values and records of 64 bytes, it moves every 64
 //!   writes, and each page is erased every 128. A half that is almost full wears fast. A request that is refused or changes
 //!   nothing wears nothing, nor does opening, unless there is something to repair.
-//! - Time: a request reads the whole log once, some 60 cycles a byte on a Cortex-M0; a list once more for each name; moving
+//! - Time: a request reads the whole log once, to check it; a list goes through it once more for each name; moving
 //!   the log reads the rest of it for each value. Reading, writing and erasing block: give the storage a task whose
 //!   executor nothing urgent shares, where erasing a page takes too long for it.
 //! - The flash has to keep the order of what is done to it. A write that is cut may leave any part of its bits written,
