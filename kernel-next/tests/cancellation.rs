@@ -83,15 +83,15 @@ fn a_name_made_at_run_time_is_taken_as_it_is() {
     let runtime = runtime(&ROOMY);
     let plugin = ByHand::started(&runtime, PluginMetadata::new("p", "1"));
     let room = "kitchen";
-    plugin.cx().subscribe(&*format!("lamp.{room}.>")).unwrap();
+    plugin.cx().subscribe(&format!("lamp.{room}.>")).unwrap();
     plugin
         .cx()
         .state()
-        .set(&*format!("lamp.{room}"), json("1"))
+        .set(&format!("lamp.{room}"), json("1"))
         .unwrap();
     plugin
         .cx()
-        .register(&Service::new(&*format!("lamp.{room}.set")))
+        .register(&Service::new(&format!("lamp.{room}.set")))
         .unwrap();
     assert_eq!(runtime.bus().try_publish("lamp.kitchen.on", json("1")), Ok(1));
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kernel_next::*;
 use support::{
-    Notes, ROOMY, Seen, Tasks, actor, advance, at_once, json, poll_once, runtime, set_now, start_all,
+    AtOnce, ByHand, Notes, ROOMY, Seen, Tasks, actor, advance, at_once, json, poll_once, runtime, set_now,
+    start_all,
 };
 
 /// Lets time go by in steps of 50 milliseconds.
@@ -67,4 +68,46 @@ fn ticks_deadlines_pauses_and_times_to_live_go_on_where_the_clock_wraps_around()
     pass(&runtime, &mut tasks, 2_000);
     assert_eq!(notes.take(), ["tick", "tick"]);
     assert_eq!(runtime.plugins().state("p"), Some(PluginState::Started));
+}
+
+/// A plugin's lives are numbered with 16 bits, a slot's calls with 20.
+#[test]
+fn lives_and_calls_go_on_where_their_numbers_wrap_around() {
+    let runtime = runtime(&Capacities { calls: 1, ..ROOMY });
+    let mut plugin = ByHand::started(&runtime, PluginMetadata::new("p", "1"));
+    let first = plugin.cx();
+    let mut before = None;
+    for life in 0..(1 << 16) + 20 {
+        plugin.cx().register(&Service::new("p.x")).unwrap();
+        // More than 20 bits of calls, all together.
+        for _ in 0..16 {
+            let mut buf = [0; 8];
+            let mut call = Box::pin(runtime.services().call("p.x", json("1"), &mut buf));
+            assert!(poll_once(call.as_mut()).is_none());
+            let mut room = [0; 64];
+            let Some(Message::Call(request)) = plugin.mailbox.try_next(&mut room) else {
+                panic!("no call in life {life}")
+            };
+            let id = request.id;
+            assert_ne!(before, Some(id));
+            if let Some(before) = before {
+                assert!(
+                    !plugin.reply(before, Ok(json("0"))),
+                    "a late reply in life {life}"
+                );
+            }
+            assert!(plugin.reply(id, Ok(json("2"))));
+            assert_eq!(poll_once(call).map(|reply| reply.is_ok()), Some(true));
+            before = Some(id);
+        }
+        let old = plugin.cx();
+        plugin.installed.crashed(&Error::new("panic", "boom"));
+        assert_eq!(old.try_publish("t", json("1")), Err(Fault::Unloaded), "{life}");
+        plugin.mailbox = plugin.installed.mailbox();
+        plugin.start(&runtime, "p");
+        assert_eq!(old.try_publish("t", json("1")), Err(Fault::Unloaded), "{life}");
+        assert_eq!(plugin.cx().try_publish("t", json("1")), Ok(0), "{life}");
+    }
+    assert_ne!(plugin.cx().id(), first.id());
+    assert_eq!(first.try_publish("t", json("1")), Err(Fault::Unloaded));
 }

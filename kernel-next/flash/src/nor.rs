@@ -1,31 +1,33 @@
 //! The flash as bytes: read through two lines of cache, written by whole words, checked for being blank.
+//!
+//! What goes wrong is remembered in `trouble`, not returned: reading goes on with zeros then, and writing and erasing do
+//! nothing any more. Whoever asked looks at it in the end.
 
 use core::cmp::Ordering;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use crate::Trouble;
-
 /// Bytes read at a time, and the most that are written at a time.
 pub(crate) const CHUNK: usize = 32;
+
+/// Why something was not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// The flash did not do it.
+    Failed,
+    Corrupt,
+    Full,
+    /// It would not fit into an empty half.
+    TooLarge,
+    /// A batch that cannot be read.
+    Malformed,
+}
 
 /// Bytes on the flash.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     pub(crate) at: u32,
     pub(crate) len: u32,
-}
-
-impl Span {
-    /// None.
-    pub(crate) const NONE: Span = Span { at: 0, len: 0 };
-
-    /// The first `len` bytes, and the rest; `None` when there are fewer.
-    pub(crate) fn split(self, len: u32) -> Option<(Span, Span)> {
-        let rest = self.len.checked_sub(len)?;
-        let after = self.at + len;
-        Some((Span { at: self.at, len }, Span { at: after, len: rest }))
-    }
 }
 
 /// Bytes in memory or on the flash.
@@ -57,6 +59,9 @@ const EMPTY: Line = Line {
 
 pub(crate) struct Nor<F> {
     pub(crate) flash: F,
+    pub(crate) trouble: Option<Trouble>,
+    /// Nothing is written: only its room is found out.
+    pub(crate) dry: bool,
     /// One for each of two texts that are compared.
     lines: [Line; 2],
 }
@@ -76,97 +81,110 @@ impl<F: NorFlash> Nor<F> {
     pub(crate) fn new(flash: F) -> Self {
         Nor {
             flash,
+            trouble: None,
+            dry: false,
             lines: [EMPTY; 2],
         }
     }
 
-    /// The next multiple of a word.
-    pub(crate) fn whole_words(len: u32) -> u32 {
-        len.next_multiple_of(Self::WORD)
+    /// The next multiple of a word, which is a power of two.
+    pub(crate) const fn whole_words(len: u32) -> u32 {
+        (len + (Self::WORD - 1)) & !(Self::WORD - 1)
     }
 
-    fn forget(&mut self) {
-        for line in &mut self.lines {
-            line.at = u32::MAX;
-        }
+    /// Remembers the first trouble.
+    #[inline(never)]
+    pub(crate) fn fail(&mut self, trouble: Trouble) {
+        self.trouble.get_or_insert(trouble);
     }
 
     #[inline(never)]
-    fn byte(&mut self, line: usize, at: u32) -> Result<u8, Trouble> {
-        let Nor { flash, lines } = self;
-        let line = lines.get_mut(line).ok_or(Trouble::Failed)?;
+    fn byte(&mut self, line: usize, at: u32) -> u8 {
+        let Some(line) = self.lines.get_mut(line) else {
+            return 0;
+        };
         let within = at % CHUNK as u32;
         let start = at - within;
         if line.at != start {
-            line.at = u32::MAX;
-            flash.read(start, &mut line.bytes).map_err(|_| Trouble::Failed)?;
             line.at = start;
+            if self.flash.read(start, &mut line.bytes).is_err() {
+                *line = EMPTY;
+                self.fail(Trouble::Failed);
+                return 0;
+            }
         }
-        line.bytes.get(within as usize).copied().ok_or(Trouble::Failed)
+        line.bytes.get(within as usize).copied().unwrap_or_default()
     }
 
     /// Byte `n` of a text, read through this line.
-    pub(crate) fn get(&mut self, line: usize, text: Text<'_>, n: u32) -> Result<u8, Trouble> {
+    #[inline(never)]
+    pub(crate) fn get(&mut self, line: usize, text: Text<'_>, n: u32) -> u8 {
         match text {
-            Text::Memory(bytes) => bytes.get(n as usize).copied().ok_or(Trouble::Corrupt),
+            Text::Memory(bytes) => bytes.get(n as usize).copied().unwrap_or_default(),
             Text::Flash(span) => self.byte(line, span.at + n),
         }
     }
 
-    /// Copies what is on the flash to `to`, as much as there is room for.
-    pub(crate) fn copy(&mut self, span: Span, to: &mut [u8]) -> Result<(), Trouble> {
-        for (n, to) in (0..span.len).zip(to) {
-            *to = self.byte(0, span.at + n)?;
+    /// Copies what is on the flash from `at`.
+    #[inline(never)]
+    pub(crate) fn copy(&mut self, mut at: u32, to: &mut [u8]) {
+        for to in to {
+            *to = self.byte(0, at);
+            at += 1;
         }
-        Ok(())
     }
 
-    pub(crate) fn compare(&mut self, a: Text<'_>, b: Text<'_>) -> Result<Ordering, Trouble> {
+    #[inline(never)]
+    pub(crate) fn compare(&mut self, a: Text<'_>, b: Text<'_>) -> Ordering {
         for n in 0..a.len().min(b.len()) {
-            let order = self.get(0, a, n)?.cmp(&self.get(1, b, n)?);
+            let order = self.get(0, a, n).cmp(&self.get(1, b, n));
             if order.is_ne() {
-                return Ok(order);
+                return order;
             }
         }
-        Ok(a.len().cmp(&b.len()))
+        a.len().cmp(&b.len())
     }
 
-    pub(crate) fn same(&mut self, a: Text<'_>, b: Text<'_>) -> Result<bool, Trouble> {
-        Ok(a.len() == b.len() && self.compare(a, b)?.is_eq())
+    #[inline(never)]
+    pub(crate) fn same(&mut self, a: Text<'_>, b: Span) -> bool {
+        a.len() == b.len && self.compare(a, Text::Flash(b)).is_eq()
     }
 
-    pub(crate) fn is_blank(&mut self, from: u32, to: u32) -> Result<bool, Trouble> {
-        for at in from..to {
-            if self.byte(0, at)? != 0xff {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    #[inline(never)]
+    pub(crate) fn is_blank(&mut self, from: u32, to: u32) -> bool {
+        (from..to).all(|at| self.byte(0, at) == 0xff)
     }
 
     /// The CRC-32 of these bytes.
-    pub(crate) fn crc(&mut self, span: Span) -> Result<u32, Trouble> {
+    pub(crate) fn crc(&mut self, from: u32, to: u32) -> u32 {
         let mut crc = Crc::NEW;
-        for n in 0..span.len {
-            crc.push(self.byte(0, span.at + n)?);
+        for at in from..to {
+            crc.push(self.byte(0, at));
         }
-        Ok(crc.value())
+        crc.value()
     }
 
     /// Erases what is not blank.
-    pub(crate) fn clear(&mut self, from: u32, to: u32) -> Result<(), Trouble> {
-        if self.is_blank(from, to)? {
-            return Ok(());
+    pub(crate) fn clear(&mut self, from: u32, to: u32) {
+        if !self.is_blank(from, to) && self.may_change() && self.flash.erase(from, to).is_err() {
+            self.fail(Trouble::Failed);
         }
-        self.forget();
-        self.flash.erase(from, to).map_err(|_| Trouble::Failed)
     }
 
     /// Writes whole words to where it is blank.
+    pub(crate) fn write(&mut self, at: u32, bytes: &[u8]) {
+        if !self.dry && self.may_change() && self.flash.write(at, bytes).is_err() {
+            self.fail(Trouble::Failed);
+        }
+    }
+
+    /// True unless there is trouble; what was read is forgotten.
     #[inline(never)]
-    pub(crate) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Trouble> {
-        self.forget();
-        self.flash.write(at, bytes).map_err(|_| Trouble::Failed)
+    fn may_change(&mut self) -> bool {
+        for line in &mut self.lines {
+            line.at = u32::MAX;
+        }
+        self.trouble.is_none()
     }
 }
 
@@ -177,6 +195,7 @@ pub(crate) struct Crc(u32);
 impl Crc {
     pub(crate) const NEW: Crc = Crc(!0);
 
+    #[inline(never)]
     pub(crate) fn push(&mut self, byte: u8) {
         /// What four bits do.
         const TABLE: [u32; 16] = [

@@ -194,7 +194,7 @@ fn cut_the_recovery<const W: usize, const P: usize, const N: usize>(
 
 #[test]
 fn words_of_four_bytes_and_four_pages() {
-    let tally = cut_everywhere::<4, 512, 4>("4-byte words, 4 pages of 512", Order::Upwards, 9, 200);
+    let tally = cut_everywhere::<4, 512, 4>("4-byte words, 4 pages of 512", Order::Upwards, 12, 200);
     assert!(tally.cuts > 3_000 && tally.second_cuts > 1_000 && tally.erasings > 6);
     assert!(tally.old > 1_000 && tally.new > 1_000);
 }
@@ -255,7 +255,7 @@ fn a_write_or_erase_that_is_cut_may_leave_anything() {
         (Order::Downwards, "downwards"),
         (Order::Scattered, "all over the place"),
     ] {
-        let tally = cut_everywhere::<4, 512, 4>(name, order, 9, 400);
+        let tally = cut_everywhere::<4, 512, 4>(name, order, 12, 400);
         assert!(tally.cuts > 1_500 && tally.second_cuts > 1_000 && tally.erasings > 6);
         let tally = cut_everywhere::<8, 1024, 2>(&format!("{name}, 2 pages"), order, 9, 300);
         assert!(tally.cuts > 500 && tally.second_cuts > 1_000 && tally.erasings > 1);

@@ -80,7 +80,7 @@ fn a_flash_that_is_full_says_so_and_takes_deletions() {
     opened(&mut flash, |storage| {
         for _ in 0..100 {
             assert_eq!(code(put(storage, "more", &text('y', 100))), "full");
-            let refused = all_or_none(storage, &[("k0", Some(&text('z', 100)))]);
+            let refused = all_or_none(storage, &[("k0", Some("1")), ("more", Some(&text('z', 220)))]);
             assert_eq!(code(refused), "full");
         }
         assert_eq!(get(storage, "k0"), Ok(Some(text('x', 100))));
@@ -138,7 +138,7 @@ fn batches_replace_and_delete_in_their_order() {
             assert_eq!(get(storage, "b"), Ok(Some("3".into())));
             all_or_none(storage, &[]).unwrap();
         }
-        let large = text('x', 300);
+        let large = text('x', 500);
         let refused = all_or_none(
             storage,
             &[("d", Some("1")), ("e", Some(&large)), ("f", Some(&large))],
@@ -160,7 +160,6 @@ fn batches_replace_and_delete_in_their_order() {
     });
 }
 
-/// A batch takes less as one record than its values take one by one, where namespaces are long.
 #[test]
 fn what_was_stored_in_batches_can_always_move() {
     let mut flash = Flash::new();

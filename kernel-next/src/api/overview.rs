@@ -15,6 +15,8 @@ pub struct Overview {
     pub installed: PluginId,
     /// Where it is in its life.
     pub state: PluginState,
+    /// True while a hook leads it to another state.
+    pub stepping: bool,
     /// Where it should be.
     pub goal: PluginState,
     /// Times it failed.
@@ -77,6 +79,7 @@ impl PluginManager {
             let mut overview = Overview {
                 installed: slot.first_id(),
                 state: slot.state(),
+                stepping: slot.is_stepping(),
                 goal: slot.goal(),
                 failures: slot.failures(),
                 restart: &metadata.restart,

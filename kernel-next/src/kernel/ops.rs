@@ -100,6 +100,13 @@ impl Core {
                 Ok(0)
             }
             Op::Unregister(name) => {
+                // Another service may get its place while its handler runs.
+                #[cfg(feature = "large")]
+                if let Some(slot) = self.lives.get_mut(who)
+                    && self.calls.services.find(name, &self.names) == Some(slot.more.service as usize)
+                {
+                    slot.more.service = u16::MAX;
+                }
                 let was = self.calls.unregister(who, name, &mut self.names);
                 self.hold(who, Capacity::Services, -(was as i32));
                 found(was)

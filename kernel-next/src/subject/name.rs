@@ -54,15 +54,10 @@ impl<'n> Name<'n> {
     }
 }
 
-impl<'n> From<&'n str> for Name<'n> {
-    fn from(text: &'n str) -> Self {
-        Name::Copied(text)
-    }
-}
-
-impl<'n, const N: usize> From<&'n heapless::String<N>> for Name<'n> {
-    fn from(text: &'n heapless::String<N>) -> Self {
-        Name::Copied(text)
+/// A `&str`, a `&String`, and so `&format!(..)`, a `&heapless::String`.
+impl<'n, T: AsRef<str> + ?Sized> From<&'n T> for Name<'n> {
+    fn from(text: &'n T) -> Self {
+        Name::Copied(text.as_ref())
     }
 }
 

@@ -21,9 +21,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn start(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
-        if self.with(|state| state.stopping) {
-            return Err(error("shutting_down", "the runtime is shutting down", name));
-        }
+        self.check_running(name)?;
         self.check_providers(&runtime, name)?;
         self.want(&runtime, name, true);
         runtime.plugins().start(name).await
@@ -37,6 +35,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn load(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_running(name)?;
         runtime.plugins().load(name).await
     }
 
@@ -75,6 +74,7 @@ impl<const N: usize> Supervisor<N> {
     /// # Cancellation
     /// See above.
     pub async fn reload(&self, runtime: CoreRuntime, name: &str) -> Result<PluginState, Error> {
+        self.check_running(name)?;
         let wanted = matches!(
             runtime.plugins().state(name),
             Some(PluginState::Started | PluginState::Failed)
@@ -88,6 +88,14 @@ impl<const N: usize> Supervisor<N> {
     fn want(&self, runtime: &CoreRuntime, name: &str, wanted: bool) {
         if let Some(index) = runtime.plugins().index(name) {
             self.with(|state| state.want(index, wanted));
+        }
+    }
+
+    /// Refuses what leads up while all are stopped.
+    fn check_running(&self, name: &str) -> Result<(), Error> {
+        match self.with(|state| state.stopping) {
+            true => Err(error("shutting_down", "the runtime is shutting down", name)),
+            false => Ok(()),
         }
     }
 

@@ -70,6 +70,10 @@ impl Slot {
         if core::mem::replace(&mut self.seen, failures as u8) == failures as u8 {
             return false;
         }
+        // A crash that is reported once more is no reason to begin again.
+        if self.given_up {
+            return false;
+        }
         let window = Span::of(policy.window).as_millis();
         if self.failures == 0 || now.millis_since(self.window_start) > window {
             self.failures = 0;
@@ -157,5 +161,6 @@ mod tests {
         }
         assert!(slot.failed(9, &policy, now, 0) && !slot.given_up);
         assert!(slot.failed(10, &policy, now, 0) && slot.given_up);
+        assert!(!slot.failed(11, &policy, now, 0) && slot.given_up);
     }
 }

@@ -54,12 +54,14 @@ impl<const N: usize> Supervisor<N> {
         });
         self.each(plugins, |index, info| {
             let installed = plugins.installed(index);
-            match self.with(|state| state.decide(index, info, &mut look, now)) {
+            let turns = waits_for_itself(plugins, index, info, &look.started, N);
+            match self.with(|state| state.decide(index, info, turns, &mut look, now)) {
                 Action::None => {}
                 Action::Start => installed.set_goal(PluginState::Started, LIMIT),
                 Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
                 Action::Fail => {
-                    let message = "a plugin that it depends on is not installed, or is not started any more";
+                    let message =
+                        "a plugin that it depends on is not installed, is not started any more, or depends on it";
                     installed.crashed(&Error::new("dependency_not_started", message));
                 }
             }
@@ -120,7 +122,8 @@ impl Look {
         if lost {
             self.lost.insert(index);
         }
-        let there = if wanted { started } else { down };
+        // One that is still loading is UNLOADED as well.
+        let there = if wanted { started } else { down && !info.stepping };
         if !there {
             self.elsewhere.insert(index);
             self.pending |= !(wanted && lost);
@@ -146,7 +149,14 @@ pub(crate) fn overview(plugins: &PluginManager, index: usize) -> Option<Overview
 
 impl<const N: usize> State<N> {
     /// What is to be done about a plugin.
-    fn decide(&mut self, index: usize, info: &Overview, look: &mut Look, now: Instant) -> Action {
+    fn decide(
+        &mut self,
+        index: usize,
+        info: &Overview,
+        turns: bool,
+        look: &mut Look,
+        now: Instant,
+    ) -> Action {
         let Some(slot) = self.slots.get_mut(index) else {
             return Action::None;
         };
@@ -164,6 +174,7 @@ impl<const N: usize> State<N> {
             if info.state == PluginState::Started {
                 self.up.insert(index);
                 slot.wanted = true;
+                slot.given_up = false;
             }
         } else if self.up.contains(index) && !failed {
             self.up = self.up.without(&only(index));
@@ -178,7 +189,7 @@ impl<const N: usize> State<N> {
             return Action::None;
         }
         let coming = info.providers.without(&look.started);
-        let lost = info.missing || coming != coming.without(&look.lost);
+        let lost = info.missing || turns || coming != coming.without(&look.lost);
         let again = slot.again();
         if lost && !slot.waits {
             slot.wait(info.failures);
@@ -207,6 +218,27 @@ impl<const N: usize> State<N> {
         let slot = self.slots.get(index);
         slot.map_or((false, false), |slot| (slot.wanted, slot.given_up || slot.waits))
     }
+}
+
+/// True when a plugin waits, by the first that each waits for, for itself: of those that wait for each other one at
+/// least does, and takes the others with it.
+fn waits_for_itself(
+    plugins: &PluginManager,
+    index: usize,
+    info: &Overview,
+    started: &PluginSet,
+    most: usize,
+) -> bool {
+    let first = |info: &Overview| info.providers.without(started).iter().next();
+    let mut at = first(info);
+    for _ in 0..most {
+        match at {
+            Some(other) if other == index => return true,
+            Some(other) => at = overview(plugins, other).and_then(|info| first(&info)),
+            None => return false,
+        }
+    }
+    false
 }
 
 fn only(index: usize) -> PluginSet {
