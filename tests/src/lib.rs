@@ -1,6 +1,6 @@
 //! Tests that need more than one crate of the workspace; see `tests/`.
 //!
-//! [`mcu`] builds the firmware of `kernel-next/examples/mcu` and runs it on an emulator, [`runtime`] runs the
+//! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
 //! pseudoterminal, and measures it.
 

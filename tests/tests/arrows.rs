@@ -50,7 +50,7 @@ fn every_arrow_points_the_allowed_way() {
         let found = arrows(&metadata, package);
         let allowed: BTreeSet<String> = match package.name.as_str() {
             "kernel-core" | "kernel-next" => BTreeSet::new(),
-            "example-next" | "kernel-flash" | "kernel-link" | "kernel-supervisor" => BTreeSet::from(["kernel-next".to_owned()]),
+            "kernel-link" | "kernel-supervisor" => BTreeSet::from(["kernel-next".to_owned()]),
             "host-std" => plugins.union(&core).cloned().collect(),
             "inspector-tui" => core.clone(),
             "tests" => continue,

@@ -103,25 +103,26 @@ fn print_json(footprint: &Footprint) {
         "part": footprint.part.name(),
         "flash": cost.flash,
         "ram": cost.ram,
-        "flash_budget": budget.flash,
-        "ram_budget": budget.ram,
+        "flash_budget": budget.map(|budget| budget.flash),
+        "ram_budget": budget.map(|budget| budget.ram),
     });
     println!("{json}");
 }
 
 fn table(footprints: &[Footprint]) -> Table {
-    let headings = ["target", "profile", "part", "flash", "at most", "RAM", "at most"];
+    let headings = ["target", "profile", "part", "flash", "goal", "RAM", "goal"];
     let mut table = Table::new(3, &headings);
     for footprint in footprints {
         let (cost, budget) = (footprint.cost(), footprint.budget());
+        let goal = |bytes: Option<u64>| bytes.map_or(String::new(), |bytes| bytes.to_string());
         table.row(&[
             &footprint.board.target(),
             &footprint.profile.name,
             &footprint.part.name(),
             &cost.flash,
-            &budget.flash,
+            &goal(budget.map(|budget| budget.flash)),
             &cost.ram,
-            &budget.ram,
+            &goal(budget.map(|budget| budget.ram)),
         ]);
     }
     table

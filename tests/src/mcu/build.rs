@@ -61,7 +61,7 @@ impl Build<'_> {
     /// # Errors
     /// What cargo said is on stderr; the error says what to do.
     pub fn run(&self) -> Result<PathBuf, String> {
-        let folder = workspace().join("kernel-next/examples/mcu");
+        let folder = workspace().join("kernel-core/examples/mcu");
         let target_folder = target_folder();
         let features = [&[self.board.name()], self.features].concat().join(",");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -1,4 +1,4 @@
-//! The firmware of `kernel-next/examples/mcu` on emulated boards.
+//! The firmware of `kernel-core/examples/mcu` on emulated boards.
 //!
 //! They need QEMU and the compiler's targets for chips, which `tests/run.sh mcu` installs, and are
 //! ignored elsewhere: `cargo test -p tests --test mcu -- --ignored`.
@@ -6,12 +6,8 @@
 mod bench;
 mod command_line;
 mod footprint;
-mod frame;
 mod garbage;
 mod inspector;
 mod line;
-#[path = "../../../kernel-next/tests/support/memory.rs"]
-mod memory;
 mod node;
 mod smoke;
-mod ways;
