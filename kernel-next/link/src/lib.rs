@@ -81,7 +81,7 @@ mod take;
 mod watch;
 
 pub use client::{Client, ClientError};
-pub use config::{Config, Manage};
+pub use config::{Config, Manage, ManageError};
 pub use failure::{Failure, Refusal};
 pub use flights::FLIGHTS;
 pub use frame::{FrameError, Framing};
