@@ -2,7 +2,6 @@
 //!
 //! They have a thread of their own, so that an operator gets in whatever the plugins do.
 
-use std::future::Future;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use kernel_core::Kernel;
-use kernel_core::link::{self, End, Failure, Identity};
+use kernel_core::{CoreRuntime, Error, Fault, PluginState};
+use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinError, JoinSet, LocalSet};
@@ -23,6 +22,7 @@ use crate::clock;
 use crate::config::{Config, TcpConfig};
 use crate::host_error::HostError;
 use crate::socket;
+use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};
 use crate::worker::{Ended, Stop, Worker};
 
@@ -30,8 +30,8 @@ use crate::worker::{Ended, Stop, Worker};
 const MAX_SESSIONS: usize = 64;
 
 /// How long a client may take to open its session, so that those that say nothing do not keep the others
-/// out.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// out, in milliseconds.
+const HANDSHAKE_MS: u32 = 5_000;
 
 /// Who answers, for people.
 const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"));
@@ -44,9 +44,34 @@ const MESSAGE_HEAD: usize = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The running listeners and the sessions of their clients.
-pub struct LinkServer {
+pub(crate) struct LinkServer {
     worker: Worker,
     _file: SocketFile,
+}
+
+/// Leads plugins through their lives on behalf of clients, as the supervisor does.
+#[derive(Clone, Copy)]
+pub(crate) struct Manager {
+    pub(crate) runtime: CoreRuntime,
+    pub(crate) supervisor: &'static Supervisor,
+}
+
+impl Manage for Manager {
+    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, ManageError> {
+        let Manager { runtime, supervisor } = *self;
+        if runtime.plugins().state(plugin).is_none() {
+            return Err(Fault::NotFound.into());
+        }
+        let outcome = match action {
+            Action::Load => supervisor.load(runtime, plugin).await,
+            Action::Start => supervisor.start(runtime, plugin).await,
+            Action::Stop => supervisor.stop(runtime, plugin).await,
+            Action::Unload => supervisor.unload(runtime, plugin).await,
+            Action::Reload => supervisor.reload(runtime, plugin).await,
+            _ => Err(Error::new("unknown", "this runtime does not know the action")),
+        };
+        Ok(outcome?)
+    }
 }
 
 /// How a client proves that it may use the link.
@@ -63,7 +88,7 @@ enum Access {
 ///
 /// # Errors
 /// When a socket cannot be bound, or a thread not be started.
-pub fn spawn(kernel: Kernel, call_bytes: usize, config: &Config) -> Result<LinkServer, HostError> {
+pub(crate) fn spawn(manager: Manager, call_bytes: usize, config: &Config) -> Result<LinkServer, HostError> {
     let (unix, file) = unix_socket::bind(&config.socket)?;
     let tcp = config.tcp.as_ref().map(bind_tcp).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,7 +99,7 @@ pub fn spawn(kernel: Kernel, call_bytes: usize, config: &Config) -> Result<LinkS
     let worker = Worker::spawn("link", move |stop| {
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            if let Err(cause) = listen(kernel, call_bytes, unix, tcp, stop).await {
+            if let Err(cause) = listen(manager, call_bytes, unix, tcp, stop).await {
                 error!("the link is not served: {cause}; restart the runtime");
             }
         });
@@ -106,7 +131,7 @@ fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketErro
 }
 
 async fn listen(
-    kernel: Kernel,
+    manager: Manager,
     call_bytes: usize,
     unix: StdUnixListener,
     tcp: Option<(StdTcpListener, Arc<str>)>,
@@ -125,14 +150,14 @@ async fn listen(
             () = &mut stop => return Ok(()),
             accepted = unix.accept() => match accepted {
                 Ok((stream, _)) if owners.has_room() => {
-                    owners.running.spawn_local(serve_socket(kernel, call_bytes, stream.into_std(), Access::Owner));
+                    owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
                 }
                 Ok((stream, _)) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
             },
             accepted = accept_tcp(tcp.as_ref()) => match accepted {
                 Ok(stream) if others.has_room() => {
-                    others.running.spawn_local(serve_socket(kernel, call_bytes, stream.into_std(), token.clone()));
+                    others.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), token.clone()));
                 }
                 Ok(stream) => turn_away(stream).await,
                 Err(cause) => rest(&cause).await,
@@ -205,63 +230,59 @@ async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::ne
 
 /// Serves one client until it goes, or says nothing for too long.
 async fn serve_socket(
-    kernel: Kernel,
+    manager: Manager,
     call_bytes: usize,
     stream: std::io::Result<impl Into<OwnedFd>>,
     access: Access,
 ) {
     match stream.and_then(|stream| socket::halves(stream.into())) {
-        Ok(halves) => serve_connection(kernel, call_bytes, halves, access, sleep(PATIENCE)).await,
+        Ok(halves) => serve_connection(manager, call_bytes, halves, access, HANDSHAKE_MS).await,
         Err(cause) => warn!("a client of the link could not be served: {cause}"),
     }
 }
 
-/// Serves one client until it goes, or has not opened its session when `patience` is done.
+/// Serves one client until it goes, or is silent for too long.
 async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std::io::Error>>(
-    kernel: Kernel,
+    manager: Manager,
     call_bytes: usize,
     (read, mut write): (R, W),
     access: Access,
-    patience: impl Future<Output = ()>,
+    handshake_ms: u32,
 ) {
-    let identity = Identity {
-        name: NAME,
+    let config = kernel_link::Config {
         token: match &access {
             Access::Owner => None,
             Access::Token(token) => Some(token),
         },
         epoch: Some(clock::zero_unix_micros()),
+        handshake_ms,
+        ..kernel_link::Config::new(NAME, Framing::Stream)
     };
     // Zero pages, which cost nothing until a message is that long.
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
-    match link::serve_until(kernel, &identity, read, &mut write, &mut memory, patience).await {
-        End::Closed => {}
-        End::Failed(cause) => debug!("a client of the link went away: {cause}"),
-        End::NoMemory => error!("a session of the link has too little memory; raise `call_bytes`"),
-        End::Silent => {
-            debug!("a client of the link did not open its session in time");
-            let why = Failure {
-                code: "hello_timeout",
-                message: "the session was not opened in time: say hello with a valid token directly after connecting",
-            };
-            // One that does not read what it was told before is not waited for.
-            tokio::select! {
-                biased;
-                _ = link::refuse(write, why) => {}
-                () = tokio::task::yield_now() => {}
-            }
-        }
+    let kernel = manager.runtime.kernel();
+    let ended = kernel_link::serve_with(kernel, &config, &manager, read, &mut write, &mut memory).await;
+    let why = match ended {
+        End::Silent => Refusal::Silent(config.keep_alive_ms),
+        End::Malformed => Refusal::Malformed,
+        End::NoMemory => return error!("a session of the link has too little memory; raise `call_bytes`"),
+        End::Failed(cause) => return debug!("a client of the link went away: {cause}"),
+        _ => return,
+    };
+    debug!("a client of the link was sent away: {why}");
+    // One that does not read what it was sent before is not waited for.
+    tokio::select! {
+        biased;
+        _ = kernel_link::refuse(write, Framing::Stream, Failure::Link(why)) => {}
+        () = tokio::task::yield_now() => {}
     }
 }
 
 /// Tells a client that there are too many. A fresh connection has room for so short a message; a
 /// client that is gone already needs to be told nothing.
 async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
-    let why = Failure {
-        code: "full",
-        message: "all sessions of the link are taken: close one and try again",
-    };
-    let _ = link::refuse(FromTokio::new(stream), why).await;
+    let why = Failure::Link(Refusal::Clients(MAX_SESSIONS as u32));
+    let _ = kernel_link::refuse(FromTokio::new(stream), Framing::Stream, why).await;
 }
 
 #[cfg(test)]
