@@ -261,8 +261,12 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
     // Zero pages, which cost nothing until a message is that long.
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
     let kernel = manager.runtime.kernel();
+    let begun = Instant::now();
     let ended = kernel_link::serve_with(kernel, &config, &manager, read, &mut write, &mut memory).await;
     let why = match ended {
+        End::Silent if begun.elapsed() < Duration::from_millis(config.keep_alive_ms.into()) => {
+            Refusal::Silent(handshake_ms)
+        }
         End::Silent => Refusal::Silent(config.keep_alive_ms),
         End::Malformed => Refusal::Malformed,
         End::NoMemory => return error!("a session of the link has too little memory; raise `call_bytes`"),
@@ -287,11 +291,8 @@ async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
-
     use kernel_core::Capacities;
-    use kernel_core::link::{Client, ClientError, Reply, Request, ToClient};
-    use tokio::sync::oneshot;
+    use kernel_link::{Client, ClientError, Reply, Request, ToClient};
 
     use super::*;
 
@@ -305,99 +306,112 @@ mod tests {
         (FromTokio::new(read), FromTokio::new(write))
     }
 
-    /// One connection whose client does this; gives what came of it.
+    fn manager() -> Manager {
+        Manager {
+            runtime: CoreRuntime::new(crate::memory::kernel(&Capacities::DEFAULT)),
+            supervisor: Box::leak(Box::new(Supervisor::new())),
+        }
+    }
+
+    async fn sleep_until(at: kernel_core::Instant) {
+        tokio::time::sleep_until(clock::instant(at).unwrap().into()).await;
+    }
+
+    /// One connection whose client does this; what came of it.
     fn connected<T>(
         access: Access,
-        patience: impl Future<Output = ()>,
+        handshake_ms: u32,
         client: impl AsyncFnOnce(Client<'_, Half, OtherHalf>) -> T,
     ) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let reactor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let kernel = crate::memory::kernel(&Capacities::DEFAULT);
-        runtime.block_on(async {
+        let manager = manager();
+        reactor.block_on(async {
             let (ours, theirs) = tokio::io::duplex(1024);
             let (read, write) = halves(theirs);
             let mut memory = [0; 3 * 1024];
-            let client = client(Client::new(read, write, &mut memory).unwrap());
-            tokio::join!(
-                serve_connection(kernel, CALL_BYTES, halves(ours), access, patience),
-                client
-            )
-            .1
+            let client = client(Client::new(Framing::Stream, read, write, &mut memory).unwrap());
+            let session = async {
+                tokio::join!(
+                    serve_connection(manager, CALL_BYTES, halves(ours), access, handshake_ms),
+                    client
+                )
+                .1
+            };
+            tokio::select! {
+                done = session => done,
+                () = manager.runtime.kernel().run_timers(sleep_until) => unreachable!("for ever"),
+            }
         })
     }
 
     #[test]
     fn a_client_that_says_nothing_is_told_and_sent_away() {
-        connected(Access::Owner, ready(()), async |mut client| {
-            let told = client.next().await.unwrap();
-            assert!(
-                matches!(
-                    told,
-                    ToClient::Refused(Failure {
-                        code: "hello_timeout",
-                        ..
-                    })
-                ),
-                "{told:?}"
-            );
+        connected(Access::Owner, 20, async |mut client| {
+            let answer = client.next().await.unwrap();
+            assert_eq!(answer, ToClient::Refused(Failure::Link(Refusal::Silent(20))));
             assert!(matches!(client.next().await, Err(ClientError::Closed)));
         });
     }
 
     #[test]
     fn a_client_that_opened_its_session_in_time_stays() {
-        let (pass, passed) = oneshot::channel::<()>();
-        let patience = async { passed.await.unwrap_or(()) };
-        connected(Access::Owner, patience, async |mut client| {
+        connected(Access::Owner, 200, async |mut client| {
             client.hello("test", 9, "").await.unwrap();
-            assert!(matches!(
-                client.next().await,
-                Ok(ToClient::Hello { nonce: 9, .. })
-            ));
-            // Nobody may listen any more.
-            let _ = pass.send(());
-            client.request(1, Request::Ping).await.unwrap();
+            let answer = client.next().await;
+            assert!(
+                matches!(
+                    answer,
+                    Ok(ToClient::Hello {
+                        nonce: 9,
+                        epoch: Some(_),
+                        ..
+                    })
+                ),
+                "{answer:?}"
+            );
+            sleep(Duration::from_millis(400)).await;
+            client.request(1, Request::Health).await.unwrap();
             let answer = client.next().await.unwrap();
-            assert!(matches!(
+            let health = matches!(
                 answer,
                 ToClient::Reply {
                     id: 1,
-                    what: Reply::Done
+                    what: Reply::Health(_)
                 }
-            ));
+            );
+            assert!(health, "{answer:?}");
         });
     }
 
     #[test]
     fn a_client_with_a_wrong_token_has_not_opened_its_session() {
-        let (pass, passed) = oneshot::channel::<()>();
-        let patience = async { passed.await.unwrap_or(()) };
         let access = Access::Token("a token of some length".into());
-        connected(access, patience, async |mut client| {
+        connected(access, 200, async |mut client| {
             client.hello("test", 9, "another").await.unwrap();
-            assert!(matches!(client.next().await, Ok(ToClient::Refused(_))));
-            pass.send(()).unwrap();
-            let told = client.next().await;
-            assert!(
-                matches!(told, Ok(ToClient::Refused(why)) if why.code == "hello_timeout"),
-                "{told:?}"
-            );
+            let answer = client.next().await.unwrap();
+            assert_eq!(answer, ToClient::Refused(Failure::Link(Refusal::Token)));
+            let answer = client.next().await.unwrap();
+            assert_eq!(answer, ToClient::Refused(Failure::Link(Refusal::Silent(200))));
         });
     }
 
     #[test]
-    fn a_client_that_does_not_read_what_it_is_told_is_not_waited_for() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+    fn a_client_that_does_not_read_what_it_is_sent_is_not_waited_for() {
+        let reactor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let kernel = crate::memory::kernel(&Capacities::DEFAULT);
-        runtime.block_on(async {
+        let manager = manager();
+        reactor.block_on(async {
             let (ours, _theirs) = tokio::io::duplex(8);
-            serve_connection(kernel, CALL_BYTES, halves(ours), Access::Owner, ready(())).await;
+            let session = serve_connection(manager, CALL_BYTES, halves(ours), Access::Owner, 20);
+            tokio::select! {
+                () = session => {}
+                () = manager.runtime.kernel().run_timers(sleep_until) => unreachable!("for ever"),
+            }
         });
     }
 }

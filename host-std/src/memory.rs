@@ -43,13 +43,15 @@ impl Cell for Locked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block_on;
     use kernel_core::{CoreRuntime, json_literal};
 
     #[test]
     fn a_kernel_of_the_host_profile_works() {
         let runtime = CoreRuntime::new(kernel(&Capacities::HOST));
-        runtime.state().set("lamp", json_literal!("true")).now().unwrap();
-        assert_eq!(runtime.state().exists("lamp").now(), Ok(true));
+        let state = runtime.state();
+        block_on(state.set("lamp", json_literal!("true"))).unwrap();
+        assert_eq!(block_on(state.exists("lamp")), Ok(true));
         assert_eq!(
             runtime.metrics().log_bytes.capacity as usize,
             Capacities::HOST.log_bytes

@@ -189,7 +189,7 @@ fn too_long(namespace: &str, name: &str) -> Error {
 fn shown(error: &StorageError) -> Error {
     let code = match error {
         StorageError::Corrupt { .. } | StorageError::Damaged { .. } => Fault::Corrupt.code(),
-        StorageError::Full => "full",
+        StorageError::Full => "storage_full",
         _ => Fault::Storage.code(),
     };
     Error::format(code, format_args!("{error}"))

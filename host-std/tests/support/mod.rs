@@ -56,7 +56,7 @@ pub struct Info {
 pub fn info(host: &Host, plugin: &str) -> Info {
     let mut buf = [0; 1024];
     let mut cursor = 0;
-    while let Some(info) = host.runtime().plugins().list(&mut cursor, &mut buf) {
+    while let Some(info) = host.runtime().next_plugin(&mut cursor, &mut buf) {
         if info.name == plugin {
             return Info {
                 state: info.state,
