@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, CoreRuntime, Json, Kernel, LocalPlugin, Plugin, PluginSet};
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
@@ -115,10 +116,7 @@ impl HostBuilder {
         let runtime = CoreRuntime::new(kernel);
         runtime.set_call_timeout(config.call_timeout);
         let storage = runtime.plugins().install_storage();
-        let storage = storage.map_err(|cause| HostError::Plugin {
-            name: kernel_core::STORAGE_METADATA.name,
-            cause,
-        })?;
+        let storage = storage.map_err(|cause| HostError::Plugin { name: STORAGE, cause })?;
         storage.set_placement("own thread");
         let mut host = Host {
             runtime,
@@ -249,7 +247,9 @@ impl Host {
             .supervisor
             .stop_all(self.runtime, self.shutdown_timeout / 10 * 9);
         let late = self.describe(block_on(down));
-        let late: Vec<String> = late.into_iter().map(|plugin| plugin.name).collect();
+        let late = late.into_iter().map(|plugin| plugin.name);
+        // The storage waits for those that may still ask; how its end went is told apart.
+        let late: Vec<String> = late.filter(|name| name != STORAGE).collect();
         let storage = self
             .storage
             .take()
