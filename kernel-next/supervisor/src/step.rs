@@ -28,6 +28,11 @@ impl<const N: usize> Supervisor<N> {
         let now = runtime.now();
         let mut next = None;
         let (mut cursor, mut buf) = (0, [0; TEXTS]);
+        // First who failed: a provider that is given up matters to those that come before it as well.
+        while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
+            self.note(&info, now);
+        }
+        cursor = 0;
         while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {
             let again = self.step_of(runtime, &info, now);
             next = match (next, again) {
@@ -39,17 +44,24 @@ impl<const N: usize> Supervisor<N> {
         next
     }
 
-    fn step_of(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>, now: Instant) -> Option<Instant> {
-        let installed = runtime.plugins().installed(info.index);
-        let (slot, stopping) = self.with(|state| {
+    /// Decides about a restart, once for each failure.
+    fn note(&self, info: &PluginInfo<'_>, now: Instant) {
+        self.with(|state| {
             state.random = state.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let random = state.random.wrapping_shr(16);
-            let slot = state.slots.get_mut(info.index)?.of(info);
-            if info.state == PluginState::Failed && slot.wanted && !slot.waits {
-                slot.failed(info.counters.failures, &info.restart, now, random);
+            if let Some(slot) = state.slots.get_mut(info.index) {
+                let slot = slot.of(info);
+                if info.state == PluginState::Failed && slot.wanted && !slot.waits {
+                    slot.failed(info.counters.failures, &info.restart, now, random);
+                }
             }
-            Some((*slot, state.stopping))
-        })?;
+        });
+    }
+
+    fn step_of(&self, runtime: &CoreRuntime, info: &PluginInfo<'_>, now: Instant) -> Option<Instant> {
+        let installed = runtime.plugins().installed(info.index);
+        let (slot, stopping) =
+            self.with(|state| Some((*state.slots.get_mut(info.index)?.of(info), state.stopping)))?;
         if stopping {
             self.stop_in_order(runtime, info);
             return None;
@@ -169,6 +181,9 @@ impl<const N: usize> Supervisor<N> {
         let plugins = runtime.plugins();
         loop {
             let seen = plugins.changes();
+            // Who is given up is decided here as well: nothing in the kernel changes with it, and the task that
+            // runs the supervisor may look later, on another thread.
+            self.step(runtime);
             let (mut elsewhere, mut pending) = (PluginSet::default(), false);
             let (mut cursor, mut buf) = (0, [0; TEXTS]);
             while let Some(info) = runtime.next_plugin(&mut cursor, &mut buf) {

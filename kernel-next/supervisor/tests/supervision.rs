@@ -247,3 +247,19 @@ fn one_that_does_not_stop_is_named_and_the_others_are_stopped() {
     assert_eq!(house.stop_all(), [1]);
     assert_eq!(house.state("good"), PluginState::Unloaded);
 }
+
+#[test]
+fn one_that_was_installed_before_its_provider_fails_with_it() {
+    let mut house = House::new();
+    house.add(PluginMetadata {
+        dependencies: &["late"],
+        ..PluginMetadata::new("early", "1")
+    });
+    let broken = house.add(PluginMetadata {
+        restart: RestartPolicy::NEVER,
+        ..PluginMetadata::new("late", "1")
+    });
+    broken.set(true);
+    assert_eq!(house.start_all(), [0, 1]);
+    assert_eq!(last_error(&house.runtime, "early").0, "dependency_not_started");
+}
