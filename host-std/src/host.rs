@@ -218,7 +218,13 @@ impl Host {
         self.runtime.kernel()
     }
 
-    /// Starts all plugins, providers first; gives those that did not start, after logging them. The
+    /// The supervisor, for commands that lead plugins through their lives: what the kernel's own manager does, it
+    /// takes for something to be set right.
+    pub const fn supervisor(&self) -> &'static Supervisor {
+        self.supervisor
+    }
+
+    /// Starts all plugins, providers first; returns those that did not start, after logging them. The
     /// others run.
     ///
     /// # Cancellation

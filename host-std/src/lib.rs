@@ -69,4 +69,5 @@ pub use host_error::HostError;
 pub use park::block_on;
 pub use run::{EXIT_CONFIG, EXIT_CUT_SHORT, run, run_host};
 pub use sqlite_storage::SqliteStorage;
+pub use timekeeper::Supervisor;
 pub use unix_socket::SocketError;

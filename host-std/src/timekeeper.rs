@@ -14,7 +14,7 @@ use crate::worker::Worker;
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The supervisor of a host: of as many plugins as a kernel may have.
-pub(crate) type Supervisor = kernel_supervisor::Supervisor<MAX_PLUGINS>;
+pub type Supervisor = kernel_supervisor::Supervisor<MAX_PLUGINS>;
 
 pub(crate) fn spawn(runtime: CoreRuntime, supervisor: &'static Supervisor) -> Result<Worker, HostError> {
     let reactor = tokio::runtime::Builder::new_current_thread()

@@ -139,7 +139,7 @@ fn one_that_panics_on_an_event_is_restarted_and_then_left_failed() {
     log_line(&["ERROR", "plugin clumsy FAILED: panic: dropped a vase"]);
 
     // The operator may bring it back all the same.
-    let started = host_std::block_on(host.runtime().plugins().start("clumsy"));
+    let started = host_std::block_on(host.supervisor().start(host.runtime(), "clumsy"));
     assert_eq!(started, Ok(PluginState::Started));
     let report = host.shutdown();
     assert!(report.late.is_empty() && report.threads.is_empty(), "{report:?}");
