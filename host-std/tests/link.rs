@@ -13,7 +13,7 @@ use kernel_link::{
     Client, Failure, Framing, Raw, Refusal, Remote, RemotePlugin, Reply as Answer, Request as Ask, ToClient,
 };
 use support::*;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
 const TOKEN: &str = "a token of some length";
 
@@ -25,34 +25,6 @@ fn with_tcp(config: &mut Config) {
         address,
         token: TOKEN.to_owned(),
     });
-}
-
-fn reactor() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-/// Asks on the Unix socket; what `look` makes of the answer.
-fn asked<T>(config: &Config, ask: Ask<'_>, look: impl FnOnce(Answer<'_>) -> T) -> T {
-    reactor().block_on(async {
-        let stream = UnixStream::connect(&config.socket).await.unwrap();
-        let (read, write) = stream.into_split();
-        let mut memory = vec![0; 256 * 1024];
-        let halves = (FromTokio::new(read), FromTokio::new(write));
-        let mut client = Client::new(Framing::Stream, halves.0, halves.1, &mut memory).unwrap();
-        client.hello("test", 7, "").await.unwrap();
-        client.request(1, ask).await.unwrap();
-        assert!(matches!(
-            client.next().await.unwrap(),
-            ToClient::Hello { nonce: 7, .. }
-        ));
-        match client.next().await.unwrap() {
-            ToClient::Reply { id: 1, what } => look(what),
-            other => panic!("{other:?}"),
-        }
-    })
 }
 
 #[test]
