@@ -43,10 +43,7 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
                     })
                 })
                 .await;
-                loop {
-                    let Some(found) = tap.try_next(&mut buf) else {
-                        break;
-                    };
+                while let Some(found) = tap.try_next(&mut buf) {
                     note(found);
                 }
                 if stopped {

@@ -11,14 +11,12 @@
 //! It is no work-stealing runtime such as tokio's: there a blocked worker keeps the task that is next on it, which
 //! nobody may steal, and nobody makes up for the worker.
 
+mod task;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
 use std::time::Instant;
 
@@ -26,10 +24,12 @@ use kernel_core::Installed;
 use tokio::runtime::Handle;
 use tracing::error;
 
-use crate::execute::{self, Job, Present};
+use crate::execute::Job;
 use crate::host_error::HostError;
 use crate::plugins::Life;
 use crate::worker::{Ended, Worker};
+
+use task::Task;
 
 /// Plugins that wake one another run this often in a row on one thread before the others have their turn.
 const STREAK: u32 = 16;
@@ -88,21 +88,6 @@ thread_local! {
     static SEAT: RefCell<Option<Arc<Seat>>> = const { RefCell::new(None) };
 }
 
-/// A plugin.
-pub(crate) struct Task {
-    pool: Arc<Shared>,
-    pub(crate) job: Job,
-    pub(crate) present: Arc<Present>,
-    state: AtomicU8,
-    future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
-}
-
-/// States of a task: nothing to do; in a queue; being polled; being polled, and woken meanwhile.
-const IDLE: u8 = 0;
-const QUEUED: u8 = 1;
-const RUNNING: u8 = 2;
-const WOKEN: u8 = 3;
-
 impl Pool {
     /// A pool of `wanted` threads, on which plugins find `reactor` for their I/O and timers.
     pub(crate) fn new(wanted: usize, reactor: Handle) -> Result<Pool, HostError> {
@@ -139,7 +124,10 @@ impl Pool {
         });
         let mut queue = locked(&self.0.queue);
         match worker {
-            Ok(worker) => queue.threads.push(worker),
+            Ok(worker) => {
+                queue.threads.retain(Worker::is_running);
+                queue.threads.push(worker);
+            }
             Err(cause) => {
                 queue.seats.retain(|other| !Arc::ptr_eq(other, &seat));
                 return Err(cause);
@@ -150,18 +138,7 @@ impl Pool {
 
     /// Runs a plugin here from now on.
     pub(crate) fn add(&self, job: Job, live: fn(Installed, &mut [u8]) -> Life<'_>) {
-        let present = Arc::new(Present::default());
-        let lives = {
-            let present = present.clone();
-            async move { execute::anywhere(job, live, &present).await }
-        };
-        let task = Arc::new(Task {
-            pool: self.0.clone(),
-            job,
-            present,
-            state: AtomicU8::new(QUEUED),
-            future: Mutex::new(Some(Box::pin(lives))),
-        });
+        let task = Task::new(self.0.clone(), job, live);
         locked(&self.0.queue).tasks.push(task.clone());
         self.0.push(task);
     }
@@ -332,82 +309,6 @@ fn work(shared: &Arc<Shared>, seat: &Arc<Seat>) {
         match task {
             Some(task) => task.discard(),
             None => return,
-        }
-    }
-}
-
-impl Task {
-    fn place(&self) -> usize {
-        self.job.installed.index()
-    }
-
-    fn run(self: &Arc<Self>) {
-        self.state.store(RUNNING, Ordering::SeqCst);
-        let waker = Waker::from(self.clone());
-        let mut future = locked(&self.future);
-        let Some(polled) = future.as_mut() else { return };
-        let ended = polled.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-        if ended {
-            drop(future);
-            return self.discard();
-        }
-        drop(future);
-        let idle = self
-            .state
-            .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
-        if idle.is_err() {
-            self.state.store(QUEUED, Ordering::SeqCst);
-            self.pool.push(self.clone());
-        }
-    }
-
-    /// Drops the plugin, unless it is being polled: then whoever polls it does.
-    fn discard(&self) {
-        let future = match self.future.try_lock() {
-            Ok(mut future) => future.take(),
-            Err(_) => None,
-        };
-        // Whatever a plugin does when it is dropped, the thread goes on.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-    }
-
-    /// Where the task goes when it is woken: it is the next one on a thread whose plugin woke it.
-    fn schedule(self: Arc<Self>) {
-        let pool = self.pool.id();
-        let mut task = Some(self);
-        let _ = SEAT.try_with(|seat| {
-            if let Ok(seat) = seat.try_borrow()
-                && let Some(seat) = seat.as_ref()
-                && seat.pool == pool
-            {
-                let mut next = locked(&seat.next);
-                if next.task.is_none() && !next.replaced {
-                    next.task = task.take();
-                }
-            }
-        });
-        if let Some(task) = task {
-            let pool = task.pool.clone();
-            pool.push(task);
-        }
-    }
-}
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let woken = self
-            .state
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
-                IDLE => Some(QUEUED),
-                RUNNING => Some(WOKEN),
-                _ => None,
-            });
-        if woken == Ok(IDLE) {
-            self.clone().schedule();
         }
     }
 }
