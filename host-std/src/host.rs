@@ -344,25 +344,23 @@ impl Host {
     }
 
     /// The threads that plugins share, made when there is a first plugin for them.
-    fn pool(&mut self, config: &Config) -> Result<&Pool, HostError> {
-        if self.pool.is_none() {
-            let reactor = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("reactor")
-                .enable_all()
-                .build()
-                .map_err(HostError::Reactor)?;
-            // One that is held up for a moment needs another one to be there already.
-            let threads = available_parallelism().map_or(2, |count| count.get().max(2));
-            let pool = Pool::new(threads, reactor.handle().clone())?;
-            let watched = (pool.clone(), config.slow_handler, Arc::clone(&self.moved));
-            self.watchdog = Some(watchdog::spawn(watched.0, watched.1, watched.2)?);
-            self.pool = Some((pool, reactor));
+    fn pool(&mut self, config: &Config) -> Result<Pool, HostError> {
+        if let Some((pool, _)) = &self.pool {
+            return Ok(pool.clone());
         }
-        match &self.pool {
-            Some((pool, _)) => Ok(pool),
-            None => Err(HostError::Reactor(std::io::ErrorKind::Other.into())),
-        }
+        let reactor = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("reactor")
+            .enable_all()
+            .build()
+            .map_err(HostError::Reactor)?;
+        // One that is held up for a moment needs another one to be there already.
+        let threads = available_parallelism().map_or(2, |count| count.get().max(2));
+        let pool = Pool::new(threads, reactor.handle().clone())?;
+        self.pool = Some((pool.clone(), reactor));
+        let watchdog = watchdog::spawn(pool.clone(), config.slow_handler, Arc::clone(&self.moved));
+        self.watchdog = Some(watchdog?);
+        Ok(pool)
     }
 
     /// Those plugins by name, with their last error.
