@@ -250,7 +250,6 @@ const NOTHING: Capacities = Capacities {
     name_bytes: 0,
     waits: 0,
     taps: 0,
-    error_bytes: 0,
 };
 
 kernel_next::kernel! {
@@ -356,7 +355,7 @@ fn a_plugin_in_a_kernel_of_nothing_else_is_refused_all_it_asks_for() {
     );
     assert!(tasks.run(runtime.kernel(), runtime.plugins().start("p")).is_err());
     assert_eq!(runtime.plugins().state("p"), Some(PluginState::Failed));
-    assert_eq!(last_error(&runtime, "p"), (String::new(), String::new()));
+    assert_eq!(last_error(&runtime, "p"), ("code".into(), "and a message".into()));
     p.crashed(&Error::new("panic", "boom"));
     tasks.pass(runtime.kernel(), SECOND * 300);
     assert_eq!(runtime.plugins().state("p"), Some(PluginState::Failed));

@@ -84,7 +84,7 @@ fn names_come_page_by_page_in_order() {
     let kernel = runtime.kernel();
     let (mut after, mut all) = (String::new(), Vec::new());
     loop {
-        let mut buf = [0; 100];
+        let mut buf = [0; 30];
         let space = runtime.storage().namespace("n");
         let page: Page<'_> = tasks.run(kernel, space.list_keys(&after, 5, &mut buf)).unwrap();
         let names: Vec<String> = page.map(str::to_owned).collect();

@@ -55,23 +55,48 @@ impl core::fmt::Debug for Config<'_> {
     }
 }
 
+/// Why an action on a plugin was not carried out.
+#[cfg(feature = "host")]
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ManageError {
+    /// The kernel's reason; [`Fault::Failed`] for a plugin that failed on the way: then the client is told the
+    /// plugin's last error.
+    Fault(Fault),
+    /// A reason of the manager's own.
+    Refused(kernel_next::Error),
+}
+
+#[cfg(feature = "host")]
+impl From<Fault> for ManageError {
+    fn from(fault: Fault) -> Self {
+        ManageError::Fault(fault)
+    }
+}
+
+#[cfg(feature = "host")]
+impl From<kernel_next::Error> for ManageError {
+    fn from(error: kernel_next::Error) -> Self {
+        ManageError::Refused(error)
+    }
+}
+
 /// Who leads plugins through their lives on behalf of clients: the kernel's manager, or a supervisor with opinions.
 #[cfg(feature = "host")]
 pub trait Manage {
     /// Carries out `action`; the state that the plugin is in then.
     ///
     /// # Errors
-    /// [`Fault::NotFound`]; [`Fault::Failed`] when the plugin failed on the way, and then the client is told the
-    /// plugin's last error; others as the manager says.
+    /// See [`ManageError`].
     ///
     /// # Cancellation
     /// The client has gone; the plugin goes on towards its goal.
-    fn manage(&self, action: Action, plugin: &str) -> impl Future<Output = Result<PluginState, Fault>>;
+    fn manage(&self, action: Action, plugin: &str) -> impl Future<Output = Result<PluginState, ManageError>>;
 }
 
 #[cfg(feature = "host")]
 impl Manage for PluginManager {
-    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, Fault> {
+    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, ManageError> {
         let goal = match action {
             Action::Load => PluginState::Loaded,
             Action::Start => PluginState::Started,

@@ -314,10 +314,14 @@ impl State<'_> {
 
     /// Answers a lifecycle command.
     #[inline(never)]
-    pub(crate) fn commanded(&mut self, job: &Job, outcome: Result<kernel_next::PluginState, Fault>) {
+    pub(crate) fn commanded(
+        &mut self,
+        job: &Job,
+        outcome: Result<kernel_next::PluginState, crate::ManageError>,
+    ) {
         let what = match outcome {
             Ok(state) => Reply::PluginState(state),
-            Err(Fault::Failed { .. }) => {
+            Err(crate::ManageError::Fault(Fault::Failed { .. })) => {
                 let (runtime, mut cursor) = (self.runtime(), 0);
                 loop {
                     match runtime.next_plugin(&mut cursor, self.work) {
@@ -332,7 +336,13 @@ impl State<'_> {
                     }
                 }
             }
-            Err(fault) => Reply::Failed(failure(fault, &[])),
+            Err(crate::ManageError::Fault(fault)) => Reply::Failed(failure(fault, &[])),
+            #[cfg(feature = "host")]
+            Err(crate::ManageError::Refused(error)) => {
+                let (code, message) = (error.code(), error.message());
+                self.reply(job.id, &Reply::Failed(Failure::Error { code, message }));
+                return;
+            }
         };
         self.reply(job.id, &what);
     }

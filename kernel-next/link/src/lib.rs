@@ -96,9 +96,9 @@ mod watch;
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
 pub use client::{Client, ClientError};
-#[cfg(feature = "host")]
-pub use config::Manage;
 pub use config::{Config, FLIGHTS};
+#[cfg(feature = "host")]
+pub use config::{Manage, ManageError};
 pub use end::{End, refuse};
 pub use failure::{Failure, Refusal};
 pub use frame::{FrameError, Framing};

@@ -89,6 +89,12 @@ fn accept<'b>(kernel: Kernel, call: &Request<'b>, out: &'b mut [u8]) -> Result<S
         return Err(malformed);
     }
     may_store(kernel, call.caller, namespace, head.op)?;
+    // A page has as many names as its reader has room for.
+    let room = match head.op {
+        StorageOp::ListKeys | StorageOp::Namespaces => out.len().min(head.room as usize),
+        _ => out.len(),
+    };
+    let (out, _) = out.split_at_mut_checked(room).unwrap_or_default();
     Ok(StorageRequest {
         op: head.op,
         namespace,

@@ -53,7 +53,7 @@ impl StorageApi {
 ///
 /// Errors of all methods, by their codes those of [`Fault::NotFound`] or [`Fault::Unavailable`] without a storage,
 /// [`Fault::Denied`], [`Fault::Name`], [`Fault::TooLarge`] (the capacity `call_bytes`), [`Fault::Timeout`],
-/// [`Fault::Corrupt`], which names namespace and key, [`Fault::Storage`], and `full`.
+/// [`Fault::Corrupt`], which names namespace and key, [`Fault::Storage`], and `storage_full`.
 ///
 /// Cancellation of all methods: a request that still waits for the storage is never carried out; a write that the
 /// storage has taken may be.
@@ -77,7 +77,9 @@ impl<'n> Namespace<'n> {
         values: &[&[u8]],
         buf: &'b mut [u8],
     ) -> Result<Option<&'b [u8]>, Error> {
-        let head = Head::new(op, self.name, key, limit)?.to_bytes();
+        let mut head = Head::new(op, self.name, key, limit)?;
+        head.room = buf.len().min(u16::MAX as usize) as u16;
+        let head = head.to_bytes();
         let found = {
             let mut pieces = heapless::Vec::<&[u8], { 2 + MAX_BATCH * 3 }>::new();
             for piece in [self.name.as_bytes(), key.as_bytes()]

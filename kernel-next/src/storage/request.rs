@@ -5,6 +5,7 @@
 //!      1     bytes of the namespace
 //!      2     bytes of the key
 //!      3, 4  how many names a page may have
+//!      5, 6  how many bytes a page may have
 //!      ..    the namespace, the key, the value
 //! ```
 
@@ -13,7 +14,7 @@ use crate::fault::{Fault, NameFault};
 use crate::json::Json;
 
 /// Bytes before the names.
-pub(crate) const HEAD: usize = 5;
+pub(crate) const HEAD: usize = 7;
 
 /// The most operations in one batch.
 pub const MAX_BATCH: usize = 16;
@@ -25,6 +26,7 @@ pub(crate) struct Head {
     pub(crate) namespace: u8,
     pub(crate) key: u8,
     pub(crate) limit: u16,
+    pub(crate) room: u16,
 }
 
 impl Head {
@@ -40,16 +42,17 @@ impl Head {
             namespace: namespace.len() as u8,
             key: key.len() as u8,
             limit,
+            room: u16::MAX,
         })
     }
 
     pub(crate) fn to_bytes(self) -> [u8; HEAD] {
-        let [low, high] = self.limit.to_le_bytes();
-        [self.op as u8, self.namespace, self.key, low, high]
+        let ([low, high], [a, b]) = (self.limit.to_le_bytes(), self.room.to_le_bytes());
+        [self.op as u8, self.namespace, self.key, low, high, a, b]
     }
 
     pub(crate) fn from_bytes(bytes: [u8; HEAD]) -> Option<Head> {
-        let [op, namespace, key, low, high] = bytes;
+        let [op, namespace, key, low, high, a, b] = bytes;
         let op = match op {
             0 => StorageOp::Get,
             1 => StorageOp::Set,
@@ -65,6 +68,7 @@ impl Head {
             namespace,
             key,
             limit: u16::from_le_bytes([low, high]),
+            room: u16::from_le_bytes([a, b]),
         })
     }
 }

@@ -550,3 +550,19 @@ fn starting_and_stopping_all_need_few_places_to_wait_in() {
         assert_eq!((late.iter().count(), runtime.health().started), (0, 0), "{waits}");
     }
 }
+
+#[test]
+fn one_that_was_installed_before_its_provider_fails_with_it() {
+    let mut house = House::new();
+    house.add(PluginMetadata {
+        dependencies: &["late"],
+        ..PluginMetadata::new("early", "1")
+    });
+    let broken = house.add(PluginMetadata {
+        restart: RestartPolicy::NEVER,
+        ..PluginMetadata::new("late", "1")
+    });
+    broken.set(true);
+    assert_eq!(house.start_all(), [0, 1]);
+    assert_eq!(last_error(&house.runtime, "early").0, "dependency_not_started");
+}
