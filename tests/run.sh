@@ -12,7 +12,7 @@ SECTIONS=(lint unit host tui mcu)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 NO_STD=(-p kernel-core -p example)
 # The second edition of the kernel, beside the first until it replaces it; as a host has it, and as a chip does.
-NEXT=(-p kernel-next -p kernel-link -p kernel-supervisor)
+NEXT=(-p kernel-next -p kernel-link -p kernel-supervisor -p kernel-flash)
 NEXT_SMALL=(-p kernel-next --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -57,7 +57,7 @@ section_lint() {
         say "no_std on $chip"
         cargo build "${NO_STD[@]}" --target "$chip" --locked
         cargo build -p kernel-core --features link,flash --target "$chip" --locked
-        cargo build -p kernel-next -p kernel-supervisor --no-default-features --target "$chip" --locked
+        cargo build -p kernel-next -p kernel-supervisor -p kernel-flash --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
     done
 }
@@ -72,8 +72,9 @@ lint_next_firmware() {
         cargo fmt --check
         export CARGO_TARGET_DIR=$target
         local build=(cargo clippy --no-default-features --locked) part
-        "${build[@]}" --features mps2-an386,demo -- -D warnings
-        for part in kernel supervisor link; do
+        "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
+        for part in kernel plugin supervisor storage link; do
             "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
                 --bin footprint-tiny --bin footprint-default -- -D warnings
         done
@@ -110,6 +111,7 @@ section_unit() {
 section_host() {
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std --all-features --locked
+    "${LIMIT[@]}" cargo test -p host-next --all-features --locked
     # All of them but the inspector's, which have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
@@ -139,6 +141,7 @@ section_mcu() {
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
     say "emulated boards"
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --ignored --nocapture
+    "${LIMIT[@]}" cargo test -p tests-next --lib --bins --test mcu --locked -- --include-ignored
 }
 
 main() {

@@ -1,13 +1,13 @@
-//! The frame of a firmware that the README shows is a program that works.
+//! The frame of a firmware that the documentation shows is a program that works.
 
 use std::path::PathBuf;
 
 use kernel_link::{Raw, Reply, Request};
-use tests::mcu::{Board, Build, is_skipped};
+use tests_next::mcu::{Board, Build, is_skipped};
 
 use crate::line::{Node, block_on};
 
-/// The image of the README's frame.
+/// The image of the frame.
 pub(crate) fn image() -> PathBuf {
     let build = Build {
         board: Board::Microbit,
@@ -19,11 +19,11 @@ pub(crate) fn image() -> PathBuf {
 }
 
 #[test]
-fn the_readme_shows_the_frame() {
-    let readme = include_str!("../../../README.md");
+fn the_documentation_shows_the_frame() {
+    let page = include_str!("../../../docs/microcontroller.md");
     let program = include_str!("../../../kernel-next/examples/mcu/src/bin/frame.rs");
     let (_, shown) = program.split_once("// README: from here\n").unwrap();
-    let section = readme.split_once("\n## On a microcontroller\n").unwrap().1;
+    let section = page.split_once("\n## On a microcontroller\n").unwrap().1;
     let block = section.split_once("```rust,ignore\n").unwrap().1;
     let block = block.split_once("```\n").unwrap().0;
     assert_eq!(block, shown);

@@ -9,7 +9,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use example::Example;
 use kernel_link::{Action, Config, Framing, Raw, Reply, Request, serve};
 use kernel_next::{Capacities, CoreRuntime, FixedKernel, Kernel, Plugin, PluginState, drive};
-use tests::mcu::{Board, Build, is_skipped};
+use tests_next::mcu::{Board, Build, is_skipped};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{LocalSet, spawn_local};
 

@@ -1,0 +1,281 @@
+//! `plugins`, `services`, `health` and `metrics`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use kernel_core::STATUS;
+use kernel_link::{Failure as LinkFailure, Plugin, Reply, Request, Slots};
+
+use crate::cli::connect::{Link, Patience, SOON, Session};
+use crate::cli::exit::Failure;
+use crate::cli::json;
+use crate::cli::output::{Align, Out, Table};
+use crate::cli::time::span;
+
+pub(crate) const PLUGINS_HELP: &str = "\
+JSON: an array, in the order of installation, of
+  {name, version, description, author, state, hook, placement, dependencies: [name],
+   error: {code, message} or null,
+   counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
+              handled, busy_micros, worst_micros}}
+`state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
+shared, own thread, remote, or what a board says; `error` is its last one.";
+
+pub(crate) const SERVICES_HELP: &str = "\
+JSON: an array, by name, of
+  {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
+`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.";
+
+pub(crate) const HEALTH_HELP: &str = "\
+It is well when it runs, has storage, and no plugin has failed.
+
+JSON: {ok, running, storage, plugins, started, failed: [name]}";
+
+pub(crate) const METRICS_HELP: &str = "\
+JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes, names, waits, taps:
+    each {used, high_water, capacity},
+  refused, cycles, shares, dropped, timed_out, next_seq}
+`refused` are events, `cycles` those of them that too many others had caused, `shares` operations of \
+plugins that held their share of a capacity, and `dropped` events lost by subscribers that were too slow.";
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Exit with status 1 when it is not well
+    #[arg(long)]
+    check: bool,
+}
+
+/// The plugins in order, with their slots.
+async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, Slots, json::Plugin)>, Failure> {
+    let mut found = Vec::new();
+    session
+        .list(Request::Plugins, |reply| match reply {
+            Reply::Plugin(plugin) => {
+                found.push((usize::from(plugin.index), plugin.dependencies, convert(plugin)));
+                Ok(())
+            }
+            _ => Err(Failure::unexpected()),
+        })
+        .await?;
+    Ok(found)
+}
+
+/// The plugin, its dependencies yet without names.
+fn convert(plugin: Plugin<'_>) -> json::Plugin {
+    json::Plugin {
+        name: plugin.name.to_owned(),
+        version: plugin.version.to_owned(),
+        description: plugin.description.to_owned(),
+        author: plugin.author.to_owned(),
+        state: plugin.state.as_str(),
+        hook: plugin.hook.to_owned(),
+        placement: plugin.placement.to_owned(),
+        dependencies: Vec::new(),
+        error: match plugin.error {
+            LinkFailure::Error {
+                code: "",
+                message: "",
+            } => None,
+            error => Some(json::Error {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
+        },
+        counters: plugin.counters.into(),
+    }
+}
+
+fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
+    let names: BTreeMap<usize, String> = plugins
+        .iter()
+        .map(|(index, _, plugin)| (*index, plugin.name.clone()))
+        .collect();
+    move |index| names.get(&index).cloned().unwrap_or_else(|| format!("#{index}"))
+}
+
+pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let found = fetch(&mut link.open().await?).await?;
+    let name = names(&found);
+    let plugins: Vec<json::Plugin> = found
+        .into_iter()
+        .map(|(_, dependencies, plugin)| json::Plugin {
+            dependencies: dependencies.iter().map(&name).collect(),
+            ..plugin
+        })
+        .collect();
+    if out.is_json() {
+        return out.document(&plugins);
+    }
+    let mut table = Table::new(&[
+        ("NAME", Align::Left),
+        ("VERSION", Align::Left),
+        ("STATE", Align::Left),
+        ("DOING", Align::Left),
+        ("EVENTS", Align::Right),
+        ("LOST", Align::Right),
+        ("LAG", Align::Right),
+        ("CALLS", Align::Right),
+        ("ERRORS", Align::Right),
+        ("WORST", Align::Right),
+        ("FAILURES", Align::Right),
+        ("LAST ERROR", Align::Left),
+    ]);
+    for plugin in plugins {
+        let counters = plugin.counters;
+        table.row([
+            plugin.name,
+            plugin.version,
+            plugin.state.to_owned(),
+            plugin.hook,
+            counters.events.to_string(),
+            counters.dropped.to_string(),
+            counters.lag.to_string(),
+            counters.calls_in.to_string(),
+            counters.errors.to_string(),
+            span(counters.worst_micros.into()),
+            counters.failures.to_string(),
+            plugin
+                .error
+                .map_or_else(String::new, |error| format!("{}: {}", error.code, error.message)),
+        ]);
+    }
+    out.table(&table)
+}
+
+pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let mut services: Vec<json::Service> = Vec::new();
+    let mut session = link.open().await?;
+    session
+        .list(Request::Services, |reply| match reply {
+            Reply::Service(service) => {
+                services.push(service.into());
+                Ok(())
+            }
+            _ => Err(Failure::unexpected()),
+        })
+        .await?;
+    services.sort_by(|one, two| one.name.cmp(&two.name));
+    if out.is_json() {
+        return out.document(&services);
+    }
+    let mut table = Table::new(&[
+        ("NAME", Align::Left),
+        ("PLUGIN", Align::Left),
+        ("VERSION", Align::Left),
+        ("CALLS", Align::Right),
+        ("ERRORS", Align::Right),
+        ("MEAN", Align::Right),
+        ("WORST", Align::Right),
+        ("DESCRIPTION", Align::Left),
+    ]);
+    for service in services {
+        let mean = service.busy_micros.checked_div(service.calls.into()).unwrap_or(0);
+        let description = match service.deprecated {
+            true => format!("(deprecated) {}", service.description),
+            false => service.description,
+        };
+        table.row([
+            service.name,
+            service.plugin,
+            service.version,
+            service.calls.to_string(),
+            service.errors.to_string(),
+            span(mean),
+            span(service.worst_micros.into()),
+            description,
+        ]);
+    }
+    out.table(&table)
+}
+
+pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let mut session = link.open().await?;
+    let health = session.ask(Request::Health, Patience::For(SOON), |reply| match reply {
+        Reply::Health(health) => Some(health),
+        _ => None,
+    });
+    let health = health.await?;
+    let status = session.ask(
+        Request::StateGet { key: STATUS },
+        Patience::For(SOON),
+        |reply| match reply {
+            Reply::State(state) => Some(state.value.is_some_and(|value| value.0 == b"\"running\"")),
+            Reply::Absent => Some(false),
+            _ => None,
+        },
+    );
+    let running = status.await?;
+    let name = names(&fetch(&mut session).await?);
+    let report = json::HealthReport::new(health, running, name);
+    if out.is_json() {
+        out.document(&report)?;
+    } else {
+        let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        table.row(["ok".to_owned(), yes(report.ok)]);
+        table.row(["running".to_owned(), yes(report.running)]);
+        table.row(["storage".to_owned(), yes(report.storage)]);
+        let started = format!("{} of {} started", report.started, report.plugins);
+        table.row(["plugins".to_owned(), started]);
+        if !report.failed.is_empty() {
+            table.row(["failed".to_owned(), report.failed.join(", ")]);
+        }
+        out.table(&table)?;
+    }
+    if args.check && !report.ok {
+        out.flush()?;
+        return Err(Failure::No("the runtime is not well".to_owned()));
+    }
+    Ok(())
+}
+
+pub(crate) async fn metrics(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let mut session = link.open().await?;
+    let metrics = session.ask(Request::Metrics, Patience::For(SOON), |reply| match reply {
+        Reply::Metrics(metrics) => Some(metrics),
+        _ => None,
+    });
+    let metrics: json::MetricsReport = metrics.await?;
+    if out.is_json() {
+        return out.document(&metrics);
+    }
+    let mut table = Table::new(&[
+        ("CAPACITY", Align::Left),
+        ("USED", Align::Right),
+        ("MOST", Align::Right),
+        ("OF", Align::Right),
+    ]);
+    for (name, usage) in [
+        ("plugins", metrics.plugins),
+        ("filters", metrics.filters),
+        ("services", metrics.services),
+        ("calls", metrics.calls),
+        ("state_entries", metrics.state_entries),
+        ("state_bytes", metrics.state_bytes),
+        ("log_bytes", metrics.log_bytes),
+        ("names", metrics.names),
+        ("waits", metrics.waits),
+        ("taps", metrics.taps),
+    ] {
+        table.row([
+            name.to_owned(),
+            usage.used.to_string(),
+            usage.high_water.to_string(),
+            usage.capacity.to_string(),
+        ]);
+    }
+    out.table(&table)?;
+    out.line("")?;
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    for (name, value) in [
+        ("events refused", metrics.refused.to_string()),
+        ("of these, cycles", metrics.cycles.to_string()),
+        ("shares used up", metrics.shares.to_string()),
+        ("events lost", metrics.dropped.to_string()),
+        ("next event", metrics.next_seq.to_string()),
+        ("calls timed out", metrics.timed_out.to_string()),
+    ] {
+        table.row([name.to_owned(), value]);
+    }
+    out.table(&table)
+}

@@ -1,0 +1,10 @@
+//! The commands, one file for each family.
+
+pub(crate) mod bus;
+pub(crate) mod call;
+pub(crate) mod inspect;
+pub(crate) mod plugin;
+pub(crate) mod shell;
+pub(crate) mod state;
+pub(crate) mod storage;
+pub(crate) mod watch;

@@ -1,0 +1,248 @@
+//! The command line: one command a process, each speaking to a running runtime over its link.
+//!
+//! ```text
+//!   mod.rs       what can be typed
+//!   check.rs     arguments, before anything is sent
+//!   connect.rs   the transport and the session
+//!   commands/    one file for each family of commands
+//!   output.rs    tables and JSON ── json.rs, the shapes of --json; time.rs
+//!   exit.rs      what is said when it fails, and the exit status
+//! ```
+//!
+//! | exit status | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the runtime answered with an error, or there is no such key |
+//! | 2 | the command makes no sense; nothing was sent |
+//! | 3 | no runtime is there, or it does not answer |
+//! | 130 | interrupted |
+//!
+//! A reader of the output that closes it early ends the command quietly, with status 0.
+
+mod check;
+mod commands;
+mod connect;
+mod endpoint;
+mod exit;
+mod json;
+mod output;
+mod time;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, default_socket};
+use commands::{bus, call, inspect, plugin, shell, state, storage, watch};
+use connect::Link;
+use endpoint::Endpoint;
+use exit::Failure;
+use output::Out;
+
+const AFTER: &str = "\
+Exit status: 0 done; 1 the runtime answered with an error, or there is no such key; 2 wrong usage, \
+nothing was sent; 3 no runtime is there or it does not answer; 130 interrupted.
+
+Without a command, the runtime is started. What it reads from the environment and from a file is in \
+the help of `run`.";
+
+/// Runs plugins, and looks into the runtime that does.
+#[derive(Debug, Parser)]
+#[command(name = "core-runtime", version, after_long_help = AFTER, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The runtime's Unix socket [env: RUNTIME_SOCKET] [default: runtime.sock beside the database]
+    #[arg(long, global = true, value_name = "PATH", display_order = 100)]
+    socket: Option<OsString>,
+    /// A runtime at a TCP port, such as 127.0.0.1:7700
+    #[arg(long, global = true, value_name = "HOST:PORT", conflicts_with_all = ["socket", "serial"], display_order = 101)]
+    tcp: Option<String>,
+    /// What a runtime at a TCP port asks of its clients
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "RUNTIME_TCP_TOKEN",
+        hide_env_values = true,
+        display_order = 102
+    )]
+    token: Option<String>,
+    /// A runtime on a serial line, such as /dev/ttyACM0:115200
+    #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Endpoint::serial, conflicts_with = "socket", display_order = 103)]
+    serial: Option<Endpoint>,
+    /// Print JSON on one line, for programs
+    #[arg(long, global = true, display_order = 110)]
+    json: bool,
+}
+
+const RUN: &str = "\
+Environment:
+  RUNTIME_DB_PATH               the database file [default: data/runtime.db]
+  RUNTIME_SOCKET                the Unix socket [default: runtime.sock beside the database]
+  RUNTIME_SHUTDOWN_TIMEOUT      seconds for the whole shutdown, 1 to 86400 [default: 10]
+  RUNTIME_SERVICE_CALL_TIMEOUT  seconds for a service call [default: 30]
+  RUNTIME_LOG                   log filter, such as info,host_next=debug [default: info]
+  RUNTIME_LOG_FORMAT            text or json [default: text]
+  RUNTIME_CONFIG                a TOML file for the rest [default: none]
+
+SIGINT and SIGTERM shut it down in order, with exit status 0; a second signal ends it at once.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the runtime; the same as no command at all
+    #[command(after_long_help = RUN)]
+    Run,
+    /// Call a service and print its reply
+    #[command(after_long_help = call::HELP)]
+    Call(call::CallArgs),
+    /// Publish an event and print how many plugins get it
+    #[command(after_long_help = bus::PUBLISH_HELP)]
+    Publish(bus::PublishArgs),
+    /// Print events as they are published, one JSON object a line
+    #[command(after_long_help = watch::HELP)]
+    Watch(watch::WatchArgs),
+    /// List the plugins
+    #[command(after_long_help = inspect::PLUGINS_HELP)]
+    Plugins,
+    /// List the services
+    #[command(after_long_help = inspect::SERVICES_HELP)]
+    Services,
+    /// List the subscriptions
+    #[command(after_long_help = bus::SUBSCRIPTIONS_HELP)]
+    Subscriptions,
+    /// List the calls and storage requests in flight
+    #[command(after_long_help = call::CALLS_HELP)]
+    Calls,
+    /// Show whether the runtime is well
+    #[command(after_long_help = inspect::HEALTH_HELP)]
+    Health(inspect::HealthArgs),
+    /// Show what is used of each capacity, and what was refused
+    #[command(after_long_help = inspect::METRICS_HELP)]
+    Metrics,
+    /// Load, start, stop, reload or unload a plugin
+    #[command(subcommand, arg_required_else_help = true)]
+    Plugin(plugin::PluginCommand),
+    /// Read and change the coordination state; without a command, list it
+    State {
+        #[command(subcommand)]
+        command: Option<state::StateCommand>,
+    },
+    /// Read and change what is stored
+    #[command(subcommand, arg_required_else_help = true)]
+    Storage(storage::StorageCommand),
+    /// Print a shell's completions
+    #[command(after_long_help = shell::COMPLETIONS_HELP)]
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, of the program or of one command
+    Man(shell::ManArgs),
+}
+
+impl Global {
+    /// A variable of the environment, the socket's replaced by the option.
+    fn var(&self, name: &str) -> Option<OsString> {
+        match (&self.socket, name) {
+            (Some(socket), "RUNTIME_SOCKET") => Some(socket.clone()),
+            _ => std::env::var_os(name),
+        }
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, Failure> {
+        if let Some(address) = &self.tcp {
+            let token = self.token.clone().unwrap_or_default();
+            return Ok(Endpoint::Tcp {
+                address: address.clone(),
+                token,
+            });
+        }
+        if let Some(line) = &self.serial {
+            return Ok(line.clone());
+        }
+        match default_socket(|name| self.var(name)) {
+            Ok(socket) => Ok(Endpoint::Unix(socket)),
+            Err(refused) => Err(Failure::Usage(self.explain(&refused))),
+        }
+    }
+
+    /// The error, under the name that the user typed.
+    fn explain(&self, refused: &ConfigError) -> String {
+        match refused {
+            ConfigError::Variable {
+                name: "RUNTIME_SOCKET",
+                value,
+                allowed,
+            } if self.socket.is_some() => format!("--socket is {value:?}; allowed is {allowed}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The program: parses its arguments, does what they say, and gives the exit status.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help that nobody reads to its end is no failure.
+            let _ = told.print();
+            return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    match command {
+        None | Some(Command::Run) => start(&global),
+        Some(command) => match perform(&global, command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(),
+        },
+    }
+}
+
+fn start(global: &Global) -> ExitCode {
+    match Config::from_vars(|name| global.var(name)) {
+        Ok(config) => crate::run(config),
+        Err(refused) => {
+            let _ = writeln!(std::io::stderr(), "core-runtime: {}", global.explain(&refused));
+            ExitCode::from(crate::EXIT_CONFIG)
+        }
+    }
+}
+
+fn perform(global: &Global, command: Command) -> Result<(), Failure> {
+    let mut out = Out::new(global.json);
+    let command = match command {
+        Command::Completions(args) => return shell::completions(&args, &mut out),
+        Command::Man(args) => return shell::man(&args, &mut out),
+        command => command,
+    };
+    let mut link = Link::new(global.endpoint()?);
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let reactor = reactor.map_err(Failure::Output)?;
+    reactor.block_on(remote(command, &mut link, &mut out))?;
+    out.flush()
+}
+
+async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        Command::Call(args) => call::call(args, link, out).await,
+        Command::Publish(args) => bus::publish(args, link, out).await,
+        Command::Watch(args) => watch::watch(args, link, out).await,
+        Command::Plugins => inspect::plugins(link, out).await,
+        Command::Services => inspect::services(link, out).await,
+        Command::Subscriptions => bus::subscriptions(link, out).await,
+        Command::Calls => call::calls(link, out).await,
+        Command::Health(args) => inspect::health(&args, link, out).await,
+        Command::Metrics => inspect::metrics(link, out).await,
+        Command::Plugin(command) => plugin::plugin(command, link, out).await,
+        Command::State { command } => state::state(command, link, out).await,
+        Command::Storage(command) => storage::storage(command, link, out).await,
+        // These need no runtime and were done before.
+        Command::Run | Command::Completions(_) | Command::Man(_) => Ok(()),
+    }
+}

@@ -1,0 +1,260 @@
+//! The TOML file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::error::ConfigError;
+use super::{Placement, PluginConfig, TcpConfig};
+use crate::sqlite::Synchronous;
+
+/// An hour: a handler budget beyond it watches nothing.
+const LONGEST_SLOW_HANDLER_MS: i64 = 3_600_000;
+
+const SHORTEST_TOKEN: usize = 16;
+
+/// What the file sets, or the defaults where it is silent.
+#[derive(Debug)]
+pub(super) struct FileConfig {
+    pub(super) synchronous: Synchronous,
+    pub(super) slow_handler: Duration,
+    pub(super) tcp: Option<TcpConfig>,
+    pub(super) plugins: BTreeMap<String, PluginConfig>,
+}
+
+impl Default for FileConfig {
+    fn default() -> Self {
+        Self {
+            synchronous: Synchronous::default(),
+            slow_handler: Duration::from_millis(100),
+            tcp: None,
+            plugins: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default)]
+    runtime: RawRuntime,
+    #[serde(default)]
+    plugins: BTreeMap<String, RawPlugin>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawRuntime {
+    #[serde(default)]
+    storage_synchronous: RawSynchronous,
+    slow_handler_ms: Option<Spanned<i64>>,
+    tcp: Option<Spanned<String>>,
+    tcp_token: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum RawSynchronous {
+    #[default]
+    Full,
+    Normal,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlugin {
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    placement: RawPlacement,
+    settings: Option<Spanned<toml::Table>>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum RawPlacement {
+    #[default]
+    Shared,
+    Thread,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads and checks the file.
+pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+        path: path.to_path_buf(),
+        cause,
+    })?;
+    let source = Source { path, text: &text };
+    let raw: RawFile = toml::from_str(&text).map_err(|error| source.syntax(&error))?;
+
+    let mut config = FileConfig {
+        synchronous: match raw.runtime.storage_synchronous {
+            RawSynchronous::Full => Synchronous::Full,
+            RawSynchronous::Normal => Synchronous::Normal,
+        },
+        tcp: tcp(&source, &raw.runtime)?,
+        ..FileConfig::default()
+    };
+    if let Some(raw) = raw.runtime.slow_handler_ms {
+        config.slow_handler = slow_handler(&source, &raw)?;
+    }
+    for (name, raw) in raw.plugins {
+        let settings = settings(&source, &name, raw.settings)?;
+        let plugin = PluginConfig {
+            enabled: raw.enabled,
+            placement: match raw.placement {
+                RawPlacement::Shared => Placement::Shared,
+                RawPlacement::Thread => Placement::Thread,
+            },
+            settings,
+        };
+        config.plugins.insert(name, plugin);
+    }
+    Ok(config)
+}
+
+fn slow_handler(source: &Source<'_>, raw: &Spanned<i64>) -> Result<Duration, ConfigError> {
+    match u64::try_from(*raw.get_ref()) {
+        Ok(ms) if (1..=LONGEST_SLOW_HANDLER_MS).contains(raw.get_ref()) => Ok(Duration::from_millis(ms)),
+        _ => Err(source.field(
+            raw.span(),
+            "runtime.slow_handler_ms",
+            raw.get_ref().to_string(),
+            "a whole number of milliseconds from 1 to 3600000",
+        )),
+    }
+}
+
+fn tcp(source: &Source<'_>, raw: &RawRuntime) -> Result<Option<TcpConfig>, ConfigError> {
+    if let Some(token) = &raw.tcp_token {
+        let length = token.get_ref().chars().count();
+        if length < SHORTEST_TOKEN {
+            return Err(source.field(
+                token.span(),
+                "runtime.tcp_token",
+                format!("{length} characters long"),
+                "a secret of at least 16 characters",
+            ));
+        }
+    }
+    let Some(address) = &raw.tcp else {
+        return Ok(None);
+    };
+    let Ok(parsed) = address.get_ref().parse::<SocketAddr>() else {
+        return Err(source.field(
+            address.span(),
+            "runtime.tcp",
+            format!("{:?}", address.get_ref()),
+            "an IP address and a port, e.g. \"127.0.0.1:7700\" or \"[::1]:7700\"",
+        ));
+    };
+    match &raw.tcp_token {
+        Some(token) => Ok(Some(TcpConfig {
+            address: parsed,
+            token: token.get_ref().clone(),
+        })),
+        None => Err(source.field(
+            address.span(),
+            "runtime.tcp",
+            format!("{:?} without runtime.tcp_token", address.get_ref()),
+            "TCP only together with a tcp_token of at least 16 characters",
+        )),
+    }
+}
+
+/// The settings as JSON text; `{}` when there are none.
+fn settings(
+    source: &Source<'_>,
+    plugin: &str,
+    raw: Option<Spanned<toml::Table>>,
+) -> Result<String, ConfigError> {
+    let Some(raw) = raw else {
+        return Ok("{}".to_owned());
+    };
+    let span = raw.span();
+    let field = format!("plugins.{plugin}.settings");
+    match json(Value::Table(raw.into_inner()), &field) {
+        Ok(value) => Ok(value.to_string()),
+        Err((field, number)) => Err(source.field(
+            span,
+            &field,
+            number.to_string(),
+            "a finite number, since settings are handed over as JSON",
+        )),
+    }
+}
+
+/// Dates become text; a number that JSON does not have is handed back with the name of its field.
+fn json(value: Value, field: &str) -> Result<serde_json::Value, (String, f64)> {
+    Ok(match value {
+        Value::String(text) => text.into(),
+        Value::Integer(number) => number.into(),
+        Value::Boolean(flag) => flag.into(),
+        Value::Datetime(date) => date.to_string().into(),
+        Value::Float(number) => match serde_json::Number::from_f64(number) {
+            Some(number) => number.into(),
+            None => return Err((field.to_owned(), number)),
+        },
+        Value::Array(items) => items
+            .into_iter()
+            .enumerate()
+            .map(|(i, item)| json(item, &format!("{field}[{i}]")))
+            .collect::<Result<_, _>>()?,
+        Value::Table(table) => serde_json::Value::Object(
+            table
+                .into_iter()
+                .map(|(key, item)| {
+                    let item = json(item, &format!("{field}.{key}"))?;
+                    Ok((key, item))
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+/// The file's name and text, to say where in it something is wrong.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        let (line, column) = self.position(error.span().map_or(0, |span| span.start));
+        ConfigError::Syntax {
+            path: self.path.to_path_buf(),
+            line,
+            column,
+            message: error.message().replace('\n', ", "),
+        }
+    }
+
+    fn field(&self, span: Range<usize>, field: &str, value: String, allowed: &'static str) -> ConfigError {
+        let (line, column) = self.position(span.start);
+        ConfigError::Field {
+            path: self.path.to_path_buf(),
+            line,
+            column,
+            field: field.to_owned(),
+            value,
+            allowed,
+        }
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (line, before[start..].chars().count() + 1)
+    }
+}

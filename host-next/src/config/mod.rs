@@ -1,0 +1,195 @@
+//! Configuration: environment variables, and an optional TOML file for what does not fit in one.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `RUNTIME_DB_PATH` | the database file | `data/runtime.db` |
+//! | `RUNTIME_SHUTDOWN_TIMEOUT` | seconds for the whole shutdown, whole, 1 to 86,400 | 10 |
+//! | `RUNTIME_SERVICE_CALL_TIMEOUT` | seconds for a service call, above 0, to 86,400 | 30 |
+//! | `RUNTIME_SOCKET` | the Unix socket of the link, at most 107 bytes | `runtime.sock` beside the database |
+//! | `RUNTIME_LOG` | log filter | `info` |
+//! | `RUNTIME_LOG_FORMAT` | `text` or `json` | `text` |
+//! | `RUNTIME_CONFIG` | the TOML file | none |
+//!
+//! ```toml
+//! [runtime]
+//! storage_synchronous = "full"     # or "normal"
+//! slow_handler_ms = 100            # 1 to 3,600,000
+//! tcp = "127.0.0.1:7700"           # the link over TCP; needs tcp_token
+//! tcp_token = "at least 16 characters"
+//!
+//! [plugins.example]
+//! enabled = true
+//! placement = "shared"             # or "thread"
+//! [plugins.example.settings]       # handed to the plugin as JSON text
+//! greeting = "hello"
+//! ```
+//!
+//! A variable that is set to the empty string is refused, like any other value that is not allowed.
+
+mod error;
+mod file;
+mod vars;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::ConfigError;
+
+use crate::sqlite::Synchronous;
+
+/// Everything the host can be told before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The database file.
+    pub db_path: PathBuf,
+    /// How long the whole shutdown may take.
+    pub shutdown_timeout: Duration,
+    /// How long a service call may take when its caller does not say.
+    pub call_timeout: Duration,
+    /// The Unix socket of the link; at most 107 bytes.
+    pub socket: PathBuf,
+    /// Log filter; not empty, otherwise not checked here.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// How long one handler may run before it is reported.
+    pub slow_handler: Duration,
+    /// Durability of a storage commit.
+    pub synchronous: Synchronous,
+    /// The link over TCP; off when `None`.
+    pub tcp: Option<TcpConfig>,
+    /// What is set for each plugin, by name; a plugin that is not listed has the defaults.
+    pub plugins: BTreeMap<String, PluginConfig>,
+    /// The TOML file the configuration came from, if there was one.
+    pub file: Option<PathBuf>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The link over TCP. Its `Debug` output leaves the token out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TcpConfig {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// What a client must present; at least 16 characters.
+    pub token: String,
+}
+
+impl fmt::Debug for TcpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpConfig")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which threads run a plugin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Those that plugins share; one that a plugin holds up is made up for. The default.
+    #[default]
+    Shared,
+    /// One of its own.
+    Thread,
+}
+
+/// What is set for one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginConfig {
+    /// Whether it is started with the runtime; true by default.
+    pub enabled: bool,
+    /// Where it runs.
+    pub placement: Placement,
+    /// Its settings: the text of a JSON object, `{}` by default. TOML dates are strings in it.
+    pub settings: String,
+}
+
+impl Default for PluginConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            placement: Placement::Shared,
+            settings: "{}".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration from this process's environment, and the file it names.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the variable or the place in the file, its value and what is allowed.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_vars(|name| std::env::var_os(name))
+    }
+
+    /// The configuration from `vars`, which answers with the value of a variable or `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_env`](Self::from_env).
+    pub fn from_vars(vars: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let db_path = vars::db_path(&vars)?;
+        let socket = vars::socket(&vars, || Ok(db_path.clone()))?;
+        let file = vars::config_path(&vars)?;
+        let from_file = match &file {
+            Some(path) => file::read(path)?,
+            None => file::FileConfig::default(),
+        };
+        Ok(Self {
+            db_path,
+            shutdown_timeout: vars::shutdown_timeout(&vars)?,
+            call_timeout: vars::call_timeout(&vars)?,
+            socket,
+            log: vars::log(&vars)?,
+            log_format: vars::log_format(&vars)?,
+            slow_handler: from_file.slow_handler,
+            synchronous: from_file.synchronous,
+            tcp: from_file.tcp,
+            plugins: from_file.plugins,
+            file,
+        })
+    }
+
+    /// Checks that every plugin in the file is one of `known`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownPlugin`] with the first that is not, and the list of those that are.
+    pub fn check_plugins(&self, known: &[&str]) -> Result<(), ConfigError> {
+        match self.plugins.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(ConfigError::UnknownPlugin {
+                path: self.file.clone().unwrap_or_default(),
+                name: name.clone(),
+                known: known.iter().map(|&name| name.to_owned()).collect(),
+            }),
+        }
+    }
+}
+
+/// The socket a client connects to, found without the rest of the configuration.
+///
+/// # Errors
+///
+/// [`ConfigError::Variable`] for `RUNTIME_SOCKET`, or `RUNTIME_DB_PATH` where that is not set;
+/// [`ConfigError::SocketPath`] when it is too long.
+pub fn default_socket(vars: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, ConfigError> {
+    vars::socket(&vars, || vars::db_path(&vars))
+}

@@ -1,0 +1,121 @@
+//! What the kernel says on the bus about plugins, as log lines.
+//!
+//! A reader of the whole log with its own thread. While events pour in it looks from time to time, so
+//! that publishers need not wake it for each.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use kernel_core::{Kernel, PluginId, Tap, TapRecord, Tapped};
+use serde::Deserialize;
+use tracing::{error, info, warn};
+
+use crate::host_error::HostError;
+use crate::worker::Worker;
+
+/// How long it lets events gather after it has read what there was.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// The kernel's own events are smaller; others are passed over.
+const LONGEST: usize = 1024;
+
+/// Starts the thread; `None` when the capacity `taps` is used up, and nothing is logged then.
+pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
+    let Ok(mut tap) = Tap::open(kernel, None) else {
+        warn!("the log cannot read the bus: raise the capacity `taps`");
+        return Ok(None);
+    };
+    Worker::spawn("log", move |stop| {
+        let mut buf = [0; LONGEST];
+        crate::park::block_on(async {
+            let mut stop = pin!(stop.asked());
+            loop {
+                let stopped = poll_fn(|cx| {
+                    if stop.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(true);
+                    }
+                    tap.poll_next(cx, &mut buf).map(|found| {
+                        note(found);
+                        false
+                    })
+                })
+                .await;
+                while let Some(found) = tap.try_next(&mut buf) {
+                    note(found);
+                }
+                if stopped {
+                    return;
+                }
+                thread::park_timeout(GATHER);
+            }
+        });
+    })
+    .map(Some)
+}
+
+fn note(found: Tapped<'_>) {
+    match found {
+        // Plugins may publish under any topic; only the kernel's own word counts.
+        Tapped::Record(record) if record.source == PluginId::KERNEL => note_record(&record),
+        Tapped::Lost { count, .. } => {
+            warn!(
+                "{count} events passed faster than the log could read; changes of plugins may be among them"
+            );
+        }
+        _ => {}
+    }
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
+    state: &'a str,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    error: String,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "warning", rename_all = "snake_case")]
+enum Warning<'a> {
+    SlowHandler { hook: &'a str, micros: u64 },
+    EventCycle { plugins: Vec<String> },
+}
+
+fn note_record(record: &TapRecord<'_>) {
+    if let Some(plugin) = record.topic.strip_prefix("runtime.plugin.") {
+        match serde_json::from_slice(record.payload) {
+            Ok(Change {
+                state: "FAILED",
+                code,
+                error,
+            }) => error!(plugin, code, "plugin {plugin} FAILED: {code}: {error}"),
+            Ok(Change { state, .. }) => info!(plugin, "plugin {plugin} {state}"),
+            Err(_) => {}
+        }
+    } else if let Some(plugin) = record.topic.strip_prefix("runtime.warning.") {
+        match serde_json::from_slice(record.payload) {
+            Ok(Warning::SlowHandler { hook, micros }) => {
+                let millis = micros / 1000;
+                warn!(
+                    plugin,
+                    warning = "slow_handler",
+                    "plugin {plugin}: {hook} took {millis} ms, longer than it should (slow_handler_ms)"
+                );
+            }
+            Ok(Warning::EventCycle { plugins }) => {
+                let plugins = plugins.join(", ");
+                warn!(
+                    plugin,
+                    warning = "event_cycle",
+                    "plugin {plugin} was refused an event that too many others had caused: {plugins} answer one \
+                     another's events without end"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}

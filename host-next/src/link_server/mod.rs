@@ -1,0 +1,293 @@
+//! The link's listeners: a Unix socket for the owner and, where it is configured, TCP with a token.
+//!
+//! They have a thread of their own, so that an operator gets in whatever the plugins do.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::TcpListener as StdTcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
+use kernel_core::{CoreRuntime, Error, Fault, PluginState};
+use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
+use tokio::io::AsyncWrite;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::{JoinError, JoinSet, LocalSet};
+use tokio::time::sleep;
+use tracing::{debug, error, info, warn};
+
+use crate::clock;
+use crate::config::{Config, TcpConfig};
+use crate::host_error::HostError;
+use crate::socket;
+use crate::timekeeper::Supervisor;
+use crate::unix_socket::{self, SocketError, SocketFile};
+use crate::worker::{Ended, Stop, Worker};
+
+/// Clients at the same time at one listener; one more is turned away.
+const MAX_SESSIONS: usize = 64;
+
+/// How long a client may take to open its session, so that those that say nothing do not keep the others
+/// out, in milliseconds.
+const HANDSHAKE_MS: u32 = 5_000;
+
+/// Who answers, for people.
+const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"));
+
+/// A session has five buffers, each for one message: a call's bytes, and what the link says beside.
+const SESSION_BUFFERS: usize = 5;
+const MESSAGE_HEAD: usize = 1024;
+
+/// How long accepting rests after the system refused it, for want of file descriptors mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The running listeners and the sessions of their clients.
+pub(crate) struct LinkServer {
+    worker: Worker,
+    _file: SocketFile,
+}
+
+/// Leads plugins through their lives on behalf of clients, as the supervisor does.
+#[derive(Clone, Copy)]
+pub(crate) struct Manager {
+    pub(crate) runtime: CoreRuntime,
+    pub(crate) supervisor: &'static Supervisor,
+}
+
+impl Manage for Manager {
+    async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, ManageError> {
+        let Manager { runtime, supervisor } = *self;
+        if runtime.plugins().state(plugin).is_none() {
+            return Err(Fault::NotFound.into());
+        }
+        let outcome = match action {
+            Action::Load => supervisor.load(runtime, plugin).await,
+            Action::Start => supervisor.start(runtime, plugin).await,
+            Action::Stop => supervisor.stop(runtime, plugin).await,
+            Action::Unload => supervisor.unload(runtime, plugin).await,
+            Action::Reload => supervisor.reload(runtime, plugin).await,
+            _ => Err(Error::new("unknown", "this runtime does not know the action")),
+        };
+        Ok(outcome?)
+    }
+}
+
+/// How a client proves that it may use the link.
+#[derive(Clone)]
+enum Access {
+    /// It could open the socket's file.
+    Owner,
+    /// It must present this token first.
+    Token(Arc<str>),
+}
+
+/// Binds what the configuration names, and serves it on a thread of its own. `call_bytes` is the
+/// kernel's capacity of that name: the longest message of a session is a little longer.
+///
+/// # Errors
+/// When a socket cannot be bound, or a thread not be started.
+pub(crate) fn spawn(manager: Manager, call_bytes: usize, config: &Config) -> Result<LinkServer, HostError> {
+    let (unix, file) = unix_socket::bind(&config.socket)?;
+    let tcp = config.tcp.as_ref().map(bind_tcp).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(HostError::Reactor)?;
+    unix.set_nonblocking(true).map_err(HostError::Reactor)?;
+    let worker = Worker::spawn("link", move |stop| {
+        let tasks = LocalSet::new();
+        tasks.block_on(&runtime, async {
+            if let Err(cause) = listen(manager, call_bytes, unix, tcp, stop).await {
+                error!("the link is not served: {cause}; restart the runtime");
+            }
+        });
+        let _inside = runtime.enter();
+        drop(tasks);
+    })?;
+    Ok(LinkServer { worker, _file: file })
+}
+
+impl LinkServer {
+    /// Ends the sessions and removes the socket; false when the thread did not end in time.
+    pub(crate) fn stop(self, deadline: Instant) -> bool {
+        self.worker.join_until(deadline) != Ended::StillRunning
+    }
+}
+
+fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketError> {
+    let listener = StdTcpListener::bind(config.address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    match listener {
+        Ok(listener) => Ok((listener, config.token.as_str().into())),
+        Err(cause) => Err(SocketError::Tcp {
+            address: config.address,
+            cause,
+        }),
+    }
+}
+
+async fn listen(
+    manager: Manager,
+    call_bytes: usize,
+    unix: StdUnixListener,
+    tcp: Option<(StdTcpListener, Arc<str>)>,
+    stop: Stop,
+) -> std::io::Result<()> {
+    let unix = UnixListener::from_std(unix)?;
+    let (tcp, token) = match tcp {
+        Some((listener, token)) => (Some(TcpListener::from_std(listener)?), Access::Token(token)),
+        None => (None, Access::Owner),
+    };
+    // Apart, so that strangers at the TCP port do not keep the owner out.
+    let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
+    let mut stop = std::pin::pin!(stop.asked());
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            accepted = unix.accept() => match accepted {
+                Ok((stream, _)) if owners.has_room() => {
+                    owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
+                }
+                Ok((stream, _)) => turn_away(stream).await,
+                Err(cause) => rest(&cause).await,
+            },
+            accepted = accept_tcp(tcp.as_ref()) => match accepted {
+                Ok(stream) if others.has_room() => {
+                    others.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), token.clone()));
+                }
+                Ok(stream) => turn_away(stream).await,
+                Err(cause) => rest(&cause).await,
+            },
+            Some(ended) = owners.running.join_next() => note(ended),
+            Some(ended) = others.running.join_next() => note(ended),
+        }
+    }
+}
+
+/// The clients of one listener.
+struct Sessions {
+    listener: &'static str,
+    running: JoinSet<()>,
+    /// Those turned away since there was room.
+    turned_away: u64,
+}
+
+impl Sessions {
+    fn new(listener: &'static str) -> Self {
+        Sessions {
+            listener,
+            running: JoinSet::new(),
+            turned_away: 0,
+        }
+    }
+
+    /// True when one more client may come. A crowd at the door is two lines in the log.
+    fn has_room(&mut self) -> bool {
+        let listener = self.listener;
+        if self.running.len() >= MAX_SESSIONS {
+            if self.turned_away == 0 {
+                warn!(
+                    "a client at {listener} of the link was turned away: {MAX_SESSIONS} are connected; \
+                     close some"
+                );
+            }
+            self.turned_away = self.turned_away.saturating_add(1);
+            return false;
+        }
+        if self.turned_away > 0 {
+            let turned_away = std::mem::take(&mut self.turned_away);
+            info!("there is room again at {listener} of the link; {turned_away} clients were turned away");
+        }
+        true
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(cause) = ended {
+        error!("a session of the link ended badly: {cause}");
+    }
+}
+
+async fn rest(cause: &std::io::Error) {
+    warn!("a client of the link could not be accepted: {cause}");
+    sleep(ACCEPT_PAUSE).await;
+}
+
+/// Waits for ever where TCP is off.
+async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::net::TcpStream> {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    let (stream, _) = listener.accept().await?;
+    // Requests are small and wait for their answers.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Serves one client until it goes, or says nothing for too long.
+async fn serve_socket(
+    manager: Manager,
+    call_bytes: usize,
+    stream: std::io::Result<impl Into<OwnedFd>>,
+    access: Access,
+) {
+    match stream.and_then(|stream| socket::halves(stream.into())) {
+        Ok(halves) => serve_connection(manager, call_bytes, halves, access, HANDSHAKE_MS).await,
+        Err(cause) => warn!("a client of the link could not be served: {cause}"),
+    }
+}
+
+/// Serves one client until it goes, or is silent for too long.
+async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std::io::Error>>(
+    manager: Manager,
+    call_bytes: usize,
+    (read, mut write): (R, W),
+    access: Access,
+    handshake_ms: u32,
+) {
+    let config = kernel_link::Config {
+        token: match &access {
+            Access::Owner => None,
+            Access::Token(token) => Some(token),
+        },
+        epoch: Some(clock::zero_unix_micros()),
+        handshake_ms,
+        ..kernel_link::Config::new(NAME, Framing::Stream)
+    };
+    // Zero pages, which cost nothing until a message is that long.
+    let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
+    let kernel = manager.runtime.kernel();
+    let begun = Instant::now();
+    let ended = kernel_link::serve_with(kernel, &config, &manager, read, &mut write, &mut memory).await;
+    let why = match ended {
+        End::Silent if begun.elapsed() < Duration::from_millis(config.keep_alive_ms.into()) => {
+            Refusal::Silent(handshake_ms)
+        }
+        End::Silent => Refusal::Silent(config.keep_alive_ms),
+        End::Malformed => Refusal::Malformed,
+        End::NoMemory => return error!("a session of the link has too little memory; raise `call_bytes`"),
+        End::Failed(cause) => return debug!("a client of the link went away: {cause}"),
+        _ => return,
+    };
+    debug!("a client of the link was sent away: {why}");
+    // One that does not read what it was sent before is not waited for.
+    tokio::select! {
+        biased;
+        _ = kernel_link::refuse(write, Framing::Stream, Failure::Link(why)) => {}
+        () = tokio::task::yield_now() => {}
+    }
+}
+
+/// Tells a client that there are too many. A fresh connection has room for so short a message; a
+/// client that is gone already needs to be told nothing.
+async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
+    let why = Failure::Link(Refusal::Clients(MAX_SESSIONS as u32));
+    let _ = kernel_link::refuse(FromTokio::new(stream), Framing::Stream, why).await;
+}

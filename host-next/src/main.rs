@@ -1,0 +1,5 @@
+//! The `core-runtime` program.
+
+fn main() -> std::process::ExitCode {
+    host_next::cli::main()
+}

@@ -1,0 +1,11 @@
+//! The `core-runtime` program as its users meet it: processes, sockets, exit statuses.
+
+mod commands;
+mod lists;
+mod process;
+mod refusals;
+mod serial;
+mod silence;
+mod support;
+mod transports;
+mod watch;

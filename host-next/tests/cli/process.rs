@@ -1,0 +1,105 @@
+//! The runtime as a process: its signals, its socket, its database.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::support::*;
+
+#[test]
+fn a_signal_stops_it_in_order() {
+    for by in [Signal::TERM, Signal::INT] {
+        let runtime = Runtime::start();
+        let running = runtime.cli(&["storage", "get", "example", "status"]).ok();
+        assert!(running.contains("\"started\""), "{running}");
+        let (status, dir) = runtime.stop(by);
+        assert_eq!(status.code(), Some(0));
+        let stored = Runtime::stored(dir.path(), "example", "status").unwrap();
+        assert!(stored.contains("\"stopped\""), "{stored}");
+        assert!(!dir.path().join("link.sock").exists());
+    }
+}
+
+#[test]
+fn the_socket_is_its_owners_alone() {
+    let runtime = Runtime::start();
+    let socket = fs::metadata(runtime.path("link.sock")).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_second_one_is_refused_and_the_first_goes_on() {
+    let runtime = Runtime::start();
+    let inode = fs::metadata(runtime.path("link.sock")).unwrap().ino();
+
+    // The same database, another socket; then the same socket, another database.
+    for (database, socket) in [("runtime.db", "other.sock"), ("other.db", "link.sock")] {
+        let second = run(
+            program()
+                .env("RUNTIME_DB_PATH", runtime.path(database))
+                .env("RUNTIME_SOCKET", runtime.path(socket)),
+            b"",
+        );
+        assert_eq!(second.status, 1, "{second:?}");
+        let told = second.out + &second.err;
+        assert!(told.contains("not started"), "{told}");
+    }
+    runtime.cli(&["health", "--check"]).ok();
+    assert_eq!(fs::metadata(runtime.path("link.sock")).unwrap().ino(), inode);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_and_a_dead_socket_is_replaced() {
+    let runtime = Runtime::start();
+    for n in 0..20 {
+        let (key, value) = (format!("key{n}"), format!("[{n}]"));
+        runtime.cli(&["storage", "set", "kept", &key, &value]).ok();
+    }
+    let (status, dir) = runtime.stop(Signal::KILL);
+    assert_eq!(status.signal(), Some(9));
+    let left = dir.path().join("link.sock");
+    assert!(left.exists());
+    let told = run(program().env("RUNTIME_SOCKET", &left).arg("health"), b"").fails(3);
+    assert!(told.contains("nobody listens"), "{told}");
+
+    let runtime = Runtime::start_with(dir, &[]);
+    for n in 0..20 {
+        let value = runtime.cli(&["storage", "get", "kept", &format!("key{n}")]).ok();
+        assert_eq!(value, format!("[{n}]\n"));
+    }
+}
+
+#[test]
+fn run_takes_the_socket_from_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("named.sock");
+    let mut child = program()
+        .arg("--socket")
+        .arg(&socket)
+        .env("RUNTIME_DB_PATH", dir.path().join("runtime.db"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it is there", || {
+        let mut health = program();
+        health.arg("--socket").arg(&socket).args(["health", "--check"]);
+        run(&mut health, b"").status == 0
+    });
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+#[test]
+fn a_wrong_configuration_is_status_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = launch(dir.path(), &[("RUNTIME_SHUTDOWN_TIMEOUT", "soon")]);
+    assert_eq!(wait(&mut child).code(), Some(2));
+    let log = fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("RUNTIME_SHUTDOWN_TIMEOUT is \"soon\""), "{log}");
+    assert!(!dir.path().join("runtime.db").exists());
+}

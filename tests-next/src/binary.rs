@@ -1,0 +1,36 @@
+//! The workspace's commands, built as they are needed: cargo gives a test no other package's binary.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// Builds a package's command in one of cargo's profiles and gives its path.
+///
+/// # Errors
+/// When it does not build; what cargo said is on stderr.
+pub fn binary(package: &'static str, profile: &'static str) -> Result<PathBuf, String> {
+    static BUILT: Mutex<BTreeMap<(&str, &str), PathBuf>> = Mutex::new(BTreeMap::new());
+    // Held while it is built: tests that run at once want the same.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(&(package, profile)) {
+        return Ok(path.clone());
+    }
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--locked", "--message-format", "json"])
+        .args(["--package", package, "--bins", "--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|cause| format!("cargo does not run: {cause}"))?;
+    if !output.status.success() {
+        return Err(format!("{package} was not built: see above"));
+    }
+    let path = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .ok_or_else(|| format!("{package} has no binary"))?;
+    built.insert((package, profile), path.clone());
+    Ok(path)
+}
