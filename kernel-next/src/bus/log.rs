@@ -95,7 +95,7 @@ impl Origin {
         Origin {
             kind: Kind::Event,
             hops: head.hops.wrapping_add(1),
-            id: head.seq as u32,
+            id: wide(head.seq) as u32,
             at,
         }
     }
