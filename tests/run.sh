@@ -127,6 +127,7 @@ section_tui() {
     local -x INSTA_UPDATE=no CI=1
     say "inspector: update function, views, I/O"
     "${LIMIT[@]}" cargo test -p inspector-tui --all-features --locked
+    "${LIMIT[@]}" cargo test -p inspector-next --all-features --locked
     say "inspector: in a terminal, at a real runtime"
     "${LIMIT[@]}" cargo test -p tests --test inspector --all-features --locked
 }

@@ -58,6 +58,7 @@ fn every_arrow_points_the_allowed_way() {
             "example-next" | "kernel-flash" | "kernel-link" | "kernel-supervisor" => next(&["kernel-next"]),
             "host-std" => plugins.union(&core).cloned().collect(),
             "host-next" => next(&["example-next", "kernel-link", "kernel-next", "kernel-supervisor"]),
+            "inspector-next" => next(&["kernel-link", "kernel-next"]),
             "inspector-tui" => core.clone(),
             "tests" | "tests-next" => continue,
             name if plugins.contains(name) => core.clone(),

@@ -1,0 +1,176 @@
+//! From the command line to what it asks for, and to the exit status.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use crate::app::{self, Ended};
+use crate::args::{Args, Command, Options};
+use crate::headless::{self, Failure};
+use crate::io::{Live, Replay, Source};
+use crate::keys::{self, KeyMap};
+use crate::target::Target;
+use crate::theme::{Palette, Theme};
+use crate::ui::{self, Ui};
+
+/// Does what the command line asks for.
+pub fn run() -> ExitCode {
+    match carry_out(Args::parse()) {
+        Ok(status) => status,
+        Err(failure) => {
+            if !matches!(failure, Failure::ClosedPipe) {
+                // A closed stderr leaves only the status to tell.
+                let _ = writeln!(io::stderr().lock(), "error: {failure}");
+            }
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn carry_out(args: Args) -> Result<ExitCode, Failure> {
+    let Args {
+        command,
+        target,
+        options,
+    } = args;
+    if options.print_keys {
+        io::stdout().lock().write_all(keys::print().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match command {
+        None => {
+            let live = live(target, &options)?;
+            if options.json {
+                headless::snapshot(live, io::stdout().lock())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let target = live.target.to_string();
+            let read_only = options.read_only;
+            show(
+                live,
+                ui::Options {
+                    target,
+                    read_only,
+                    replay: false,
+                },
+                &options,
+            )
+        }
+        Some(Command::Record {
+            file,
+            target: of_command,
+            span,
+        }) => {
+            let live = live(of_command.or(target), &options)?;
+            let counted = headless::record(live, &file, span)?;
+            writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Replay { file, speed: _ }) if options.json => {
+            headless::replay(&file, io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Replay { file, speed }) => {
+            let replay = Replay::open(&file, speed)?;
+            show(
+                replay,
+                ui::Options {
+                    target: file.display().to_string(),
+                    read_only: true,
+                    replay: true,
+                },
+                &options,
+            )
+        }
+    }
+}
+
+fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
+    let target = match target {
+        Some(target) => target,
+        None => Target::default_socket(|name| std::env::var_os(name)).map_err(Failure::Usage)?,
+    };
+    Ok(Live {
+        target,
+        token: options.token.clone(),
+        past: options.past,
+    })
+}
+
+fn show(source: impl Source + 'static, shown: ui::Options, options: &Options) -> Result<ExitCode, Failure> {
+    let keys = match &options.keys {
+        Some(path) => read_keys(path)?,
+        None => KeyMap::default(),
+    };
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "the screens need a terminal: run it in one, or use --json or `record`".to_owned(),
+        ));
+    }
+    let ui = Ui::new(
+        shown,
+        keys,
+        theme(options, |name| std::env::var_os(name)),
+        Instant::now(),
+    );
+    match app::run(source, options.ring_bytes, ui)? {
+        Ended::Quit => Ok(ExitCode::SUCCESS),
+        // As the shell tells of a program that a signal ended.
+        Ended::Signal(number) => Ok(ExitCode::from(u8::try_from(128 + number).unwrap_or(1))),
+    }
+}
+
+fn read_keys(path: &Path) -> Result<KeyMap, Failure> {
+    let usage = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|cause| usage(cause.to_string()))?;
+    KeyMap::read(&text).map_err(usage)
+}
+
+fn theme(options: &Options, var: impl Fn(&str) -> Option<OsString>) -> Theme {
+    let set = |name: &str| var(name).filter(|value| !value.is_empty());
+    let palette = match options.theme {
+        Some(palette) => palette,
+        None if set("NO_COLOR").is_some() => Palette::None,
+        None => Palette::default(),
+    };
+    // The first that is set counts.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    let utf8 = locale.is_none_or(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    Theme::new(palette, options.ascii || !utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn themed(line: &str, vars: &[(&str, &str)]) -> (Palette, bool) {
+        let args = Args::parse_from(std::iter::once("core-inspector").chain(line.split_whitespace()));
+        let theme = theme(&args.options, |name| {
+            let found = vars.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        });
+        (theme.palette, theme.glyphs.ascii)
+    }
+
+    #[test]
+    fn the_environment_decides_what_the_command_line_does_not() {
+        assert_eq!(themed("", &[]), (Palette::Dark, false));
+        assert_eq!(themed("", &[("NO_COLOR", "")]), (Palette::Dark, false));
+        assert_eq!(themed("", &[("NO_COLOR", "1")]), (Palette::None, false));
+        assert_eq!(
+            themed("--theme light", &[("NO_COLOR", "1")]),
+            (Palette::Light, false)
+        );
+        assert_eq!(themed("--ascii", &[("LANG", "C.UTF-8")]), (Palette::Dark, true));
+        assert_eq!(themed("", &[("LANG", "de_DE.utf8")]), (Palette::Dark, false));
+        let vars = [("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")];
+        assert_eq!(themed("", &vars), (Palette::Dark, true));
+    }
+}

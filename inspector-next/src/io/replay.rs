@@ -1,0 +1,264 @@
+//! A recording as the source.
+
+use std::fmt;
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use super::convert::Texts;
+use super::port::Gone;
+use super::record::{Line, VERSION};
+use super::{Port, Source};
+use crate::facts::{Connection, Item, Update};
+
+/// What lies so close together is handed over together.
+const TOGETHER: Duration = Duration::from_millis(15);
+
+/// The most items at once.
+const BATCH: usize = 2048;
+
+/// What becomes of requests.
+const UNSENT: &str = "this is a recording: there is no runtime to ask";
+
+/// Why a recording cannot be played.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// The file cannot be read.
+    Io(PathBuf, io::Error),
+    /// It does not begin as a recording does.
+    NotARecording(PathBuf),
+    /// It is of a version that is not known here.
+    Version(PathBuf, u32),
+    /// A line makes no sense.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        number: usize,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+    /// The last line is not whole.
+    Cut {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        number: usize,
+    },
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplayError::Io(path, cause) => write!(f, "cannot read {}: {cause}", path.display()),
+            ReplayError::NotARecording(path) => write!(
+                f,
+                "{} is no recording: it does not begin with core_inspector_recording; make one with \
+                 `core-inspector record FILE`",
+                path.display()
+            ),
+            ReplayError::Version(path, version) => write!(
+                f,
+                "{} is a recording of version {version}, and this inspector reads version {VERSION}: use the \
+                 one it was made with",
+                path.display()
+            ),
+            ReplayError::Line { path, number, cause } => {
+                write!(f, "{}: line {number} makes no sense: {cause}", path.display())
+            }
+            ReplayError::Cut { path, number } => write!(
+                f,
+                "{}: the recording was cut off in line {number}; all before it was played",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// A recording that is read line by line.
+pub struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    number: usize,
+    text: Vec<u8>,
+    texts: Texts,
+    over: bool,
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines")
+            .field("path", &self.path)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a recording: when, and what.
+///
+/// # Errors
+/// When there is none, or it is of another version.
+pub fn lines(path: &Path) -> Result<Lines, ReplayError> {
+    let file = File::open(path).map_err(|cause| ReplayError::Io(path.to_owned(), cause))?;
+    let mut lines = Lines {
+        path: path.to_owned(),
+        file: BufReader::with_capacity(1 << 16, file),
+        number: 0,
+        text: Vec::new(),
+        texts: Texts::default(),
+        over: false,
+    };
+    match lines.line() {
+        Some(Ok(Line {
+            core_inspector_recording: Some(VERSION),
+            ..
+        })) => Ok(lines),
+        Some(Ok(Line {
+            core_inspector_recording: Some(version),
+            ..
+        })) => Err(ReplayError::Version(path.to_owned(), version)),
+        Some(Err(cause @ ReplayError::Io(..))) => Err(cause),
+        _ => Err(ReplayError::NotARecording(path.to_owned())),
+    }
+}
+
+impl Lines {
+    fn line(&mut self) -> Option<Result<Line, ReplayError>> {
+        if self.over {
+            return None;
+        }
+        self.text.clear();
+        match self.file.read_until(b'\n', &mut self.text) {
+            Ok(0) => {
+                self.over = true;
+                return None;
+            }
+            Ok(_) => self.number += 1,
+            Err(cause) => {
+                self.over = true;
+                return Some(Err(ReplayError::Io(self.path.clone(), cause)));
+            }
+        }
+        Some(serde_json::from_slice(&self.text).map_err(|cause| {
+            self.over = true;
+            let (path, number) = (self.path.clone(), self.number);
+            if self.text.ends_with(b"\n") {
+                ReplayError::Line { path, number, cause }
+            } else {
+                ReplayError::Cut { path, number }
+            }
+        }))
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<(Duration, Update), ReplayError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.line()? {
+                Ok(line) => line,
+                Err(cause) => return Some(Err(cause)),
+            };
+            let at = Duration::from_micros(line.at);
+            if let Some(update) = line.into_update(&mut self.texts) {
+                return Some(Ok((at, update)));
+            }
+        }
+    }
+}
+
+/// A recording, to be played.
+#[derive(Debug)]
+pub struct Replay {
+    lines: Lines,
+    speed: f64,
+}
+
+impl Replay {
+    /// Plays the recording so many times faster than it happened, all at once for 0.
+    ///
+    /// # Errors
+    /// See [`lines`].
+    pub fn open(path: &Path, speed: f64) -> Result<Replay, ReplayError> {
+        Ok(Replay {
+            lines: lines(path)?,
+            speed,
+        })
+    }
+}
+
+impl Source for Replay {
+    fn run(self: Box<Self>, mut port: Port) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            // The end of the model is the end of the thread.
+            let _: Result<(), Gone> = play(*self, &mut port).await;
+        })
+    }
+}
+
+async fn play(replay: Replay, port: &mut Port) -> Result<(), Gone> {
+    let begun = Instant::now();
+    let mut batch: Vec<Item> = Vec::new();
+    for line in replay.lines {
+        let (at, update) = match line {
+            Ok(line) => line,
+            Err(cause) => {
+                flush(&mut batch, port).await?;
+                port.send(Update::Recording(Err(cause.to_string()))).await?;
+                break;
+            }
+        };
+        let wait = if replay.speed > 0.0 {
+            let due = Duration::try_from_secs_f64(at.as_secs_f64() / replay.speed).unwrap_or(at);
+            due.saturating_sub(begun.elapsed())
+        } else {
+            Duration::ZERO
+        };
+        if wait > TOGETHER {
+            flush(&mut batch, port).await?;
+            wait_until(Instant::now() + wait, port).await?;
+        }
+        match update {
+            Update::Items(mut items) => {
+                batch.append(&mut items);
+                if batch.len() >= BATCH {
+                    flush(&mut batch, port).await?;
+                }
+            }
+            other => {
+                flush(&mut batch, port).await?;
+                port.send(other).await?;
+            }
+        }
+        while let Some(command) = port.try_command()? {
+            port.idle(command, UNSENT).await?;
+        }
+    }
+    flush(&mut batch, port).await?;
+    port.send(Update::Connection(Connection::Ended)).await?;
+    loop {
+        let command = port.command().await?;
+        port.idle(command, UNSENT).await?;
+    }
+}
+
+async fn flush(batch: &mut Vec<Item>, port: &mut Port) -> Result<(), Gone> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    port.send(Update::Items(std::mem::take(batch))).await
+}
+
+async fn wait_until(due: Instant, port: &mut Port) -> Result<(), Gone> {
+    // A wish to connect ends the wait of a connection, not of a recording.
+    while Instant::now() < due {
+        port.wait(due, UNSENT).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What is used of each capacity, as bars.
+
+use crate::facts::Usage;
+use ratatui::layout::Rect;
+
+use crate::model::Model;
+use crate::theme::Tone;
+use crate::view::format;
+use crate::view::ink::{Ink, columns};
+
+pub(super) fn draw(model: &Model, ink: &mut Ink<'_>, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    let inner = ink.pane(
+        area,
+        "Capacities",
+        &format!("{} is the most ever used", ink.theme.glyphs.high),
+        false,
+    );
+    let Some(snapshot) = model.snapshot() else { return };
+    let m = &snapshot.metrics;
+    let all: [(&str, Usage, bool); 8] = [
+        ("plugins", m.plugins, false),
+        ("filters", m.filters, false),
+        ("services", m.services, false),
+        ("calls", m.calls, false),
+        ("states", m.state_entries, false),
+        ("values", m.state_bytes, true),
+        ("log", m.log_bytes, true),
+        ("names", m.names, false),
+    ];
+    for (y, (name, usage, bytes)) in (inner.top()..inner.bottom()).zip(all) {
+        gauge(
+            ink,
+            Rect {
+                y,
+                height: 1,
+                ..inner
+            },
+            name,
+            usage,
+            bytes,
+            name == "log",
+        );
+    }
+}
+
+/// One capacity: a bar with the high-water mark, and numbers. A log is full by design, and not near its end.
+fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, log: bool) {
+    let glyphs = ink.theme.glyphs;
+    let part = |n: usize| {
+        if usage.capacity == 0 {
+            0.0
+        } else {
+            (n as f64 / usage.capacity as f64).clamp(0.0, 1.0)
+        }
+    };
+    let tone = match part(usage.used) {
+        _ if log => Tone::Accent,
+        part if part >= 0.95 => Tone::Bad,
+        part if part >= 0.8 => Tone::Warn,
+        _ => Tone::Accent,
+    };
+    ink.tone(row.x + 1, row.y, 9, name, Tone::Dim);
+    let number = |n: usize| {
+        if bytes {
+            compact(n)
+        } else {
+            format::short(n as u64)
+        }
+    };
+    let numbers = format!("{} / {}", number(usage.used), number(usage.capacity));
+    let numbers_room = 13;
+    let percent = format!("{:3.0}%", part(usage.used) * 100.0);
+    let bar = row.width.saturating_sub(10 + 5 + 1 + numbers_room + 1).min(60);
+    let x = row.x + 10;
+    let full = (f64::from(bar) * part(usage.used)).round() as u16;
+    let high = (f64::from(bar) * part(usage.high_water)).round() as u16;
+    let style = ink.theme.tone(tone);
+    ink.text(x, row.y, full, &glyphs.full.repeat(usize::from(full)), style);
+    let rest = bar - full;
+    let line = ink.theme.line(false);
+    ink.text(
+        x + full,
+        row.y,
+        rest,
+        &glyphs.rest.repeat(usize::from(rest)),
+        line,
+    );
+    if high > full && high <= bar {
+        ink.tone(x + high - 1, row.y, 1, glyphs.high, Tone::Plain);
+    }
+    let style = ink
+        .theme
+        .tone(if tone == Tone::Accent { Tone::Plain } else { tone });
+    ink.text(x + bar + 1, row.y, 4, &percent, style);
+    let room = row.right().saturating_sub(x + bar + 6 + 1);
+    if columns(&numbers) <= usize::from(room) {
+        ink.right(x + bar + 6, row.y, room, &numbers, ink.theme.tone(Tone::Dim));
+    }
+}
+
+/// Bytes in at most five columns: `900`, `16K`, `1.5M`.
+fn compact(n: usize) -> String {
+    match n {
+        0..1024 => n.to_string(),
+        1024..10_240 => format!("{:.1}K", n as f64 / 1024.0).replace(".0", ""),
+        10_240..1_048_576 => format!("{}K", n / 1024),
+        1_048_576..10_485_760 => format!("{:.1}M", n as f64 / 1_048_576.0).replace(".0", ""),
+        _ => format!("{}M", n / 1_048_576),
+    }
+}
