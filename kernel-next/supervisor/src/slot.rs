@@ -67,9 +67,11 @@ impl Slot {
         now: Instant,
         random: u32,
     ) -> bool {
-        if core::mem::replace(&mut self.seen, failures as u8) == failures as u8 {
+        // Another one that looks may have seen more already.
+        if !(1..128).contains(&(failures as u8).wrapping_sub(self.seen)) {
             return false;
         }
+        self.seen = failures as u8;
         // A crash that is reported once more is no reason to begin again.
         if self.given_up {
             return false;

@@ -182,8 +182,9 @@ impl<const N: usize> State<N> {
         }
         if failed && slot.wanted && !slot.waits {
             self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let once_more = slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
-            look.again |= once_more && slot.given_up;
+            slot.failed(info.failures, info.restart, now, self.random.wrapping_shr(16));
+            // Somebody else who looks may have given it up meanwhile: no change in the kernel would tell of that.
+            look.again |= slot.given_up && !look.lost.contains(index);
         }
         if !slot.wanted || info.state == PluginState::Started {
             return Action::None;
