@@ -10,10 +10,9 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host tui mcu)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
-NO_STD=(-p kernel-core -p example)
-# The second edition of the kernel, beside the first until it replaces it; as a host has it, and as a chip does.
-NEXT=(-p kernel-next -p kernel-link -p kernel-supervisor -p kernel-flash)
-NEXT_SMALL=(-p kernel-next --no-default-features --features messages)
+# The kernel's crates and the plugins; as a host has them, and as a chip does.
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
+SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
 
@@ -45,55 +44,35 @@ section_lint() {
     cargo fmt --all --check
     say "clippy"
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    cargo clippy "${SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
-    cargo clippy "${NEXT_SMALL[@]}" --all-targets --locked -- -D warnings
-    cargo clippy -p kernel-next --no-default-features --locked -- -D warnings
     lint_firmware
-    lint_next_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
     local chip
     for chip in "${CHIPS[@]}"; do
         say "no_std on $chip"
-        cargo build "${NO_STD[@]}" --target "$chip" --locked
-        cargo build -p kernel-core --features link,flash --target "$chip" --locked
-        cargo build -p kernel-next -p kernel-supervisor -p kernel-flash --no-default-features --target "$chip" --locked
+        cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example --no-default-features \
+            --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
     done
 }
 
-# The firmware of the second edition: what is measured, and the counts of instructions.
-lint_next_firmware() {
-    local target
-    target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/mcu-next
-    say "clippy of the second edition's firmware"
-    (
-        cd kernel-next/examples/mcu
-        cargo fmt --check
-        export CARGO_TARGET_DIR=$target
-        local build=(cargo clippy --no-default-features --locked) part
-        "${build[@]}" --features mps2-an386,demo,link -- -D warnings
-        "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
-        for part in kernel plugin supervisor storage link; do
-            "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
-                --bin footprint-tiny --bin footprint-default -- -D warnings
-        done
-    )
-}
-
+# The firmware: what is measured, and the counts of instructions.
 lint_firmware() {
-    local target build=(cargo clippy --no-default-features --locked)
+    local target
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/mcu
     say "clippy of the firmware"
     (
         cd kernel-core/examples/mcu
         cargo fmt --check
         export CARGO_TARGET_DIR=$target
+        local build=(cargo clippy --no-default-features --locked) part
         "${build[@]}" --features mps2-an386,demo,link -- -D warnings
         "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
+        "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings
-        local part
-        for part in kernel storage link; do
+        for part in kernel plugin supervisor storage link; do
             "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
                 --bin footprint-tiny --bin footprint-default -- -D warnings
         done
@@ -102,21 +81,18 @@ lint_firmware() {
 
 section_unit() {
     say "kernel and plugins"
-    "${LIMIT[@]}" cargo test "${NO_STD[@]}" --all-features --locked
-    say "kernel, second edition"
-    "${LIMIT[@]}" cargo test "${NEXT[@]}" --locked
-    "${LIMIT[@]}" cargo test "${NEXT_SMALL[@]}" --locked
+    "${LIMIT[@]}" cargo test "${KERNEL[@]}" --locked
+    "${LIMIT[@]}" cargo test "${SMALL[@]}" --locked
 }
 
 section_host() {
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std --all-features --locked
-    "${LIMIT[@]}" cargo test -p host-next --all-features --locked
-    # All of them but the inspector's, which have a section of their own.
+    # All of them but those that have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        [ "$name" = inspector ] || chosen+=(--test "$name")
+        [ "$name" = inspector ] || [ "$name" = mcu ] || chosen+=(--test "$name")
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     "${LIMIT[@]}" cargo test -p tests --doc --locked
@@ -127,7 +103,6 @@ section_tui() {
     local -x INSTA_UPDATE=no CI=1
     say "inspector: update function, views, I/O"
     "${LIMIT[@]}" cargo test -p inspector-tui --all-features --locked
-    "${LIMIT[@]}" cargo test -p inspector-next --all-features --locked
     say "inspector: in a terminal, at a real runtime"
     "${LIMIT[@]}" cargo test -p tests --test inspector --all-features --locked
 }
@@ -141,8 +116,7 @@ section_mcu() {
     command -v "$qemu" >/dev/null || [ -n "${QEMU_SYSTEM_ARM:-}" ] || install_package qemu-system-arm
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
     say "emulated boards"
-    "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --ignored --nocapture
-    "${LIMIT[@]}" cargo test -p tests-next --lib --bins --test mcu --locked -- --include-ignored
+    "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
 }
 
 main() {

@@ -1,123 +1,112 @@
-//! The threads that run plugins: one shared by all that do not block, and one for each that does.
-//!
-//! ```text
-//! thread "plugins"     supervise(a)  supervise(b)  supervise(c)      watched: who holds it, how long
-//! thread "plugin:d"    supervise(d)
-//! ```
-//!
-//! Each plugin has one supervisor, which drives one life after another. Whatever one poll of a plugin
-//! does, the thread's other plugins go on afterwards: a panic ends that life alone.
+//! One life of a plugin after another: as a task of the [`pool`](crate::pool), or on a thread of its own.
 
-use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kernel_core::{Exit, Installed};
-use tokio::task::LocalSet;
+use kernel_core::{Error, Installed, PluginId};
+use tokio::task::yield_now;
 
-use crate::guest;
 use crate::host_error::HostError;
 use crate::panics;
-use crate::plugins::{Life, PluginType};
-use crate::watchdog::Watch;
+use crate::plugins::{Life, LocalLife, PluginType, Run};
 use crate::worker::Worker;
 
-/// A plugin that is to run on a thread.
+/// A plugin that is to run.
+#[derive(Clone, Copy)]
 pub(crate) struct Job {
     pub(crate) plugin: PluginType,
     pub(crate) installed: Installed,
+    /// Bytes for a message and its reply.
+    pub(crate) buffer: usize,
 }
 
-/// Runs the plugins on a new thread, which has a reactor for those with I/O and timers of their own.
-/// With a `watch`, each poll is noted there under the job's place in `jobs`; without one, the thread is the
-/// one job's alone.
-pub(crate) fn spawn(
-    name: &str,
-    jobs: Vec<Job>,
-    buffer: usize,
-    watch: Option<Arc<Watch>>,
-) -> Result<Worker, HostError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// The life that is being run, and whether the next one runs elsewhere.
+#[derive(Default)]
+pub(crate) struct Present(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    life: Option<PluginId>,
+    moved: bool,
+}
+
+impl State {
+    /// True when the kernel has ended the life meanwhile.
+    fn is_over(&self, installed: Installed) -> bool {
+        self.life.is_some_and(|life| life != installed.context().id())
+    }
+}
+
+impl Present {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next life begins; false when it does elsewhere.
+    fn begin(&self, installed: Installed) -> bool {
+        let mut state = self.state();
+        state.life = Some(installed.context().id());
+        !state.moved
+    }
+
+    fn end(&self, installed: Installed, outcome: Result<(), String>) {
+        // One that the kernel has ended already failed for another reason, and the next one must not pay for it.
+        if let Err(text) = outcome
+            && !self.state().is_over(installed)
+        {
+            installed.crashed(&Error::new("panic", &text));
+        }
+    }
+
+    /// Lets the next life begin elsewhere, when the present one is over by the kernel; true for that.
+    pub(crate) fn move_away(&self, installed: Installed) -> bool {
+        let mut state = self.state();
+        let over = state.is_over(installed) && !state.moved;
+        state.moved |= over;
+        over
+    }
+}
+
+/// Runs lives of the plugin on whatever thread polls it, until the next one is to run elsewhere.
+pub(crate) async fn anywhere(job: Job, live: fn(Installed, &mut [u8]) -> Life<'_>, present: &Present) {
+    let mut buf = vec![0; job.buffer];
+    while present.begin(job.installed) {
+        let outcome = panics::catch(job.plugin.name(), live(job.installed, &mut buf)).await;
+        present.end(job.installed, outcome);
+        // A life that ends at once must not keep the thread from others.
+        yield_now().await;
+    }
+}
+
+/// Runs lives of the plugin on this thread, for ever.
+async fn here(job: Job) {
+    let present = Present::default();
+    let mut buf = vec![0; job.buffer];
+    while present.begin(job.installed) {
+        let life: LocalLife<'_> = match job.plugin.run {
+            Run::Anywhere(live) => live(job.installed, &mut buf),
+            Run::OnOneThread(live) => live(job.installed, &mut buf),
+        };
+        let outcome = panics::catch(job.plugin.name(), life).await;
+        present.end(job.installed, outcome);
+        yield_now().await;
+    }
+}
+
+/// Runs the plugin on a new thread, which has a reactor for its own I/O and timers.
+pub(crate) fn spawn(job: Job) -> Result<Worker, HostError> {
+    let reactor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(HostError::Reactor)?;
-    Worker::spawn(name, move |stop| {
-        let tasks = LocalSet::new();
-        let one = jobs.len() == 1;
-        let mut supervisors = (0..)
-            .zip(jobs)
-            .map(|(place, job)| supervise(job, buffer, watch.clone(), place));
-        // One that is alone is what the thread itself waits for: no queue is between it and its wakes.
-        let mut alone = one.then(|| supervisors.next()).flatten().map(Box::pin);
-        supervisors.for_each(|supervisor| drop(tasks.spawn_local(supervisor)));
-        tasks.block_on(&runtime, async {
-            let mut asked = pin!(stop.asked());
-            poll_fn(|cx| {
-                let asked = asked.as_mut().poll(cx);
-                if asked.is_pending()
-                    && let Some(alone) = &mut alone
-                {
-                    // It never ends.
-                    let _: Poll<()> = alone.as_mut().poll(cx);
-                }
-                asked
-            })
-            .await;
-            // Plugin values may hold sockets, timers and tasks, which want the reactor when they are dropped.
-            alone = None;
+    job.installed.set_placement("own thread");
+    Worker::spawn(&format!("plugin:{}", job.plugin.name()), move |stop| {
+        reactor.block_on(async {
+            let lives = pin!(here(job));
+            tokio::select! {
+                () = lives => {}
+                () = stop.asked() => {}
+            }
         });
-        let _inside = runtime.enter();
-        drop(tasks);
     })
-}
-
-/// Drives one life of the plugin after another, for ever.
-async fn supervise(job: Job, buffer: usize, watch: Option<Arc<Watch>>, place: usize) {
-    let Job { plugin, installed } = job;
-    let mut buf = vec![0; buffer];
-    loop {
-        let life = Guarded {
-            life: plugin.live(installed, &mut buf),
-            plugin: plugin.name(),
-            watch: watch.as_deref(),
-            place,
-        };
-        if let Err(payload) = life.await {
-            installed.crashed("panic", &panics::caught(payload.as_ref()));
-        }
-        // A life that ends at once must not keep the thread from the other plugins.
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A life whose polls are watched, and whose panic is its result.
-struct Guarded<'a> {
-    life: Life<'a>,
-    plugin: &'static str,
-    watch: Option<&'a Watch>,
-    place: usize,
-}
-
-impl Future for Guarded<'_> {
-    type Output = Result<Exit, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let _running = panics::running(this.plugin);
-        let _held = this.watch.map(|watch| watch.held_by(this.place));
-        let shared = this.watch.is_some();
-        let mut poll = || this.life.as_mut().poll(cx);
-        // After a panic the life is dropped unpolled, so that nothing sees what it left half done.
-        let turn = catch_unwind(AssertUnwindSafe(|| match shared {
-            true => poll(),
-            false => guest::alone(poll),
-        }));
-        match turn {
-            Ok(turn) => turn.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    }
 }

@@ -1,33 +1,40 @@
 //! The host: a kernel with its storage, its threads and its plugins, from start to shutdown.
 //!
 //! ```text
-//! thread      runs                                  may be held up by
-//! "plugins"   the plugins that share it             a plugin that blocks
-//! "plugin:x"  plugin x, and what it reads           plugin x; the disk, while it reads a value
-//! "storage"   the database                          the disk
-//! "timers"    every deadline                        nobody
-//! "link"      operators, inspectors, remote plugins nobody
-//! "watchdog"  watches "plugins"                     nobody
-//! "log"       tells of plugins' states              nobody
-//! "log-lines" writes the log, for the program       whoever reads the log
+//! thread        runs                                  may be held up by
+//! "plugins-1" ..  plugins; see pool.rs                  made up for, when a plugin blocks
+//! "plugin:x"    plugin x                              plugin x
+//! "storage"     the database                          the disk
+//! "timers"      every deadline, and the supervisor    nobody
+//! "link"        operators, inspectors, remote plugins nobody
+//! "watchdog"    watches "plugins-1" ..                nobody
+//! "reactor"     I/O and timers of plugins             nobody
+//! "log"         plugins' states, for people           nobody
+//! "log-lines"   writes the log, for the program       whoever reads the log
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use kernel_core::{Capacities, CoreRuntime, Json, Kernel, PluginSet};
+use kernel_core::storage::STORAGE;
+use kernel_core::{Capacities, CoreRuntime, Json, Kernel, LocalPlugin, Plugin, PluginSet};
+use tokio::runtime::Runtime;
 use tracing::{error, warn};
 
 use crate::config::{Config, Placement};
 use crate::execute::{self, Job};
 use crate::host_error::HostError;
 use crate::link_server::{self, LinkServer};
-use crate::plugins::{BUILT_IN, PluginType};
+use crate::park::block_on;
+use crate::plugins::{BUILT_IN, PluginType, Run};
+use crate::pool::Pool;
 use crate::sqlite::{Database, Options, StorageError};
 use crate::storage_thread::StorageThread;
-use crate::watchdog::{self, Watch};
+use crate::timekeeper::{self, Supervisor};
+use crate::watchdog::{self, Made};
 use crate::worker::{Ended, Worker};
-use crate::{kernel_log, memory, panics, timekeeper};
+use crate::{kernel_log, memory, panics};
 
 /// Bytes in a plugin's buffer beside the arguments of a call: the name of the service.
 const SERVICE_NAME: usize = 256;
@@ -48,8 +55,13 @@ pub struct HostBuilder {
 
 impl HostBuilder {
     /// Adds the plugin `P`.
-    pub fn plugin<P: kernel_core::Plugin + Default + 'static>(self) -> Self {
+    pub fn plugin<P: Plugin + Default + 'static>(self) -> Self {
         self.plugin_type(PluginType::of::<P>())
+    }
+
+    /// Adds the plugin `P`, whose value or futures are not `Send`: it gets a thread of its own.
+    pub fn local_plugin<P: LocalPlugin + Default + 'static>(self) -> Self {
+        self.plugin_type(PluginType::local::<P>())
     }
 
     /// Adds a plugin.
@@ -82,7 +94,7 @@ impl HostBuilder {
     /// See [`HostError`]. A plugin that fails is no error: see [`Host::start_plugins`].
     pub fn start(self, config: Config) -> Result<Host, HostError> {
         let host = self.launch(config)?;
-        crate::park::block_on(host.start_plugins());
+        block_on(host.start_plugins());
         Ok(host)
     }
 
@@ -103,26 +115,36 @@ impl HostBuilder {
         let kernel = memory::kernel(&self.capacities);
         let runtime = CoreRuntime::new(kernel);
         runtime.set_call_timeout(config.call_timeout);
-        runtime.set_handler_budget(config.slow_handler);
+        let storage = runtime.plugins().install_storage();
+        let storage = storage.map_err(|cause| HostError::Plugin { name: STORAGE, cause })?;
+        storage.set_placement("own thread");
         let mut host = Host {
             runtime,
+            supervisor: Box::leak(Box::new(Supervisor::new())),
             shutdown_timeout: config.shutdown_timeout,
             storage: Some(StorageThread::spawn(
-                kernel,
+                storage,
                 database,
                 self.capacities.call_bytes,
             )?),
             timers: None,
             log: None,
             plugins: Vec::new(),
+            pool: None,
+            moved: Made::default(),
             watchdog: None,
             link: None,
         };
         // From here on an error drops the host, which closes the database.
-        host.timers = Some(timekeeper::spawn(kernel)?);
+        host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel)?;
         host.run_plugins(&self, &config)?;
-        host.link = Some(link_server::spawn(kernel, self.capacities.call_bytes, &config)?);
+        runtime.set_handler_budget(config.slow_handler);
+        let manager = link_server::Manager {
+            runtime,
+            supervisor: host.supervisor,
+        };
+        host.link = Some(link_server::spawn(manager, self.capacities.call_bytes, &config)?);
         Ok(host)
     }
 }
@@ -130,11 +152,15 @@ impl HostBuilder {
 /// A running host. Dropping it shuts it down as well, and tells nobody how that went.
 pub struct Host {
     runtime: CoreRuntime,
+    supervisor: &'static Supervisor,
     shutdown_timeout: Duration,
     storage: Option<StorageThread>,
     timers: Option<Worker>,
     log: Option<Worker>,
     plugins: Vec<Worker>,
+    pool: Option<(Pool, Runtime)>,
+    /// Threads of plugins that held up a shared one.
+    moved: Made,
     watchdog: Option<Worker>,
     link: Option<LinkServer>,
 }
@@ -192,13 +218,19 @@ impl Host {
         self.runtime.kernel()
     }
 
-    /// Starts all plugins, providers first; gives those that did not start, after logging them. The
+    /// The supervisor, for commands that lead plugins through their lives: what the kernel's own manager does, it
+    /// takes for something to be set right.
+    pub const fn supervisor(&self) -> &'static Supervisor {
+        self.supervisor
+    }
+
+    /// Starts all plugins, providers first; returns those that did not start, after logging them. The
     /// others run.
     ///
     /// # Cancellation
     /// Plugins that were started stay so.
     pub async fn start_plugins(&self) -> Vec<FailedPlugin> {
-        let failed = self.runtime.start().await;
+        let failed = self.supervisor.start_all(self.runtime).await;
         let failed = self.describe(failed);
         if !failed.is_empty() {
             let names: Vec<&str> = failed.iter().map(|plugin| plugin.name.as_str()).collect();
@@ -217,13 +249,17 @@ impl Host {
         let begun = Instant::now();
         let deadline = begun + self.shutdown_timeout;
         // A tenth of the time is the storage's own.
-        let down = crate::park::block_on(self.runtime.shutdown(self.shutdown_timeout / 10 * 9));
-        let late = self.describe(down.late).into_iter().map(|plugin| plugin.name);
-        let late: Vec<String> = late.collect();
+        let down = self
+            .supervisor
+            .stop_all(self.runtime, self.shutdown_timeout / 10 * 9);
+        let late = self.describe(block_on(down));
+        let late = late.into_iter().map(|plugin| plugin.name);
+        // The storage waits for those that may still ask; how its end went is told apart.
+        let late: Vec<String> = late.filter(|name| name != STORAGE).collect();
         let storage = self
             .storage
             .take()
-            .and_then(|storage| storage.closed_by(deadline.max(Instant::now() + STORAGE_GRACE)));
+            .and_then(|storage| storage.close_by(deadline.max(Instant::now() + STORAGE_GRACE)));
 
         let threads_end = match late.is_empty() {
             true => deadline.max(Instant::now() + THREAD_GRACE),
@@ -235,13 +271,23 @@ impl Host {
         {
             threads.push("link".to_owned());
         }
-        let others = [self.watchdog.take(), self.timers.take(), self.log.take()];
+        // The watchdog first: it makes threads.
+        if let Some(watchdog) = self.watchdog.take() {
+            watchdog.join_until(threads_end);
+        }
+        let moved = std::mem::take(&mut *self.moved.lock().unwrap_or_else(PoisonError::into_inner));
+        let others = [self.timers.take(), self.log.take()];
         let mut workers: Vec<Worker> = self
             .plugins
             .drain(..)
+            .chain(moved)
             .chain(others.into_iter().flatten())
             .collect();
         workers.iter_mut().for_each(Worker::ask);
+        if let Some((pool, reactor)) = self.pool.take() {
+            threads.extend(pool.join_until(threads_end));
+            reactor.shutdown_background();
+        }
         for worker in workers {
             let name = worker.name().to_owned();
             match worker.join_until(threads_end) {
@@ -261,7 +307,6 @@ impl Host {
     /// Installs the plugins that are enabled and starts their threads.
     fn run_plugins(&mut self, builder: &HostBuilder, config: &Config) -> Result<(), HostError> {
         let buffer = (builder.capacities.call_bytes + SERVICE_NAME) * 2;
-        let mut shared = Vec::new();
         for plugin in &builder.plugins {
             let wanted = config.plugins.get(plugin.name()).cloned().unwrap_or_default();
             if !wanted.enabled {
@@ -282,30 +327,40 @@ impl Host {
                 settings: settings.to_owned(),
             })?;
             installed.set_settings(json);
-            installed.set_placement(match wanted.placement {
-                Placement::Shared => "shared",
-                Placement::Thread => "own thread",
-            });
             let job = Job {
                 plugin: *plugin,
                 installed,
+                buffer,
             };
-            match wanted.placement {
-                Placement::Shared => shared.push(job),
-                Placement::Thread => {
-                    let name = format!("plugin:{}", plugin.name());
-                    self.plugins.push(execute::spawn(&name, vec![job], buffer, None)?);
+            match (wanted.placement, plugin.run) {
+                (Placement::Shared, Run::Anywhere(live)) => {
+                    installed.set_placement("shared");
+                    self.pool(config)?.add(job, live);
                 }
+                _ => self.plugins.push(execute::spawn(job)?),
             }
         }
-        if !shared.is_empty() {
-            let watch = Arc::new(Watch::default());
-            let names = shared.iter().map(|job| job.plugin.name()).collect();
-            self.watchdog = Some(watchdog::spawn(watch.clone(), names, config.slow_handler)?);
-            self.plugins
-                .push(execute::spawn("plugins", shared, buffer, Some(watch))?);
-        }
         Ok(())
+    }
+
+    /// The threads that plugins share, made when there is a first plugin for them.
+    fn pool(&mut self, config: &Config) -> Result<Pool, HostError> {
+        if let Some((pool, _)) = &self.pool {
+            return Ok(pool.clone());
+        }
+        let reactor = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("reactor")
+            .enable_all()
+            .build()
+            .map_err(HostError::Reactor)?;
+        // One that is held up for a moment needs another one to be there already.
+        let threads = available_parallelism().map_or(2, |count| count.get().max(2));
+        let pool = Pool::new(threads, reactor.handle().clone())?;
+        self.pool = Some((pool.clone(), reactor));
+        let watchdog = watchdog::spawn(pool.clone(), config.slow_handler, Arc::clone(&self.moved));
+        self.watchdog = Some(watchdog?);
+        Ok(pool)
     }
 
     /// Those plugins by name, with their last error.
@@ -313,7 +368,7 @@ impl Host {
         let mut found = Vec::new();
         let mut buf = [0; 1024];
         let mut cursor = 0;
-        while let Some(info) = self.runtime.plugins().list(&mut cursor, &mut buf) {
+        while let Some(info) = self.runtime.next_plugin(&mut cursor, &mut buf) {
             if plugins.contains(info.index) {
                 found.push(FailedPlugin {
                     name: info.name.to_owned(),

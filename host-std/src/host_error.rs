@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use kernel_core::ManageError;
+use kernel_core::Fault;
 use kernel_core::json::MAX_DEPTH;
 
 use crate::config::ConfigError;
@@ -25,7 +25,7 @@ pub enum HostError {
         /// Its name.
         name: &'static str,
         /// What the kernel answered.
-        cause: ManageError,
+        cause: Fault,
     },
     /// A plugin's settings are not JSON as the kernel takes it.
     Settings {

@@ -5,13 +5,11 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::str;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use kernel_core::bus::{Record, Tap, Tapped};
-use kernel_core::{Kernel, PluginId};
+use kernel_core::{Kernel, PluginId, Tap, TapRecord, Tapped};
 use serde::Deserialize;
 use tracing::{error, info, warn};
 
@@ -26,7 +24,7 @@ const LONGEST: usize = 1024;
 
 /// Starts the thread; `None` when the capacity `taps` is used up, and nothing is logged then.
 pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
-    let Some(mut tap) = Tap::open(kernel, None) else {
+    let Ok(mut tap) = Tap::open(kernel, None) else {
         warn!("the log cannot read the bus: raise the capacity `taps`");
         return Ok(None);
     };
@@ -45,11 +43,7 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
                     })
                 })
                 .await;
-                loop {
-                    tap.skip_others(PluginId::KERNEL);
-                    let Some(found) = tap.try_next(&mut buf) else {
-                        break;
-                    };
+                while let Some(found) = tap.try_next(&mut buf) {
                     note(found);
                 }
                 if stopped {
@@ -85,16 +79,14 @@ struct Change<'a> {
 }
 
 #[derive(Deserialize)]
-struct Warning<'a> {
-    warning: &'a str,
-    hook: &'a str,
-    micros: u64,
-    limit: u64,
+#[serde(tag = "warning", rename_all = "snake_case")]
+enum Warning<'a> {
+    SlowHandler { hook: &'a str, micros: u64 },
+    EventCycle { plugins: Vec<String> },
 }
 
-fn note_record(record: &Record<'_>) {
-    let topic = str::from_utf8(record.topic).unwrap_or_default();
-    if let Some(plugin) = topic.strip_prefix("runtime.plugin.") {
+fn note_record(record: &TapRecord<'_>) {
+    if let Some(plugin) = record.topic.strip_prefix("runtime.plugin.") {
         match serde_json::from_slice(record.payload) {
             Ok(Change {
                 state: "FAILED",
@@ -104,20 +96,26 @@ fn note_record(record: &Record<'_>) {
             Ok(Change { state, .. }) => info!(plugin, "plugin {plugin} {state}"),
             Err(_) => {}
         }
-    } else if let Some(plugin) = topic.strip_prefix("runtime.warning.")
-        && let Ok(Warning {
-            warning,
-            hook,
-            micros,
-            limit,
-        }) = serde_json::from_slice(record.payload)
-    {
-        warn!(
-            plugin,
-            warning,
-            "plugin {plugin}: {hook} took {} ms, its limit is {} ms",
-            micros / 1000,
-            limit / 1000
-        );
+    } else if let Some(plugin) = record.topic.strip_prefix("runtime.warning.") {
+        match serde_json::from_slice(record.payload) {
+            Ok(Warning::SlowHandler { hook, micros }) => {
+                let millis = micros / 1000;
+                warn!(
+                    plugin,
+                    warning = "slow_handler",
+                    "plugin {plugin}: {hook} took {millis} ms, longer than it should (slow_handler_ms)"
+                );
+            }
+            Ok(Warning::EventCycle { plugins }) => {
+                let plugins = plugins.join(", ");
+                warn!(
+                    plugin,
+                    warning = "event_cycle",
+                    "plugin {plugin} was refused an event that too many others had caused: {plugins} answer one \
+                     another's events without end"
+                );
+            }
+            Err(_) => {}
+        }
     }
 }

@@ -6,9 +6,10 @@
 //!     │
 //!   host.rs ── plugins.rs         start, shutdown; which plugins there are
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
-//!     ├── execute.rs              threads of plugins ── panics.rs, watchdog.rs
-//!     ├── storage_thread.rs       ── guest.rs, sqlite_storage.rs ── sqlite
-//!     ├── timekeeper.rs           deadlines
+//!     ├── pool.rs ── watchdog.rs  the threads that plugins share
+//!     ├── execute.rs ── panics.rs one life after another
+//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
+//!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
 //!     └── log.rs, kernel_log.rs   log lines
 //! ```
@@ -28,7 +29,7 @@
 //!
 //! let config = Config::from_env()?;
 //! let host = Host::builder().plugin::<Lamp>().start(config)?;
-//! assert!(host.runtime().health().is_ok());
+//! assert!(host.runtime().health().failed.is_empty());
 //! let report = host.shutdown();
 //! assert!(report.late.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,17 +39,17 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod execute;
-mod guest;
 mod host;
 mod host_error;
 mod kernel_log;
-pub mod link_server;
+mod link_server;
 pub mod log;
 mod log_lines;
 pub mod memory;
 mod panics;
 mod park;
 pub mod plugins;
+mod pool;
 mod run;
 mod signals;
 mod socket;
@@ -60,10 +61,14 @@ mod unix_socket;
 mod watchdog;
 mod worker;
 
+// The supervisor's lock.
+use critical_section as _;
+
 pub use config::{Config, ConfigError};
 pub use host::{FailedPlugin, Host, HostBuilder, ShutdownReport};
 pub use host_error::HostError;
 pub use park::block_on;
 pub use run::{EXIT_CONFIG, EXIT_CUT_SHORT, run, run_host};
 pub use sqlite_storage::SqliteStorage;
+pub use timekeeper::Supervisor;
 pub use unix_socket::SocketError;

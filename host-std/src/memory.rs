@@ -5,11 +5,10 @@
 //! until they are used; the whole of [`Capacities::HOST`] reserves some 60 MiB of addresses and touches
 //! under 4 MiB at the start.
 
-use std::cell::Cell as Flag;
 use std::sync::{Mutex, PoisonError};
 
 use kernel_core::parts::Empty;
-use kernel_core::{Capacities, Cell, Core, Kernel, Memory, Operation, Parts};
+use kernel_core::{Capacities, Cell, Core, Kernel, Memory, Parts};
 
 use crate::clock;
 
@@ -31,38 +30,31 @@ impl Memory for Leaked {
     }
 }
 
-thread_local! {
-    static INSIDE: Flag<bool> = const { Flag::new(false) };
-}
-
-/// True when this thread may have a kernel's lock.
-pub(crate) fn inside() -> bool {
-    INSIDE.get()
-}
-
 struct Locked(Mutex<Core>);
 
 impl Cell for Locked {
-    fn with(&self, operation: &mut Operation<'_>) {
+    fn with(&self, operation: &mut dyn FnMut(&mut Core)) {
         // No plugin code runs under the lock, so a panic there left nothing half done by a plugin; and
         // a kernel that answers is worth more than one that is refused for ever.
-        let mut core = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        INSIDE.set(true);
-        operation.run(&mut core);
-        INSIDE.set(false);
+        operation(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block_on;
     use kernel_core::{CoreRuntime, json_literal};
 
     #[test]
     fn a_kernel_of_the_host_profile_works() {
         let runtime = CoreRuntime::new(kernel(&Capacities::HOST));
-        runtime.state().set("lamp", json_literal!("true")).unwrap();
-        assert!(runtime.state().exists("lamp"));
-        assert_eq!(runtime.metrics().log_bytes.capacity, Capacities::HOST.log_bytes);
+        let state = runtime.state();
+        block_on(state.set("lamp", json_literal!("true"))).unwrap();
+        assert_eq!(block_on(state.exists("lamp")), Ok(true));
+        assert_eq!(
+            runtime.metrics().log_bytes.capacity as usize,
+            Capacities::HOST.log_bytes
+        );
     }
 }

@@ -6,8 +6,11 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic::{self, PanicHookInfo};
+use std::future::{Future, poll_fn};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::pin::Pin;
 use std::sync::Once;
+use std::task::Poll;
 
 use tracing::error;
 
@@ -17,16 +20,11 @@ thread_local! {
 }
 
 /// Marks the thread as running the plugin's code until it is dropped.
-pub(crate) struct Running(Option<&'static str>);
+struct Running(Option<&'static str>);
 
 /// From here until the result is dropped, a panic on this thread is the plugin's.
-pub(crate) fn running(plugin: &'static str) -> Running {
+fn running(plugin: &'static str) -> Running {
     Running(PLUGIN.replace(Some(plugin)))
-}
-
-/// From here until the result is dropped, a panic on this thread is nobody's but ours.
-pub(crate) fn of_the_host() -> Running {
-    Running(PLUGIN.replace(None))
 }
 
 impl Drop for Running {
@@ -64,13 +62,37 @@ fn plugin_panicked(plugin: &'static str, info: &PanicHookInfo<'_>) {
 
 const NO_TEXT: &str = "the panic carried no text";
 
+/// What the plugin's future comes to, or the text of its panic. It is dropped before that is known, so that nothing
+/// sees what a panic left half done.
+pub(crate) async fn catch<F: Future + Unpin>(plugin: &'static str, future: F) -> Result<F::Output, String> {
+    let mut future = Some(future);
+    poll_fn(|cx| {
+        let _running = running(plugin);
+        let turn = panic::catch_unwind(AssertUnwindSafe(|| match &mut future {
+            Some(future) => Pin::new(future).poll(cx),
+            None => Poll::Pending,
+        }));
+        let outcome = match turn {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(outcome)) => Ok(outcome),
+            Err(payload) => Err(caught(payload.as_ref())),
+        };
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(future.take())));
+        Poll::Ready(match (outcome, dropped) {
+            (Ok(_), Err(payload)) => Err(caught(payload.as_ref())),
+            (outcome, _) => outcome,
+        })
+    })
+    .await
+}
+
 /// The text of the panic that was just caught on this thread, in a plugin.
-pub(crate) fn caught(payload: &(dyn Any + Send)) -> String {
+fn caught(payload: &(dyn Any + Send)) -> String {
     LAST.take().unwrap_or_else(|| text(payload).to_owned())
 }
 
 /// The text a panic carried.
-pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
+fn text(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()
         .copied()

@@ -1,48 +1,78 @@
-//! The plugins that are compiled in, and how one life of a plugin is made and driven.
+//! The plugins that a program is made of, and how one life of each is run.
 //!
-//! To add one: its crate in `Cargo.toml`, and a line in [`BUILT_IN`].
+//! A new plugin is a crate below `plugins/`, a line for that crate in `Cargo.toml`, and a line in [`BUILT_IN`].
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 use kernel_core::{
-    Context, Error, Event, Exit, Installed, Plugin, PluginMetadata, Replied, Reply, Request, drive,
+    Context, Error, Event, Installed, LocalPlugin, Plugin, PluginMetadata, Replied, Reply, Request, drive,
 };
 
 /// The plugins of this program.
 pub const BUILT_IN: &[PluginType] = &[PluginType::of::<example::Example>()];
 
-/// One life of a plugin, being driven.
-pub type Life<'a> = Pin<Box<dyn Future<Output = Exit> + 'a>>;
+/// One life of a plugin, being run: it returns when the life is over.
+pub type Life<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// The same, of a plugin that stays on one thread.
+pub type LocalLife<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// A plugin that can be installed: what it says of itself, and how to run one life of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PluginType {
     metadata: &'static PluginMetadata,
-    live: fn(Installed, &mut [u8]) -> Life<'_>,
+    pub(crate) run: Run,
+}
+
+/// How one life is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// On any thread.
+    Anywhere(fn(Installed, &mut [u8]) -> Life<'_>),
+    /// On one thread, from its beginning to its end.
+    OnOneThread(fn(Installed, &mut [u8]) -> LocalLife<'_>),
 }
 
 impl PluginType {
     /// The plugin `P`. Each life gets a new value, made when the plugin is loaded.
     pub const fn of<P: Plugin + Default + 'static>() -> Self {
         PluginType {
+            metadata: const { &<P as Plugin>::METADATA },
+            run: Run::Anywhere(|installed, buf| {
+                Box::pin(async move {
+                    drive(&mut Loaded::<P>(None), installed.context(), buf).await;
+                })
+            }),
+        }
+    }
+
+    /// The plugin `P`, whose value or futures are not `Send`: it always has a thread of its own.
+    pub const fn local<P: LocalPlugin + Default + 'static>() -> Self {
+        PluginType {
             metadata: const { &P::METADATA },
-            live: |installed, buf| {
-                Box::pin(async move { drive(&mut Loaded::<P>(None), installed, buf).await })
-            },
+            run: Run::OnOneThread(|installed, buf| {
+                Box::pin(async move {
+                    drive(&mut LoadedHere::<P>(None), installed.context(), buf).await;
+                })
+            }),
         }
     }
 
     /// A plugin with a loop of its own over its [`Mailbox`](kernel_core::Mailbox).
     ///
-    /// `live` runs one life: it opens the mailbox, waits for [`Load`](kernel_core::Message::Load) before
+    /// `live` runs one life: it takes the mailbox, waits for [`Load`](kernel_core::Message::Load) before
     /// anything else, and returns at [`Ended`](kernel_core::Message::Ended). The buffer holds the
     /// largest call and its reply.
     pub const fn with_own_loop(
         metadata: &'static PluginMetadata,
         live: fn(Installed, &mut [u8]) -> Life<'_>,
     ) -> Self {
-        PluginType { metadata, live }
+        PluginType {
+            metadata,
+            run: Run::Anywhere(live),
+        }
     }
 
     /// What the plugin says of itself.
@@ -54,47 +84,63 @@ impl PluginType {
     pub const fn name(&self) -> &'static str {
         self.metadata.name
     }
+}
 
-    pub(crate) fn live<'a>(&self, installed: Installed, buf: &'a mut [u8]) -> Life<'a> {
-        (self.live)(installed, buf)
+impl fmt::Debug for PluginType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginType")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
 /// A plugin whose value is made when it is loaded: so a constructor that panics fails that load, and a
 /// plugin that is not loaded takes no memory.
-struct Loaded<P>(Option<P>);
+macro_rules! loaded {
+    ($name:ident: $plugin:ident) => {
+        struct $name<P>(Option<P>);
 
-impl<P: Plugin + Default> Plugin for Loaded<P> {
-    const METADATA: PluginMetadata = P::METADATA;
+        impl<P: $plugin + Default> $plugin for $name<P> {
+            const METADATA: PluginMetadata = <P as $plugin>::METADATA;
 
-    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        self.0.insert(P::default()).on_load(cx).await
-    }
+            async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+                $plugin::on_load(self.0.insert(P::default()), cx).await
+            }
 
-    async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
-        self.0.get_or_insert_default().on_start(cx).await
-    }
+            async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
+                $plugin::on_start(self.0.get_or_insert_default(), cx).await
+            }
 
-    async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
-        self.0.get_or_insert_default().on_event(cx, event).await
-    }
+            async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
+                $plugin::on_event(self.0.get_or_insert_default(), cx, event).await
+            }
 
-    async fn on_call(&mut self, cx: &Context, call: Request<'_>, reply: Reply<'_>) -> Result<Replied, Error> {
-        self.0.get_or_insert_default().on_call(cx, call, reply).await
-    }
+            async fn on_call(
+                &mut self,
+                cx: &Context,
+                call: Request<'_>,
+                reply: Reply<'_>,
+            ) -> Result<Replied, Error> {
+                $plugin::on_call(self.0.get_or_insert_default(), cx, call, reply).await
+            }
 
-    async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
-        self.0.get_or_insert_default().on_tick(cx).await
-    }
+            async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
+                $plugin::on_tick(self.0.get_or_insert_default(), cx).await
+            }
 
-    async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
-        self.0.get_or_insert_default().on_stop(cx).await
-    }
+            async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
+                $plugin::on_stop(self.0.get_or_insert_default(), cx).await
+            }
 
-    async fn on_unload(&mut self, cx: &Context) -> Result<(), Error> {
-        self.0.get_or_insert_default().on_unload(cx).await
-    }
+            async fn on_unload(&mut self, cx: &Context) -> Result<(), Error> {
+                $plugin::on_unload(self.0.get_or_insert_default(), cx).await
+            }
+        }
+    };
 }
+
+loaded!(Loaded: Plugin);
+loaded!(LoadedHere: LocalPlugin);
 
 #[cfg(test)]
 mod tests {

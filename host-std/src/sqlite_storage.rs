@@ -1,15 +1,20 @@
 //! The kernel's [`Storage`] over an SQLite [`Database`].
+//!
+//! ```text
+//! a group with writes       begin, each request in order, commit: one flush of the disk for all
+//! a group that was undone   each request again, alone: one that cannot be stored takes no other with it
+//! a single write, or reads  as they are
+//! ```
 
-use kernel_core::Json;
-use kernel_core::storage::{Names, Ops, Storage, StorageError};
+use kernel_core::storage::{self, PageWriter, Storage, StorageOp, StorageRequest, Stored};
+use kernel_core::{Error, Fault};
 
-use crate::guest;
-use crate::sqlite::{self, BatchOp, Database};
+use crate::sqlite::{BatchOp, Database, StorageError};
 
 /// How many names are read from the database at a time.
 const NAMES_AT_ONCE: usize = 256;
 
-/// A database as the storage actor uses it. Buffers are kept, so that a request allocates nothing new
+/// A database as the storage's plugin uses it. Buffers are kept, so that a request allocates nothing new
 /// once they have grown.
 #[derive(Debug)]
 pub struct SqliteStorage {
@@ -32,7 +37,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// When SQLite cannot undo it; the next group tries again.
-    pub fn abandon_group(&mut self) -> Result<(), sqlite::StorageError> {
+    pub fn abandon_group(&mut self) -> Result<(), StorageError> {
         self.database.rollback()
     }
 
@@ -40,27 +45,95 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// When the write-ahead log could not be folded into the file; nothing is lost.
-    pub fn close(self) -> Result<(), sqlite::StorageError> {
+    pub fn close(self) -> Result<(), StorageError> {
         self.database.close()
     }
 
-    /// Fills `page` with what `read` finds after a name, some at a time.
-    fn fill(
+    /// Carries out the group as one transaction; an error when nothing of it was stored.
+    fn together(&mut self, group: &mut [StorageRequest<'_>]) -> Result<(), StorageError> {
+        self.database.begin()?;
+        self.each(group);
+        self.database.commit()
+    }
+
+    fn each(&mut self, group: &mut [StorageRequest<'_>]) {
+        for request in group {
+            request.result = self.one(request);
+        }
+    }
+
+    fn one(&mut self, request: &mut StorageRequest<'_>) -> Result<Stored, Error> {
+        let (namespace, key) = (request.namespace, request.key);
+        match request.op {
+            StorageOp::Get => self.get(request),
+            StorageOp::Set => match self.database.set(namespace, key, request.value) {
+                Ok(()) => Ok(Stored::Done),
+                Err(error) => Err(shown(&error)),
+            },
+            StorageOp::Delete => match self.database.delete(namespace, key) {
+                Ok(true) => Ok(Stored::Done),
+                Ok(false) => Ok(Stored::Absent),
+                Err(error) => Err(shown(&error)),
+            },
+            StorageOp::ListKeys => self.page(request, |database, after, names| {
+                database.list_keys(namespace, after, NAMES_AT_ONCE, names)
+            }),
+            StorageOp::Namespaces => self.page(request, |database, after, names| {
+                database.namespaces(after, NAMES_AT_ONCE, names)
+            }),
+            StorageOp::ClearNamespace => match self.database.clear_namespace(namespace) {
+                Ok(count) => Ok(Stored::Count(u32::try_from(count).unwrap_or(u32::MAX))),
+                Err(error) => Err(shown(&error)),
+            },
+            StorageOp::Batch => {
+                let ops: Vec<BatchOp<'_>> = request.batch().map(|op| batch_op(namespace, op)).collect();
+                match self.database.batch(&ops) {
+                    Ok(()) => Ok(Stored::Done),
+                    Err(error) => Err(shown(&error)),
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, request: &mut StorageRequest<'_>) -> Result<Stored, Error> {
+        let found = self.database.get(request.namespace, request.key, &mut self.value);
+        if !found.map_err(|error| shown(&error))? {
+            return Ok(Stored::Absent);
+        }
+        let (len, max) = (self.value.len(), request.out.len());
+        let Some(to) = request.out.get_mut(..len) else {
+            self.value = Vec::new();
+            return Err(Error::format(
+                Fault::TooLarge { max: 0 }.code(),
+                format_args!(
+                    "the value has {len} bytes, {max} are the most that can be read: raise `call_bytes`"
+                ),
+            ));
+        };
+        to.copy_from_slice(&self.value);
+        Ok(Stored::Bytes(len))
+    }
+
+    /// Fills a page with what `read` finds after a name, some at a time.
+    fn page(
         &mut self,
-        after: &str,
-        page: &mut Names<'_>,
-        mut read: impl FnMut(&mut Database, Option<&str>, &mut Vec<String>) -> Result<(), sqlite::StorageError>,
-    ) -> Result<(), StorageError> {
-        let mut last = (!after.is_empty()).then(|| after.to_owned());
+        request: &mut StorageRequest<'_>,
+        mut read: impl FnMut(&mut Database, Option<&str>, &mut Vec<String>) -> Result<(), StorageError>,
+    ) -> Result<Stored, Error> {
+        let mut page = PageWriter::new(request.out, request.limit);
+        let mut last = (!request.key.is_empty()).then(|| request.key.to_owned());
         loop {
-            read(&mut self.database, last.as_deref(), &mut self.names).map_err(|error| told(&error))?;
+            read(&mut self.database, last.as_deref(), &mut self.names).map_err(|error| shown(&error))?;
             for name in &self.names {
+                if name.len() > storage::MAX_STORAGE_KEY {
+                    return Err(too_long(request.namespace, name));
+                }
                 if !page.push(name) {
-                    return Ok(());
+                    return Ok(Stored::Bytes(page.len()));
                 }
             }
             if self.names.len() < NAMES_AT_ONCE {
-                return Ok(());
+                return Ok(Stored::Bytes(page.len()));
             }
             last = self.names.pop();
         }
@@ -70,91 +143,54 @@ impl SqliteStorage {
 impl Storage for SqliteStorage {
     const GROUP: usize = 128;
 
-    async fn begin(&mut self) -> Result<(), StorageError> {
-        guest::works().await;
-        self.database.begin().map_err(|error| told(&error))
-    }
-
-    async fn commit(&mut self) -> Result<(), StorageError> {
-        self.database.commit().map_err(|error| told(&error))
-    }
-
-    async fn get(
-        &mut self,
-        namespace: &str,
-        key: &str,
-        to: &mut [u8],
-    ) -> Result<Option<usize>, StorageError> {
-        guest::reads().await;
-        let found = self.database.get(namespace, key, &mut self.value);
-        if !found.map_err(|error| told(&error))? {
-            return Ok(None);
+    async fn apply(&mut self, group: &mut [StorageRequest<'_>]) {
+        let writes = group.iter().filter(|request| request.op.is_write()).count();
+        if group.len() < 2 || writes == 0 {
+            return self.each(group);
         }
-        let (len, max) = (self.value.len(), to.len());
-        let Some(to) = to.get_mut(..len) else {
-            self.value = Vec::new();
-            return Err(StorageError::Buffer { len, max });
-        };
-        to.copy_from_slice(&self.value);
-        Ok(Some(len))
-    }
-
-    async fn set(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError> {
-        let set = self.database.set(namespace, key, value.as_bytes());
-        set.map_err(|error| told(&error))
-    }
-
-    async fn delete(&mut self, namespace: &str, key: &str) -> Result<bool, StorageError> {
-        self.database.delete(namespace, key).map_err(|error| told(&error))
-    }
-
-    async fn list_keys(
-        &mut self,
-        namespace: &str,
-        after: &str,
-        page: &mut Names<'_>,
-    ) -> Result<(), StorageError> {
-        guest::works().await;
-        self.fill(after, page, |database, after, names| {
-            database.list_keys(namespace, after, NAMES_AT_ONCE, names)
-        })
-    }
-
-    async fn namespaces(&mut self, after: &str, page: &mut Names<'_>) -> Result<(), StorageError> {
-        guest::works().await;
-        self.fill(after, page, |database, after, names| {
-            database.namespaces(after, NAMES_AT_ONCE, names)
-        })
-    }
-
-    async fn clear_namespace(&mut self, namespace: &str) -> Result<u32, StorageError> {
-        let cleared = self.database.clear_namespace(namespace);
-        let count = cleared.map_err(|error| told(&error))?;
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
-    }
-
-    async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError> {
-        let ops: Vec<BatchOp<'_>> = ops
-            .map(|(key, value)| match &value {
-                Some(value) => BatchOp::Set {
-                    namespace,
-                    key,
-                    value: value.as_bytes(),
-                },
-                None => BatchOp::Delete { namespace, key },
-            })
-            .collect();
-        self.database.batch(&ops).map_err(|error| told(&error))
+        if let Err(error) = self.together(group) {
+            // A database that is busy is so for each of them: they need not wait in turn.
+            let alone = writes > 1 && error != StorageError::Busy;
+            for request in group.iter_mut() {
+                request.result = match request.op.is_write() && !alone {
+                    true => Err(shown(&error)),
+                    false => self.one(request),
+                };
+            }
+        }
     }
 }
 
-/// The database's error in the kernel's words: its kind by the code, its message as it is.
-fn told(error: &sqlite::StorageError) -> StorageError {
-    use sqlite::StorageError as Db;
-    let message = error.to_string();
-    match error {
-        Db::Corrupt { .. } | Db::Damaged { .. } => StorageError::corrupt(&message),
-        Db::Full => StorageError::full(&message),
-        _ => StorageError::failed(&message),
+fn batch_op<'a>(namespace: &'a str, op: storage::BatchOp<'a>) -> BatchOp<'a> {
+    match op {
+        storage::BatchOp::Set(key, value) => BatchOp::Set {
+            namespace,
+            key,
+            value: value.as_bytes(),
+        },
+        storage::BatchOp::Delete(key) => BatchOp::Delete { namespace, key },
     }
+}
+
+/// A name that another program wrote: no request could ask for what is behind it.
+fn too_long(namespace: &str, name: &str) -> Error {
+    let start: String = name.chars().take(32).collect();
+    Error::format(
+        Fault::Corrupt.code(),
+        format_args!(
+            "the name {start:?}.. in {namespace:?} has {} bytes, {} are the most",
+            name.len(),
+            storage::MAX_STORAGE_KEY
+        ),
+    )
+}
+
+/// The database's error as callers see it: its kind by the code, its message as it is.
+fn shown(error: &StorageError) -> Error {
+    let code = match error {
+        StorageError::Corrupt { .. } | StorageError::Damaged { .. } => Fault::Corrupt.code(),
+        StorageError::Full => "storage_full",
+        _ => Fault::Storage.code(),
+    };
+    Error::format(code, format_args!("{error}"))
 }

@@ -1,130 +1,113 @@
-//! Notices a plugin that holds the shared thread, and says which one it is.
+//! Notices a plugin that holds a thread of the [`pool`](crate::pool), has the thread made up for, and says which
+//! plugin it is.
 //!
-//! The shared thread notes the beginning and the end of each poll in one word. The watchdog reads it
-//! from its own thread a few times within the time a handler may take; while nothing is polled it
-//! sleeps, and the next poll wakes it.
+//! While nothing is polled it sleeps, and the next poll wakes it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, Thread};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::clock;
+use crate::execute;
 use crate::host_error::HostError;
+use crate::pool::{Pool, Seat};
 use crate::worker::{Stop, Worker};
 
-/// Looks in a row that find the thread idle before the watchdog sleeps.
-const IDLE_LOOKS: u32 = 8;
+/// Threads that were made for plugins.
+pub(crate) type Made = Arc<Mutex<Vec<Worker>>>;
 
-/// Bits of the word that hold the place of the plugin; the others hold the time.
-const PLACE_BITS: u32 = 8;
+/// Between two looks. A thread that is found in the same poll twice is held up.
+const EVERY: Duration = Duration::from_millis(3);
 
-/// What the shared thread is doing, as others see it.
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    /// 0 while nothing is polled; else when the poll began, in microseconds, and whose it is.
-    poll: AtomicU64,
-    asleep: AtomicBool,
-    watchdog: OnceLock<Thread>,
+/// Looks in a row that find nothing polled before the watchdog sleeps.
+const IDLE_LOOKS: u32 = 4;
+
+/// A poll that was under way at the last look.
+struct Poll {
+    seat: Arc<Seat>,
+    turn: u64,
+    plugin: &'static str,
+    since: Instant,
+    /// How long it had taken when that was said last.
+    warned: Option<Duration>,
 }
 
-impl Watch {
-    /// A poll of the plugin at `place` begins; it ends when the result is dropped.
-    pub(crate) fn held_by(&self, place: usize) -> Held<'_> {
-        let word = (clock::now().max(1) << PLACE_BITS) | (place as u64 & ((1 << PLACE_BITS) - 1));
-        // Sequentially consistent, with the watchdog's own store and load: one of the two sees the other.
-        self.poll.store(word, Ordering::SeqCst);
-        if self.asleep.load(Ordering::SeqCst)
-            && let Some(watchdog) = self.watchdog.get()
-        {
-            watchdog.unpark();
-        }
-        Held(self)
-    }
-
-    /// The present poll: a number of its own, whose it is, and how long it has taken.
-    fn look(&self) -> Option<(u64, usize, Duration)> {
-        let word = self.poll.load(Ordering::SeqCst);
-        if word == 0 {
-            return None;
-        }
-        let since = word >> PLACE_BITS;
-        let place = (word & ((1 << PLACE_BITS) - 1)) as usize;
-        Some((
-            word,
-            place,
-            Duration::from_micros(clock::now().saturating_sub(since)),
-        ))
-    }
-}
-
-/// A poll that is under way.
-pub(crate) struct Held<'a>(&'a Watch);
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.poll.store(0, Ordering::SeqCst);
-    }
-}
-
-/// Starts the watchdog over the plugins named in `plugins`, warning after `limit` and then each time
-/// the thread has been held twice as long.
-pub(crate) fn spawn(
-    watch: Arc<Watch>,
-    plugins: Vec<&'static str>,
-    limit: Duration,
-) -> Result<Worker, HostError> {
+/// Starts the watchdog; it warns of a poll that takes `limit`, and then each time it has taken twice as long.
+/// Threads that it makes for plugins are added to `made`.
+pub(crate) fn spawn(pool: Pool, limit: Duration, made: Made) -> Result<Worker, HostError> {
     Worker::spawn("watchdog", move |mut stop| {
-        let _ = watch.watchdog.set(thread::current());
-        run(&watch, &plugins, limit, &mut stop);
+        pool.watched_by(thread::current());
+        run(&pool, limit, &made, &mut stop);
     })
 }
 
-fn run(watch: &Watch, plugins: &[&'static str], limit: Duration, stop: &mut Stop) {
-    let every = (limit / 2).clamp(Duration::from_millis(2), Duration::from_millis(500));
-    let mut warned: Option<(u64, usize, Duration)> = None;
+fn run(pool: &Pool, limit: Duration, made: &Made, stop: &mut Stop) {
+    let mut seen: Vec<Poll> = Vec::new();
     let mut idle = 0;
     while !stop.is_asked() {
-        let found = watch.look();
-        if let Some((poll, place, last)) = warned
-            && found.is_none_or(|(now, ..)| now != poll)
-        {
-            let plugin = plugins.get(place).copied().unwrap_or_default();
-            info!(
-                plugin,
-                "plugin {plugin} gave the shared thread back after more than {} ms",
-                last.as_millis()
-            );
-            warned = None;
-        }
-        match found {
-            Some((poll, place, held)) => {
-                idle = 0;
-                let next = warned.map_or(limit, |(_, _, last)| last * 2);
-                if held >= next {
-                    let plugin = plugins.get(place).copied().unwrap_or_default();
-                    warn!(
-                        plugin,
-                        "plugin {plugin} has held the shared thread for {} ms: give it a thread of its own \
-                         (placement = \"thread\")",
-                        held.as_millis()
-                    );
-                    warned = Some((poll, place, held));
+        let found = pool.polls();
+        let mut still = Vec::with_capacity(found.len());
+        for (seat, turn, task) in &found {
+            let plugin = task.job.plugin.name();
+            let before = seen
+                .iter()
+                .position(|poll| poll.turn == *turn && Arc::ptr_eq(&poll.seat, seat));
+            let Some(mut poll) = before.map(|at| seen.swap_remove(at)) else {
+                still.push(Poll {
+                    seat: seat.clone(),
+                    turn: *turn,
+                    plugin,
+                    since: Instant::now(),
+                    warned: None,
+                });
+                continue;
+            };
+            pool.replace(seat);
+            let held = poll.since.elapsed();
+            if held >= poll.warned.map_or(limit, |last| last * 2) {
+                warn!(
+                    plugin,
+                    "plugin {plugin} has held a shared thread for {} ms: give it a thread of its own \
+                     (placement = \"thread\")",
+                    held.as_millis()
+                );
+                poll.warned = Some(held);
+            }
+            if task.present.move_away(task.job.installed) {
+                warn!(
+                    plugin,
+                    "plugin {plugin} still holds a shared thread after its life is over: its next life gets a \
+                     thread of its own"
+                );
+                match execute::spawn(task.job) {
+                    Ok(worker) => made.lock().unwrap_or_else(PoisonError::into_inner).push(worker),
+                    Err(cause) => error!(plugin, "plugin {plugin} does not run any more: {cause}"),
                 }
             }
-            None => idle += 1,
+            still.push(poll);
         }
+        for poll in &seen {
+            if let Some(last) = poll.warned {
+                let plugin = poll.plugin;
+                info!(
+                    plugin,
+                    "plugin {plugin} gave the shared thread back after more than {} ms",
+                    last.as_millis()
+                );
+            }
+        }
+        seen = still;
+        idle = if found.is_empty() { idle + 1 } else { 0 };
         if idle < IDLE_LOOKS {
-            thread::park_timeout(every);
+            thread::park_timeout(EVERY);
             continue;
         }
         idle = 0;
-        watch.asleep.store(true, Ordering::SeqCst);
-        if watch.look().is_none() && !stop.is_asked() {
+        pool.watchdog_sleeps(true);
+        if pool.polls().is_empty() && !stop.is_asked() {
             thread::park();
         }
-        watch.asleep.store(false, Ordering::SeqCst);
+        pool.watchdog_sleeps(false);
     }
 }

@@ -67,6 +67,11 @@ impl Worker {
         &self.name
     }
 
+    /// False once the thread has ended.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.handle.is_finished()
+    }
+
     /// Asks the thread to end.
     pub(crate) fn ask(&mut self) {
         if let Some(stop) = self.stop.take() {

@@ -50,7 +50,7 @@ impl Plugin for Echo {
     const METADATA: PluginMetadata = PluginMetadata::new("echo", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.register(Service::new("echo"))?;
+        cx.register(&Service::new(name!("echo"))).await?;
         Ok(())
     }
 
@@ -70,7 +70,7 @@ macro_rules! blocker {
             const METADATA: PluginMetadata = PluginMetadata::new($name, "1.0.0");
 
             async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-                cx.subscribe(concat!($name, ".block"))?;
+                cx.subscribe(name!(concat!($name, ".block"))).await?;
                 Ok(())
             }
 
@@ -134,29 +134,25 @@ fn one_that_blocks_the_shared_thread_is_named_and_the_rest_goes_on() {
     HOG.wait();
     let begun = Instant::now();
 
-    // The storage, the state, the timers and the link are on other threads.
+    // The storage, the state, the timers and the link are on other threads, and its neighbours get another one.
     host_std::block_on(runtime.storage().namespace("n").set("k", json_literal!("1"))).unwrap();
-    runtime.state().set("still", json_literal!("true")).unwrap();
+    host_std::block_on(runtime.state().set("still", json_literal!("true"))).unwrap();
     std::os::unix::net::UnixStream::connect(&socket).unwrap();
     let mut buf = [0; 64];
-    let late = host_std::block_on(async {
-        let pause = host.kernel().sleep(Duration::from_millis(20));
-        pause.await.unwrap();
-        let limit = Duration::from_millis(30);
-        let services = runtime.services();
-        let call = services.call_within("echo", json_literal!("1"), limit, &mut buf);
-        call.await.map(|_| ())
-    });
-    assert_eq!(
-        late,
-        Err(CallError::Timeout),
-        "its neighbour cannot answer, and the caller is told so"
-    );
+    let services = runtime.services();
+    for _ in 0..100 {
+        let answer = host_std::block_on(async {
+            let limit = Duration::from_millis(500);
+            let call = services.call_within("echo", json_literal!("1"), limit, &mut buf);
+            call.await.map(|json| json.as_str().to_owned())
+        });
+        assert_eq!(answer.as_deref(), Ok("1"));
+    }
     assert!(begun.elapsed() < LONG, "all that took {:?}", begun.elapsed());
 
     log_line(&[
         "WARN",
-        "plugin hog has held the shared thread for ",
+        "plugin hog has held a shared thread for ",
         "placement = \"thread\"",
     ]);
     log_line(&["INFO", "plugin hog gave the shared thread back"]);
@@ -182,7 +178,7 @@ impl Plugin for Mute {
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.register(Service::new("mute.ask"))?;
+        cx.register(&Service::new(name!("mute.ask"))).await?;
         Ok(())
     }
 
@@ -203,15 +199,18 @@ fn one_that_never_answers_is_restarted() {
     let services = host.runtime().services();
     let mut buf = [0; 8];
     let call = services.call_within("mute.ask", Json::NULL, limit, &mut buf);
-    assert_eq!(host_std::block_on(call).map(|_| ()), Err(CallError::Timeout));
+    assert_eq!(
+        host_std::block_on(call).map(|_| ()),
+        Err(CallError::Fault(Fault::Timeout))
+    );
     assert!(begun.elapsed() >= Duration::from_millis(50));
     until("it is restarted", || {
         let info = info(&host, "mute");
-        (info.counters.restarts == 1 && info.state == PluginState::Started).then_some(())
+        (info.counters.failures == 1 && info.state == PluginState::Started).then_some(())
     });
     let mute = info(&host, "mute");
     assert_eq!(mute.code, "hook_timeout");
-    assert_eq!(mute.error, "on_call did not end within 200 ms");
+    assert_eq!(mute.error, "on_call");
     assert!(host.shutdown().late.is_empty());
 }
 
@@ -225,7 +224,7 @@ impl Plugin for Busy {
     const METADATA: PluginMetadata = PluginMetadata::new("busy", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.subscribe("busy.work")?;
+        cx.subscribe(name!("busy.work")).await?;
         Ok(())
     }
 

@@ -22,7 +22,7 @@ macro_rules! listener {
             const METADATA: PluginMetadata = PluginMetadata::new($name, "1.0.0");
 
             async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-                cx.subscribe("flood.*")?;
+                cx.subscribe(name!("flood.*")).await?;
                 Ok(())
             }
 
@@ -52,7 +52,7 @@ impl Plugin for Stuck {
     const METADATA: PluginMetadata = PluginMetadata::new("stuck", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.subscribe("flood.*")?;
+        cx.subscribe(name!("flood.*")).await?;
         Ok(())
     }
 

@@ -97,7 +97,7 @@ fn writes_that_wait_share_a_commit() {
         })
         .collect();
     until("all of them wait", || {
-        (host.runtime().metrics().calls.used == WRITERS).then_some(())
+        (host.runtime().metrics().calls.used as usize == WRITERS).then_some(())
     });
     other.execute_batch("ROLLBACK").unwrap();
     for writer in writers {
@@ -163,7 +163,6 @@ fn a_full_database_says_so_and_goes_on() {
     assert!(host_std::block_on(space.clear_namespace()).unwrap() > 1);
     host_std::block_on(space.set("again", big)).unwrap();
     assert!(host.runtime().health().storage);
-    assert!(host.runtime().metrics().storage_errors >= 6);
     assert_eq!(host.shutdown().storage, Some(Ok(())));
 }
 
@@ -177,7 +176,8 @@ fn a_value_too_large_for_its_reader_is_an_error_that_says_how_large() {
     host_std::block_on(space.set("k", Json::parse(&value).unwrap())).unwrap();
     let mut small = [0; 10];
     let refused = host_std::block_on(space.get("k", &mut small)).unwrap_err();
-    assert_eq!(refused, StorageError::Buffer { len: 1000, max: 10 });
+    assert_eq!(refused.code(), "reply_too_large");
+    assert!(refused.message().contains("1000 bytes"), "{refused}");
     assert_eq!(host_std::block_on(space.delete("k")), Ok(true));
     assert_eq!(host_std::block_on(space.delete("k")), Ok(false));
     let mut buf = [0; 64];
@@ -200,7 +200,7 @@ impl Plugin for Reader {
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.subscribe("reader.read")?;
+        cx.subscribe(name!("reader.read")).await?;
         Ok(())
     }
 
@@ -272,7 +272,7 @@ fn everybody_reads_what_was_acknowledged_while_others_give_up_and_panic() {
         if before % 20 == 10 {
             let crashes = before / 20 + 1;
             until("it has crashed", || {
-                (info(&host, "reader").counters.restarts >= crashes as usize).then_some(())
+                (info(&host, "reader").counters.failures >= crashes).then_some(())
             });
         }
     }
@@ -305,4 +305,126 @@ fn whoever_asks_hears_of_the_deadline_while_another_program_holds_the_file() {
         begun.elapsed()
     );
     other.execute_batch("ROLLBACK").unwrap();
+}
+
+/// Reads what the payload names, and says what came of it.
+#[derive(Default)]
+struct Looker;
+
+impl Plugin for Looker {
+    const METADATA: PluginMetadata = PluginMetadata::new("looker", "1.0.0");
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.register(&Service::new(name!("looker.look"))).await?;
+        Ok(())
+    }
+
+    async fn on_call(&mut self, cx: &Context, call: Request<'_>, reply: Reply<'_>) -> Result<Replied, Error> {
+        let (mut key, mut buf) = ([0; 64], vec![0; 64 * 1024]);
+        let key = call.args().str_value(&mut key).unwrap_or_default();
+        match cx.storage("looker").get(key, &mut buf).await? {
+            Some(value) => reply.raw(value),
+            None => Err(Error::new("absent", "it is not there")),
+        }
+    }
+}
+
+#[test]
+fn rows_that_another_program_wrote_are_errors_that_name_them_on_every_road() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let bad: [(&str, &[u8]); 8] = [
+        ("deep", deep.as_bytes()),
+        ("surrogate", br#""\ud800""#),
+        ("half", br#""\udc00 x""#),
+        ("nul", b"\"a\0b\""),
+        ("latin", b"\"\xff\""),
+        ("cut", b"{\"a\":"),
+        ("nan", b"NaN"),
+        ("empty", b""),
+    ];
+    let good = [
+        ("twice", r#"{"a":1,"a":2}"#),
+        ("huge", "[1e999999999,-0.0]"),
+        ("ok", "1"),
+    ];
+    drop(Host::builder().start(config.clone()).unwrap());
+    let other = rusqlite::Connection::open(&config.db_path).unwrap();
+    let insert = "INSERT INTO storage VALUES ('looker', ?1, CAST(?2 AS TEXT))";
+    for (key, value) in bad
+        .into_iter()
+        .chain(good.map(|(key, value)| (key, value.as_bytes())))
+    {
+        other.execute(insert, (key, value)).unwrap();
+    }
+    let blob = "INSERT INTO storage VALUES ('looker', 'blob', x'7b7d')";
+    other.execute(blob, ()).unwrap();
+    drop(other);
+
+    let host = Host::builder().plugin::<Looker>().start(config.clone()).unwrap();
+    let (runtime, services) = (host.runtime(), host.runtime().services());
+    let (storage, mut buf) = (runtime.storage(), vec![0; 64 * 1024]);
+    let space = storage.namespace("looker");
+    for (key, _) in bad.into_iter().chain([("blob", &b""[..])]) {
+        let named = |code: &str, message: &str| {
+            assert_eq!(code, "corrupt", "{key}: {message}");
+            assert!(message.contains("looker") && message.contains(key), "{message}");
+        };
+        let error = host_std::block_on(space.get(key, &mut buf)).unwrap_err();
+        named(error.code(), error.message());
+        let args = format!("\"{key}\"");
+        let call = services.call("looker.look", Json::parse(&args).unwrap(), &mut buf);
+        match host_std::block_on(call) {
+            Err(CallError::Failed { code, message }) => named(code, message),
+            other => panic!("{key}: {other:?}"),
+        }
+        let ask = kernel_link::Request::StorageGet {
+            namespace: "looker",
+            key,
+        };
+        asked(&config, ask, |answer| match answer {
+            kernel_link::Reply::Failed(failure) => named(failure.code(), &failure.to_string()),
+            other => panic!("{key}: {other:?}"),
+        });
+    }
+    for (key, value) in good {
+        let found = host_std::block_on(space.get(key, &mut buf)).unwrap();
+        assert_eq!(found.map(Json::as_str), Some(value), "{key}");
+    }
+    let keys = host_std::block_on(space.list_keys("", 100, &mut buf)).unwrap();
+    assert_eq!(keys.count(), bad.len() + good.len() + 1, "their names are well");
+
+    // A row that is wrong is set right by writing it.
+    host_std::block_on(space.set("deep", json_literal!("[]"))).unwrap();
+    assert_eq!(
+        host_std::block_on(space.get("deep", &mut buf)).unwrap(),
+        Some(json_literal!("[]"))
+    );
+    assert_eq!(info(&host, "storage").counters.failures, 0);
+    assert_eq!(host.shutdown().storage, Some(Ok(())));
+}
+
+#[test]
+fn names_that_another_program_wrote_are_errors_where_they_are_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    drop(Host::builder().start(config.clone()).unwrap());
+    let other = rusqlite::Connection::open(&config.db_path).unwrap();
+    let insert = "INSERT INTO storage VALUES (?1, CAST(?2 AS TEXT), '1')";
+    other.execute(insert, ("bytes", &b"k\xff"[..])).unwrap();
+    other
+        .execute(insert, ("long", "x".repeat(300).as_bytes()))
+        .unwrap();
+    drop(other);
+    let host = Host::builder().start(config).unwrap();
+    let storage = host.runtime().storage();
+    let mut buf = [0; 1024];
+    for namespace in ["bytes", "long"] {
+        let space = storage.namespace(namespace);
+        let error = host_std::block_on(space.list_keys("", 10, &mut buf)).unwrap_err();
+        assert_eq!(error.code(), "corrupt", "{error}");
+        assert!(error.message().contains(namespace), "{error}");
+        assert!(host_std::block_on(space.clear_namespace()).unwrap() == 1);
+    }
 }

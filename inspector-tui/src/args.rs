@@ -9,7 +9,7 @@ use crate::target::Target;
 use crate::theme::Palette;
 
 const EXAMPLES: &str = "\
-TARGET is a Unix socket's path, serial:DEVICE[:BAUD] or tcp:HOST:PORT; without it, the socket of the runtime \
+TARGET is a Unix socket's path, serial:DEVICE[:BAUD], tcp:HOST:PORT or serial:tcp:HOST:PORT (a serial server); without it, the socket of the runtime \
 that was started with the same environment: RUNTIME_SOCKET, or runtime.sock beside RUNTIME_DB_PATH.
 
   core-inspector                                   the runtime started in this folder

@@ -115,7 +115,7 @@ pub fn chain(ring: &Ring, row: RowId, call: impl Fn(u32) -> Option<KnownCall>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Event, Item, LostAt, PluginSet};
+    use crate::facts::{Event, Item, LostAt, Slots};
     use crate::ring::MIN_BYTES;
 
     fn push(ring: &mut Ring, seq: u64, cause: Cause) -> RowId {
@@ -124,7 +124,7 @@ mod tests {
             time: 0,
             source: "s".into(),
             cause,
-            receivers: PluginSet::default(),
+            receivers: Slots::default(),
             topic: "t".into(),
             payload: b"1".to_vec().into(),
         }))

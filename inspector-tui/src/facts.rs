@@ -6,9 +6,124 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub use kernel_core::PluginSet;
-pub use kernel_core::link::Action;
-pub use kernel_core::{Health, Metrics, PluginCounters, PluginState};
+pub use kernel_core::PluginState;
+pub use kernel_link::{Action, Slots};
+
+/// How the runtime is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Plugins that are installed.
+    pub plugins: usize,
+    /// Those that are started.
+    pub started: usize,
+    /// Those that failed.
+    pub failed: Slots,
+    /// True when a storage is served.
+    pub storage: bool,
+    /// True when it says that it runs, in the state, or says nothing of that.
+    pub running: bool,
+}
+
+impl Health {
+    /// True when the runtime runs, has storage, and no plugin has failed.
+    pub fn is_ok(&self) -> bool {
+        self.running && self.storage && self.failed.is_empty()
+    }
+}
+
+/// How much of a capacity is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// How much is in use now.
+    pub used: usize,
+    /// The most that was ever in use.
+    pub high_water: usize,
+    /// How much there is.
+    pub capacity: usize,
+}
+
+impl From<kernel_core::Usage> for Usage {
+    fn from(usage: kernel_core::Usage) -> Self {
+        Usage {
+            used: usage.used as usize,
+            high_water: usage.high_water as usize,
+            capacity: usage.capacity as usize,
+        }
+    }
+}
+
+/// The use of every capacity, and what was refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Microseconds since the clock's zero, which is when the runtime began.
+    pub now: u64,
+    /// Plugins installed.
+    pub plugins: Usage,
+    /// Subscriptions.
+    pub filters: Usage,
+    /// Services.
+    pub services: Usage,
+    /// Calls and storage requests in flight.
+    pub calls: Usage,
+    /// State entries.
+    pub state_entries: Usage,
+    /// Bytes of state values, in whole blocks.
+    pub state_bytes: Usage,
+    /// Bytes of the bus log.
+    pub log_bytes: Usage,
+    /// Names made at run time.
+    pub names: Usage,
+    /// Tasks that wait.
+    pub waits: Usage,
+    /// Readers of the log.
+    pub taps: Usage,
+    /// Events refused.
+    pub refused: usize,
+    /// Events lost by subscribers that were too slow, all together.
+    pub dropped: usize,
+    /// Calls that ended by their deadline.
+    pub timed_out: usize,
+    /// Storage requests that failed.
+    pub storage_errors: usize,
+    /// The sequence number that the next event gets.
+    pub next_seq: u64,
+}
+
+impl Metrics {
+    /// Events published.
+    pub fn published(&self) -> usize {
+        usize::try_from(self.next_seq.saturating_sub(1)).unwrap_or(usize::MAX)
+    }
+}
+
+/// What is counted of a plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginCounters {
+    /// Events delivered to it.
+    pub events: usize,
+    /// Events it lost because it was too slow.
+    pub dropped: usize,
+    /// Unread events now.
+    pub lag: usize,
+    /// The most unread events there ever were.
+    pub lag_high_water: usize,
+    /// Calls it was given to answer.
+    pub calls_in: usize,
+    /// Events it published.
+    pub published: usize,
+    /// Hooks and handlers that returned an error.
+    pub errors: usize,
+    /// Handlers that took longer than the plugin's budget.
+    pub slow: usize,
+    /// Events, calls and ticks handled.
+    pub handled: usize,
+    /// Microseconds spent handling them.
+    pub busy_micros: u64,
+    /// Microseconds of the slowest one.
+    pub worst_micros: u32,
+    /// Times it failed.
+    pub failures: usize,
+}
 
 /// What led to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,7 +149,7 @@ pub struct Event {
     /// What led to it.
     pub cause: Cause,
     /// Who got it, by plugin slot.
-    pub receivers: PluginSet,
+    pub receivers: Slots,
     /// The topic.
     pub topic: Arc<str>,
     /// The payload: a JSON text.
@@ -71,7 +186,7 @@ pub enum Item {
 /// A plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plugin {
-    /// Its slot: its number in a [`PluginSet`].
+    /// Its slot: its number in a [`Slots`].
     pub index: u8,
     /// Its name.
     pub name: Arc<str>,
@@ -82,7 +197,7 @@ pub struct Plugin {
     /// Who wrote it.
     pub author: String,
     /// The installed plugins it depends on.
-    pub dependencies: PluginSet,
+    pub dependencies: Slots,
     /// Where it runs: `shared`, `own thread`, `remote`, or what its platform says.
     pub placement: String,
     /// Where it is in its life.

@@ -160,7 +160,7 @@ impl Model {
         if let Some(before) = before {
             let grown = |of: fn(&Snapshot) -> u64| of(&snapshot).saturating_sub(of(before));
             for (measure, count) in [
-                (Measure::Published, grown(|now| now.metrics.published as u64)),
+                (Measure::Published, grown(|now| now.metrics.published() as u64)),
                 (Measure::Dropped, grown(|now| now.metrics.dropped as u64)),
                 (
                     Measure::Calls,

@@ -13,7 +13,7 @@ mod record;
 
 use std::collections::VecDeque;
 
-use kernel_core::PluginSet;
+use kernel_link::Slots;
 
 use crate::facts::{Cause, Event, Item, LostAt};
 use intern::{Names, Sets};
@@ -71,7 +71,7 @@ pub struct EventRow<'a> {
     /// What led to it.
     pub cause: Cause,
     /// Who got it, by plugin slot.
-    pub receivers: PluginSet,
+    pub receivers: Slots,
     /// The payload: a JSON text.
     pub payload: &'a [u8],
     /// How long the payload was, where it was too long to be kept whole.

@@ -140,7 +140,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::facts::{Cause, Event, Item, PluginSet};
+    use crate::facts::{Cause, Event, Item, Slots};
     use crate::ring::MIN_BYTES;
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
                 time: 0,
                 source: "s".into(),
                 cause: Cause::None,
-                receivers: PluginSet::default(),
+                receivers: Slots::default(),
                 topic: if seq == 990 {
                     "has.NEEDLE".into()
                 } else {
@@ -203,7 +203,7 @@ mod tests {
                 time: 0,
                 source: "s".into(),
                 cause: Cause::None,
-                receivers: PluginSet::default(),
+                receivers: Slots::default(),
                 topic: "t".into(),
                 payload: format!("{{\"n\":{seq},\"x\":\"needle\"}}").into_bytes().into(),
             }));

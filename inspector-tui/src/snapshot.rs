@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::facts::{self, Metrics, PluginCounters, PluginSet};
+use crate::facts::{self, Metrics, PluginCounters, Slots};
 
 /// Everything, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -120,7 +120,7 @@ struct State<'a> {
 impl<'a> Document<'a> {
     /// The document of a snapshot.
     pub fn new(target: &'a str, name: &'a str, epoch: Option<u64>, snapshot: &'a facts::Snapshot) -> Self {
-        let names = |set: &PluginSet| -> Vec<&'a str> {
+        let names = |set: &Slots| -> Vec<&'a str> {
             let named = |index: usize| {
                 let mut plugins = snapshot.plugins.iter();
                 plugins.find(|plugin| usize::from(plugin.index) == index)

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use kernel_link::Framing;
+
 /// The speed of a serial line that names none.
 const BAUD: u32 = 115_200;
 
@@ -16,29 +18,49 @@ const MAX_SOCKET: usize = 107;
 pub enum Target {
     /// At a Unix socket.
     Unix(PathBuf),
-    /// At a TCP port: a runtime's, a serial server's or an emulator's.
+    /// At a TCP port.
     Tcp {
+        /// Host and port.
+        address: String,
+    },
+    /// On a serial line that somebody else has, at a TCP port: a serial server, or an emulator.
+    SerialServer {
         /// Host and port.
         address: String,
     },
     /// On a serial line.
     Serial {
-        /// The device.
+        /// The device, or an emulator's Unix socket in its place.
         device: PathBuf,
         /// Its speed in bits per second.
         baud: u32,
     },
 }
 
+impl Target {
+    /// How messages are told apart there.
+    pub fn framing(&self) -> Framing {
+        match self {
+            Target::Serial { .. } | Target::SerialServer { .. } => Framing::Serial,
+            Target::Unix(_) | Target::Tcp { .. } => Framing::Stream,
+        }
+    }
+}
+
 impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(address) = text.strip_prefix("serial:tcp:") {
+            let address = tcp(address)?;
+            return Ok(Target::SerialServer { address });
+        }
         if let Some(line) = text.strip_prefix("serial:") {
             return serial(line);
         }
         if let Some(address) = text.strip_prefix("tcp:") {
-            return tcp(address);
+            let address = tcp(address)?;
+            return Ok(Target::Tcp { address });
         }
         if text.is_empty() {
             return Err("it is empty: say a socket's path, serial:DEVICE[:BAUD] or tcp:HOST:PORT".to_owned());
@@ -74,12 +96,10 @@ fn serial(line: &str) -> Result<Target, String> {
     })
 }
 
-fn tcp(address: &str) -> Result<Target, String> {
+fn tcp(address: &str) -> Result<String, String> {
     match address.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() => match port.parse::<u16>() {
-            Ok(port) if port > 0 => Ok(Target::Tcp {
-                address: address.to_owned(),
-            }),
+            Ok(port) if port > 0 => Ok(address.to_owned()),
             _ => Err(format!(
                 "`{port}` is no port: a TCP target is tcp:HOST:PORT, with a port from 1 to 65535"
             )),
@@ -95,6 +115,7 @@ impl fmt::Display for Target {
         match self {
             Target::Unix(path) => path.display().fmt(f),
             Target::Tcp { address } => write!(f, "tcp:{address}"),
+            Target::SerialServer { address } => write!(f, "serial:tcp:{address}"),
             Target::Serial { device, baud } => write!(f, "serial:{}:{baud}", device.display()),
         }
     }
@@ -170,6 +191,8 @@ mod tests {
             ("serial:/dev/ttyACM0:fast", "`fast`"),
             ("serial:/dev/ttyACM0:0", "`0`"),
             ("tcp:localhost", "`localhost`"),
+            ("serial:tcp:localhost", "`localhost`"),
+            ("serial:tcp:localhost:0", "`0`"),
             ("tcp::7700", "`:7700`"),
             ("tcp:localhost:0", "`0`"),
             ("tcp:localhost:70000", "`70000`"),
@@ -186,6 +209,7 @@ mod tests {
         for text in [
             "/run/runtime.sock",
             "serial:/dev/ttyACM0:115200",
+            "serial:tcp:127.0.0.1:7799",
             "tcp:127.0.0.1:7700",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);

@@ -246,12 +246,12 @@ impl Past {
             }
             let mut seen = self.restarts.remove(&plugin.name).unwrap_or_default();
             seen.retain(|(at, _)| now.saturating_duration_since(*at) < RESTART_WINDOW);
-            if plugin.counters.restarts > was.counters.restarts {
-                seen.push((now, was.counters.restarts));
-                let first = seen.first().map_or(was.counters.restarts, |(_, before)| *before);
+            if plugin.counters.failures > was.counters.failures {
+                seen.push((now, was.counters.failures));
+                let first = seen.first().map_or(was.counters.failures, |(_, before)| *before);
                 findings.extend(find::restart_loop(
                     plugin,
-                    plugin.counters.restarts.saturating_sub(first),
+                    plugin.counters.failures.saturating_sub(first),
                 ));
             }
             if !seen.is_empty() {

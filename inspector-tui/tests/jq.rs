@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use inspector_tui::facts::{Cause, Event, Item, LostAt, PluginSet, Update};
+use inspector_tui::facts::{Cause, Event, Item, LostAt, Slots, Update};
 use inspector_tui::filter::JqState;
 use inspector_tui::model::{Config, Model};
 
@@ -41,7 +41,7 @@ impl Bed {
                 time: seq * 10,
                 source: "thermo".into(),
                 cause: Cause::None,
-                receivers: PluginSet::default(),
+                receivers: Slots::default(),
                 topic: "device.kitchen".into(),
                 payload: format!(r#"{{"value":{seq}}}"#).into_bytes().into(),
             })

@@ -1,5 +1,7 @@
 //! How much of everything a kernel has: chosen in one constant, seen nowhere else.
 
+use crate::mem::Names;
+
 /// The capacities of one kernel. Start from a profile and change what you need:
 ///
 /// ```
@@ -17,7 +19,7 @@ pub struct Capacities {
     pub filters: usize,
     /// Services of all plugins together.
     pub services: usize,
-    /// Service calls and storage requests in flight.
+    /// Service calls and storage requests in flight; at most 4,096.
     pub calls: usize,
     /// Bytes of a call's arguments, and of its reply; of a storage request with its names.
     pub call_bytes: usize,
@@ -25,11 +27,11 @@ pub struct Capacities {
     pub state_entries: usize,
     /// Bytes of all state values together, a multiple of `state_block`.
     pub state_bytes: usize,
-    /// State values take whole blocks of this many bytes.
+    /// State values take whole blocks of this many bytes: a power of two.
     pub state_block: usize,
-    /// Bytes of the bus log: the records that subscribers have yet to read, and the recent past.
+    /// Bytes of the bus log: the records that subscribers have yet to read, and the recent past. A power of two.
     pub log_bytes: usize,
-    /// Names made at run time (a `'static` name takes none).
+    /// Names made at run time (one made by [`name!`](crate::name!) takes none).
     pub names: usize,
     /// Bytes of the longest name made at run time; at most 255.
     pub name_bytes: usize,
@@ -37,11 +39,6 @@ pub struct Capacities {
     pub waits: usize,
     /// Readers of the whole log at the same time: inspectors and `watch` clients.
     pub taps: usize,
-    /// Bytes kept of each plugin's last error.
-    pub error_bytes: usize,
-    /// Buckets of each service's latency histogram, the first one for less than
-    /// 16 µs, each of the others for four times more than the one before; 0 for no histogram.
-    pub latency_buckets: usize,
 }
 
 impl Capacities {
@@ -60,8 +57,6 @@ impl Capacities {
         name_bytes: 24,
         waits: 4,
         taps: 1,
-        error_bytes: 32,
-        latency_buckets: 0,
     };
 
     /// For a chip with tens of KiB.
@@ -79,8 +74,6 @@ impl Capacities {
         name_bytes: 32,
         waits: 8,
         taps: 2,
-        error_bytes: 48,
-        latency_buckets: 0,
     };
 
     /// For a desktop, a server or a Raspberry Pi.
@@ -91,49 +84,37 @@ impl Capacities {
         calls: 512,
         call_bytes: 64 * 1024 + 512,
         state_entries: 16 * 1024,
-        state_bytes: 16 * 1024 * 1024 - 256,
+        state_bytes: 16 * 1024 * 1024 - 512,
         state_block: 256,
         log_bytes: 4 * 1024 * 1024,
         names: 32 * 1024,
         name_bytes: 128,
         waits: 256,
         taps: 64,
-        error_bytes: 184,
-        latency_buckets: 8,
     };
 
-    /// Links for a table of `slots`: for the slots and their hash buckets.
-    #[doc(hidden)]
-    pub const fn links(slots: usize) -> usize {
-        crate::table::links(slots)
-    }
-
-    /// Topics whose receivers are remembered: as many as records fit into the log, at most 1,024.
-    #[doc(hidden)]
-    pub const fn routes(log_bytes: usize) -> usize {
-        let records = log_bytes / 128;
-        match records {
-            // The kernel's own events have every second one.
-            0 | 1 => 2,
-            2..1024 => records.next_power_of_two(),
-            _ => 1024,
-        }
-    }
-
-    /// Bytes of all services' histograms.
-    #[doc(hidden)]
-    pub const fn latency_bytes(&self) -> usize {
-        self.services
-            .saturating_mul(self.latency_buckets)
-            .saturating_mul(4)
-    }
-
-    /// Blocks of state values.
+    /// How many blocks the state values have.
     #[doc(hidden)]
     pub const fn state_blocks(&self) -> usize {
         match self.state_bytes.checked_div(self.state_block) {
             Some(blocks) => blocks,
             None => 0,
         }
+    }
+
+    /// The heads of a hashed table of so many places.
+    #[doc(hidden)]
+    pub const fn heads(places: usize) -> usize {
+        if cfg!(feature = "large") && places > 0 {
+            places.next_power_of_two()
+        } else {
+            0
+        }
+    }
+
+    /// The bytes of all names.
+    #[doc(hidden)]
+    pub const fn name_cells(capacities: &Capacities) -> usize {
+        Names::bytes(capacities.names, capacities.name_bytes)
     }
 }

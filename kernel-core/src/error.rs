@@ -1,91 +1,93 @@
-//! The error a plugin's hook or service answers with, and the text buffers errors use.
+//! The error a plugin's hook or service answers with.
 
-use core::fmt::{self, Write};
-
-use heapless::{LenType, String};
+use core::fmt;
 
 /// The longest error code, in bytes.
 pub const MAX_CODE: usize = 24;
-/// The longest error message, in bytes; a longer one is cut at a character. It is 160 with the
-/// feature `messages` and 38 without, so that an error on a chip fits into a call's 64 bytes.
-pub const MAX_MESSAGE: usize = if cfg!(feature = "messages") { 160 } else { 38 };
+/// The longest error message, in bytes; a longer one is cut at a character.
+pub const MAX_MESSAGE: usize = 160;
 
 /// What went wrong in a plugin: a stable code for programs and a message for people.
 ///
 /// A service answers its caller with it, and a lifecycle hook that returns it leaves the plugin
-/// FAILED with the error kept.
+/// FAILED with the error kept. Without the feature `messages`, on a chip, both are texts of the program, and there
+/// is no formatting.
 ///
 /// ```
 /// use kernel_core::Error;
-/// let error = Error::new("no_such_room", "room \"attic\" is not known: see rooms.list");
+/// let error = Error::new("no_such_room", "the room is not known: see rooms.list");
 /// assert_eq!(error.code(), "no_such_room");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-// Results carry it by value, and a chip copies whole words several times as fast as bytes.
-#[repr(align(4))]
 pub struct Error {
-    /// Bytes of the code, and of code and message together.
-    code: u8,
-    len: u8,
-    text: [u8; MAX_CODE + MAX_MESSAGE],
+    #[cfg(feature = "messages")]
+    text: owned::Text,
+    #[cfg(not(feature = "messages"))]
+    text: [&'static str; 2],
 }
 
 impl Error {
+    /// `invalid_argument`: the caller sent something the service does not take.
+    pub fn invalid_argument(message: &'static str) -> Self {
+        Error::new("invalid_argument", message)
+    }
+}
+
+#[cfg(not(feature = "messages"))]
+impl Error {
+    /// An error from its code and message.
+    pub const fn new(code: &'static str, message: &'static str) -> Self {
+        Error {
+            text: [code, message],
+        }
+    }
+
+    /// The error that a callee answered with: its text cannot be kept here.
+    pub(crate) fn from_callee(_: &str, _: &str) -> Self {
+        Error::new("failed", "")
+    }
+
+    /// The stable code, a word such as `invalid_argument`.
+    pub const fn code(&self) -> &str {
+        self.text[0]
+    }
+
+    /// The message for people.
+    pub const fn message(&self) -> &str {
+        self.text[1]
+    }
+}
+
+#[cfg(feature = "messages")]
+impl Error {
     /// An error from its code (cut at [`MAX_CODE`]) and message (cut at [`MAX_MESSAGE`]).
     pub fn new(code: &str, message: &str) -> Self {
-        let mut error = Error {
-            code: 0,
-            len: 0,
-            text: [0; MAX_CODE + MAX_MESSAGE],
-        };
-        error.push(code, MAX_CODE);
-        error.code = error.len;
-        error.push_message(message);
-        error
+        let mut text = owned::Text::new(code);
+        text.push_message(message);
+        Error { text }
     }
 
-    /// An error whose message is formatted; costs a chip the formatting machinery.
+    /// An error whose message is formatted. (With the feature `messages` only.)
     pub fn format(code: &str, message: fmt::Arguments<'_>) -> Self {
-        let mut error = Error::new(code, "");
-        // `Cut` never refuses, and a Display that fails leaves the text written so far.
-        let _ = Cut(&mut error).write_fmt(message);
-        error
+        let mut text = owned::Text::new(code);
+        // It never refuses, and a Display that fails leaves the text written so far.
+        let _ = fmt::Write::write_fmt(&mut text, message);
+        Error { text }
     }
 
-    /// `invalid_argument`: the caller sent something the service does not take.
-    pub fn invalid_argument(message: &str) -> Self {
-        Error::new("invalid_argument", message)
+    /// The error that a callee answered with.
+    pub(crate) fn from_callee(code: &str, message: &str) -> Self {
+        Error::new(code, message)
     }
 
     /// The stable code, a word such as `invalid_argument`.
     pub fn code(&self) -> &str {
-        self.part(0, self.code)
+        self.text.code()
     }
 
     /// The message for people.
     pub fn message(&self) -> &str {
-        self.part(self.code, self.len)
-    }
-
-    fn part(&self, from: u8, to: u8) -> &str {
-        let bytes = self.text.get(from as usize..to as usize).unwrap_or(&[]);
-        core::str::from_utf8(bytes).unwrap_or("")
-    }
-
-    fn push_message(&mut self, text: &str) {
-        let most = MAX_MESSAGE.wrapping_add(self.code as usize);
-        self.push(text, most.saturating_sub(self.len as usize));
-    }
-
-    /// Appends at most `most` bytes of `text`, for which there is room.
-    fn push(&mut self, text: &str, most: usize) {
-        let piece = cut(text, most);
-        let start = self.len as usize;
-        let end = start.wrapping_add(piece.len());
-        if let Some(to) = self.text.get_mut(start..end) {
-            to.copy_from_slice(piece.as_bytes());
-            self.len = end as u8;
-        }
+        self.text.message()
     }
 }
 
@@ -111,11 +113,67 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Appends as much of `text` as fits, whole characters only.
-pub(crate) fn push_cut<const N: usize, L: LenType>(to: &mut String<N, L>, text: &str) {
-    let room = to.capacity().saturating_sub(to.len());
-    // The piece fits by construction, so the push cannot fail.
-    let _ = to.push_str(cut(text, room));
+/// The texts of an error, copied.
+#[cfg(feature = "messages")]
+mod owned {
+    use super::{MAX_CODE, MAX_MESSAGE, cut};
+
+    #[derive(Clone, PartialEq, Eq)]
+    pub(super) struct Text {
+        /// Bytes of the code, and of code and message together.
+        code: u8,
+        len: u8,
+        text: [u8; MAX_CODE + MAX_MESSAGE],
+    }
+
+    impl Text {
+        pub(super) fn new(code: &str) -> Self {
+            let mut error = Text {
+                code: 0,
+                len: 0,
+                text: [0; MAX_CODE + MAX_MESSAGE],
+            };
+            error.push(code, MAX_CODE);
+            error.code = error.len;
+            error
+        }
+
+        pub(super) fn code(&self) -> &str {
+            self.part(0, self.code)
+        }
+
+        pub(super) fn message(&self) -> &str {
+            self.part(self.code, self.len)
+        }
+
+        fn part(&self, from: u8, to: u8) -> &str {
+            let bytes = self.text.get(from as usize..to as usize).unwrap_or(&[]);
+            core::str::from_utf8(bytes).unwrap_or("")
+        }
+
+        pub(super) fn push_message(&mut self, text: &str) {
+            let most = MAX_MESSAGE.wrapping_add(self.code as usize);
+            self.push(text, most.saturating_sub(self.len as usize));
+        }
+
+        /// Appends at most `most` bytes of `text`, for which there is room.
+        fn push(&mut self, text: &str, most: usize) {
+            let piece = cut(text, most);
+            let start = self.len as usize;
+            let end = start.wrapping_add(piece.len());
+            if let Some(to) = self.text.get_mut(start..end) {
+                to.copy_from_slice(piece.as_bytes());
+                self.len = end as u8;
+            }
+        }
+    }
+
+    impl core::fmt::Write for Text {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            self.push_message(text);
+            Ok(())
+        }
+    }
 }
 
 /// The longest prefix of `text` that has at most `max` bytes and ends at a character.
@@ -129,25 +187,13 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
     }
 }
 
-struct Cut<'a>(&'a mut Error);
-
-impl Write for Cut<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.push_message(text);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "messages"))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        let long = ['я'; 200].iter().fold(String::<400>::new(), |mut s, c| {
-            let _ = s.push(*c);
-            s
-        });
+        let long = "я".repeat(200);
         let error = Error::new("x", &long);
         assert_eq!(error.message().len(), MAX_MESSAGE);
         assert!(error.message().chars().all(|c| c == 'я'));

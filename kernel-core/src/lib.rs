@@ -3,13 +3,14 @@
 //!
 //! ```text
 //!    plugin            plugin            plugin                operator, inspector
-//!  (one task)        (one task)     (far side of a link)      (far side of a link)
-//!      │ mailbox          │ mailbox          │                         │
-//! ┌────┴──────────────────┴──────────────────┴─────────────────────────┴─────────────┐
+//!  (one task)        (one task)     (another process)        (the other side of a link)
+//!      │                 │                │                           │
+//! ═════╪═════════════════╪════════════════╪═══════ the waist: some twenty operations over bytes ═══
+//! ┌────┴─────────────────┴────────────────┴───────────────────────────┴──────────────┐
 //! │ EventBus          ServiceRegistry     StateEngine      Storage    PluginManager  │
-//! │ one byte log,     names, owners,      key, value,      requests   lifecycle,     │
-//! │ a cursor for      call slots with     version, time    to one     supervision,   │
-//! │ each plugin       deadlines           to live          actor      counters       │
+//! │ one byte log,     names, owners,      key, value,      a service  lives with     │
+//! │ a cursor for      call slots with     version, time    like any   goals and      │
+//! │ each plugin       deadlines           to live          other      deadlines      │
 //! └──────────────── one lock; names, bytes, counters and wakers; no code ────────────┘
 //! ```
 //!
@@ -23,39 +24,65 @@
 //! 1. **Data, not closures.** The kernel stores names, bytes, counters and wakers; never a handler
 //!    or a future. A [`Plugin`] is an actor: one task that owns its data and reads one [`Mailbox`].
 //!    [`drive`] is that loop; whoever has an executor polls it. No plugin code runs under the lock.
-//! 2. **The bus is a log.** A record is written once, whatever the number of subscribers, and marks
-//!    who gets it: the last one of a topic says who gets the next, until a filter or a plugin comes
-//!    or goes. A plugin is one cursor with many filters, so that delivery has one total order
-//!    and a late reader ([`bus::Tap`]) sees the recent past. What a slow subscriber loses is counted
-//!    exactly and told; or publishers wait for it, with a deadline ([`Overflow`]).
-//! 3. **Calls live in slots of the kernel**, with a generation, a deadline and the call that caused
-//!    them: dropping a call cancels it, a late reply finds nobody, a circle is answered at once. A
-//!    circle is seen along the chain of causes, and, for plugins that handle one message at a time,
-//!    also where two of them wait for each other without a common cause.
-//! 4. **State is small and watched through the bus**: every change is an event.
-//! 5. **Storage is a mailbox as well**, served by one actor over a [`storage::Storage`].
-//! 6. **Whatever a plugin registers belongs to one life of it** and is taken back when that life
-//!    ends, by unloading, failing, hanging or crashing; its old handles are refused from then on.
-//! 7. **Lifecycle by goals.** Managing a plugin sets where it should be; its own task takes the
-//!    steps, each with a deadline, and none towards STARTED while a plugin that it depends on is not
-//!    started. A plugin that fails is restarted with growing pauses; its dependents wait for it until
-//!    it is given up, and come back with it.
-//! 8. **Capacities are chosen in one place** ([`Capacities`]) and erased by one handle ([`Kernel`]):
-//!    a [`Cell`] runs a closure on the kernel's data, whose slices forget how long they are.
-//! 9. **Full is an answer** that names the capacity, and a counter remembers.
-//! 10. **Everything is counted where it happens.**
+//! 2. **One narrow waist.** All that a plugin can do is an [`Op`] that passes through [`Waist::run`]; a [`Context`]
+//!    is a handle on it. The kernel in memory implements it, and so may whatever runs plugins elsewhere. Life,
+//!    shares and counters are checked there and nowhere else. Every operation is a future, so that the same
+//!    plugin runs where an answer takes time; on a kernel in memory [`Ask::now`] has it at once.
+//! 3. **The bus is a log.** A record is written once, whatever the number of subscribers, and marks who gets it. A
+//!    plugin is one cursor with many filters, so that delivery has one total order and a late reader ([`Tap`])
+//!    sees the recent past. What a slow subscriber loses is counted exactly; or publishers wait for it, with a
+//!    deadline ([`Overflow`]). A record knows how many events are behind it: a plugin, or a ring of them, that
+//!    answers its own events is refused and named.
+//! 4. **Calls live in slots of the kernel**, with a generation, a deadline and the call that caused them: dropping a
+//!    call cancels it, a late reply finds nobody, a cycle is answered at once.
+//! 5. **State is small and watched through the bus**: every change is an event.
+//! 6. **Storage is a service like any other**, answered by a plugin of its own ([`serve`]) over a
+//!    [`storage::Storage`]: so it starts, stops, fails and is counted as every plugin is.
+//! 7. **Whatever a plugin registers belongs to one life of it** and is taken back when that life ends. No plugin
+//!    holds more than its share of a capacity.
+//! 8. **The kernel runs lives; a supervisor has opinions.** A plugin that failed stays FAILED until somebody sets
+//!    its goal: restarts, dependencies, starting and stopping all are a task's over [`PluginManager`].
+//! 9. **Capacities are chosen in one place** ([`Capacities`]). Full is an answer that names the capacity.
+//! 10. **One judge of JSON**, [`json`]; serde-json-core is the typed layer.
 //!
-//! Time is the platform's: it gives a [`Clock`] and runs [`Kernel::run_timers`].
+//! One [`Fault`] serves all operations in place of an error for each family of them: it is what passes the waist
+//! and the wire, two words, and a conversion for each family would be all that the others add.
 //!
-//! JSON is read and written by the [`json`] module rather than by `serde-json-core`, which panics
-//! on some values and cannot read the escapes that other languages write.
+//! # Three walks
+//!
+//! What an event passes through, function by function:
+//!
+//! | publish | receive |
+//! |---|---|
+//! | `EventBus::publish` makes an [`Ask`] | `drive` asks the mailbox for its next step |
+//! | `Ask::poll`, `Cell::with` takes the lock | `Ask::poll`, `Cell::with` takes the lock |
+//! | `Core::run` checks the life | `Core::run` checks the life |
+//! | `Core::publish` finds the cause; `Bus::route` knows a topic published lately, others are checked | `Core::next` ends the hook before |
+//! | `Bus::check`: hops, size; `Bus::check_blockers`: who makes publishers wait | `Bus::next` finds the record |
+//! | `Bus::publish`: `Log::append`, `Filters::receivers` without a route, `ReaderSlot::mark` | `Core::next_event` copies it, `Bus::taken` moves the cursor |
+//! | `Core::wake_plugins` wakes whom it marked | `handle` runs `on_event` |
+//!
+//! What a call passes through:
+//!
+//! | begin | answer | end |
+//! |---|---|---|
+//! | `Context::call` makes a [`Calling`] | `Core::next` finds it by `Calls::first` | `Calling::poll` |
+//! | `Calling::poll`, `Core::run` | `Core::next_call`, `Calls::take` copies it out | `Core::run`, `Core::call` |
+//! | `Core::begin_call` finds the service, `Calls::closes_cycle` | `handle` runs `on_call` | `Calls::poll` copies the reply out |
+//! | `Calls::begin` takes a slot, copies the arguments in | `Mailbox::answer`, `Calls::reply` copies the reply in, wakes the caller | `Calls::free` |
+//!
+//! What a stored value passes through: `Namespace::set` writes the request's head; then it is a call of the service
+//! `storage`, as above; [`serve`] takes it, with others that wait, out of the storage's mailbox, `accept` checks
+//! who may store where and judges the JSON, [`storage::Storage::apply`] makes the group durable, and `answer`
+//! replies to each.
 //!
 //! # Features
 //!
-//! - `messages` (default): an error that a plugin passes on with `?` keeps its text, formatted. A
-//!   chip that leaves it out keeps the code and saves the formatting machinery.
-//! - `flash`: the [`storage`] on any NOR flash with an `embedded-storage-async` driver.
-//! - `link`: the [`link`] protocol for inspectors, command lines and remote plugins.
+//! - `large` (default): what a host needs and a chip leaves out. 64-bit time in microseconds and sequence numbers
+//!   (else 32 bits of milliseconds, which wrap around after 49 days, and of numbers), 128 plugins (else 32), tables
+//!   and filters that are hashed (else looked through), shares, latency histograms, descriptions of services,
+//!   settings, and plugins that attach at run time.
+//! - `messages` (default): errors own their text, formatted. Without it they are texts of the program.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -74,62 +101,44 @@
 #[macro_use]
 extern crate std;
 
-pub mod bus;
-mod calls;
+mod api;
+mod bus;
+mod call;
 mod capacity;
-mod copy;
 mod error;
-mod fixed;
+mod fault;
 mod id;
 pub mod json;
 mod kernel;
-mod lifecycle;
-#[cfg(feature = "link")]
-pub mod link;
-mod log;
-mod plugin;
-mod pool;
-mod registry;
-mod runtime;
-pub mod state;
+mod life;
+mod mem;
+mod state;
 pub mod storage;
 pub mod subject;
-mod table;
-mod text;
 mod time;
-mod timer;
 
-pub use bus::{EventBus, Overflow, PublishError, SubscribeError};
+pub use api::*;
+pub use bus::Overflow;
+pub use call::{Answer, LATENCY_BUCKETS, Phase, Service, ServiceCounters};
 pub use capacity::Capacities;
 pub use error::{Error, MAX_CODE, MAX_MESSAGE};
-pub use fixed::FixedKernel;
-pub use id::{CallId, Cause, PluginId};
+pub use fault::{Capacity, Fault, NameFault};
+pub use id::{CallId, Cause, MAX_PLUGINS, PluginId, PluginSet};
 pub use json::Json;
-pub use kernel::{Cell, Core, Kernel, Memory, Operation, Parts};
-pub use log::{MAX_PLUGINS, PluginSet};
-pub use plugin::{
-    Context, Event, Exit, Installed, Mailbox, ManageError, Message, Plugin, PluginCounters, PluginInfo,
-    PluginManager, PluginMetadata, PluginName, PluginState, Replied, Reply, Request, RestartPolicy, drive,
-};
-pub use registry::{CallError, PendingCall, RegisterError, Service, ServiceInfo, ServiceRegistry};
-pub use runtime::{CoreRuntime, Health, Metrics, STATUS, Shutdown};
-pub use state::{StateEngine, StateEntry, StateError};
-pub use storage::{StorageApi, StorageError};
-pub use table::Usage;
-pub use text::Name;
-pub use time::{Clock, Instant};
-pub use timer::WaitError;
+pub use kernel::{Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Waist};
+pub use life::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
+pub use mem::Usage;
+pub use subject::Name;
+pub use time::{Clock, Instant, Span};
 
 /// The opaque pieces that a kernel's memory is made of.
 pub mod parts {
-    pub use crate::bus::{FilterSlot, RouteSlot, TapSlot};
-    pub use crate::calls::CallSlot;
-    pub use crate::fixed::{Empty, FixedMemory};
-    pub use crate::kernel::Head;
-    pub use crate::lifecycle::PluginSlot;
-    pub use crate::registry::ServiceSlot;
-    pub use crate::state::EntrySlot;
-    pub use crate::timer::WaitSlot;
+    pub use crate::bus::{Filter, ReaderSlot, TapSlot};
+    pub use crate::call::{CallSlot, CalleeSlot, Registered};
+    pub use crate::life::PluginSlot;
+    pub use crate::mem::{Empty, Link, Slot};
+    pub use crate::state::Entry;
+    pub use crate::time::WaitSlot;
     #[doc(hidden)]
     pub use static_cell::{ConstStaticCell, StaticCell};
 }

@@ -4,7 +4,7 @@ mod support;
 use std::time::Duration;
 
 use kernel_core::*;
-use support::{ByHand, Seen, Tasks, json, runtime};
+use support::{AtOnce, ByHand, Seen, Tasks, json, runtime};
 
 #[test]
 fn only_the_kernel_says_what_happens_in_it() {
@@ -28,14 +28,14 @@ fn only_the_kernel_says_what_happens_in_it() {
             let tried = [
                 p.cx().try_publish(topic, json("1")),
                 runtime.bus().try_publish(topic, json("1")),
-                runtime.bus().try_publish_because(Cause::None, topic, json("1")),
+                runtime.bus().try_publish(topic, json("1")),
                 Tasks::default().run(runtime.kernel(), p.cx().publish(topic, json("1"))),
                 Tasks::default().run(
                     runtime.kernel(),
                     runtime.bus().publish_within(topic, json("1"), Duration::ZERO),
                 ),
             ];
-            assert_eq!(tried, [Err(PublishError::Reserved); 5], "{topic} in {log_bytes}");
+            assert_eq!(tried, [Err(Fault::Reserved); 5], "{topic} in {log_bytes}");
             assert_eq!(runtime.metrics().refused, refused + 5);
             assert!(matches!(p.next(), Some(Seen::Event { topic, .. }) if topic == "state.changed.lamp"));
             assert_eq!(p.next(), None);
@@ -49,6 +49,6 @@ fn only_the_kernel_says_what_happens_in_it() {
         ] {
             assert_eq!(runtime.bus().try_publish(topic, json("1")), Ok(0), "{topic}");
         }
-        assert_eq!(PublishError::Reserved.code(), "reserved_topic");
+        assert_eq!(Fault::Reserved.code(), "reserved");
     }
 }

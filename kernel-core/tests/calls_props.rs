@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kernel_core::*;
 use proptest::prelude::*;
-use support::{ByHand, Seen, advance, counters, json, now, poll_once, runtime};
+use support::{AtOnce, ByHand, Failure, Pending, Seen, advance, at_once, counters, json, now, runtime};
 
 const SLOTS: usize = 4;
 const NAMES: [&str; 2] = ["one", "two"];
@@ -41,11 +41,11 @@ fn step() -> impl Strategy<Value = Step> {
 enum Phase {
     Queued,
     Running,
-    Done(Result<String, CallError>),
+    Done(Result<String, Failure>),
 }
 
 struct Call {
-    handle: PendingCall,
+    handle: Pending,
     number: usize,
     callee: usize,
     due: u64,
@@ -55,9 +55,9 @@ struct Call {
 /// Calls of a service that ended, and those of them without a reply, as the registry counts them.
 fn counted(runtime: &CoreRuntime, service: &str) -> (usize, usize) {
     let (mut cursor, mut texts) = (0, [0; 64]);
-    while let Some(info) = runtime.services().list_services(&mut cursor, &mut texts) {
+    while let Some(info) = runtime.next_service(&mut cursor, &mut texts) {
         if info.name == service {
-            return (info.calls, info.errors);
+            return (info.counters.calls as usize, info.counters.errors as usize);
         }
     }
     panic!("{service} is registered");
@@ -80,7 +80,7 @@ fn check(steps: &[Step]) {
                 ..policy
             },
         );
-        callee.cx().register(Service::new(SERVICES[who])).unwrap();
+        callee.cx().register(&Service::new(SERVICES[who])).unwrap();
         callee
     });
     let mut calls: Vec<Call> = Vec::new();
@@ -95,10 +95,7 @@ fn check(steps: &[Step]) {
             Step::Begin { service, millis } => {
                 let limit = Duration::from_millis(millis);
                 let text = begun.to_string();
-                match runtime
-                    .services()
-                    .begin(SERVICES[service], json(&text), Some(limit))
-                {
+                match Pending::begin(runtime.context(), SERVICES[service], json(&text), Some(limit)) {
                     Ok(handle) => {
                         assert!(calls.len() < SLOTS);
                         calls.push(Call {
@@ -112,7 +109,13 @@ fn check(steps: &[Step]) {
                         begun += 1;
                     }
                     Err(error) => {
-                        assert_eq!(error, CallError::Full { capacity: SLOTS });
+                        assert_eq!(
+                            error,
+                            Fault::Full {
+                                capacity: Capacity::Calls,
+                                size: SLOTS as u32
+                            }
+                        );
                         assert_eq!(calls.len(), SLOTS);
                     }
                 }
@@ -137,7 +140,7 @@ fn check(steps: &[Step]) {
                 let error = Error::new("no", &text);
                 let answer = if ok { Ok(json(&text)) } else { Err(&error) };
                 let stranger = 1 - callee;
-                assert!(!callees[stranger].mailbox.reply(id, answer), "not its call");
+                assert!(!callees[stranger].reply(id, answer), "not its call");
                 let open = calls
                     .iter_mut()
                     .find(|call| call.number == number && call.phase == Phase::Running);
@@ -148,22 +151,20 @@ fn check(steps: &[Step]) {
                     call.phase = Phase::Done(if ok {
                         Ok(text.clone())
                     } else {
-                        Err(CallError::Failed(error.clone()))
+                        Err(Failure::Failed(error.clone()))
                     });
                 }
-                assert_eq!(callees[callee].mailbox.reply(id, answer), expected);
+                assert_eq!(callees[callee].reply(id, answer), expected);
             }
             Step::Poll { call } => {
                 if calls.is_empty() {
                     continue;
                 }
                 let at = call % calls.len();
-                let mut buf = [0; 64];
                 let handle = &mut calls[at].handle;
-                let got = poll_once(std::future::poll_fn(|cx| handle.poll_reply(cx, &mut buf)));
+                let got = handle.outcome();
                 match (got, calls[at].phase.clone()) {
                     (Some(got), Phase::Done(expected)) => {
-                        let got = got.map(|len| String::from_utf8_lossy(&buf[..len]).into_owned());
                         assert_eq!(got, expected);
                         calls.remove(at);
                     }
@@ -182,7 +183,7 @@ fn check(steps: &[Step]) {
                 runtime.kernel().expire();
                 for call in &mut calls {
                     if call.due <= now() && !matches!(call.phase, Phase::Done(_)) {
-                        call.phase = Phase::Done(Err(CallError::Timeout));
+                        call.phase = Phase::Done(Err(Failure::Fault(Fault::Timeout)));
                         queues[call.callee].retain(|number| *number != call.number);
                         timed_out += 1;
                         ended[call.callee].0 += 1;
@@ -191,10 +192,10 @@ fn check(steps: &[Step]) {
                 }
             }
             Step::Crash { callee } => {
-                callees[callee].installed.crashed("panic", "boom");
+                callees[callee].installed.crashed(&Error::new("panic", "boom"));
                 for call in calls.iter_mut().filter(|call| call.callee == callee) {
                     if !matches!(call.phase, Phase::Done(_)) {
-                        call.phase = Phase::Done(Err(CallError::Gone));
+                        call.phase = Phase::Done(Err(Failure::Fault(Fault::Gone)));
                     }
                 }
                 queues[callee].clear();
@@ -202,31 +203,31 @@ fn check(steps: &[Step]) {
                 callees[callee].start(&runtime, NAMES[callee]);
                 callees[callee]
                     .cx()
-                    .register(Service::new(SERVICES[callee]))
+                    .register(&Service::new(SERVICES[callee]))
                     .unwrap();
                 ended[callee] = (0, 0);
             }
             Step::Register { service } => {
                 let services = callees[service].cx().services();
-                assert!(services.unregister(SERVICES[service]));
+                assert!(at_once(services.unregister(SERVICES[service])).unwrap());
                 for call in calls.iter_mut().filter(|call| call.callee == service) {
                     if !matches!(call.phase, Phase::Done(_)) {
-                        call.phase = Phase::Done(Err(CallError::Gone));
+                        call.phase = Phase::Done(Err(Failure::Fault(Fault::Gone)));
                     }
                 }
                 queues[service].clear();
                 callees[service]
                     .cx()
-                    .register(Service::new(SERVICES[service]))
+                    .register(&Service::new(SERVICES[service]))
                     .unwrap();
                 ended[service] = (0, 0);
             }
         }
         let metrics = runtime.metrics();
-        assert_eq!(metrics.calls.used, calls.len());
+        assert_eq!(metrics.calls.used as usize, calls.len());
         assert_eq!(metrics.timed_out, timed_out);
         for who in 0..2 {
-            assert_eq!(counters(&runtime, NAMES[who]).calls_in, seen[who]);
+            assert_eq!(counters(&runtime, NAMES[who]).calls, seen[who]);
             // The one that its handler answered, and has not left, may still be to be counted.
             let (calls, errors) = counted(&runtime, SERVICES[who]);
             assert!(
@@ -247,7 +248,7 @@ fn check(steps: &[Step]) {
     }
     assert_eq!(runtime.metrics().calls.used, 0);
     let again: Vec<_> = (0..SLOTS)
-        .map(|_| runtime.services().begin(SERVICES[0], json("1"), None).unwrap())
+        .map(|_| Pending::begin(runtime.context(), SERVICES[0], json("1"), None).unwrap())
         .collect();
     assert_eq!(again.len(), SLOTS, "every slot can be used again");
 }

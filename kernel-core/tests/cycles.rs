@@ -4,7 +4,9 @@ mod support;
 use std::time::Duration;
 
 use kernel_core::*;
-use support::{ByHand, Notes, ROOMY, Seen, Tasks, actor, advance, json, now, poll_once, runtime};
+use support::{
+    AtOnce, ByHand, Failure, Notes, Pending, ROOMY, Seen, Tasks, actor, advance, json, now, runtime,
+};
 
 /// Notes how the call of `service` ended, and passes on what it gave.
 async fn ask(cx: Context, service: &str, notes: &Notes) -> Result<String, Error> {
@@ -29,7 +31,10 @@ fn link(runtime: &CoreRuntime, tasks: &mut Tasks, name: &'static str, next: &'st
             let notes = notes.clone();
             async move {
                 match seen {
-                    Seen::Load => cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?,
+                    Seen::Load => {
+                        cx.register(&Service::new(Name::Copied(&format!("{name}.go"))))
+                            .await?
+                    }
                     Seen::Call { .. } if !next.is_empty() => return ask(cx, next, &notes).await,
                     Seen::Call { .. } => return Ok("\"end\"".into()),
                     _ => {}
@@ -42,14 +47,14 @@ fn link(runtime: &CoreRuntime, tasks: &mut Tasks, name: &'static str, next: &'st
 
 /// Calls `a.go` among plugins that each ask the next one: how it ended, what was noted, and how
 /// long it took.
-fn run(links: &[(&'static str, &'static str)]) -> (Result<String, CallError>, Vec<String>, u64) {
+fn run(links: &[(&'static str, &'static str)]) -> (Result<String, Failure>, Vec<String>, u64) {
     let runtime = runtime(&ROOMY);
     let mut tasks = Tasks::default();
     let notes = Notes::default();
     for (name, next) in links {
         link(&runtime, &mut tasks, name, next, &notes);
     }
-    assert!(tasks.run(runtime.kernel(), runtime.start()).is_empty());
+    support::start_all(&runtime, &mut tasks);
     let mut buf = [0; 256];
     let services = runtime.services();
     let begun = now();
@@ -58,11 +63,11 @@ fn run(links: &[(&'static str, &'static str)]) -> (Result<String, CallError>, Ve
         .map(|reply| reply.as_str().to_owned());
     tasks.settle();
     assert_eq!(runtime.metrics().calls.used, 0);
-    (got, notes.take(), now() - begun)
+    (got.map_err(Failure::from), notes.take(), now() - begun)
 }
 
-fn is_cycle(got: Result<String, CallError>) -> bool {
-    matches!(got, Err(CallError::Failed(error)) if error.code() == "cycle")
+fn is_cycle(got: Result<String, Failure>) -> bool {
+    matches!(got, Err(Failure::Failed(error)) if error.code() == "cycle")
 }
 
 #[test]
@@ -119,8 +124,9 @@ fn wait_for_each_other(names: &'static [&'static str]) -> Vec<String> {
                 async move {
                     match seen {
                         Seen::Load => {
-                            cx.subscribe("go")?;
-                            cx.register(Service::new(Name::Copied(&format!("{name}.go"))))?;
+                            cx.subscribe("go").await?;
+                            cx.register(&Service::new(Name::Copied(&format!("{name}.go"))))
+                                .await?;
                         }
                         Seen::Event { .. } => {
                             let reply = ask(cx, &next, &notes).await?;
@@ -134,7 +140,7 @@ fn wait_for_each_other(names: &'static [&'static str]) -> Vec<String> {
             },
         );
     }
-    assert!(tasks.run(runtime.kernel(), runtime.start()).is_empty());
+    support::start_all(&runtime, &mut tasks);
     let begun = now();
     runtime.bus().try_publish("go", json("1")).unwrap();
     tasks.settle();
@@ -160,10 +166,10 @@ fn a_plugin_with_a_loop_of_its_own_may_be_called_while_it_waits() {
     let runtime = runtime(&ROOMY);
     let mut a = ByHand::started(&runtime, PluginMetadata::new("a", "1.0.0"));
     let mut b = ByHand::started(&runtime, PluginMetadata::new("b", "1.0.0"));
-    a.cx().register(Service::new("a.go")).unwrap();
-    b.cx().register(Service::new("b.go")).unwrap();
-    let _out = a.cx().begin_call("b.go", json("1"), None).unwrap();
-    let _back = b.cx().begin_call("a.go", json("1"), None).unwrap();
+    a.cx().register(&Service::new("a.go")).unwrap();
+    b.cx().register(&Service::new("b.go")).unwrap();
+    let _out = Pending::begin(a.cx(), "b.go", json("1"), None).unwrap();
+    let _back = Pending::begin(b.cx(), "a.go", json("1"), None).unwrap();
     assert!(matches!(a.next(), Some(Seen::Call { .. })));
     assert!(matches!(b.next(), Some(Seen::Call { .. })));
 }
@@ -173,22 +179,18 @@ fn a_nested_call_does_not_outlive_the_call_it_belongs_to() {
     let runtime = runtime(&ROOMY);
     let mut a = ByHand::started(&runtime, PluginMetadata::new("a", "1.0.0"));
     let mut b = ByHand::started(&runtime, PluginMetadata::new("b", "1.0.0"));
-    a.cx().register(Service::new("a.go")).unwrap();
-    b.cx().register(Service::new("b.go")).unwrap();
+    a.cx().register(&Service::new("a.go")).unwrap();
+    b.cx().register(&Service::new("b.go")).unwrap();
     let second = Duration::from_secs(1);
-    let _outer = runtime.services().begin("a.go", json("1"), Some(second)).unwrap();
+    let _outer = Pending::begin(runtime.context(), "a.go", json("1"), Some(second)).unwrap();
     assert!(matches!(a.next(), Some(Seen::Call { .. })));
-    let mut nested = a.cx().begin_call("b.go", json("1"), Some(second * 60)).unwrap();
+    let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second * 60)).unwrap();
     advance(second - Duration::from_micros(1));
     runtime.kernel().expire();
-    let mut buf = [0; 8];
-    assert!(poll_once(std::future::poll_fn(|cx| nested.poll_reply(cx, &mut buf))).is_none());
+    assert!(nested.outcome().is_none());
     advance(Duration::from_micros(1));
     runtime.kernel().expire();
-    assert_eq!(
-        poll_once(std::future::poll_fn(|cx| nested.poll_reply(cx, &mut buf))),
-        Some(Err(CallError::Timeout))
-    );
+    assert_eq!(nested.outcome(), Some(Err(Failure::Fault(Fault::Timeout))));
     assert_eq!(b.next(), None);
 }
 
@@ -197,21 +199,14 @@ fn a_shorter_deadline_of_a_nested_call_is_kept() {
     let runtime = runtime(&ROOMY);
     let mut a = ByHand::started(&runtime, PluginMetadata::new("a", "1.0.0"));
     let b = ByHand::started(&runtime, PluginMetadata::new("b", "1.0.0"));
-    a.cx().register(Service::new("a.go")).unwrap();
-    b.cx().register(Service::new("b.go")).unwrap();
+    a.cx().register(&Service::new("a.go")).unwrap();
+    b.cx().register(&Service::new("b.go")).unwrap();
     let second = Duration::from_secs(1);
-    let mut outer = runtime
-        .services()
-        .begin("a.go", json("1"), Some(second * 60))
-        .unwrap();
+    let mut outer = Pending::begin(runtime.context(), "a.go", json("1"), Some(second * 60)).unwrap();
     assert!(matches!(a.next(), Some(Seen::Call { .. })));
-    let mut nested = a.cx().begin_call("b.go", json("1"), Some(second)).unwrap();
+    let mut nested = Pending::begin(a.cx(), "b.go", json("1"), Some(second)).unwrap();
     advance(second);
     runtime.kernel().expire();
-    let mut buf = [0; 8];
-    assert_eq!(
-        poll_once(std::future::poll_fn(|cx| nested.poll_reply(cx, &mut buf))),
-        Some(Err(CallError::Timeout))
-    );
-    assert!(poll_once(std::future::poll_fn(|cx| outer.poll_reply(cx, &mut buf))).is_none());
+    assert_eq!(nested.outcome(), Some(Err(Failure::Fault(Fault::Timeout))));
+    assert!(outer.outcome().is_none());
 }

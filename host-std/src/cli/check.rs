@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use kernel_core::Json;
 use kernel_core::json::JsonError;
-use kernel_core::state::check_key;
-use kernel_core::storage::{MAX_KEY, MAX_NAMESPACE};
-use kernel_core::subject::{check_filter, check_name, check_topic};
+use kernel_core::storage::{MAX_NAMESPACE, MAX_STORAGE_KEY};
+use kernel_core::subject::{check_filter, check_plugin_name, check_topic};
 
 use super::exit::Failure;
 
@@ -36,7 +35,7 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
 
 /// The name of a plugin.
 pub(crate) fn plugin(text: &str) -> Result<String, String> {
-    match check_name(text) {
+    match check_plugin_name(text) {
         Ok(()) => Ok(text.to_owned()),
         Err(fault) => Err(format!(
             "{fault}; a plugin's name has a-z, 0-9, `_` and `-`, a letter first"
@@ -46,9 +45,12 @@ pub(crate) fn plugin(text: &str) -> Result<String, String> {
 
 /// A key of the state.
 pub(crate) fn state_key(text: &str) -> Result<String, String> {
-    check_key(text)
-        .map(|()| text.to_owned())
-        .map_err(|fault| fault.to_string())
+    topic(text)?;
+    // A change of it is an event of this topic, which leaves the key less room than a topic has.
+    match check_topic(&format!("state.changed.{text}")) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(fault) => Err(format!("as a part of the topic `state.changed.KEY`: {fault}")),
+    }
 }
 
 /// A namespace of the storage.
@@ -58,7 +60,7 @@ pub(crate) fn namespace(text: &str) -> Result<String, String> {
 
 /// A key of the storage.
 pub(crate) fn storage_key(text: &str) -> Result<String, String> {
-    stored_name(text, MAX_KEY)
+    stored_name(text, MAX_STORAGE_KEY)
 }
 
 fn stored_name(text: &str, max: usize) -> Result<String, String> {

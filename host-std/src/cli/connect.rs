@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use kernel_core::link::{Client, ClientError, FrameError, Reply, Request, ToClient, ToRuntime};
+use kernel_link::{Client, ClientError, FrameError, Framing, Reply, Request, ToClient, ToRuntime};
 use tokio::time::{Instant, timeout_at};
 
 use super::endpoint::{Endpoint, Reader, Writer};
@@ -12,7 +12,7 @@ use super::exit::Failure;
 /// How long connecting, and the answer to a request, may take.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// Each of the client's three buffers: no message of a runtime is as long.
+/// Each of the client's two buffers: no message of a runtime is as long.
 const BUFFER: usize = 1024 * 1024;
 
 /// Who the client is, for people.
@@ -42,7 +42,7 @@ impl Link {
         Link {
             endpoint,
             // Zero pages, which cost nothing until a message is that long.
-            memory: vec![0; 3 * BUFFER],
+            memory: vec![0; 2 * BUFFER],
         }
     }
 
@@ -64,20 +64,29 @@ pub(crate) struct Session<'b> {
     max_message: usize,
     epoch: Option<u64>,
     last_id: u32,
+    /// The longest that nothing may be sent; `None` for any span.
+    quiet: Option<Duration>,
+    /// When something was sent last.
+    spoke: Instant,
 }
 
 impl<'b> Session<'b> {
     async fn open(endpoint: &'b Endpoint, memory: &'b mut [u8]) -> Result<Self, Failure> {
         let (read, write) = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
-        let mut client = Client::new(read, write, memory).map_err(|cause| endpoint.lost(&cause))?;
+        let mut client =
+            Client::new(endpoint.framing(), read, write, memory).map_err(|cause| endpoint.lost(&cause))?;
         let nonce = RandomState::new().hash_one(std::process::id()) as u32;
         // A runtime that takes no more clients says so and closes, perhaps before it hears this.
         let sent = client.hello(NAME, nonce, endpoint.token()).await;
+        let spoke = Instant::now();
+        // What was on a serial line before is not for this session, and is answered too.
+        let shared = endpoint.framing() == Framing::Serial;
         loop {
             match client.next().await {
                 Ok(ToClient::Hello {
                     nonce: echoed,
                     max_message,
+                    keep_alive_ms,
                     epoch,
                     ..
                 }) if echoed == nonce => {
@@ -87,14 +96,19 @@ impl<'b> Session<'b> {
                         max_message: max_message as usize,
                         epoch,
                         last_id: PING,
+                        quiet: (keep_alive_ms > 0)
+                            .then(|| Duration::from_millis(u64::from(keep_alive_ms) / 2)),
+                        spoke,
                     });
                 }
-                // On a serial line, what was there before is answered too.
-                Ok(ToClient::Refused(why)) if !matches!(why.code, "bad_frame" | "no_session") => {
+                Ok(ToClient::Refused(why))
+                    if !shared
+                        || !matches!(why.code(), "bad_frame" | "no_session" | "too_large" | "unknown") =>
+                {
                     return Err(Failure::runtime(why));
                 }
-                // What was on the line before is not for this session.
-                Ok(_) | Err(ClientError::Frame(_)) => {}
+                Ok(_) => {}
+                Err(ClientError::Frame(_)) if shared => {}
                 Err(cause) => return Err(endpoint.lost(sent.as_ref().err().unwrap_or(&cause))),
             }
         }
@@ -163,7 +177,10 @@ impl<'b> Session<'b> {
     /// Sends a message.
     pub(crate) async fn send(&mut self, message: ToRuntime<'_>) -> Result<(), Failure> {
         match tokio::time::timeout(SOON, self.client.send(&message)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.spoke = Instant::now();
+                Ok(())
+            }
             Ok(Err(ClientError::Frame(FrameError::TooLarge))) => Err(Failure::Usage(format!(
                 "too large: no more than {BUFFER} bytes can be sent"
             ))),
@@ -185,7 +202,14 @@ impl<'b> Session<'b> {
         let mut deadline = Instant::now() + span;
         let mut pinged = false;
         loop {
-            match timeout_at(deadline, self.client.next()).await {
+            // Checked here, because messages that come without a pause leave a timeout no time.
+            if self.quiet.is_some_and(|quiet| self.spoke.elapsed() >= quiet) {
+                self.send(ToRuntime::KeepAlive).await?;
+            }
+            let wake = self
+                .quiet
+                .map_or(deadline, |quiet| deadline.min(self.spoke + quiet));
+            match timeout_at(wake, self.client.next()).await {
                 Ok(Ok(ToClient::Refused(why))) => return Err(Failure::runtime(why)),
                 Ok(Ok(message)) => {
                     if let Some(seen) = see(message) {
@@ -197,6 +221,7 @@ impl<'b> Session<'b> {
                     pinged = false;
                 }
                 Ok(Err(cause)) => return Err(self.endpoint.lost(&cause)),
+                Err(_) if wake < deadline => continue,
                 Err(_) if pinged || matches!(patience, Patience::For(_)) => {
                     return Err(self.endpoint.silent(span));
                 }

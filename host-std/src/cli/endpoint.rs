@@ -4,12 +4,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_core::link::ClientError;
+use kernel_link::{ClientError, Framing};
 use rustix::fs::OFlags;
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,16 +29,21 @@ pub(crate) type Writer = FromTokio<Box<dyn AsyncWrite + Unpin>>;
 pub(crate) enum Endpoint {
     /// At a Unix socket.
     Unix(PathBuf),
-    /// At a TCP port, with the token that lets clients in there; empty for a bare serial server.
+    /// At a TCP port, with the token that lets clients in there.
     Tcp {
         /// Host and port.
         address: String,
         /// The token.
         token: String,
     },
+    /// On a serial line that somebody else has, at a TCP port: a serial server, or an emulator.
+    SerialServer {
+        /// Host and port.
+        address: String,
+    },
     /// On a serial line.
     Serial {
-        /// The device.
+        /// The device, or an emulator's Unix socket in its place.
         device: PathBuf,
         /// Its speed in bits per second.
         baud: u32,
@@ -46,8 +51,12 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// The serial line `DEVICE` or `DEVICE:BAUD`.
+    /// The serial line `DEVICE`, `DEVICE:BAUD` or `tcp:HOST:PORT`.
     pub(crate) fn serial(text: &str) -> Result<Self, String> {
+        if let Some(address) = text.strip_prefix("tcp:") {
+            let address = address.to_owned();
+            return Ok(Endpoint::SerialServer { address });
+        }
         let (device, baud) = match text.rsplit_once(':') {
             Some((device, baud)) => match baud.parse() {
                 Ok(baud) if baud > 0 => (device, baud),
@@ -72,17 +81,23 @@ impl Endpoint {
     pub(crate) fn token(&self) -> &str {
         match self {
             Endpoint::Tcp { token, .. } => token,
-            Endpoint::Unix(_) | Endpoint::Serial { .. } => "",
+            _ => "",
+        }
+    }
+
+    /// How messages are told apart there.
+    pub(crate) fn framing(&self) -> Framing {
+        match self {
+            Endpoint::Unix(_) | Endpoint::Tcp { .. } => Framing::Stream,
+            Endpoint::Serial { .. } | Endpoint::SerialServer { .. } => Framing::Serial,
         }
     }
 
     pub(crate) async fn dial(&self) -> io::Result<(Reader, Writer)> {
         match self {
-            Endpoint::Unix(path) => {
-                let (read, write) = UnixStream::connect(path).await?.into_split();
-                Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
-            }
-            Endpoint::Tcp { address, .. } => {
+            Endpoint::Unix(path) => over_socket(path).await,
+            Endpoint::Serial { device, .. } if is_socket(device) => over_socket(device).await,
+            Endpoint::Tcp { address, .. } | Endpoint::SerialServer { address } => {
                 let stream = TcpStream::connect(address).await?;
                 // Requests are small and wait for their answers.
                 stream.set_nodelay(true)?;
@@ -106,7 +121,7 @@ impl Endpoint {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 path.display().to_string()
             }
-            Endpoint::Tcp { address, .. } => address.clone(),
+            Endpoint::Tcp { address, .. } | Endpoint::SerialServer { address } => address.clone(),
             Endpoint::Serial { device, baud } => format!("{} at {baud} baud", device.display()),
         }
     }
@@ -156,6 +171,15 @@ impl Endpoint {
             hint: "it may have been stopped: see its log",
         }
     }
+}
+
+async fn over_socket(path: &Path) -> io::Result<(Reader, Writer)> {
+    let (read, write) = UnixStream::connect(path).await?.into_split();
+    Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
+}
+
+fn is_socket(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Opens a serial line: every byte as it is, at this speed.

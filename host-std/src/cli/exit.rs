@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use kernel_core::link;
+use kernel_link as link;
 
 use super::output::escape;
 
@@ -41,15 +41,17 @@ pub(crate) enum Failure {
 impl Failure {
     /// The error that the runtime answered with.
     pub(crate) fn runtime(failure: link::Failure<'_>) -> Self {
-        let hint = match failure.code {
+        let code = failure.code();
+        let hint = match code {
             "version" => Some("use the core-runtime of the runtime's own version"),
             "timeout" => Some("it may be busy: `core-runtime calls` shows what is in flight"),
+            "too_many_clients" => Some("end another client: a `watch`, an inspector"),
             "shutting_down" => Some("the runtime is ending: start it again"),
             _ => None,
         };
         Failure::Runtime {
-            code: failure.code.to_owned(),
-            message: failure.message.to_owned(),
+            code: code.to_owned(),
+            message: failure.to_string(),
             hint,
         }
     }
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn advice_goes_to_its_code_alone() {
         let failure = || {
-            Failure::runtime(link::Failure {
+            Failure::runtime(link::Failure::Error {
                 code: "not_found",
                 message: "no such service",
             })

@@ -3,8 +3,8 @@
 //! Times and spans are in the unit that the field's name ends with. The help of each command
 //! (`core-runtime help COMMAND`) says the same in words.
 
-use kernel_core::link;
-use kernel_core::{Cause, Health, Metrics, PluginCounters};
+use kernel_core::{Cause, Metrics, PluginCounters};
+use kernel_link as link;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -42,7 +42,43 @@ pub(crate) struct Plugin {
     pub(crate) dependencies: Vec<String>,
     /// Its last error.
     pub(crate) error: Option<Error>,
-    pub(crate) counters: PluginCounters,
+    pub(crate) counters: Counters,
+}
+
+/// What is counted of a plugin since it was installed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Counters {
+    pub(crate) events: u32,
+    pub(crate) published: u32,
+    pub(crate) dropped: u32,
+    pub(crate) lag: u32,
+    pub(crate) lag_high_water: u32,
+    pub(crate) calls_in: u32,
+    pub(crate) errors: u32,
+    pub(crate) failures: u32,
+    pub(crate) slow: u32,
+    pub(crate) handled: u32,
+    pub(crate) busy_micros: u64,
+    pub(crate) worst_micros: u32,
+}
+
+impl From<PluginCounters> for Counters {
+    fn from(counters: PluginCounters) -> Self {
+        Counters {
+            events: counters.events,
+            published: counters.published,
+            dropped: counters.dropped,
+            lag: counters.lag,
+            lag_high_water: counters.lag_high_water,
+            calls_in: counters.calls,
+            errors: counters.errors,
+            failures: counters.failures,
+            slow: counters.slow,
+            handled: counters.handled,
+            busy_micros: counters.busy_micros,
+            worst_micros: counters.worst_micros,
+        }
+    }
 }
 
 /// An item of `services`.
@@ -53,8 +89,8 @@ pub(crate) struct Service {
     pub(crate) version: String,
     pub(crate) description: String,
     pub(crate) deprecated: bool,
-    pub(crate) calls: u64,
-    pub(crate) errors: u64,
+    pub(crate) calls: u32,
+    pub(crate) errors: u32,
     pub(crate) busy_micros: u64,
     pub(crate) worst_micros: u32,
     /// How many calls took how long: element `i` counts those of less than `4^(i+2)` µs.
@@ -69,11 +105,11 @@ impl From<link::Service<'_>> for Service {
             version: service.version.to_owned(),
             description: service.description.to_owned(),
             deprecated: service.deprecated,
-            calls: service.calls,
-            errors: service.errors,
-            busy_micros: service.busy_micros,
-            worst_micros: service.worst_micros,
-            latency: service.latency().collect(),
+            calls: service.counters.calls,
+            errors: service.counters.errors,
+            busy_micros: service.counters.busy_micros,
+            worst_micros: service.counters.worst_micros,
+            latency: service.latency.to_vec(),
         }
     }
 }
@@ -89,12 +125,13 @@ pub(crate) struct Subscription {
 #[derive(Debug, Serialize)]
 pub(crate) struct Call {
     pub(crate) call: u32,
-    /// `null` for a storage request.
-    pub(crate) service: Option<String>,
+    /// `storage` for a storage request.
+    pub(crate) service: String,
     pub(crate) caller: String,
     pub(crate) callee: String,
     /// True once the callee has taken it.
     pub(crate) running: bool,
+    /// In whole milliseconds.
     pub(crate) age_micros: u64,
     /// The call it belongs to.
     pub(crate) parent: Option<u32>,
@@ -104,13 +141,11 @@ impl From<link::Call<'_>> for Call {
     fn from(call: link::Call<'_>) -> Self {
         Call {
             call: call.call,
-            service: Some(call.service)
-                .filter(|service| !service.is_empty())
-                .map(str::to_owned),
+            service: call.service.to_owned(),
             caller: call.caller.to_owned(),
             callee: call.callee.to_owned(),
             running: call.running,
-            age_micros: call.age_micros,
+            age_micros: u64::from(call.age_ms) * 1000,
             parent: call.parent,
         }
     }
@@ -150,17 +185,17 @@ pub(crate) struct HealthReport {
     pub(crate) ok: bool,
     pub(crate) running: bool,
     pub(crate) storage: bool,
-    pub(crate) plugins: usize,
-    pub(crate) started: usize,
+    pub(crate) plugins: u32,
+    pub(crate) started: u32,
     /// The names of the plugins that failed.
     pub(crate) failed: Vec<String>,
 }
 
 impl HealthReport {
-    pub(crate) fn new(health: Health, name: impl Fn(usize) -> String) -> Self {
+    pub(crate) fn new(health: link::Health, running: bool, name: impl Fn(usize) -> String) -> Self {
         HealthReport {
-            ok: health.is_ok(),
-            running: health.running,
+            ok: running && health.storage && health.failed.is_empty(),
+            running,
             storage: health.storage,
             plugins: health.plugins,
             started: health.started,
@@ -274,7 +309,7 @@ pub(crate) struct Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel_core::link::Raw;
+    use kernel_link::Raw;
 
     fn event<'a>(payload: &'a [u8], cause: Cause) -> link::Event<'a> {
         link::Event {

@@ -76,7 +76,7 @@ struct Global {
         display_order = 102
     )]
     token: Option<String>,
-    /// A runtime on a serial line, such as /dev/ttyACM0:115200
+    /// A runtime on a serial line, such as /dev/ttyACM0:115200; tcp:HOST:PORT where a serial server has it
     #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Endpoint::serial, conflicts_with = "socket", display_order = 103)]
     serial: Option<Endpoint>,
     /// Print JSON on one line, for programs

@@ -98,10 +98,10 @@ impl fmt::Debug for TcpConfig {
     }
 }
 
-/// Which thread runs a plugin.
+/// Which threads run a plugin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Placement {
-    /// The one shared by all plugins that do not block. The default.
+    /// Those that plugins share; one that a plugin holds up is made up for. The default.
     #[default]
     Shared,
     /// One of its own.

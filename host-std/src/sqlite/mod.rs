@@ -1,7 +1,7 @@
-//! The SQLite database behind the storage actor.
+//! The SQLite database behind the storage.
 //!
 //! One table of namespace, key and JSON text, one connection, one thread that uses it. Everything here
-//! is synchronous; the storage actor collects the writes of many plugins into one group, so that they
+//! is synchronous; the storage's thread collects the writes of many plugins into one group, so that they
 //! share one flush of the disk.
 //!
 //! ```text
@@ -31,8 +31,8 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use kernel_core::Json;
 use rusqlite::Connection;
-use serde::de::IgnoredAny;
 
 pub use error::{OpenError, StorageError};
 pub use group::BatchOp;
@@ -182,12 +182,11 @@ fn json_text<'a>(namespace: &str, key: &str, value: &'a [u8]) -> Result<&'a str,
     })
 }
 
-/// `bytes` as text, if it is JSON, or what is wrong with it.
+/// `bytes` as text, if it is JSON by the kernel's judge, or what is wrong with it.
 fn json_fault(bytes: &[u8]) -> Result<&str, String> {
-    // Text first: skipping over JSON does not look at the bytes inside its strings.
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => Ok(text),
+    match Json::new(bytes) {
+        // JSON is UTF-8: the judge has seen to it.
+        Ok(_) => std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}")),
         Err(error) => Err(format!("not JSON: {error}")),
     }
 }

@@ -1,5 +1,6 @@
 //! What each command does, for people and for programs.
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::*;
@@ -211,4 +212,17 @@ fn foreign_text_does_not_drive_the_terminal() {
     assert!(!table.contains('\u{9b}'), "{table:?}");
     let missing = runtime.cli(&["storage", "get", "home", "\u{9b}2J"]).fails(1);
     assert!(!missing.contains('\u{9b}'), "{missing:?}");
+}
+
+#[test]
+fn a_row_that_another_program_spoiled_is_named() {
+    let (_, dir) = Runtime::start().stop(Signal::TERM);
+    let database = rusqlite::Connection::open(dir.path().join("runtime.db")).unwrap();
+    let insert = "INSERT INTO storage (namespace, key, value) VALUES ('home', 'a key', '{nonsense')";
+    database.execute(insert, []).unwrap();
+    drop(database);
+    let runtime = Runtime::start_with(dir, &[]);
+    let told = runtime.cli(&["storage", "get", "home", "a key"]).fails(1);
+    assert!(told.starts_with("error["), "{told}");
+    assert!(told.contains("home") && told.contains("a key"), "{told}");
 }

@@ -4,6 +4,7 @@ mod commands;
 mod lists;
 mod process;
 mod refusals;
+mod serial;
 mod silence;
 mod support;
 mod transports;

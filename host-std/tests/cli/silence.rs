@@ -1,13 +1,17 @@
 //! Services and runtimes that do not answer, and how long a command waits for them.
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_core::link::{Client, Reply, Request, Step, ToClient, ToRuntime};
+use kernel_link::{Client, Framing, Reply, Request, Step, ToClient, ToRuntime};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -26,24 +30,33 @@ fn attach_mute(socket: &Path) -> Receiver<()> {
         reactor.block_on(async {
             let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
             let (read, write) = stream.into_split();
-            let mut memory = vec![0; 3 * 128 * 1024];
-            let mut client = Client::new(FromTokio::new(read), FromTokio::new(write), &mut memory).unwrap();
+            let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+            let mut memory = vec![0; 2 * 128 * 1024];
+            let mut client = Client::new(Framing::Stream, read, write, &mut memory).unwrap();
             client.hello("mute", 1, "").await.unwrap();
             let attach = Request::Attach {
                 name: "mute",
                 version: "1.0.0",
                 description: "Never answers",
+                dependencies: "",
+                blocks: false,
+                restarts: false,
             };
             client.request(1, attach).await.unwrap();
             loop {
-                let step = match client.next().await {
-                    Ok(ToClient::Step(step)) => step,
-                    Ok(ToClient::Reply {
+                let step = match tokio::time::timeout(Duration::from_secs(5), client.next()).await {
+                    Ok(Ok(ToClient::Step { step, .. })) => step,
+                    Ok(Ok(ToClient::Reply {
                         what: Reply::Failed(why),
                         ..
-                    }) => panic!("{why:?}"),
-                    Ok(_) => continue,
-                    Err(_) => return,
+                    })) => panic!("{why:?}"),
+                    // A call is among them: it is not answered, and its step is not done.
+                    Ok(Ok(_)) => continue,
+                    Ok(Err(_)) => return,
+                    Err(_) => match client.keep_alive().await {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
                 };
                 if step == Step::Load {
                     let register = Request::Register {
@@ -141,4 +154,78 @@ fn a_runtime_that_stands_still_is_given_up() {
     assert!(told.contains("did not answer within 10 s"), "{told}");
     signal(&runtime.child, Signal::CONT);
     until("it goes on", || runtime.cli(&["health"]).status == 0);
+}
+
+/// The next message of a client at a socket; `None` when it has gone.
+fn heard<'b>(client: &mut UnixStream, buf: &'b mut Vec<u8>) -> Option<ToRuntime<'b>> {
+    let mut length = [0; 4];
+    client.read_exact(&mut length).ok()?;
+    buf.resize(u32::from_le_bytes(length) as usize, 0);
+    client.read_exact(buf).ok()?;
+    Some(postcard::from_bytes(buf).unwrap())
+}
+
+fn say(client: &mut UnixStream, message: &ToClient<'_>) {
+    let mut buf = [0; 256];
+    let message = postcard::to_slice(message, &mut buf).unwrap();
+    let length = (message.len() as u32).to_le_bytes();
+    client.write_all(&[&length[..], message].concat()).unwrap();
+}
+
+#[test]
+fn a_watch_says_that_it_is_there_whether_events_come_or_not() {
+    const PERIOD: u32 = 400;
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("link.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut watch = program()
+        .arg("--socket")
+        .arg(&socket)
+        .arg("watch")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut client, _) = listener.accept().unwrap();
+    let mut buf = Vec::new();
+    let Some(ToRuntime::Hello { nonce, .. }) = heard(&mut client, &mut buf) else {
+        panic!("no hello");
+    };
+    let hello = ToClient::Hello {
+        version: kernel_link::VERSIONS.newest,
+        nonce,
+        name: "test",
+        max_message: 4096,
+        keep_alive_ms: PERIOD,
+        now: 0,
+        epoch: None,
+    };
+    say(&mut client, &hello);
+    let Some(ToRuntime::Request { id, .. }) = heard(&mut client, &mut buf) else {
+        panic!("no request");
+    };
+    let what = Reply::Count(1);
+    say(&mut client, &ToClient::Reply { id, what });
+    for _ in 0..3 {
+        assert_eq!(heard(&mut client, &mut buf), Some(ToRuntime::KeepAlive));
+    }
+
+    // With messages that leave it no pause.
+    let (mut busy, ended) = (client.try_clone().unwrap(), Arc::new(AtomicBool::new(false)));
+    let end = Arc::clone(&ended);
+    let sending = thread::spawn(move || {
+        while !end.load(Ordering::Relaxed) {
+            say(&mut busy, &ToClient::KeepAlive);
+        }
+    });
+    for _ in 0..3 {
+        assert_eq!(heard(&mut client, &mut buf), Some(ToRuntime::KeepAlive));
+    }
+    ended.store(true, Ordering::Relaxed);
+    sending.join().unwrap();
+    drop(client);
+    assert_eq!(wait(&mut watch).code(), Some(3));
+    let told = all(watch.stderr.take().unwrap());
+    assert!(told.contains("lost the runtime"), "{told}");
 }

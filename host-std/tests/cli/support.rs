@@ -7,8 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_core::Cause;
-use kernel_core::link::{Client, Raw, Reply, Request, ToClient};
+use kernel_link::{Client, Framing, Raw, Reply, Request, ToClient};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,6 +24,12 @@ pub(crate) fn program() -> Command {
         }
     }
     command
+}
+
+/// The item of a list that has this name. (The storage is a plugin and a service as well.)
+pub(crate) fn named<'v>(list: &'v Value, name: &str) -> &'v Value {
+    let mut items = list.as_array().unwrap().iter();
+    items.find(|item| item["name"] == name).unwrap()
 }
 
 /// Asks until the answer is yes.
@@ -188,19 +193,20 @@ impl Runtime {
                 .await
                 .unwrap();
             let (read, write) = stream.into_split();
-            let mut memory = vec![0; 3 * 128 * 1024];
-            let mut client = Client::new(FromTokio::new(read), FromTokio::new(write), &mut memory).unwrap();
+            let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+            let mut memory = vec![0; 2 * 128 * 1024];
+            let mut client = Client::new(Framing::Stream, read, write, &mut memory).unwrap();
             client.hello("test", 1, "").await.unwrap();
             for id in 0..count {
                 let publish = Request::Publish {
                     topic,
+                    timeout_ms: 0,
                     payload: Raw(payload.as_bytes()),
-                    cause: Cause::None,
                 };
                 client.request(id, publish).await.unwrap();
                 loop {
                     match client.next().await.unwrap() {
-                        ToClient::Hello { .. } => {}
+                        ToClient::Hello { .. } | ToClient::KeepAlive => {}
                         ToClient::Reply {
                             id: answered,
                             what: Reply::Count(_),

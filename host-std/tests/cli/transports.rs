@@ -1,14 +1,15 @@
 //! The other ways to a runtime: TCP with a token, and a serial line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Runtime, program, run, until};
+use crate::serial;
+use crate::support::{Runtime, named, program, run, until};
 
 const TOKEN: &str = "a token of the right length";
 
@@ -59,7 +60,8 @@ fn nobody_at_a_tcp_port_is_status_3() {
     assert!(told.contains(&address), "{told}");
 }
 
-/// A serial line whose other end is wired to the runtime's socket, as a board would be.
+/// A serial line whose other end is wired to the runtime's socket, as a board would be: only the frames differ. What
+/// is no frame goes on as it is, so that the runtime refuses it, as a board does.
 fn wire(runtime: &Runtime) -> String {
     let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&board).unwrap();
@@ -68,19 +70,36 @@ fn wire(runtime: &Runtime) -> String {
     // Held open, so that the line does not hang up between two commands.
     let held = OpenOptions::new().read(true).write(true).open(&device).unwrap();
     let socket = UnixStream::connect(runtime.path("link.sock")).unwrap();
-    let (mut from_line, mut to_line) = (File::from(board.try_clone().unwrap()), File::from(board));
+    let (from_line, mut to_line) = (File::from(board.try_clone().unwrap()), File::from(board));
     let (mut from_socket, mut to_socket) = (socket.try_clone().unwrap(), socket);
-    let pump = |from: &mut dyn Read, to: &mut dyn Write| {
-        let mut buf = [0; 4096];
-        while let Ok(count @ 1..) = from.read(&mut buf) {
-            if to.write_all(&buf[..count]).is_err() {
+    thread::spawn(move || {
+        let mut frame = Vec::new();
+        for byte in BufReader::new(from_line).bytes().map_while(Result::ok) {
+            if byte != 0 {
+                frame.push(byte);
+                continue;
+            }
+            let stuffed = std::mem::take(&mut frame);
+            if stuffed.is_empty() {
+                continue;
+            }
+            let message = serial::unstuff(&stuffed).unwrap_or(stuffed);
+            let length = (message.len() as u32).to_le_bytes();
+            if to_socket.write_all(&[&length[..], &message].concat()).is_err() {
                 break;
             }
         }
-    };
-    thread::spawn(move || pump(&mut from_line, &mut to_socket));
+    });
     thread::spawn(move || {
-        pump(&mut from_socket, &mut to_line);
+        let mut length = [0; 4];
+        while from_socket.read_exact(&mut length).is_ok() {
+            let mut message = vec![0; u32::from_le_bytes(length) as usize];
+            if from_socket.read_exact(&mut message).is_err()
+                || to_line.write_all(&serial::stuff(&message)).is_err()
+            {
+                break;
+            }
+        }
         drop(held);
     });
     device
@@ -105,7 +124,7 @@ fn a_serial_line_changes_hands_and_survives_noise() {
         .unwrap();
     assert_eq!(on_line(&["publish", "example.test", "1"]).ok(), "1\n");
     let plugins = on_line(&["plugins", "--json"]).json();
-    assert_eq!(plugins[0]["state"], "STARTED");
+    assert_eq!(named(&plugins, "example")["state"], "STARTED");
     let none = run(program().args(["--serial", "/dev/no-such-line", "health"]), b"").fails(3);
     assert!(none.contains("there is no such device"), "{none}");
 }
@@ -120,7 +139,7 @@ fn strangers_at_the_tcp_port_do_not_keep_the_owner_out() {
             b"",
         )
     };
-    assert!(at_tcp().fails(1).starts_with("error[full]: "));
+    assert!(at_tcp().fails(1).starts_with("error[too_many_clients]: "));
     runtime.cli(&["health"]).ok();
     drop(crowd);
     until("there is room again", || at_tcp().status == 0);

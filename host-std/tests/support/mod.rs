@@ -7,8 +7,10 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use embedded_io_adapters::tokio_1::FromTokio;
 use host_std::{Config, Host};
 use kernel_core::PluginState;
+use kernel_link::{Client, Framing, ToClient};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -56,7 +58,7 @@ pub struct Info {
 pub fn info(host: &Host, plugin: &str) -> Info {
     let mut buf = [0; 1024];
     let mut cursor = 0;
-    while let Some(info) = host.runtime().plugins().list(&mut cursor, &mut buf) {
+    while let Some(info) = host.runtime().next_plugin(&mut cursor, &mut buf) {
         if info.name == plugin {
             return Info {
                 state: info.state,
@@ -67,6 +69,39 @@ pub fn info(host: &Host, plugin: &str) -> Info {
         }
     }
     panic!("there is no plugin {plugin}");
+}
+
+/// What waits for input and time.
+pub fn reactor() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Asks on the Unix socket; what `look` makes of the answer.
+pub fn asked<T>(
+    config: &Config,
+    ask: kernel_link::Request<'_>,
+    look: impl FnOnce(kernel_link::Reply<'_>) -> T,
+) -> T {
+    reactor().block_on(async {
+        let stream = tokio::net::UnixStream::connect(&config.socket).await.unwrap();
+        let (read, write) = stream.into_split();
+        let mut memory = vec![0; 256 * 1024];
+        let halves = (FromTokio::new(read), FromTokio::new(write));
+        let mut client = Client::new(Framing::Stream, halves.0, halves.1, &mut memory).unwrap();
+        client.hello("test", 7, "").await.unwrap();
+        client.request(1, ask).await.unwrap();
+        assert!(matches!(
+            client.next().await.unwrap(),
+            ToClient::Hello { nonce: 7, .. }
+        ));
+        match client.next().await.unwrap() {
+            ToClient::Reply { id: 1, what } => look(what),
+            other => panic!("{other:?}"),
+        }
+    })
 }
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());

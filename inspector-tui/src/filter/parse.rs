@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernel_core::subject::{self, SubjectError};
+use kernel_core::{Fault, NameFault, subject};
 
 use super::FilterError;
 use super::field::{Operand, Operator};
@@ -215,7 +215,10 @@ impl<'a> Parser<'a> {
         match key {
             "topic" => match subject::check_filter(&value) {
                 Ok(()) => Ok(What::Topic(value)),
-                Err(SubjectError::Empty) => Err(fault(
+                Err(Fault::Name {
+                    why: NameFault::Empty,
+                    ..
+                }) => Err(fault(
                     start..value_at,
                     "nothing after `topic:`: give a filter such as `device.>` or `device.*.state`".into(),
                 )),

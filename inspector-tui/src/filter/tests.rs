@@ -135,7 +135,7 @@ fn a_fault_has_its_place_and_reason() {
     for (text, span, reason) in [
         ("topic:", 0..6, "nothing after `topic:`"),
         ("topic:a..b", 6..10, "empty token"),
-        ("x topic:a.>.b", 8..13, "misplaced wildcard"),
+        ("x topic:a.>.b", 8..13, "are whole tokens"),
         ("value>", 0..6, "no value after `>`"),
         ("value> 25", 0..6, "no value after `>`"),
         ("=5", 0..1, "no field before"),

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use kernel_core::link::{self, Reply};
+use kernel_link::{self as link, Reply};
 
-use crate::facts::{Call, Cause, Event, LostAt, Plugin, Service, State};
+use kernel_core::STATUS;
+use kernel_core::storage::STORAGE;
+
+use crate::facts::{Call, Cause, Event, Health, LostAt, Metrics, Plugin, PluginCounters, Service, State};
 
 /// Texts that come again and again, each kept once.
 #[derive(Debug, Default)]
@@ -50,8 +53,8 @@ impl Texts {
             placement: plugin.placement.to_owned(),
             state: plugin.state,
             hook: plugin.hook.to_owned(),
-            error: (plugin.error.code.to_owned(), plugin.error.message.to_owned()),
-            counters: plugin.counters,
+            error: failure(plugin.error),
+            counters: counters(&plugin.counters),
         }
     }
 
@@ -62,11 +65,11 @@ impl Texts {
             description: service.description.to_owned(),
             version: service.version.to_owned(),
             deprecated: service.deprecated,
-            calls: service.calls,
-            errors: service.errors,
-            busy_micros: service.busy_micros,
-            worst_micros: service.worst_micros,
-            latency: service.latency().collect(),
+            calls: service.counters.calls.into(),
+            errors: service.counters.errors.into(),
+            busy_micros: service.counters.busy_micros,
+            worst_micros: service.counters.worst_micros,
+            latency: service.latency.to_vec(),
         }
     }
 
@@ -77,7 +80,7 @@ impl Texts {
             caller: self.keep(call.caller),
             callee: self.keep(call.callee),
             running: call.running,
-            age_micros: call.age_micros,
+            age_micros: u64::from(call.age_ms) * 1_000,
             parent: call.parent,
         }
     }
@@ -92,6 +95,58 @@ impl Texts {
             ttl_ms: state.ttl_ms,
             owner: self.keep(state.owner),
         }
+    }
+}
+
+fn counters(of: &kernel_core::PluginCounters) -> PluginCounters {
+    PluginCounters {
+        events: of.events as usize,
+        dropped: of.dropped as usize,
+        lag: of.lag as usize,
+        lag_high_water: of.lag_high_water as usize,
+        calls_in: of.calls as usize,
+        published: of.published as usize,
+        errors: of.errors as usize,
+        slow: of.slow as usize,
+        handled: of.handled as usize,
+        busy_micros: of.busy_micros,
+        worst_micros: of.worst_micros,
+        failures: of.failures as usize,
+    }
+}
+
+/// The metrics at a time of the runtime's clock, with what else of the snapshot belongs to them.
+pub(super) fn metrics(of: &kernel_core::Metrics, now: u64, services: &[Service]) -> Metrics {
+    let storage = services.iter().find(|service| &*service.name == STORAGE);
+    Metrics {
+        now,
+        plugins: of.plugins.into(),
+        filters: of.filters.into(),
+        services: of.services.into(),
+        calls: of.calls.into(),
+        state_entries: of.state_entries.into(),
+        state_bytes: of.state_bytes.into(),
+        log_bytes: of.log_bytes.into(),
+        names: of.names.into(),
+        waits: of.waits.into(),
+        taps: of.taps.into(),
+        refused: of.refused as usize,
+        dropped: of.dropped as usize,
+        timed_out: of.timed_out as usize,
+        storage_errors: storage.map_or(0, |service| usize::try_from(service.errors).unwrap_or(usize::MAX)),
+        next_seq: of.next_seq,
+    }
+}
+
+/// The health, with what the state says of it.
+pub(super) fn health(of: &link::Health, states: &[State]) -> Health {
+    let status = states.iter().find(|state| &*state.key == STATUS);
+    Health {
+        plugins: of.plugins as usize,
+        started: of.started as usize,
+        failed: of.failed,
+        storage: of.storage,
+        running: status.is_none_or(|state| state.value.as_deref() == Some("\"running\"")),
     }
 }
 
@@ -112,7 +167,11 @@ pub(super) fn lost_at(at: link::LostAt) -> LostAt {
 
 /// The error that the runtime answered with, as code and message.
 pub(super) fn failure(failure: link::Failure<'_>) -> (String, String) {
-    (failure.code.to_owned(), failure.message.to_owned())
+    let message = match failure {
+        link::Failure::Error { message, .. } => message.to_owned(),
+        other => other.to_string(),
+    };
+    (failure.code().to_owned(), message)
 }
 
 /// An answer that this version does not understand.

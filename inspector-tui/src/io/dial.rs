@@ -36,11 +36,9 @@ impl Target {
 
     async fn connect(&self) -> io::Result<(Reader, Writer)> {
         match self {
-            Target::Unix(path) => {
-                let (read, write) = UnixStream::connect(path).await?.into_split();
-                Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
-            }
-            Target::Tcp { address } => {
+            Target::Unix(path) => over_socket(path).await,
+            Target::Serial { device, .. } if is_socket(device) => over_socket(device).await,
+            Target::Tcp { address } | Target::SerialServer { address } => {
                 let stream = TcpStream::connect(address).await?;
                 // Requests are small and wait for their answers.
                 stream.set_nodelay(true)?;
@@ -68,7 +66,7 @@ impl Target {
                 path.display()
             ),
             // The system refuses what is no socket as it refuses one that nobody listens at.
-            (Target::Unix(path), io::ErrorKind::ConnectionRefused) if !is_socket(path) => {
+            (Target::Unix(path), io::ErrorKind::ConnectionRefused) if path.exists() && !is_socket(path) => {
                 format!("{} is no socket: say where the runtime's is", path.display())
             }
             (_, io::ErrorKind::ConnectionRefused) => {
@@ -86,10 +84,13 @@ impl Target {
     }
 }
 
-/// Also true when it went away meanwhile: then it was one.
+async fn over_socket(path: &Path) -> io::Result<(Reader, Writer)> {
+    let (read, write) = UnixStream::connect(path).await?.into_split();
+    Ok((FromTokio::new(Box::new(read)), FromTokio::new(Box::new(write))))
+}
+
 fn is_socket(path: &Path) -> bool {
-    path.metadata()
-        .map_or(true, |found| found.file_type().is_socket())
+    path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Opens a serial line: every byte as it is, at this speed.

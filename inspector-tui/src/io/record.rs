@@ -65,7 +65,7 @@ pub(super) struct Event {
     time: u64,
     source: String,
     cause: Option<Reason>,
-    receivers: facts::PluginSet,
+    receivers: facts::Slots,
     topic: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Box<RawValue>>,

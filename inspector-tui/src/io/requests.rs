@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use kernel_core::link::{self, Raw, Reply, ToRuntime};
 use kernel_core::storage::Page;
+use kernel_link::{self as link, Raw, Reply, ToRuntime};
 
 use super::convert::{failure, unexpected};
 use super::snapshot::Part;
@@ -16,8 +16,11 @@ const PAGE: u16 = 200;
 /// How long an answer may take beyond the request's own deadline: on a serial line it may be lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Answers that are awaited at the same time.
-const MANY: usize = 64;
+/// How long a publish may wait for subscribers that make publishers wait, in milliseconds.
+const PUBLISH_MS: u32 = 5_000;
+
+/// Answers that are awaited at the same time: fewer than a runtime has in flight for one client.
+const MANY: usize = 12;
 
 /// A message to the runtime.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +76,7 @@ fn wire(request: &Request) -> link::Request<'_> {
         Request::Publish { topic, payload } => link::Request::Publish {
             topic,
             payload: Raw(payload.as_bytes()),
-            cause: kernel_core::Cause::None,
+            timeout_ms: PUBLISH_MS,
         },
         Request::Manage { action, plugin } => link::Request::Manage {
             action: *action,

@@ -8,7 +8,7 @@ mod run;
 use std::io;
 use std::time::{Duration, Instant};
 
-use kernel_core::link::ClientError;
+use kernel_link::{ClientError, FrameError};
 use tokio::sync::mpsc;
 
 use super::convert::Texts;
@@ -51,6 +51,7 @@ impl Opened<'_> {
             sending,
             name,
             max_message,
+            keep_alive,
             clock,
         } = self;
         let (out, queue) = mpsc::unbounded_channel();
@@ -81,7 +82,7 @@ impl Opened<'_> {
             owed: 0,
             texts: Texts::default(),
         };
-        let over = session.run(receiving, sending, queue).await;
+        let over = session.run(receiving, sending, queue, keep_alive).await;
         let reason = match over {
             Over::Gone => return Err(Gone),
             Over::Because(reason) => reason,
@@ -166,8 +167,9 @@ impl Session<'_> {
         mut receiving: Receiving<'_>,
         sending: Sending<'_>,
         queue: mpsc::UnboundedReceiver<Outgoing>,
+        keep_alive: Option<Duration>,
     ) -> Over {
-        let mut writing = std::pin::pin!(send_all(sending, queue));
+        let mut writing = std::pin::pin!(send_all(sending, queue, keep_alive));
         self.collect();
         loop {
             let wake_at = self.wake_at();
@@ -177,7 +179,8 @@ impl Session<'_> {
                 received = receiving.next(), if self.batch.len() < BATCH => {
                     let taken = match received {
                         Ok(message) => self.message(&message),
-                        Err(ClientError::Frame(_)) => {
+                        // Behind what is no frame nothing can be read on a stream.
+                        Err(ClientError::Frame(cause)) if cause != FrameError::Lost => {
                             self.damaged_frame();
                             Ok(())
                         }
@@ -275,15 +278,22 @@ impl Session<'_> {
     }
 }
 
-/// Sends what is in the queue, one after the other; why that ended.
+/// Sends what is in the queue, one after the other, and a word when there was nothing else for half of the keep-alive
+/// period; why that ended.
 async fn send_all(
     mut sending: Sending<'_>,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    keep_alive: Option<Duration>,
 ) -> ClientError<io::Error> {
-    while let Some(outgoing) = queue.recv().await {
-        if let Err(cause) = sending.send(&outgoing.message()).await {
+    let pause = keep_alive.map_or(Duration::MAX, |period| period / 2);
+    loop {
+        let sent = match tokio::time::timeout(pause, queue.recv()).await {
+            Ok(Some(outgoing)) => sending.send(&outgoing.message()).await,
+            Ok(None) => return ClientError::Closed,
+            Err(_) => sending.keep_alive().await,
+        };
+        if let Err(cause) = sent {
             return cause;
         }
     }
-    ClientError::Closed
 }

@@ -1,17 +1,17 @@
-//! The snapshot: seven requests, collected into one.
+//! The snapshot: seven requests, one after the other, for a chip answers no two lists at once.
 
 use std::time::Instant;
 
-use kernel_core::link::{self, Reply};
+use kernel_link::{self as link, Reply};
 
-use super::convert::Texts;
-use crate::facts::{Call, Health, Metrics, Plugin, Service, Snapshot, State, Subscription};
+use super::convert::{self, Texts};
+use crate::facts::{Call, Plugin, Service, Snapshot, State, Subscription};
 
 /// One of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    Metrics,
     Health,
+    Metrics,
     Plugins,
     Services,
     Calls,
@@ -20,10 +20,10 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// The metrics come first: the stream goes on from where they are.
-    pub(super) const ALL: [Part; 7] = [
-        Part::Metrics,
+    /// The health comes first: the stream goes on from where it is.
+    const ALL: [Part; 7] = [
         Part::Health,
+        Part::Metrics,
         Part::Plugins,
         Part::Services,
         Part::Calls,
@@ -47,17 +47,18 @@ impl Part {
 /// A snapshot on its way.
 #[derive(Debug)]
 pub(super) struct Collecting {
-    /// The number of its first request; the others follow.
-    first: u32,
+    /// The number of the request that is under way.
+    asked: u32,
+    /// How many parts are complete.
+    done: usize,
     /// When it was asked for.
     pub(super) begun: Instant,
     /// When something of it came last.
     pub(super) progress: Instant,
     /// A frame was damaged meanwhile, perhaps one of its own.
     pub(super) damaged: bool,
-    done: [bool; Part::ALL.len()],
-    health: Option<Health>,
-    metrics: Option<Metrics>,
+    health: Option<link::Health>,
+    metrics: Option<kernel_core::Metrics>,
     plugins: Vec<Plugin>,
     services: Vec<Service>,
     calls: Vec<Call>,
@@ -66,14 +67,14 @@ pub(super) struct Collecting {
 }
 
 impl Collecting {
-    pub(super) fn new(first: u32) -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Collecting {
-            first,
+            asked: 0,
+            done: 0,
             begun: now,
             progress: now,
             damaged: false,
-            done: [false; Part::ALL.len()],
             health: None,
             metrics: None,
             plugins: Vec::new(),
@@ -84,17 +85,17 @@ impl Collecting {
         }
     }
 
-    /// The requests with their numbers.
-    pub(super) fn requests(&self) -> impl Iterator<Item = (u32, Part)> + use<> {
-        (self.first..).zip(Part::ALL)
+    /// The part to ask for under this number; `None` when all of it is there.
+    pub(super) fn ask(&mut self, id: u32) -> Option<Part> {
+        self.asked = id;
+        Part::ALL.get(self.done).copied()
     }
 
-    /// Takes a reply; false when it is not one of this snapshot's.
+    /// Takes a reply; true when its part is complete, and the next one is to be asked for.
     pub(super) fn take(&mut self, id: u32, reply: &Reply<'_>, texts: &mut Texts) -> bool {
-        let index = id.wrapping_sub(self.first) as usize;
-        let Some(done) = self.done.get_mut(index) else {
+        if id != self.asked || self.is_done() {
             return false;
-        };
+        }
         self.progress = Instant::now();
         match reply {
             Reply::Plugin(plugin) => self.plugins.push(texts.plugin(plugin)),
@@ -107,32 +108,44 @@ impl Collecting {
             }),
             Reply::Health(health) => {
                 self.health = Some(*health);
-                *done = true;
+                return self.complete();
             }
             Reply::Metrics(metrics) => {
                 self.metrics = Some(*metrics);
-                *done = true;
+                return self.complete();
             }
-            Reply::End => *done = true,
+            Reply::End => return self.complete(),
+            // A chip may have no such list.
+            Reply::Failed(why) if why.code() == "unknown" => return self.complete(),
             // An item that is too large for the link: it is left out, and the list goes on.
             _ => {}
         }
+        false
+    }
+
+    fn complete(&mut self) -> bool {
+        self.done += 1;
         true
     }
 
     /// True when all of it is there.
     pub(super) fn is_done(&self) -> bool {
-        self.done.iter().all(|done| *done) && self.health.is_some() && self.metrics.is_some()
+        self.done >= Part::ALL.len()
     }
 
-    /// The snapshot, once all of it is there.
-    pub(super) fn finish(&mut self) -> Option<Snapshot> {
+    /// The snapshot at this time of the runtime's clock, once all of it is there.
+    pub(super) fn finish(&mut self, now: u64) -> Option<Snapshot> {
         if !self.is_done() {
             return None;
         }
+        let health = self.health.take().unwrap_or_default();
+        let metrics = self.metrics.take().unwrap_or(kernel_core::Metrics {
+            next_seq: health.next_seq,
+            ..kernel_core::Metrics::default()
+        });
         Some(Snapshot {
-            health: self.health.take()?,
-            metrics: self.metrics.take()?,
+            health: convert::health(&health, &self.states),
+            metrics: convert::metrics(&metrics, now, &self.services),
             plugins: std::mem::take(&mut self.plugins),
             services: std::mem::take(&mut self.services),
             calls: std::mem::take(&mut self.calls),

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::facts::{
-    Answer, Call, Cause, Event, Health, Item, LostAt, Metrics, Plugin, PluginCounters, PluginSet,
-    PluginState, Service,
+    Answer, Call, Cause, Event, Health, Item, LostAt, Metrics, Plugin, PluginCounters, PluginState, Service,
+    Slots,
 };
 use crate::ring::{MIN_BYTES, Row};
 use crate::series::Measure;
@@ -43,13 +43,13 @@ fn snapshot(seconds: u64) -> Snapshot {
         health: Health {
             plugins: 1,
             started: 1,
-            failed: PluginSet::default(),
+            failed: Slots::default(),
             storage: true,
             running: true,
         },
         metrics: Metrics {
             now: seconds * 1_000_000,
-            published: 50 * seconds as usize,
+            next_seq: 1 + 50 * seconds,
             ..Metrics::default()
         },
         plugins: vec![Plugin {
@@ -58,7 +58,7 @@ fn snapshot(seconds: u64) -> Snapshot {
             version: "1".into(),
             description: String::new(),
             author: String::new(),
-            dependencies: PluginSet::default(),
+            dependencies: Slots::default(),
             placement: "shared".into(),
             state: PluginState::Started,
             hook: "idle".into(),

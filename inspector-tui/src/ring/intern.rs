@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use kernel_core::PluginSet;
+use kernel_link::Slots;
 
 /// What an entry takes beside its text: its slot, its place in the map with the map's spare room,
 /// and the reference counts.
@@ -77,14 +77,14 @@ impl Names {
 /// Sets of receivers by number.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
-    slots: Vec<Slot<PluginSet>>,
+    slots: Vec<Slot<Slots>>,
     free: Vec<u32>,
     by_bits: HashMap<u128, u32, RandomState>,
 }
 
 impl Sets {
     /// The number of a set, in use once more.
-    pub(super) fn take(&mut self, set: &PluginSet) -> u32 {
+    pub(super) fn take(&mut self, set: &Slots) -> u32 {
         let bits = bits(set);
         if let Some(number) = self.by_bits.get(&bits) {
             if let Some(slot) = self.slots.get_mut(*number as usize) {
@@ -109,10 +109,10 @@ impl Sets {
         }
     }
 
-    pub(super) fn get(&self, number: u32) -> PluginSet {
+    pub(super) fn get(&self, number: u32) -> Slots {
         self.slots
             .get(number as usize)
-            .map_or_else(PluginSet::default, |slot| slot.what)
+            .map_or_else(Slots::default, |slot| slot.what)
     }
 
     pub(super) fn generation(&self, number: u32) -> u32 {
@@ -147,6 +147,6 @@ fn occupy<T>(slots: &mut Vec<Slot<T>>, free: &mut Vec<u32>, what: T) -> u32 {
     }
 }
 
-fn bits(set: &PluginSet) -> u128 {
+fn bits(set: &Slots) -> u128 {
     set.iter().fold(0, |bits, plugin| bits | 1 << plugin)
 }

@@ -1,10 +1,10 @@
 //! The home: its plugins, its events, and a snapshot of it at any second.
 
-use kernel_core::Usage;
+use crate::facts::Usage;
 use serde_json::json;
 
 use crate::facts::{
-    Call, Cause, Event, Health, Metrics, Plugin, PluginCounters, PluginSet, PluginState, Service, Snapshot,
+    Call, Cause, Event, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots, Snapshot,
     State, Subscription,
 };
 
@@ -71,7 +71,7 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
         lag,
         lag_high_water: lag.max(3),
         calls_in: 40 * rate + s,
-        calls_out: 7,
+        published: 7,
         handled: 12_040 + rate * s,
         busy_micros: 12_000 * 80 + (rate * s * 90) as u64,
         worst_micros: worst,
@@ -102,7 +102,7 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
             PluginState::Failed,
             PluginCounters {
                 errors: 5,
-                restarts: 5,
+                failures: 5,
                 dropped: 40,
                 ..counters(0, 0, 1_204_000)
             },
@@ -136,8 +136,7 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
             running: true,
         },
         metrics: Metrics {
-            now: 11_400_000_000 + second * 1_000_000,
-            uptime: 11_520_000_000 + second * 1_000_000,
+            now: 11_520_000_000 + second * 1_000_000,
             plugins: usage(7, 7, 16),
             filters: usage(21, 24, 64),
             services: usage(5, 6, 32),
@@ -146,14 +145,13 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
             state_bytes: usage(1_024, 3_072, 16_384),
             log_bytes: usage(262_000, 262_144, 262_144),
             names: usage(30, 30, 32),
-            waits: 4,
-            taps: 1,
-            published: 12_000 + (0..second).map(|second| wave(second) as usize).sum::<usize>(),
+            waits: usage(4, 4, 16),
+            taps: usage(1, 1, 4),
             refused: 2,
             dropped: 57,
             timed_out: 1,
             storage_errors: 0,
-            next_seq: second * 40,
+            next_seq: 12_001 + (0..second).map(wave).sum::<u64>(),
         },
         plugins,
         services: vec![
@@ -234,7 +232,7 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
 }
 
 /// A set of plugins.
-fn set(slots: &[u32]) -> PluginSet {
+fn set(slots: &[u32]) -> Slots {
     let bits: u32 = slots.iter().map(|slot| 1 << slot).sum();
     serde_json::from_value(json!([bits, 0, 0, 0])).expect("four words")
 }

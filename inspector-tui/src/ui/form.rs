@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel_core::subject::{check_name, check_topic};
+use kernel_core::subject::check_topic;
 use tui_input::Input;
 
 use crate::facts::Request;
@@ -71,7 +71,7 @@ impl Field {
                 at: text.len(),
                 reason: error.to_string(),
             }),
-            Kind::Key => check_name(text).err().map(|error| Fault {
+            Kind::Key => check_topic(text).err().map(|error| Fault {
                 at: text.len(),
                 reason: error.to_string(),
             }),

@@ -91,7 +91,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             &format::micros(u64::from(c.worst_micros), &glyphs),
             loud(c.slow, Tone::Warn),
         );
-        table.tone(ink, y, 13, &number(c.restarts), loud(c.restarts, Tone::Warn));
+        table.tone(ink, y, 13, &number(c.failures), loud(c.failures, Tone::Warn));
         table.tone(ink, y, 14, &error(plugin), Tone::Bad);
         table.finish(ink, y, at == list.at, super::mark(ui, &plugin.name));
     }
@@ -168,7 +168,7 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
     ));
     lines.push(fact(
         "calls",
-        format!("{} answered, {} made", n(c.calls_in), n(c.calls_out)),
+        format!("{} answered, {} events published", n(c.calls_in), n(c.published)),
         Tone::Plain,
     ));
     lines.push(fact("errors", n(c.errors), loud(c.errors, Tone::Bad)));
@@ -193,7 +193,7 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
             Tone::Plain,
         ));
     }
-    lines.push(fact("restarts", n(c.restarts), loud(c.restarts, Tone::Warn)));
+    lines.push(fact("failures", n(c.failures), loud(c.failures, Tone::Warn)));
     let mut part = |title: &str, names: Vec<String>, tone| {
         section(&mut lines, format!("{title} ({})", names.len()));
         lines.extend(names.into_iter().map(|name| plain(0, name, tone)));

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use kernel_core::{PluginState, Usage};
+use kernel_core::PluginState;
 
 use super::{Kind, Level, RESTART_WINDOW};
-use crate::facts::{LostAt, Plugin, Service, Snapshot};
+use crate::facts::{LostAt, Plugin, Service, Snapshot, Usage};
 
 /// The parts of a capacity, in percent, from which on it is near full, and nearly out.
 const NEAR: u64 = 80;
@@ -282,7 +282,7 @@ pub(super) fn restart_loop(plugin: &Plugin, count: usize) -> Option<Finding> {
             format!(
                 "restarted {count} times within {} s, {} times in all: {}",
                 RESTART_WINDOW.as_secs(),
-                plugin.counters.restarts,
+                plugin.counters.failures,
                 last_error(plugin)
             ),
             "Stop the plugin, remove the cause that the error names, then start it again.",

@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginSet, PluginState, Service};
-use kernel_core::Usage;
+use crate::facts::Usage;
+use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots};
 
 fn plugin(name: &str) -> Plugin {
     Plugin {
@@ -11,7 +11,7 @@ fn plugin(name: &str) -> Plugin {
         version: "1.0".into(),
         description: String::new(),
         author: String::new(),
-        dependencies: PluginSet::default(),
+        dependencies: Slots::default(),
         placement: "shared".into(),
         state: PluginState::Started,
         hook: "event".into(),
@@ -40,7 +40,7 @@ fn quiet() -> Snapshot {
         health: Health {
             plugins: 1,
             started: 1,
-            failed: PluginSet::default(),
+            failed: Slots::default(),
             storage: true,
             running: true,
         },
@@ -210,7 +210,7 @@ fn two_restarts_within_a_minute_are_a_loop() {
     // (second, restarts so far, active warnings)
     for (second, restarts, active) in [(1, 1, 0), (100, 2, 0), (130, 3, 1), (131, 3, 1), (195, 3, 0)] {
         let mut now = quiet();
-        now.plugins[0].counters.restarts = restarts;
+        now.plugins[0].counters.failures = restarts;
         let at = start + Duration::from_secs(second);
         warnings.tick(at);
         warnings.observe(Some(&before), &now, at);

@@ -1,24 +1,38 @@
 //! Lines that damage what they carry, or are slow.
 
-use std::sync::atomic::Ordering;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspector_tui::facts::{Answer, Command, Item, Request, Update};
 use inspector_tui::io::{Io, Live};
 use inspector_tui::target::Target;
 
 use crate::folder;
-use crate::support::{BadLine, Runtime, Seen, attach, live, serial_line, until_open};
+use crate::support::{Runtime, Seen, bad_line, live, serial_line, until_open};
+
+/// What is on a serial line.
+fn on(device: &Path) -> Live {
+    Live {
+        target: Target::Serial {
+            device: device.to_owned(),
+            baud: 115_200,
+        },
+        ..live(device)
+    }
+}
 
 #[test]
 fn what_a_bad_line_swallows_is_counted_and_what_comes_is_whole() {
     let folder = folder();
-    let (socket, here) = (folder.path().join("s"), folder.path().join("line"));
+    let socket = folder.path().join("s");
     let runtime = Runtime::new(7, 1 << 20);
-    let _server = runtime.serve(&socket);
-    let line = BadLine::between(&here, &socket);
-    let mut io = attach(&here);
+    let _server = runtime.serve_line(&socket);
+    let damaging = Arc::new(AtomicBool::new(false));
+    let device = bad_line(&socket, &damaging);
+    let mut io = Io::spawn(on(&device)).unwrap();
     let (_, first) = until_open(&mut io);
-    line.damaging.store(true, Ordering::Relaxed);
+    damaging.store(true, Ordering::Relaxed);
     let published = 5_000;
     for n in 0..published {
         runtime.publish("bad.line", &n.to_string());
@@ -40,7 +54,7 @@ fn what_a_bad_line_swallows_is_counted_and_what_comes_is_whole() {
     }
     assert_eq!((seen.all(), seen.bus), (published, 0));
     assert!(seen.link > 100 && seen.events > 1000, "{seen:?}");
-    line.damaging.store(false, Ordering::Relaxed);
+    damaging.store(false, Ordering::Relaxed);
     runtime.publish("good.line", "1");
     while seen.all() < published + 1 {
         if let Some(Update::Items(items)) = io.updates.blocking_recv() {
@@ -54,16 +68,9 @@ fn a_serial_line_carries_what_it_can_and_the_rest_is_lost_on_the_bus() {
     let folder = folder();
     let socket = folder.path().join("s");
     let runtime = Runtime::new(7, 1 << 14);
-    let _server = runtime.serve(&socket);
+    let _server = runtime.serve_line(&socket);
     let device = serial_line(&socket);
-    let live = || Live {
-        target: Target::Serial {
-            device: device.clone(),
-            baud: 115_200,
-        },
-        ..live(&socket)
-    };
-    let mut io = Io::spawn(live()).unwrap();
+    let mut io = Io::spawn(on(&device)).unwrap();
     let (_, first) = until_open(&mut io);
     // Twenty seconds of the line, at once: the runtime does not wait for it.
     let published = 4_000;
@@ -97,6 +104,6 @@ fn a_serial_line_carries_what_it_can_and_the_rest_is_lost_on_the_bus() {
     assert!(io.close());
 
     // Somebody else takes the line over, in the middle of whatever was on it.
-    let mut io = Io::spawn(live()).unwrap();
+    let mut io = Io::spawn(on(&device)).unwrap();
     until_open(&mut io);
 }

@@ -1,5 +1,7 @@
 //! The I/O thread against a real runtime, behind a real socket.
 
+extern crate kernel_core as kernel_core;
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -18,12 +18,17 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use inspector_tui::facts::{Connection, Item, LostAt, Update};
 use inspector_tui::io::{Io, Live};
 use inspector_tui::target::Target;
-use kernel_core::link::{Identity, serve};
 use kernel_core::parts::Empty;
-use kernel_core::storage::MemoryStorage;
-use kernel_core::{Capacities, Cell, Core, CoreRuntime, Json, Kernel, Memory, Operation, Parts};
+use kernel_core::storage::STORAGE;
+use kernel_core::{Capacities, Cell, Core, CoreRuntime, Json, Kernel, Memory, Parts};
+use kernel_link::{Config, Framing, serve};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+
+#[path = "../../../kernel-core/tests/support/memory.rs"]
+mod memory;
+
+use memory::MemoryStorage;
 
 struct Leak;
 
@@ -40,14 +45,14 @@ impl Memory for Leak {
 struct Locked(Mutex<Core>);
 
 impl Cell for Locked {
-    fn with(&self, operation: &mut Operation<'_>) {
-        operation.run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn with(&self, operation: &mut dyn FnMut(&mut Core)) {
+        operation(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-fn now() -> u64 {
+fn now() -> kernel_core::Instant {
     static ZERO: OnceLock<Instant> = OnceLock::new();
-    ZERO.get_or_init(Instant::now).elapsed().as_micros() as u64
+    kernel_core::Instant::from_micros(ZERO.get_or_init(Instant::now).elapsed().as_micros() as u64)
 }
 
 /// A kernel, as if its process had been started when its clock read `epoch`.
@@ -60,7 +65,6 @@ impl Runtime {
     pub fn new(epoch: u64, log_bytes: usize) -> Self {
         let capacities = Capacities {
             log_bytes,
-            latency_buckets: 8,
             call_bytes: 4096,
             ..Capacities::DEFAULT
         };
@@ -83,11 +87,21 @@ impl Runtime {
 
     /// Serves it at the socket until the server is dropped.
     pub fn serve(&self, socket: &Path) -> Server {
+        self.serve_framed(socket, Framing::Stream)
+    }
+
+    /// The same for a socket that leads to a serial line.
+    pub fn serve_line(&self, socket: &Path) -> Server {
+        self.serve_framed(socket, Framing::Serial)
+    }
+
+    fn serve_framed(&self, socket: &Path, framing: Framing) -> Server {
         let kernel = self.runtime.kernel();
         let epoch = self.epoch;
         let listener = UnixListener::bind(socket).unwrap();
         listener.set_nonblocking(true).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let reactor = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -95,30 +109,31 @@ impl Runtime {
                 .unwrap();
             let tasks = LocalSet::new();
             tasks.block_on(&reactor, async {
-                tokio::task::spawn_local(async move {
-                    let mut storage = MemoryStorage::<16, 64, 256>::new();
-                    kernel_core::storage::serve(kernel, &mut storage, &mut [0; 1024]).await;
-                });
+                tokio::task::spawn_local(kernel.run_timers(|at| tokio::time::sleep(at.since(now()))));
+                let plugins = CoreRuntime::new(kernel).plugins();
+                // A second server of the same runtime finds it there.
+                if let Ok(installed) = plugins.install_storage() {
+                    tokio::task::spawn_local(async move {
+                        let mut storage = MemoryStorage::default();
+                        let mut buf = vec![0; 4 * 8192];
+                        kernel_core::serve::<_, 4>(installed, &mut storage, &mut buf).await;
+                    });
+                    plugins.start(STORAGE).await.unwrap();
+                }
+                ready.send(()).unwrap();
                 let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                 tokio::task::spawn_local(async move {
                     loop {
                         let (stream, _) = listener.accept().await.unwrap();
                         tokio::task::spawn_local(async move {
-                            let identity = Identity {
-                                name: "test runtime",
-                                token: None,
+                            let config = Config {
                                 epoch: Some(epoch),
+                                ..Config::new("test runtime", framing)
                             };
                             let mut memory = vec![0; 5 * 2048];
                             let (read, write) = stream.into_split();
-                            serve(
-                                kernel,
-                                &identity,
-                                FromTokio::new(read),
-                                FromTokio::new(write),
-                                &mut memory,
-                            )
-                            .await;
+                            let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+                            serve(kernel, &config, read, write, &mut memory).await;
                         });
                     }
                 });
@@ -126,6 +141,7 @@ impl Runtime {
                 let _ = stopped.await;
             });
         });
+        is_ready.recv().unwrap();
         Server {
             socket: socket.to_owned(),
             stop: Some(stop),
@@ -227,32 +243,49 @@ pub fn until_open(io: &mut Io) -> (bool, u64) {
     }
 }
 
-/// A line between a client and a socket that damages what the runtime sends, while it is told to.
-pub struct BadLine {
-    pub damaging: Arc<AtomicBool>,
+/// A serial line of 115,200 baud with the runtime at its other end; gives the device's name. The line
+/// works until the program ends.
+pub fn serial_line(socket: &Path) -> PathBuf {
+    line(socket, at_line_speed, at_line_speed)
 }
 
-impl BadLine {
-    pub fn between(here: &Path, there: &Path) -> BadLine {
-        let damaging = Arc::new(AtomicBool::new(false));
-        let listener = UnixListener::bind(here).unwrap();
-        let there = there.to_owned();
-        let flag = damaging.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let client = client.unwrap();
-                let server = UnixStream::connect(&there).unwrap();
-                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-                let flag = flag.clone();
-                std::thread::spawn(move || damage(server, client, &flag));
-            }
-        });
-        BadLine { damaging }
-    }
+/// A serial line that damages what the runtime sends, while it is told to.
+pub fn bad_line(socket: &Path, damaging: &Arc<AtomicBool>) -> PathBuf {
+    let damaging = damaging.clone();
+    line(
+        socket,
+        |mut from, mut to| drop(std::io::copy(&mut from, &mut to)),
+        move |from, to| damage(from, to, &damaging),
+    )
 }
 
-fn damage(mut from: UnixStream, mut to: UnixStream, damaging: &AtomicBool) {
+type Half = Box<dyn Read + Send>;
+type OtherHalf = Box<dyn Write + Send>;
+
+/// A terminal with the runtime at its other end, by what carries bytes there and back.
+fn line(
+    socket: &Path,
+    there: impl FnOnce(Half, OtherHalf) + Send + 'static,
+    back: impl FnOnce(Half, OtherHalf) + Send + 'static,
+) -> PathBuf {
+    let pair = portable_pty::native_pty_system()
+        .openpty(portable_pty::PtySize::default())
+        .unwrap();
+    let device = pair.master.tty_name().unwrap();
+    let board = UnixStream::connect(socket).unwrap();
+    let (from_line, to_line) = (
+        pair.master.try_clone_reader().unwrap(),
+        pair.master.take_writer().unwrap(),
+    );
+    let (from_board, to_board) = (board.try_clone().unwrap(), board);
+    std::thread::spawn(move || there(from_line, Box::new(to_board)));
+    std::thread::spawn(move || back(Box::new(from_board), to_line));
+    // Open for good: a line is there whether anybody listens or not.
+    std::mem::forget(pair);
+    device
+}
+
+fn damage(mut from: impl Read, mut to: impl Write, damaging: &AtomicBool) {
     let mut buf = [0; 4096];
     let mut bytes = 0u64;
     while let Ok(count) = from.read(&mut buf) {
@@ -269,26 +302,6 @@ fn damage(mut from: UnixStream, mut to: UnixStream, damaging: &AtomicBool) {
             break;
         }
     }
-}
-
-/// A serial line of 115,200 baud with the runtime at its other end; gives the device's name. The line
-/// works until the program ends.
-pub fn serial_line(socket: &Path) -> PathBuf {
-    let pair = portable_pty::native_pty_system()
-        .openpty(portable_pty::PtySize::default())
-        .unwrap();
-    let device = pair.master.tty_name().unwrap();
-    let board = UnixStream::connect(socket).unwrap();
-    let (from_line, to_line) = (
-        pair.master.try_clone_reader().unwrap(),
-        pair.master.take_writer().unwrap(),
-    );
-    let (from_board, to_board) = (board.try_clone().unwrap(), board);
-    std::thread::spawn(move || at_line_speed(from_line, to_board));
-    std::thread::spawn(move || at_line_speed(from_board, to_line));
-    // Open for good: a line is there whether anybody listens or not.
-    std::mem::forget(pair);
-    device
 }
 
 fn at_line_speed(mut from: impl Read, mut to: impl Write) {

@@ -1,164 +1,139 @@
-//! Who subscribed to what: the filters, filed by [`shape`](super::shape), and matching a topic with them.
+//! The subscriptions: who gets a topic.
 
-use super::announce::hears_changes;
-use super::shape::{Shape, Tokens};
-use super::{PublishError, RESERVED, SubscribeError};
-use crate::copy::equal;
-use crate::fixed::Empty;
-use crate::id::PluginId;
-use crate::kernel::Core;
-use crate::log::PluginSet;
-use crate::subject;
-use crate::text::{Name, NameError, Text};
+use crate::fault::{Capacity, Fault};
+use crate::id::{PluginId, PluginSet};
+use crate::mem::{Link, Names, Slot, Table, Text, Usage};
+use crate::subject::{Name, check_filter, matches_bytes};
 
 /// A subscription: opaque memory of a kernel.
 #[derive(Debug)]
-pub struct FilterSlot {
+pub struct Filter {
     text: Text,
-    /// What it is filed by, and its key.
-    shape: Shape,
-    hash: u32,
-    owner: u8,
+    who: PluginId,
 }
 
-impl Empty for FilterSlot {
-    const EMPTY: Self = FilterSlot {
-        text: Text::EMPTY,
-        shape: Shape::ANY,
-        hash: 0,
-        owner: 0,
-    };
+pub(crate) struct Filters {
+    table: Table<Filter>,
+    #[cfg(feature = "large")]
+    shapes: super::shapes::Shapes,
 }
 
-impl Core {
-    /// Checks the topic and matches it with the filters of each shape that its tokens lead to.
-    #[inline(never)]
-    pub(super) fn match_filters(&self, topic: &[u8], force: bool) -> Result<PluginSet, PublishError> {
-        let is_reserved = |reserved: &&str| topic.starts_with(reserved.as_bytes());
-        if !force && RESERVED.iter().any(is_reserved) {
-            return Err(PublishError::Reserved);
-        }
-        let tokens = Tokens::read(topic, false).map_err(PublishError::Topic)?;
-        let mut receivers = PluginSet::default();
-        let filters = &self.bus.filters;
-        for shape in self.bus.shapes.iter() {
-            if !shape.fits(&tokens) {
-                continue;
-            }
-            let hash = shape.key(&tokens);
-            let mut at = filters.first(hash);
-            while let Some((index, slot)) = at.and_then(|i| Some((i, filters.get(i)?))) {
-                let owner = slot.owner as usize;
-                if slot.hash == hash
-                    && slot.shape == shape
-                    && !receivers.contains(owner)
-                    && self.plugins.at(owner).is_some_and(|plugin| plugin.receiving())
-                    && subject::matches_bytes(slot.text.as_bytes(&self.names), topic)
-                {
-                    receivers.insert(owner);
-                }
-                at = filters.next(index);
-            }
-            if shape == Shape::ANY {
-                break;
-            }
-        }
-        Ok(receivers)
-    }
-
-    /// Adds a filter to a plugin's subscriptions.
-    pub(crate) fn subscribe(&mut self, who: PluginId, filter: Name<'_>) -> Result<(), SubscribeError> {
-        let tokens = Tokens::read(filter.as_str().as_bytes(), true).map_err(SubscribeError::Filter)?;
-        if self.plugins.get(who).is_none() {
-            return Err(SubscribeError::Unloaded);
-        }
-        if self.find_filter(who, filter.as_str()).is_some() {
-            return Ok(());
-        }
-        let capacity = self.bus.filters.usage().capacity;
-        let text = self.names.keep(filter).map_err(|error| match error {
-            NameError::TooLong { max } => SubscribeError::TooLong { max },
-            NameError::Full { capacity } => SubscribeError::NamesFull { capacity },
-        })?;
-        self.bus.reroute();
-        let filters = &self.bus.filters;
-        let in_use =
-            |shape| (0..filters.extent()).any(|i| filters.get(i).is_some_and(|slot| slot.shape == shape));
-        let shape = self.bus.shapes.admit(Shape::of(&tokens), in_use);
-        let hash = shape.key(&tokens);
-        let slot = FilterSlot {
-            text,
-            shape,
-            hash,
-            owner: who.index,
-        };
-        match self.bus.filters.insert(hash, slot) {
-            Ok(_) => {
-                let of_changes = hears_changes(filter.as_str()) as u16;
-                self.bus.of_changes = self.bus.of_changes.wrapping_add(of_changes);
-                Ok(())
-            }
-            Err(slot) => {
-                self.names.release(slot.text);
-                Err(SubscribeError::Full { capacity })
-            }
+impl Filters {
+    pub(crate) fn new(slots: &'static mut [Slot<Filter>], heads: &'static mut [Link]) -> Self {
+        Filters {
+            table: Table::new(slots, heads),
+            #[cfg(feature = "large")]
+            shapes: super::shapes::Shapes::new(),
         }
     }
 
-    /// Removes one filter; false when the plugin has no such one.
-    pub(crate) fn unsubscribe(&mut self, who: PluginId, filter: &str) -> bool {
-        if self.plugins.get(who).is_none() {
-            return false;
-        }
-        match self.find_filter(who, filter) {
-            Some(index) => self.remove_filter(index),
-            None => false,
-        }
+    pub(crate) fn usage(&self) -> Usage {
+        self.table.usage()
     }
 
-    /// Removes all filters of a plugin.
-    pub(crate) fn reclaim_filters(&mut self, who: PluginId) {
-        for index in 0..self.bus.filters.extent() {
-            let owned = |slot: &FilterSlot| slot.owner == who.index && !slot.text.is_empty();
-            if self.bus.filters.get(index).is_some_and(owned) {
-                self.remove_filter(index);
-            }
+    fn find(&self, who: PluginId, text: &str, names: &Names) -> Option<usize> {
+        let is = |filter: &Filter| filter.who == who && names.bytes_of(filter.text) == text.as_bytes();
+        self.table.find(self.key(text), is)
+    }
+
+    /// True when this plugin has this subscription.
+    pub(crate) fn has(&self, who: PluginId, text: &str, names: &Names) -> bool {
+        self.find(who, text, names).is_some()
+    }
+
+    /// Adds a subscription; false when it was there.
+    pub(crate) fn add(&mut self, who: PluginId, name: Name<'_>, names: &mut Names) -> Result<bool, Fault> {
+        let text = name.as_str();
+        check_filter(text)?;
+        if self.has(who, text, names) {
+            return Ok(false);
         }
-    }
-
-    /// The `index`-th filter slot, when it is in use: its owner's slot and its text.
-    #[cfg(feature = "link")]
-    pub(crate) fn filter_at(&self, index: usize) -> Option<(usize, &str)> {
-        let slot = self.bus.filters.get(index)?;
-        if slot.text.is_empty() {
-            return None;
+        let usage = self.table.usage();
+        if usage.free() == 0 {
+            return Err(Fault::Full {
+                capacity: Capacity::Filters,
+                size: usage.capacity,
+            });
         }
-        Some((slot.owner as usize, slot.text.as_str(&self.names)))
+        let kept = name.keep(names)?;
+        #[cfg(feature = "large")]
+        self.shapes.add(text);
+        self.table.insert(self.key(text), Filter { text: kept, who });
+        Ok(true)
     }
 
-    #[inline(never)]
-    fn find_filter(&self, who: PluginId, filter: &str) -> Option<usize> {
-        // What was never kept is no filter.
-        let is_it = |slot: &FilterSlot| {
-            slot.owner == who.index
-                && !slot.text.is_empty()
-                && equal(slot.text.as_bytes(&self.names), filter.as_bytes())
-        };
-        let filters = &self.bus.filters;
-        (0..filters.extent()).find(|index| filters.get(*index).is_some_and(is_it))
-    }
-
-    fn remove_filter(&mut self, index: usize) -> bool {
-        self.bus.reroute();
-        let hash = self.bus.filters.get(index).map_or(0, |slot| slot.hash);
-        match self.bus.filters.remove(index, hash, FilterSlot::EMPTY) {
-            Some(slot) => {
-                let of_changes = hears_changes(slot.text.as_str(&self.names)) as u16;
-                self.bus.of_changes = self.bus.of_changes.wrapping_sub(of_changes);
-                self.names.release(slot.text);
+    /// Takes a subscription back; false when there was none.
+    pub(crate) fn remove(&mut self, who: PluginId, text: &str, names: &mut Names) -> bool {
+        match self.find(who, text, names) {
+            Some(index) => {
+                self.take(index, names);
                 true
             }
             None => false,
         }
+    }
+
+    fn take(&mut self, index: usize, names: &mut Names) {
+        if let Some(filter) = self.table.remove(index) {
+            #[cfg(feature = "large")]
+            self.shapes.remove(names.get(filter.text));
+            names.release(filter.text);
+        }
+    }
+
+    /// Takes all subscriptions of a plugin back.
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
+        for index in 0..self.table.extent() {
+            if self.table.get(index).is_some_and(|filter| filter.who == who) {
+                self.take(index, names);
+            }
+        }
+    }
+
+    /// The subscription in this place, for lists.
+    pub(crate) fn at<'n>(&self, index: usize, names: &'n Names) -> Option<(PluginId, &'n str)> {
+        self.table
+            .get(index)
+            .map(|filter| (filter.who, names.get(filter.text)))
+    }
+
+    pub(crate) fn extent(&self) -> usize {
+        self.table.extent()
+    }
+
+    #[cfg(not(feature = "large"))]
+    fn key(&self, _: &str) -> u32 {
+        0
+    }
+
+    #[cfg(feature = "large")]
+    fn key(&self, text: &str) -> u32 {
+        super::shapes::key_of(text)
+    }
+
+    /// Who has a filter that matches.
+    pub(crate) fn receivers(&self, topic: &[u8], names: &Names) -> PluginSet {
+        let mut set = PluginSet::EMPTY;
+        let mut look = |filter: &Filter| {
+            if matches_bytes(names.bytes_of(filter.text), topic) {
+                set.insert(filter.who.index());
+            }
+        };
+        #[cfg(feature = "large")]
+        if self.table.usage().used > super::shapes::FEW
+            && let Some(keys) = self.shapes.keys(topic)
+        {
+            for key in keys {
+                self.table.find(key, |filter| {
+                    look(filter);
+                    false
+                });
+            }
+            return set;
+        }
+        for (_, filter) in self.table.iter() {
+            look(filter);
+        }
+        set
     }
 }

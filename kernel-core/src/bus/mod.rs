@@ -1,349 +1,462 @@
-//! The event bus: publish writes a record into the log once and marks who gets it; every plugin is
-//! one cursor over the log with many filters.
+//! The bus is a log: a record is written once, whatever the number of subscribers, and marks who gets it. A
+//! plugin is one cursor over it with many filters, so that delivery has one total order.
 //!
-//! Delivery is in one total order. A plugin that falls behind loses its oldest events (each one
-//! counted, and told with the next event) or, when its [`Overflow`] says so, makes publishers
-//! wait. Filters are filed by their shape (which tokens are wildcards) and the hash of their literal tokens,
-//! so that matching a topic is one look-up for each shape there is, however many filters there are.
-//!
-//! Topics below `runtime.` and `state.changed.` are the kernel's: anybody may subscribe to them, nobody else
-//! publishes them.
+//! Both halves are here: [`Bus::publish`], and [`Bus::next`] for a reader. Whom to wake is gathered in a set
+//! that the kernel empties when the operation is done.
 
-mod announce;
-mod api;
-mod errors;
 mod filters;
-mod shape;
+mod log;
+mod reader;
+mod routes;
+#[cfg(feature = "large")]
+mod shapes;
 mod tap;
 
-pub(crate) use announce::APART;
-pub use api::EventBus;
-pub use api::PUBLISH_TIMEOUT;
-pub use errors::{PublishError, SubscribeError};
-pub use filters::FilterSlot;
-pub use tap::{Record, Tap, TapSlot, Tapped};
+pub use filters::Filter;
+pub(crate) use filters::Filters;
+pub(crate) use log::{Head, NewRecord, Origin, Position, Record, Seq, padded, wide};
+pub(crate) use reader::ReaderCounts;
+pub use reader::{ReaderSlot, TapSlot};
+pub(crate) use tap::{At, Found};
 
-use crate::copy::{copy, equal};
-use crate::fixed::Empty;
-use crate::id::{Cause, PluginId};
-use crate::kernel::{Core, Wakes, wake};
-use crate::lifecycle::Plugins;
-use crate::log::{Header, Log, PluginSet, Position, each};
-use crate::subject;
-use crate::table::{Table, Usage};
-use crate::timer::On;
-use shape::Shapes;
+use self::log::Log;
+use self::routes::Routes;
+use crate::fault::Fault;
+#[cfg(feature = "large")]
+use crate::id::Cause;
+use crate::id::{PluginId, PluginSet};
+use crate::mem::{Names, Usage};
+use crate::subject::Name;
+use crate::time::Instant;
 
-/// What happens when a subscriber's unread events are in the way of a new one.
+/// What happens when a plugin does not read its events fast enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[cfg_attr(feature = "link", derive(serde::Serialize, serde::Deserialize))]
 pub enum Overflow {
-    /// Its oldest event is dropped, counted, and the subscriber is told how many it missed.
+    /// It loses the oldest ones, counted exactly and told with the next event.
     #[default]
     DropOldest,
-    /// Publishers wait, each until its deadline; a publisher never waits for itself, and the
-    /// kernel's own events wait for nobody.
+    /// Publishers wait for it, at most until their deadline.
     Block,
 }
 
-/// Where the last event of some topic is: opaque memory of a kernel.
-///
-/// The record says who got it, so that the next event of that topic needs no matching.
-#[derive(Clone, Copy, Debug)]
-pub struct RouteSlot {
-    /// The low half of its sequence number.
-    seq: u32,
-    offset: u32,
+/// How many records [`Bus::next`] passes over under one lock.
+const STRIDE: u32 = 128;
+
+/// What there is for a reader.
+pub(crate) enum Next {
+    /// The event at this position.
+    Event(Position),
+    /// Perhaps more behind what was passed over: ask again, outside the lock.
+    Again,
+    Nothing,
 }
 
-impl Empty for RouteSlot {
-    const EMPTY: Self = RouteSlot { seq: 0, offset: 0 };
-}
-
-/// How the topics begin that only the kernel publishes, so that nobody can make up what it says.
-const RESERVED: [&str; 2] = [RUNTIME, crate::state::CHANGED];
-
-/// How the topics of the kernel's own events begin.
-const RUNTIME: &str = "runtime.";
-
-/// The log with its filters and readers.
 pub(crate) struct Bus {
-    /// A power of two of them, by the topic's hash.
-    routes: &'static mut [RouteSlot],
-    /// The first record whose receivers are those that an event would have now: the low half of its
-    /// sequence number, as in the routes.
-    routed_since: u32,
-    pub(crate) log: Log,
-    pub(crate) filters: Table<FilterSlot>,
-    shapes: Shapes,
-    pub(crate) taps: &'static mut [TapSlot],
-    /// Some tap waits for the next record.
-    pub(crate) tap_waits: bool,
-    /// Filters that may match changes of the state.
-    of_changes: u16,
-    pub(crate) refused: usize,
+    filters: Filters,
+    log: Log,
+    routes: Routes,
+    readers: &'static mut [ReaderSlot],
+    /// Who is started, and gets what is published.
+    open: PluginSet,
+    /// Who makes publishers wait.
+    blockers: PluginSet,
+    taps: tap::Taps,
+    /// Events refused.
+    pub(crate) refused: u32,
+    /// How many events may cause one another.
+    pub(crate) most_hops: u8,
 }
 
 impl Bus {
     pub(crate) fn new(
-        log: &'static mut [u32],
-        routes: &'static mut [RouteSlot],
-        plugins: usize,
-        filters: Table<FilterSlot>,
+        words: &'static mut [u32],
+        filters: Filters,
+        readers: &'static mut [ReaderSlot],
         taps: &'static mut [TapSlot],
     ) -> Self {
         Bus {
-            routes,
-            routed_since: 0,
-            log: Log::new(log, plugins),
             filters,
-            shapes: Shapes::new(),
-            taps,
-            tap_waits: false,
-            of_changes: 0,
+            log: Log::new(words),
+            routes: Routes::new(),
+            readers,
+            open: PluginSet::EMPTY,
+            blockers: PluginSet::EMPTY,
+            taps: tap::Taps::new(taps),
             refused: 0,
+            most_hops: log::MAX_HOPS,
         }
     }
 
-    /// Filters or receivers changed: who got earlier events says nothing about later ones.
-    pub(crate) fn reroute(&mut self) {
-        self.routed_since = self.log.next_seq() as u32;
+    pub(crate) fn log_usage(&self) -> Usage {
+        self.log.usage()
     }
 
-    fn route_index(&self, hash: u32) -> usize {
-        hash as usize & self.routes.len().wrapping_sub(1)
+    pub(crate) fn next_seq(&self) -> Seq {
+        self.log.next_seq()
     }
 
-    /// Who got the last event of this topic, when it is still in the log and nothing changed since.
-    #[inline(never)]
-    fn known_receivers(&self, topic: &[u8], hash: u32) -> Option<&[u32]> {
-        let route = self.routes.get(self.route_index(hash))?;
-        if route.seq == 0 || route.seq < self.routed_since || !self.log.holds_low(route.seq) {
-            return None;
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// Adds a subscription; false when it was there.
+    pub(crate) fn subscribe(
+        &mut self,
+        who: PluginId,
+        name: Name<'_>,
+        names: &mut Names,
+    ) -> Result<bool, Fault> {
+        self.routes.forget();
+        self.filters.add(who, name, names)
+    }
+
+    /// Takes a subscription back; false when there was none.
+    pub(crate) fn unsubscribe(&mut self, who: PluginId, text: &str, names: &mut Names) -> bool {
+        self.routes.forget();
+        self.filters.remove(who, text, names)
+    }
+
+    /// Takes all subscriptions of a plugin back.
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
+        self.routes.forget();
+        self.filters.reclaim(who, names);
+    }
+
+    /// A plugin is installed in this slot: its counts begin anew.
+    pub(crate) fn install(&mut self, index: usize) {
+        if let Some(reader) = self.readers.get_mut(index) {
+            *reader = crate::mem::Empty::EMPTY;
         }
-        let last = self.log.read(Position {
-            // Nobody asks for its other half.
-            seq: route.seq as u64,
-            offset: route.offset,
-        })?;
-        equal(last.texts.topic(), topic).then_some(last.receivers)
     }
 
-    /// The event is in the log now.
-    fn recorded(&mut self, at: Position) {
-        if at.seq as u32 == u32::MAX {
-            // Half of its number says which record a route is of for as long as the other half stays.
-            self.routes.fill(RouteSlot::EMPTY);
-            self.routed_since = 0;
+    /// From now on the plugin in this slot gets what its filters match.
+    pub(crate) fn open(&mut self, index: usize, overflow: Overflow) {
+        self.routes.forget();
+        self.open.insert(index);
+        if overflow == Overflow::Block {
+            self.blockers.insert(index);
         }
     }
 
-    /// Wakes the taps that wait for the next record.
-    fn wake_taps(&mut self, wakes: &mut Wakes) {
-        if core::mem::take(&mut self.tap_waits) {
-            for tap in self.taps.iter_mut() {
-                wake(wakes, tap.take_waker());
+    /// From now on it gets nothing, and what it has not read it never will.
+    pub(crate) fn close(&mut self, index: usize) {
+        self.routes.forget();
+        self.open.remove(index);
+        self.blockers.remove(index);
+        if let Some(reader) = self.readers.get_mut(index) {
+            reader.discard();
+        }
+    }
+
+    /// True when the plugin in this slot is started.
+    pub(crate) fn is_open(&self, index: usize) -> bool {
+        self.open.contains(index)
+    }
+
+    /// True when publishers may wait for this plugin.
+    pub(crate) fn is_blocker(&self, index: usize) -> bool {
+        self.blockers.contains(index)
+    }
+
+    pub(crate) fn counts(&self, index: usize) -> ReaderCounts {
+        self.readers
+            .get(index)
+            .map(|reader| reader.counts)
+            .unwrap_or_default()
+    }
+
+    /// The last record with this topic, where it was published lately and nothing has changed who gets it.
+    pub(crate) fn route(&self, topic: &[&[u8]; 2]) -> Option<Position> {
+        self.routes.find(topic, &self.log)
+    }
+
+    /// How many words a record with so many bytes of topic and payload takes, if it may be written at all.
+    pub(crate) fn size(&self, origin: Origin, topic: usize, payload: usize) -> Result<u32, Fault> {
+        if origin.hops > self.most_hops {
+            return Err(Fault::Hops {
+                limit: self.most_hops as u32,
+            });
+        }
+        self.log.size(topic, payload).ok_or_else(|| Fault::TooLarge {
+            max: self.log.longest(topic) as u32,
+        })
+    }
+
+    /// How many words this record takes, if it may be written at all.
+    pub(crate) fn check(&self, record: &NewRecord<'_>) -> Result<u32, Fault> {
+        self.size(record.origin, record.topic_len(), record.payload_len())
+    }
+
+    /// Whether a record of this size can be written without dropping what a plugin that makes publishers wait has
+    /// not read. Such a plugin does not wait for itself.
+    pub(crate) fn check_blockers(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+        if self.blockers.is_empty() {
+            return Ok(());
+        }
+        self.may_drop_for(size, source)
+    }
+
+    fn may_drop_for(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+        let mut at = self.log.oldest();
+        while !self.log.has_room(size, at) && self.log.holds(at) {
+            if !self.log.is_filler(at) {
+                for index in self.log.receivers(at).and(&self.blockers).iter() {
+                    let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
+                    if awaits && index != source.index() {
+                        return Err(Fault::Busy {
+                            subscriber: PluginId::new(index, 0),
+                        });
+                    }
+                }
+            }
+            at = self.log.after(at);
+        }
+        Ok(())
+    }
+
+    /// Writes a record of this size, which was checked, and marks who gets it, as of the one at `route`: how many,
+    /// and who is to be woken.
+    pub(crate) fn publish(
+        &mut self,
+        record: &NewRecord<'_>,
+        size: u32,
+        route: Option<Position>,
+        now: Instant,
+        names: &Names,
+        wake: &mut PluginSet,
+    ) -> u32 {
+        let mut set = route.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
+        while !self.log.has_room(size, self.log.oldest()) {
+            self.drop_oldest();
+        }
+        let at = self.log.append(record, &set, size, now);
+        self.routes.remember(&record.topic, at);
+        self.taps.wake();
+        if route.is_none() {
+            set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
+            self.log.set_receivers(at, &set);
+        }
+        let mut count = 0u32;
+        for index in set.iter() {
+            if let Some(reader) = self.readers.get_mut(index) {
+                reader.mark(at);
+                count = count.wrapping_add(1);
             }
         }
+        wake.add(&set);
+        count
     }
 
-    pub(crate) fn usage(&self) -> (Usage, Usage) {
-        (self.log.usage(), self.filters.usage())
-    }
-}
-
-/// An event on its way in.
-pub(crate) struct Draft<'a> {
-    pub(crate) source: PluginId,
-    /// What led to it, where that is not what the source does now.
-    pub(crate) cause: Option<Cause>,
-    pub(crate) topic: &'a [u8],
-    /// The payload's pieces, together one JSON text.
-    pub(crate) payload: &'a [&'a [u8]],
-}
-
-impl<'a> Draft<'a> {
-    pub(crate) fn new(
-        source: PluginId,
-        cause: Option<Cause>,
-        topic: &'a [u8],
-        payload: &'a [&'a [u8]],
-    ) -> Self {
-        Draft {
-            source,
-            cause,
-            topic,
-            payload,
-        }
-    }
-
-    /// Copies the payload's pieces to where they belong.
-    fn write(&self, to: &mut [u8]) {
-        match self.payload {
-            [piece] => copy(to, piece),
-            _ => self.write_pieces(to),
-        }
-    }
-
-    #[inline(never)]
-    fn write_pieces(&self, mut to: &mut [u8]) {
-        for piece in self.payload {
-            if let Some((here, rest)) = core::mem::take(&mut to).split_at_mut_checked(piece.len()) {
-                copy(here, piece);
-                to = rest;
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self.payload {
-            [piece] => piece.len(),
-            _ => self.len_of_pieces(),
-        }
-    }
-
-    #[inline(never)]
-    fn len_of_pieces(&self) -> usize {
-        self.payload
-            .iter()
-            .fold(0, |n: usize, piece| n.saturating_add(piece.len()))
-    }
-}
-
-impl Core {
-    /// Writes the event and marks its receivers; `Ok` is how many. With `force` it is the kernel's own:
-    /// its topic may be a reserved one, and subscribers that make publishers wait lose their oldest
-    /// events instead.
-    pub(crate) fn publish(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
-        let outcome = self.try_route(draft, force);
-        if outcome.is_err() {
-            self.count_refused();
-        }
-        outcome
-    }
-
-    /// [`Core::publish`] for a publisher that tries again: a refusal is not counted.
-    pub(crate) fn try_route(&mut self, draft: &Draft<'_>, force: bool) -> Result<(u64, usize), PublishError> {
-        let source = self.plugins.get(draft.source);
-        if source.is_none() && draft.source.is_plugin() {
-            return Err(PublishError::Unloaded);
-        }
-        let now = || source.map_or(Cause::None, |slot| slot.handling());
-        let cause = draft.cause.unwrap_or_else(now);
-        self.route(draft, cause, force)
-    }
-
-    /// An event was refused for good.
-    pub(crate) fn count_refused(&mut self) {
-        self.bus.refused = self.bus.refused.wrapping_add(1);
-    }
-
-    fn route(&mut self, draft: &Draft<'_>, cause: Cause, force: bool) -> Result<(u64, usize), PublishError> {
-        let topic = draft.topic;
-        // The kernel's events have routes of their own, beside those of everybody else: where a route is
-        // known, nobody asks whether the topic is reserved.
-        let hash = subject::hash(topic) ^ force as u32;
-        let mut receivers = PluginSet::default();
-        match self.bus.known_receivers(topic, hash) {
-            Some(words) => receivers.set_words(words),
-            None => receivers = self.match_filters(topic, force)?,
-        }
-        let time = self.now();
-        let (bus, plugins, wakes) = self.routing();
-        let len = draft.len();
-        let Some(size) = bus.log.size(topic.len(), len) else {
-            let max = bus.log.longest(topic.len());
-            return Err(PublishError::TooLarge { len, max });
-        };
-        if !bus.log.fits(size) {
-            if !force && plugins.blockers() > 0 {
-                may_evict(&bus.log, plugins, size, draft.source)?;
-            }
-            loop {
-                drop_oldest(&mut bus.log, plugins);
-                if bus.log.fits(size) {
-                    break;
+    fn drop_oldest(&mut self) {
+        let at = self.log.oldest();
+        if !self.log.is_filler(at) {
+            let after = self.log.after(at);
+            for index in self.log.receivers(at).iter() {
+                if let Some(reader) = self.readers.get_mut(index)
+                    && reader.awaits(at)
+                {
+                    reader.miss(after);
                 }
             }
         }
+        self.log.drop_oldest();
+    }
 
-        let header = Header {
-            payload: len,
-            topic: topic.len(),
-            source: draft.source,
-            time,
-            cause,
+    /// What there is next for the plugin in this slot.
+    pub(crate) fn next(&mut self, index: usize) -> Next {
+        let Some(reader) = self.readers.get_mut(index) else {
+            return Next::Nothing;
         };
-        let (at, to_topic, to_payload) = bus.log.append(size, &header, &receivers);
-        copy(to_topic, topic);
-        draft.write(to_payload);
-        let index = bus.route_index(hash);
-        if let Some(route) = bus.routes.get_mut(index) {
-            *route = RouteSlot {
-                seq: at.seq as u32,
-                offset: at.offset,
+        if reader.counts.lag == 0 {
+            return Next::Nothing;
+        }
+        let mut at = reader.cursor;
+        if log::is_before(at, self.log.oldest()) {
+            at = self.log.oldest();
+        }
+        for _ in 0..STRIDE {
+            if !self.log.is_filler(at) && self.log.is_receiver(at, index) {
+                reader.cursor = at;
+                return Next::Event(at);
+            }
+            at = self.log.after(at);
+        }
+        reader.cursor = at;
+        Next::Again
+    }
+
+    /// The record at this position, where there must be one.
+    pub(crate) fn read(&self, at: Position) -> Option<Record<'_>> {
+        self.log.read(at)
+    }
+
+    /// The plugin took the event at this position: how many it lost before it.
+    pub(crate) fn taken(&mut self, index: usize, at: Position) -> u32 {
+        let after = self.log.after(at);
+        match self.readers.get_mut(index) {
+            Some(reader) => {
+                reader.read(after);
+                core::mem::take(&mut reader.lost)
+            }
+            None => 0,
+        }
+    }
+
+    /// The plugin cannot take the event at this position: it is lost.
+    pub(crate) fn missed(&mut self, index: usize, at: Position) {
+        let after = self.log.after(at);
+        if let Some(reader) = self.readers.get_mut(index) {
+            reader.miss(after);
+        }
+    }
+
+    /// The plugins whose events led to the one at this position, and its own source.
+    #[cfg(feature = "large")]
+    pub(crate) fn sources_behind(&self, at: Position) -> PluginSet {
+        let mut set = PluginSet::EMPTY;
+        let mut here = Some(at).filter(|at| self.log.holds(*at));
+        for _ in 0..=log::MAX_HOPS {
+            let Some(at) = here else { break };
+            if let Some(record) = self.log.read(at) {
+                if record.head.source.is_plugin() {
+                    set.insert(record.head.source.index());
+                }
+                if !matches!(record.head.cause, Cause::Event(_)) {
+                    break;
+                }
+            }
+            here = self.log.cause_of(at);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::mem::{Empty, Link, Slot};
+
+    fn bus(position: Position, seq: Seq) -> (Bus, Names) {
+        let slots = (0..4).map(|_| Slot::EMPTY).collect::<Vec<_>>().leak();
+        let filters = Filters::new(slots, vec![Link::EMPTY; 4].leak());
+        let readers = (0..2).map(|_| ReaderSlot::EMPTY).collect::<Vec<_>>().leak();
+        let taps = vec![TapSlot::EMPTY].leak();
+        let mut bus = Bus::new(vec![0; 256].leak(), filters, readers, taps);
+        bus.log.begin_at(position, seq);
+        (bus, Names::new(&mut [], 0))
+    }
+
+    /// Publishes and reads across the end of positions and of sequence numbers.
+    fn goes_on_around(position: Position, seq: Seq) {
+        let (mut bus, mut names) = bus(position, seq);
+        let who = PluginId::new(1, 1);
+        bus.subscribe(who, Name::Fixed("t.*"), &mut names).unwrap();
+        bus.open(1, Overflow::DropOldest);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for n in 0..200u64 {
+            let topic = std::format!("t.{n}");
+            let payload = std::format!("{n}");
+            let record = NewRecord {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: [topic.as_bytes(), b""],
+                payload: &[payload.as_bytes()],
             };
-        }
-        bus.recorded(at);
-        let mut count = 0usize;
-        each(bus.log.set_of(&receivers), |index| {
-            if let Some(plugin) = plugins.at_mut(index) {
-                wake(wakes, plugin.mark(at));
-                count = count.wrapping_add(1);
+            let size = bus.check(&record).unwrap();
+            let mut wake = PluginSet::EMPTY;
+            assert_eq!(
+                bus.publish(&record, size, None, Instant::default(), &names, &mut wake),
+                1
+            );
+            assert!(wake.contains(1));
+            let expected = seq.wrapping_add(n as Seq);
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(record) => {
+                    assert_eq!((record.head.seq, record.topic()), (expected, topic.as_bytes()))
+                }
+                _ => panic!("no record {n}"),
             }
-        });
-        bus.wake_taps(wakes);
-        Ok((at.seq, count))
-    }
-
-    /// The plugin has fewer unread events: whoever waits for that looks again.
-    pub(crate) fn wake_publishers(&mut self, index: usize) {
-        if self
-            .plugins
-            .at(index)
-            .is_some_and(|plugin| plugin.overflow() == Overflow::Block)
-        {
-            self.wake_waiting(On::Space);
-        }
-    }
-}
-
-/// Refuses when making room for `size` words would drop an event of a subscriber that makes
-/// publishers wait. Nothing is changed.
-fn may_evict(log: &Log, plugins: &Plugins, size: usize, source: PluginId) -> Result<(), PublishError> {
-    let mut at = log.oldest();
-    while !log.has_room(size, at)
-        && let Some(here) = log.find(at)
-    {
-        for index in log
-            .read(here)
-            .map_or(PluginSet::default(), |found| found.receivers())
-            .iter()
-        {
-            if let Some(plugin) = plugins.at(index)
-                && plugin.overflow() == Overflow::Block
-                && index != source.index()
-                && plugin.awaits(here)
-            {
-                return Err(PublishError::Full {
-                    subscriber: plugin.id(index),
-                });
+            // Every third time the reader lags behind, and the oldest goes.
+            if n % 3 == 0 {
+                while let Next::Event(here) = bus.next(1) {
+                    assert!(bus.read(here).unwrap().topic().starts_with(b"t."));
+                    assert_eq!(bus.taken(1, here), 0);
+                }
             }
         }
-        at = log.after(here);
-    }
-    Ok(())
-}
-
-#[inline(never)]
-fn drop_oldest(log: &mut Log, plugins: &mut Plugins) {
-    let at = log.oldest();
-    let Some(found) = log.read(at) else { return };
-    each(found.receivers, |index| {
-        if let Some(plugin) = plugins.at_mut(index) {
-            plugin.missed(at);
+        let counts = bus.counts(1);
+        assert_eq!((counts.events + counts.lag, counts.dropped), (200, 0));
+        for _ in 0..100 {
+            let record = NewRecord {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: [b"t.more", b""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&record).unwrap();
+            bus.publish(
+                &record,
+                size,
+                None,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
         }
-    });
-    let next = found.after();
-    log.evict_before(next);
+        let Next::Event(here) = bus.next(1) else {
+            panic!("nothing left")
+        };
+        let lost = bus.taken(1, here);
+        let counts = bus.counts(1);
+        assert_eq!(
+            (counts.dropped, counts.events + counts.lag + counts.dropped),
+            (lost, 300)
+        );
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_positions_wrap_around() {
+        goes_on_around(Position::MAX - 700, 1);
+    }
+
+    #[test]
+    fn the_log_goes_on_where_its_sequence_numbers_wrap_around() {
+        goes_on_around(0, Seq::MAX - 100);
+    }
+
+    #[test]
+    fn a_slow_tap_is_told_what_it_missed_also_around_the_wrap() {
+        let (mut bus, names) = bus(0, Seq::MAX - 2);
+        let (slot, mut at) = bus.open_tap(None).unwrap();
+        for _ in 0..50 {
+            let record = NewRecord {
+                source: PluginId::OPERATOR,
+                origin: Origin::NONE,
+                topic: [b"t", b""],
+                payload: &[b"1"],
+            };
+            let size = bus.check(&record).unwrap();
+            bus.publish(
+                &record,
+                size,
+                None,
+                Instant::default(),
+                &names,
+                &mut PluginSet::default(),
+            );
+        }
+        let (mut lost, mut read) = (0, 0);
+        loop {
+            match bus.next_for_tap(slot, &mut at, None) {
+                Found::Record(_) => read += 1,
+                Found::Lost(count) => lost += count,
+                Found::Again => {}
+                Found::Nothing => break,
+            }
+        }
+        assert_eq!(lost + read, 50);
+        assert!(lost > 0 && read > 0);
+    }
 }

@@ -1,301 +1,129 @@
-//! Reading the log itself: for inspectors, `watch` and the host's own log.
-//!
-//! A tap is no receiver: it is not counted, makes nobody wait, and sees the recent past. What it
-//! was too slow for is a gap between sequence numbers, told exactly.
+//! Reading the log itself, for inspectors and the host's own log. A tap is no receiver: it makes nobody
+//! wait, sees the recent past, and is told exactly what it was too slow for.
 
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
-use crate::copy::copy;
-use crate::fixed::Empty;
-use crate::id::{Cause, PluginId};
-use crate::kernel::{Core, Kernel, keep_waker};
-use crate::log::{PluginSet, Position};
-use crate::text::CopyOut;
+use super::log::{self, Position, Record, Seq};
+use super::{Bus, STRIDE, TapSlot};
+use crate::mem::Usage;
 
-/// How many records are read under one lock at most, and after how many bytes no other one is begun.
-#[cfg(feature = "link")]
-const SEVERAL: usize = if cfg!(target_pointer_width = "64") { 4 } else { 1 };
-#[cfg(feature = "link")]
-const SHORT: usize = 512;
-
-/// What was read under one lock.
-#[cfg(feature = "link")]
-pub(crate) type Several<'b> = heapless::Vec<(Position, Tapped<'b>), SEVERAL>;
-
-/// A reader of the log: opaque memory of a kernel.
-#[derive(Debug)]
-pub struct TapSlot {
-    taken: bool,
-    waker: Option<Waker>,
+pub(crate) struct Taps {
+    slots: &'static mut [TapSlot],
+    usage: Usage,
+    /// Somebody waits for the next record.
+    waiting: bool,
 }
 
-impl Empty for TapSlot {
-    const EMPTY: Self = TapSlot {
-        taken: false,
-        waker: None,
-    };
-}
-
-impl TapSlot {
-    pub(crate) fn take_waker(&mut self) -> Option<Waker> {
-        self.waker.take()
-    }
-
-    pub(crate) fn taken(&self) -> bool {
-        self.taken
-    }
-}
-
-/// A record of the log, copied out.
+/// Where a tap is: the number of the next record that it wants, and a position at or before it.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'b> {
-    /// Its place in the total order; the first event of a runtime is 1.
-    pub seq: u64,
-    /// When it was published, in microseconds on the platform's clock.
-    pub time: u64,
-    /// Who published it.
-    pub source: PluginId,
-    /// The name of who published it; empty when that plugin is no longer installed.
-    pub source_name: &'b str,
-    /// What led to it.
-    pub cause: Cause,
-    /// Who gets it.
-    pub receivers: PluginSet,
-    /// The topic, UTF-8.
-    pub topic: &'b [u8],
-    /// The payload, JSON.
-    pub payload: &'b [u8],
+pub(crate) struct At {
+    pub(crate) seq: Seq,
+    pub(crate) position: Position,
 }
 
 /// What a tap found.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Tapped<'b> {
-    /// The next record.
-    Record(Record<'b>),
-    /// This many records, from this sequence number on, were gone before the tap came to them.
-    Lost {
-        /// The first one missing.
-        from: u64,
-        /// How many are missing.
-        count: u64,
-    },
-    /// The next record does not fit into the caller's buffer and was skipped.
-    TooLarge {
-        /// Its sequence number.
-        seq: u64,
-        /// The bytes of its topic and payload.
-        len: usize,
-    },
+pub(crate) enum Found<'l> {
+    Record(Record<'l>),
+    /// So many were gone before the tap came to them.
+    Lost(Seq),
+    /// Perhaps more behind what was passed over.
+    Again,
+    Nothing,
 }
 
-/// A cursor over the log; the place it takes in `taps` is given back when dropped.
-pub struct Tap {
-    kernel: Kernel,
-    slot: usize,
-    at: Position,
-}
+impl Taps {
+    pub(super) fn new(slots: &'static mut [TapSlot]) -> Self {
+        let usage = Usage::of(slots.len());
+        Taps {
+            slots,
+            usage,
+            waiting: false,
+        }
+    }
 
-impl Tap {
-    /// A tap that begins with record `since`, or with the next one to be published; `None` when
-    /// the capacity `taps` is used up.
-    pub fn open(kernel: Kernel, since: Option<u64>) -> Option<Tap> {
-        kernel
-            .with(|core| {
-                let at = match since {
-                    // There is no record 0 to miss.
-                    Some(seq) if seq < core.bus.log.next_seq() => Position {
-                        seq: seq.max(1),
-                        ..Position::default()
-                    },
-                    _ => core.bus.log.end(),
-                };
-                let (slot, tap) = core.bus.taps.iter_mut().enumerate().find(|(_, tap)| !tap.taken)?;
-                tap.taken = true;
-                Some(Tap { kernel, slot, at })
-            })
-            .map(|mut tap| {
-                if since.is_some() {
-                    tap.seek();
+    /// Wakes who waits for a record.
+    #[inline]
+    pub(super) fn wake(&mut self) {
+        if core::mem::take(&mut self.waiting) {
+            for slot in self.slots.iter_mut() {
+                if let Some(waker) = slot.waker.take() {
+                    waker.wake();
                 }
-                tap
-            })
-    }
-
-    /// The sequence number of the record the tap reads next.
-    pub fn position(&self) -> u64 {
-        self.at.seq
-    }
-
-    /// The next record, copied into `buf` with the name of its source, or what is missing in its place.
-    ///
-    /// # Cancellation
-    /// Nothing is consumed unless it returns `Ready`.
-    pub fn poll_next<'b>(&mut self, cx: &mut Context<'_>, buf: &'b mut [u8]) -> Poll<Tapped<'b>> {
-        let slot = self.slot;
-        let mut at = self.at;
-        let found = self.kernel.with_once(|core| {
-            let found = read(core, &mut at, &mut CopyOut::new(buf));
-            if found.is_none() {
-                wait(core, slot, cx);
             }
-            found
-        });
-        self.at = at;
-        found.map_or(Poll::Pending, Poll::Ready)
+        }
+    }
+}
+
+impl Bus {
+    pub(crate) fn taps_usage(&self) -> Usage {
+        self.taps.usage
     }
 
-    /// The next records, or what is missing in their place, each with where the tap is behind it: see
-    /// [`Tap::go_on_at`]. Several of them while they are short, so that the lock is taken once for all;
-    /// none, and the task is woken for the next one.
-    #[cfg(feature = "link")]
-    pub(crate) fn poll_several<'b>(&self, cx: &mut Context<'_>, buf: &'b mut [u8]) -> Several<'b> {
-        let (slot, mut at) = (self.slot, self.at);
-        let (room, mut out) = (buf.len(), CopyOut::new(buf));
-        self.kernel
-            .with(|core| {
-                let mut several = Several::new();
-                while !several.is_full() && room.saturating_sub(out.left()) <= SHORT {
-                    let Some(tapped) = read(core, &mut at, &mut out) else {
-                        break;
-                    };
-                    // What others left no room for has the whole buffer next time.
-                    let whole = out.left() > 0 && !matches!(tapped, Tapped::TooLarge { .. });
-                    if !whole && !several.is_empty() {
-                        break;
-                    }
-                    let _full = several.push((at, tapped));
-                }
-                if several.is_empty() {
-                    wait(core, slot, cx);
-                }
-                Some(several)
-            })
-            .unwrap_or_default()
-    }
-
-    /// Takes records of [`Tap::poll_several`] as read, up to the one that this came with.
-    #[cfg(feature = "link")]
-    pub(crate) fn go_on_at(&mut self, at: Position) {
-        self.at = at;
-    }
-
-    /// The next record if there is one now.
-    pub fn try_next<'b>(&mut self, buf: &'b mut [u8]) -> Option<Tapped<'b>> {
-        let mut at = self.at;
-        let found = self
-            .kernel
-            .with_once(|core| read(core, &mut at, &mut CopyOut::new(buf)));
-        self.at = at;
-        found
-    }
-
-    /// Passes over records that others than `source` published, up to one of its own, the end, or a gap,
-    /// which the next read tells of.
-    pub fn skip_others(&mut self, source: PluginId) {
-        const STRIDE: usize = 128;
-        let mut at = self.at;
-        let mut stride = || {
-            self.kernel.with(|core| {
-                let log = &core.bus.log;
-                for _ in 0..STRIDE {
-                    let found = log.find(at).and_then(|here| log.read(here))?;
-                    if found.header().source == source {
-                        return None;
-                    }
-                    at = found.after();
-                }
-                Some(())
-            })
+    /// Takes a place for a tap that begins with record `since`, or with the next one.
+    pub(crate) fn open_tap(&mut self, since: Option<Seq>) -> Option<(usize, At)> {
+        let index = self.taps.slots.iter().position(|slot| !slot.taken)?;
+        self.taps.slots.get_mut(index)?.taken = true;
+        self.taps.usage.take(1);
+        let at = match since {
+            // One that is still to come is the next one, at the latest.
+            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => At {
+                seq,
+                position: self.log.oldest(),
+            },
+            _ => At {
+                seq: self.log.next_seq(),
+                position: self.log.end(),
+            },
         };
-        while stride().is_some() {}
-        self.at = at;
+        Some((index, at))
     }
 
-    /// Finds the place of record `at.seq`, a bounded number of steps under each lock.
-    fn seek(&mut self) {
-        const STRIDE: usize = 256;
-        let wanted = self.at.seq;
-        let mut at: Option<Position> = None;
-        loop {
-            let done = self.kernel.with(|core| {
-                let log = &core.bus.log;
-                let mut here = at.filter(|here| log.holds(*here)).unwrap_or(log.oldest());
-                for _ in 0..STRIDE {
-                    let Some(found) = log.find(here).filter(|found| found.seq < wanted) else {
-                        at = Some(here);
-                        return Some(());
-                    };
-                    here = log.after(found);
-                }
-                at = Some(here);
-                None
-            });
-            if done.is_some() || at.is_none() {
-                break;
-            }
+    pub(crate) fn close_tap(&mut self, index: usize) {
+        if let Some(slot) = self.taps.slots.get_mut(index)
+            && core::mem::take(&mut slot.taken)
+        {
+            slot.waker = None;
+            self.taps.usage.give(1);
         }
-        if let Some(here) = at {
-            // Keep the wanted number where older records are gone, so that the gap is told.
-            self.at = if here.seq > wanted {
-                Position { seq: wanted, ..here }
-            } else {
-                here
+    }
+
+    /// What is next for a tap, which moves on; keeps the waker when there is nothing.
+    pub(crate) fn next_for_tap(&mut self, index: usize, at: &mut At, waker: Option<&Waker>) -> Found<'_> {
+        let missing = self.log.oldest_seq().wrapping_sub(at.seq);
+        // Less than half the circle: the tap is behind the oldest.
+        if missing.wrapping_sub(1) < Seq::MAX >> 1 {
+            *at = At {
+                seq: self.log.oldest_seq(),
+                position: self.log.oldest(),
             };
+            return Found::Lost(missing);
         }
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        let slot = self.slot;
-        self.kernel.with(|core| {
-            if let Some(tap) = core.bus.taps.get_mut(slot) {
-                *tap = TapSlot::EMPTY;
+        if log::is_before(at.position, self.log.oldest()) {
+            at.position = self.log.oldest();
+        }
+        for _ in 0..STRIDE {
+            if !self.log.holds(at.position) {
+                if let Some(slot) = self.taps.slots.get_mut(index)
+                    && let Some(waker) = waker
+                {
+                    self.taps.waiting = true;
+                    crate::mem::keep_waker(&mut slot.waker, waker);
+                }
+                return Found::Nothing;
             }
-        });
+            let here = at.position;
+            let next = self.log.after(here);
+            if self.log.is_filler(here) || self.log.read(here).is_none_or(|record| record.head.seq != at.seq)
+            {
+                at.position = next;
+                continue;
+            }
+            *at = At {
+                seq: at.seq.wrapping_add(1),
+                position: next,
+            };
+            return self.log.read(here).map_or(Found::Again, Found::Record);
+        }
+        Found::Again
     }
-}
-
-/// Has the task woken when the next record comes.
-fn wait(core: &mut Core, slot: usize, cx: &Context<'_>) {
-    if let Some(tap) = core.bus.taps.get_mut(slot) {
-        keep_waker(&mut tap.waker, cx.waker());
-        core.bus.tap_waits = true;
-    }
-}
-
-fn read<'b>(core: &Core, at: &mut Position, out: &mut CopyOut<'b>) -> Option<Tapped<'b>> {
-    let log = &core.bus.log;
-    let oldest = log.oldest();
-    if at.seq < oldest.seq {
-        let from = core::mem::replace(at, oldest).seq;
-        return Some(Tapped::Lost {
-            from,
-            count: oldest.seq.wrapping_sub(from),
-        });
-    }
-    let here = log.find(*at)?;
-    let found = log.read(here)?;
-    let header = found.header();
-    *at = found.after();
-    let len = header.topic.wrapping_add(header.payload);
-    let Some((topic, payload)) = out
-        .bytes(len)
-        .and_then(|bytes| bytes.split_at_mut_checked(header.topic))
-    else {
-        return Some(Tapped::TooLarge { seq: here.seq, len });
-    };
-    copy(topic, found.texts.topic());
-    copy(payload, found.texts.payload());
-    Some(Tapped::Record(Record {
-        seq: here.seq,
-        time: header.time,
-        source: header.source,
-        source_name: out.text(core.name_of(header.source)),
-        cause: header.cause,
-        receivers: found.receivers(),
-        topic,
-        payload,
-    }))
 }

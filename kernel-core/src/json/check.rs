@@ -46,6 +46,21 @@ pub enum JsonError {
     },
 }
 
+impl JsonError {
+    /// At which byte; 0 for a text that is empty or cut off.
+    pub const fn offset(&self) -> usize {
+        match *self {
+            Self::Empty | Self::Truncated => 0,
+            Self::Unexpected { offset }
+            | Self::TooDeep { offset }
+            | Self::BadUtf8 { offset }
+            | Self::BadEscape { offset }
+            | Self::BadNumber { offset }
+            | Self::Trailing { offset } => offset,
+        }
+    }
+}
+
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, offset) = match *self {
@@ -73,8 +88,11 @@ macro_rules! attempt {
     };
 }
 
-pub(super) const fn check(bytes: &[u8]) -> Result<(), JsonError> {
-    let mut scan = Scan { rest: bytes };
+pub(crate) const fn check(bytes: &[u8]) -> Result<(), JsonError> {
+    let mut scan = Scan {
+        rest: bytes,
+        not_utf8: None,
+    };
     let Err(fault) = scan.text() else {
         return Ok(());
     };
@@ -104,21 +122,12 @@ enum Fault {
     Trailing,
 }
 
-/// What may come next.
-#[derive(Clone, Copy)]
-enum Next {
-    Value,
-    ValueOrEnd,
-    Name,
-    NameOrEnd,
-    Colon,
-    /// A comma or the end of what is open.
-    CommaOrEnd,
-}
-
 /// What is left to read.
 struct Scan<'a> {
     rest: &'a [u8],
+    /// How much was left where the first sequence begins that is not UTF-8; looked for at the first byte that is not
+    /// ASCII.
+    not_utf8: Option<usize>,
 }
 
 impl Scan<'_> {
@@ -126,62 +135,107 @@ impl Scan<'_> {
         // One bit for each open container, the innermost lowest: 1 for an object, 0 for an array.
         let mut open: u32 = 0;
         let mut depth: u32 = 0;
-        let mut next = Next::Value;
+        self.space();
+        if self.rest.is_empty() {
+            return Err(Fault::Empty);
+        }
         loop {
-            let [byte, after @ ..] = self.rest else {
-                return match next {
-                    Next::CommaOrEnd if depth == 0 => Ok(()),
-                    Next::Value if depth == 0 => Err(Fault::Empty),
-                    _ => Err(Fault::Truncated),
-                };
-            };
-            let object = open & 1 == 1;
-            match (next, byte) {
-                (_, b' ' | b'\n' | b'\r' | b'\t') => self.rest = after,
-                (Next::CommaOrEnd, _) if depth == 0 => return Err(Fault::Trailing),
-                (Next::CommaOrEnd, b',') => {
-                    self.rest = after;
-                    next = if object { Next::Name } else { Next::Value };
+            // Here a value is expected.
+            let byte = self.space();
+            if byte == b'{' || byte == b'[' {
+                if depth == MAX_DEPTH {
+                    return Err(Fault::TooDeep);
                 }
-                (Next::CommaOrEnd | Next::NameOrEnd | Next::ValueOrEnd, b'}' | b']')
-                    if object == (*byte == b'}') =>
-                {
-                    self.rest = after;
-                    open >>= 1;
-                    depth = depth.wrapping_sub(1);
-                    next = Next::CommaOrEnd;
+                self.skip();
+                depth = depth.wrapping_add(1);
+                open = open << 1 | (byte == b'{') as u32;
+                if self.space() != closing(open) {
+                    attempt!(self.name_in(open));
+                    continue;
                 }
-                (Next::Name | Next::NameOrEnd, b'"') => {
-                    attempt!(self.string());
-                    next = Next::Colon;
-                }
-                (Next::Colon, b':') => {
-                    self.rest = after;
-                    next = Next::Value;
-                }
-                (Next::Value | Next::ValueOrEnd, b'{' | b'[') => {
-                    if depth == MAX_DEPTH {
-                        return Err(Fault::TooDeep);
-                    }
-                    self.rest = after;
-                    depth = depth.wrapping_add(1);
-                    let object = *byte == b'{';
-                    open = open << 1 | object as u32;
-                    next = if object { Next::NameOrEnd } else { Next::ValueOrEnd };
-                }
-                (Next::Value | Next::ValueOrEnd, _) => {
-                    attempt!(match byte {
-                        b'"' => self.string(),
-                        b't' => self.word(b"true"),
-                        b'f' => self.word(b"false"),
-                        b'n' => self.word(b"null"),
-                        b'-' | b'0'..=b'9' => self.number(),
-                        _ => Err(Fault::Unexpected),
-                    });
-                    next = Next::CommaOrEnd;
-                }
-                _ => return Err(Fault::Unexpected),
+            } else {
+                attempt!(self.scalar(byte));
             }
+            // Here it is over, or something that is empty ends.
+            loop {
+                let byte = self.space();
+                if depth == 0 {
+                    return if self.rest.is_empty() {
+                        Ok(())
+                    } else {
+                        Err(Fault::Trailing)
+                    };
+                }
+                if byte == b',' {
+                    self.skip();
+                    attempt!(self.name_in(open));
+                    break;
+                }
+                if byte != closing(open) {
+                    return Err(self.wrong());
+                }
+                self.skip();
+                open >>= 1;
+                depth = depth.wrapping_sub(1);
+            }
+        }
+    }
+
+    /// The next byte; zero at the end, which is no part of JSON either.
+    const fn peek(&self) -> u8 {
+        match self.rest {
+            [byte, ..] => *byte,
+            [] => 0,
+        }
+    }
+
+    const fn skip(&mut self) {
+        if let [_, after @ ..] = self.rest {
+            self.rest = after;
+        }
+    }
+
+    /// The next byte that is not white space.
+    const fn space(&mut self) -> u8 {
+        while let b' ' | b'\n' | b'\r' | b'\t' = self.peek() {
+            self.skip();
+        }
+        self.peek()
+    }
+
+    /// What is wrong with a byte that does not belong here.
+    const fn wrong(&self) -> Fault {
+        if self.rest.is_empty() {
+            Fault::Truncated
+        } else {
+            Fault::Unexpected
+        }
+    }
+
+    /// The name of the next value, when that is in an object.
+    const fn name_in(&mut self, open: u32) -> Result<(), Fault> {
+        if open & 1 == 0 {
+            return Ok(());
+        }
+        if self.space() != b'"' {
+            return Err(self.wrong());
+        }
+        attempt!(self.string());
+        if self.space() != b':' {
+            return Err(self.wrong());
+        }
+        self.skip();
+        Ok(())
+    }
+
+    const fn scalar(&mut self, byte: u8) -> Result<(), Fault> {
+        match byte {
+            b'"' => self.string(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(self.wrong()),
         }
     }
 
@@ -245,53 +299,39 @@ impl Scan<'_> {
             {
                 self.rest = after;
             }
-            let (fault, after) = match self.rest {
-                [] => return Err(Fault::Truncated),
-                [b'"', after @ ..] => {
-                    self.rest = after;
+            match self.peek() {
+                b'"' => {
+                    self.skip();
                     return Ok(());
                 }
-                [0..=0x1f, ..] => return Err(Fault::Unexpected),
-                [b'\\', ..] => match unescape(self.rest) {
-                    Some((_, after)) => (Fault::BadEscape, Some(after)),
-                    None => (Fault::BadEscape, None),
+                0..=0x1f => return Err(self.wrong()),
+                b'\\' => match unescape(self.rest) {
+                    Some((_, after)) => self.rest = after,
+                    None => return Err(Fault::BadEscape),
                 },
-                [..=0x7f, after @ ..] => (Fault::Unexpected, Some(after)),
-                _ => (Fault::BadUtf8, skip_multi_byte(self.rest)),
-            };
-            match after {
-                Some(after) => self.rest = after,
-                None => return Err(fault),
+                0x20..=0x7f => self.skip(),
+                _ => {
+                    let not_utf8 = match self.not_utf8 {
+                        Some(left) => left,
+                        None => match core::str::from_utf8(self.rest) {
+                            Ok(_) => 0,
+                            Err(error) => self.rest.len().wrapping_sub(error.valid_up_to()),
+                        },
+                    };
+                    self.not_utf8 = Some(not_utf8);
+                    if self.rest.len() == not_utf8 {
+                        return Err(Fault::BadUtf8);
+                    }
+                    self.skip();
+                }
             }
         }
     }
 }
 
-/// What follows the character of two to four bytes that `text` begins with.
-const fn skip_multi_byte(text: &[u8]) -> Option<&[u8]> {
-    let [first, second, after @ ..] = text else {
-        return None;
-    };
-    // The second byte excludes overlong forms, surrogates, and what is above U+10FFFF.
-    let (more, low, high) = match first {
-        0xc2..=0xdf => (0, 0x80, 0xbf),
-        0xe0 => (1, 0xa0, 0xbf),
-        0xed => (1, 0x80, 0x9f),
-        0xe1..=0xef => (1, 0x80, 0xbf),
-        0xf0 => (2, 0x90, 0xbf),
-        0xf1..=0xf3 => (2, 0x80, 0xbf),
-        0xf4 => (2, 0x80, 0x8f),
-        _ => return None,
-    };
-    if *second < low || *second > high {
-        return None;
-    }
-    match (more, after) {
-        (0, after) => Some(after),
-        (1, [0x80..=0xbf, after @ ..]) => Some(after),
-        (2, [0x80..=0xbf, 0x80..=0xbf, after @ ..]) => Some(after),
-        _ => None,
-    }
+/// What ends the innermost container.
+const fn closing(open: u32) -> u8 {
+    if open & 1 == 1 { b'}' } else { b']' }
 }
 
 /// Whether no byte needs a closer look: none is `"`, `\`, a control character, or not ASCII.

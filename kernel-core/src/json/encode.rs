@@ -1,9 +1,11 @@
-use core::error::Error;
+//! The typed layer, outwards: serde-json-core's serializer, which panics on some values and writes others as what
+//! is not JSON, or other JSON. So a value is first walked by a serializer that writes nothing and refuses these.
+
 use core::fmt;
 
 use serde::ser::{self, Serialize};
 
-use super::{Json, Writer};
+use super::{Json, MAX_DEPTH, check};
 
 /// Why a value was not encoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,7 +13,9 @@ use super::{Json, Writer};
 pub enum EncodeError {
     /// The buffer is too small.
     TooSmall,
-    /// JSON has no such value, it nests too deep, or its own `Serialize` failed.
+    /// JSON, or serde-json-core, has no such value: a `char`, bytes, a number of 128 bits, a variant that is a
+    /// tuple, a map with keys that are not text, a field or variant whose name needs escapes, more than [`MAX_DEPTH`]
+    /// levels; or its own `Serialize` or `Display` failed.
     Unsupported,
 }
 
@@ -19,12 +23,12 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooSmall => "the buffer is too small for the JSON text",
-            Self::Unsupported => "the value cannot be written as JSON",
+            Self::Unsupported => "the value cannot be written as JSON: a char, bytes, a tuple variant, a map key that is no text or a name that needs escapes",
         })
     }
 }
 
-impl Error for EncodeError {}
+impl core::error::Error for EncodeError {}
 
 impl ser::Error for EncodeError {
     fn custom<T: fmt::Display>(_: T) -> Self {
@@ -32,186 +36,152 @@ impl ser::Error for EncodeError {
     }
 }
 
-/// Encodes `value` in `buf`, in the form that `serde_json` gives it: compact, enum variants by
-/// name, map keys as strings, and numbers that are not finite as `null`.
-///
-/// Floats bring in the formatting machinery of `core`.
-///
-/// # Errors
-///
-/// [`EncodeError::TooSmall`] when `buf` is too small, and [`EncodeError::Unsupported`] for what
-/// cannot be written: 128-bit numbers, map keys that are neither text nor whole numbers, and more
-/// than [`MAX_DEPTH`](super::MAX_DEPTH) levels. After an error `buf` holds nothing of use.
-///
-/// ```
-/// use kernel_core::json::to_json;
-///
-/// let mut buf = [0; 32];
-/// assert_eq!(to_json(&("on", 21.5, 'й'), &mut buf)?.as_str(), r#"["on",21.5,"й"]"#);
-/// # Ok::<(), kernel_core::json::EncodeError>(())
-/// ```
-pub fn to_json<'b, T: Serialize + ?Sized>(value: &T, buf: &'b mut [u8]) -> Result<Json<'b>, EncodeError> {
-    let mut writer = Writer::new(buf);
-    value.serialize(Encoder {
-        writer: &mut writer,
-        key: false,
-    })?;
-    done(&writer)?;
-    writer.finish().ok_or(EncodeError::Unsupported)
+impl From<EncodeError> for crate::error::Error {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::TooSmall => {
+                crate::error::Error::new("encode", "the buffer is too small for the JSON text")
+            }
+            EncodeError::Unsupported => {
+                crate::error::Error::new("encode", "the value cannot be written as JSON")
+            }
+        }
+    }
 }
 
-struct Encoder<'w, 'b> {
-    writer: &'w mut Writer<'b>,
-    /// The value is a map key: text, or a whole number in quotes.
+/// Encodes `value` in `buf`: compact, enum variants by name, numbers that are not finite as `null`.
+///
+/// # Errors
+/// See [`EncodeError`]. After an error `buf` holds nothing of use.
+///
+/// The value is serialized twice, first to see what it is: its `Serialize` must do the same both times.
+///
+/// ```
+/// use kernel_core::json::{EncodeError, to_json};
+///
+/// let mut buf = [0; 32];
+/// assert_eq!(to_json(&("on", 80, None::<u8>), &mut buf)?.as_str(), r#"["on",80,null]"#);
+/// assert_eq!(to_json(&'x', &mut buf), Err(EncodeError::Unsupported));
+/// # Ok::<(), EncodeError>(())
+/// ```
+pub fn to_json<'b, T: Serialize + ?Sized>(value: &T, buf: &'b mut [u8]) -> Result<Json<'b>, EncodeError> {
+    value.serialize(Walk { depth: 0, key: false })?;
+    // It takes no value without a size, such as a `str`.
+    let len = serde_json_core::to_slice(&Borrowed(value), buf).map_err(|_| EncodeError::TooSmall)?;
+    let bytes = buf.get(..len).ok_or(EncodeError::TooSmall)?;
+    check(bytes).map_err(|_| EncodeError::Unsupported)?;
+    Ok(Json::trusted(bytes))
+}
+
+struct Borrowed<'v, T: ?Sized>(&'v T);
+
+impl<T: Serialize + ?Sized> Serialize for Borrowed<'_, T> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Walks a value and refuses what cannot be written.
+#[derive(Clone, Copy)]
+struct Walk {
+    depth: u32,
+    /// The value is a map's key.
     key: bool,
 }
 
-impl<'w, 'b> Encoder<'w, 'b> {
-    /// The writer, for a value that is not to be a key.
-    fn value(self) -> Result<&'w mut Writer<'b>, EncodeError> {
+type Outcome = Result<(), EncodeError>;
+
+impl Walk {
+    fn plain(self) -> Outcome {
         if self.key {
             Err(EncodeError::Unsupported)
         } else {
-            Ok(self.writer)
+            Ok(())
         }
     }
 
-    fn integer(self, negative: bool, number: u64) -> Result<(), EncodeError> {
-        if self.key {
-            self.writer.quoted_integer(negative, number);
-        } else {
-            self.writer.integer(negative, number);
+    fn deeper(self) -> Result<Self, EncodeError> {
+        let depth = self.depth.wrapping_add(1);
+        if self.key || depth > MAX_DEPTH {
+            return Err(EncodeError::Unsupported);
         }
-        done(self.writer)
-    }
-
-    fn float(self, finite: bool, number: fmt::Arguments<'_>) -> Result<(), EncodeError> {
-        let writer = self.value()?;
-        if finite {
-            writer.number_display(number);
-        } else {
-            writer.raw(b"null");
-        }
-        done(writer)
-    }
-
-    fn compound(self, brackets: Brackets) -> Result<Compound<'w, 'b>, EncodeError> {
-        let writer = self.value()?;
-        writer.begin(match brackets {
-            Brackets::Array => b'[',
-            Brackets::Object => b'{',
-        });
-        Ok(Compound {
-            writer,
-            brackets,
-            variant: false,
-        })
-    }
-
-    fn variant(self, name: &str, brackets: Brackets) -> Result<Compound<'w, 'b>, EncodeError> {
-        let writer = self.value()?;
-        writer.begin_object().key(name);
-        let inner = Encoder { writer, key: false };
-        Ok(Compound {
-            variant: true,
-            ..inner.compound(brackets)?
-        })
+        Ok(Walk { depth, key: false })
     }
 }
 
-/// Stops the encoding of a long value as soon as the buffer is full.
-fn done(writer: &Writer<'_>) -> Result<(), EncodeError> {
-    if writer.overflowed() {
-        Err(EncodeError::TooSmall)
-    } else {
-        Ok(())
+/// Field and variant names are written as they are, so that a quote in one would begin another member.
+fn named(name: &str) -> Outcome {
+    match name.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
+        true => Err(EncodeError::Unsupported),
+        false => Ok(()),
     }
 }
 
-macro_rules! integers {
-    ($($method:ident: $type:ty, $negative:expr, $magnitude:expr;)*) => {$(
-        fn $method(self, number: $type) -> Result<(), EncodeError> {
-            self.integer($negative(number), $magnitude(number))
-        }
-    )*};
+macro_rules! plain {
+    ($($method:ident $type:ty,)*) => {
+        $(fn $method(self, _: $type) -> Outcome {
+            self.plain()
+        })*
+    };
 }
 
-impl<'w, 'b> ser::Serializer for Encoder<'w, 'b> {
+macro_rules! refused {
+    ($($method:ident $type:ty,)*) => {
+        $(fn $method(self, _: $type) -> Outcome {
+            Err(EncodeError::Unsupported)
+        })*
+    };
+}
+
+impl ser::Serializer for Walk {
     type Ok = ();
     type Error = EncodeError;
-    type SerializeSeq = Compound<'w, 'b>;
-    type SerializeTuple = Compound<'w, 'b>;
-    type SerializeTupleStruct = Compound<'w, 'b>;
-    type SerializeTupleVariant = Compound<'w, 'b>;
-    type SerializeMap = Compound<'w, 'b>;
-    type SerializeStruct = Compound<'w, 'b>;
-    type SerializeStructVariant = Compound<'w, 'b>;
+    type SerializeSeq = Walk;
+    type SerializeTuple = Walk;
+    type SerializeTupleStruct = Walk;
+    type SerializeTupleVariant = ser::Impossible<(), EncodeError>;
+    type SerializeMap = Walk;
+    type SerializeStruct = Walk;
+    type SerializeStructVariant = Walk;
 
-    integers! {
-        serialize_i8: i8, |n| n < 0, |n: i8| n.unsigned_abs().into();
-        serialize_i16: i16, |n| n < 0, |n: i16| n.unsigned_abs().into();
-        serialize_i32: i32, |n| n < 0, |n: i32| n.unsigned_abs().into();
-        serialize_i64: i64, |n| n < 0, |n: i64| n.unsigned_abs();
-        serialize_u8: u8, |_| false, u64::from;
-        serialize_u16: u16, |_| false, u64::from;
-        serialize_u32: u32, |_| false, u64::from;
-        serialize_u64: u64, |_| false, |n| n;
+    plain! {
+        serialize_bool bool, serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
+        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_f32 f32, serialize_f64 f64,
     }
 
-    fn serialize_bool(self, value: bool) -> Result<(), EncodeError> {
-        done(self.value()?.bool(value))
+    refused! {
+        serialize_char char, serialize_bytes &[u8], serialize_i128 i128, serialize_u128 u128,
     }
 
-    fn serialize_f32(self, number: f32) -> Result<(), EncodeError> {
-        self.float(number.is_finite(), format_args!("{number:?}"))
+    fn serialize_str(self, _: &str) -> Outcome {
+        Ok(())
     }
 
-    fn serialize_f64(self, number: f64) -> Result<(), EncodeError> {
-        self.float(number.is_finite(), format_args!("{number:?}"))
+    fn serialize_none(self) -> Outcome {
+        self.plain()
     }
 
-    fn serialize_char(self, char: char) -> Result<(), EncodeError> {
-        self.serialize_str(char.encode_utf8(&mut [0; 4]))
-    }
-
-    fn serialize_str(self, text: &str) -> Result<(), EncodeError> {
-        done(self.writer.string(text))
-    }
-
-    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), EncodeError> {
-        bytes.serialize(self)
-    }
-
-    fn serialize_none(self) -> Result<(), EncodeError> {
-        self.serialize_unit()
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Outcome {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), EncodeError> {
-        done(self.value()?.raw(b"null"))
+    fn serialize_unit(self) -> Outcome {
+        self.plain()
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), EncodeError> {
-        self.serialize_unit()
+    fn serialize_unit_struct(self, _: &'static str) -> Outcome {
+        self.plain()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), EncodeError> {
-        self.serialize_str(variant)
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Outcome {
+        self.plain()
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Outcome {
+        // serde-json-core writes what has this name without looking at it.
+        if name == "__serde_json_core_escaped_string__" {
+            return Err(EncodeError::Unsupported);
+        }
         value.serialize(self)
     }
 
@@ -221,40 +191,39 @@ impl<'w, 'b> ser::Serializer for Encoder<'w, 'b> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), EncodeError> {
-        let mut object = self.compound(Brackets::Object)?;
-        object.field(variant, value)?;
-        object.close()
+    ) -> Outcome {
+        named(variant)?;
+        value.serialize(self.deeper()?)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.compound(Brackets::Array)
+    fn serialize_seq(self, _: Option<usize>) -> Result<Walk, EncodeError> {
+        self.deeper()
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.compound(Brackets::Array)
+    fn serialize_tuple(self, _: usize) -> Result<Walk, EncodeError> {
+        self.deeper()
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.compound(Brackets::Array)
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Walk, EncodeError> {
+        self.deeper()
     }
 
     fn serialize_tuple_variant(
         self,
         _: &'static str,
         _: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
-    ) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.variant(variant, Brackets::Array)
+    ) -> Result<Self::SerializeTupleVariant, EncodeError> {
+        Err(EncodeError::Unsupported)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.compound(Brackets::Object)
+    fn serialize_map(self, _: Option<usize>) -> Result<Walk, EncodeError> {
+        self.deeper()
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.compound(Brackets::Object)
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Walk, EncodeError> {
+        self.deeper()
     }
 
     fn serialize_struct_variant(
@@ -263,118 +232,78 @@ impl<'w, 'b> ser::Serializer for Encoder<'w, 'b> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'w, 'b>, EncodeError> {
-        self.variant(variant, Brackets::Object)
+    ) -> Result<Walk, EncodeError> {
+        named(variant)?;
+        self.deeper()?.deeper()
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, text: &T) -> Result<(), EncodeError> {
-        done(self.writer.string_display(text))
-    }
-}
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Outcome {
+        struct Nowhere;
 
-#[derive(Clone, Copy)]
-enum Brackets {
-    Array,
-    Object,
-}
-
-/// An object or array that is open; for a variant, with the object around it.
-struct Compound<'w, 'b> {
-    writer: &'w mut Writer<'b>,
-    brackets: Brackets,
-    variant: bool,
-}
-
-impl Compound<'_, '_> {
-    fn part<T: Serialize + ?Sized>(&mut self, value: &T, key: bool) -> Result<(), EncodeError> {
-        value.serialize(Encoder {
-            writer: self.writer,
-            key,
-        })
-    }
-
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), EncodeError> {
-        self.writer.key(name);
-        self.part(value, false)
-    }
-
-    fn close(self) -> Result<(), EncodeError> {
-        self.writer.end(match self.brackets {
-            Brackets::Array => b']',
-            Brackets::Object => b'}',
-        });
-        if self.variant {
-            self.writer.end_object();
+        impl fmt::Write for Nowhere {
+            fn write_str(&mut self, _: &str) -> fmt::Result {
+                Ok(())
+            }
         }
-        done(self.writer)
+
+        fmt::write(&mut Nowhere, format_args!("{value}")).map_err(|_| EncodeError::Unsupported)
     }
 }
 
-macro_rules! arrays {
-    ($($trait:ident: $method:ident;)*) => {$(
-        impl ser::$trait for Compound<'_, '_> {
+macro_rules! elements {
+    ($($trait:ident $method:ident,)*) => {
+        $(impl ser::$trait for Walk {
             type Ok = ();
             type Error = EncodeError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-                self.part(value, false)
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
+                value.serialize(*self)
             }
 
-            fn end(self) -> Result<(), EncodeError> {
-                self.close()
+            fn end(self) -> Outcome {
+                Ok(())
             }
-        }
-    )*};
+        })*
+    };
 }
 
-arrays! {
-    SerializeSeq: serialize_element;
-    SerializeTuple: serialize_element;
-    SerializeTupleStruct: serialize_field;
-    SerializeTupleVariant: serialize_field;
-}
-
-macro_rules! objects {
-    ($($trait:ident;)*) => {$(
-        impl ser::$trait for Compound<'_, '_> {
+macro_rules! fields {
+    ($($trait:ident)*) => {
+        $(impl ser::$trait for Walk {
             type Ok = ();
             type Error = EncodeError;
 
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                value: &T,
-            ) -> Result<(), EncodeError> {
-                self.field(name, value)
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Outcome {
+                named(name)?;
+                value.serialize(*self)
             }
 
-            fn end(self) -> Result<(), EncodeError> {
-                self.close()
+            fn end(self) -> Outcome {
+                Ok(())
             }
-        }
-    )*};
+        })*
+    };
 }
 
-objects! {
-    SerializeStruct;
-    SerializeStructVariant;
+elements! {
+    SerializeSeq serialize_element, SerializeTuple serialize_element, SerializeTupleStruct serialize_field,
 }
 
-impl ser::SerializeMap for Compound<'_, '_> {
+fields! { SerializeStruct SerializeStructVariant }
+
+impl ser::SerializeMap for Walk {
     type Ok = ();
     type Error = EncodeError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
-        self.part(key, true)?;
-        self.writer.colon();
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Outcome {
+        key.serialize(Walk { key: true, ..*self })
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Outcome {
+        value.serialize(*self)
+    }
+
+    fn end(self) -> Outcome {
         Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        self.part(value, false)
-    }
-
-    fn end(self) -> Result<(), EncodeError> {
-        self.close()
     }
 }

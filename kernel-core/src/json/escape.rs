@@ -1,5 +1,14 @@
 //! The escapes in a string.
 
+/// The first character of a string's `text`, which is not empty, with its escape resolved: all its bytes or the first
+/// one of them, and what follows.
+pub(super) fn resolve<'t: 'u, 'u>(text: &'t [u8], utf8: &'u mut [u8; 4]) -> Option<(&'u [u8], &'t [u8])> {
+    match text {
+        [b'\\', ..] => unescape(text).map(|(char, after)| (char.encode_utf8(utf8).as_bytes(), after)),
+        _ => text.split_at_checked(1),
+    }
+}
+
 /// Reads the escape that `text` begins with: the character, and what follows.
 pub(super) const fn unescape(text: &[u8]) -> Option<(char, &[u8])> {
     let [b'\\', kind, after @ ..] = text else {

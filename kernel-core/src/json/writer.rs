@@ -1,3 +1,5 @@
+//! Writing JSON by hand.
+
 use core::fmt;
 
 use super::Json;
@@ -142,47 +144,29 @@ impl<'b> Writer<'b> {
         self
     }
 
-    pub(super) fn begin(&mut self, bracket: u8) -> &mut Self {
+    fn begin(&mut self, bracket: u8) -> &mut Self {
         self.value();
         self.byte(bracket);
         self.comma = false;
         self
     }
 
-    pub(super) fn end(&mut self, bracket: u8) -> &mut Self {
+    fn end(&mut self, bracket: u8) -> &mut Self {
         self.byte(bracket);
         self.comma = true;
         self
     }
 
-    pub(super) fn colon(&mut self) -> &mut Self {
+    fn colon(&mut self) -> &mut Self {
         self.byte(b':');
         self.comma = false;
         self
     }
 
-    pub(super) fn integer(&mut self, negative: bool, number: u64) -> &mut Self {
+    fn integer(&mut self, negative: bool, number: u64) -> &mut Self {
         self.value();
         self.digits(negative, number);
         self
-    }
-
-    /// Writes a number as the name of a field.
-    pub(super) fn quoted_integer(&mut self, negative: bool, number: u64) {
-        self.value();
-        self.byte(b'"');
-        self.digits(negative, number);
-        self.byte(b'"');
-    }
-
-    /// Writes what `number` displays, which is to be a JSON number.
-    pub(super) fn number_display(&mut self, number: fmt::Arguments<'_>) {
-        self.value();
-        self.format(number, |writer, text| writer.bytes(text.as_bytes()));
-    }
-
-    pub(super) const fn overflowed(&self) -> bool {
-        self.overflowed
     }
 
     /// What comes before each value.
@@ -276,14 +260,24 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// Writes the number's digits at the end of `to`; gives where they begin.
+/// Writes the number's digits at the end of `to`: where they begin.
 pub(crate) fn decimal(number: u64, to: &mut [u8; 20]) -> usize {
     let mut left = number;
     let mut start = to.len();
     for (at, digit) in to.iter_mut().enumerate().rev() {
-        let units;
-        (left, units) = divide_by_ten(left);
-        *digit = b'0'.wrapping_add(units);
+        let units = match u32::try_from(left) {
+            // A division of 64 bits is a large library function on a chip.
+            Ok(small) => {
+                left = (small / 10) as u64;
+                small % 10
+            }
+            Err(_) => {
+                let (tenth, units) = divide_in_pieces(left);
+                left = tenth;
+                units
+            }
+        };
+        *digit = b'0'.wrapping_add(units as u8);
         start = at;
         if left == 0 {
             break;
@@ -292,41 +286,22 @@ pub(crate) fn decimal(number: u64, to: &mut [u8; 20]) -> usize {
     start
 }
 
-/// `number / 10` and `number % 10`.
-const fn divide_by_ten(number: u64) -> (u64, u8) {
-    if cfg!(target_pointer_width = "64") {
-        (number / 10, (number % 10) as u8)
-    } else if number <= u32::MAX as u64 {
-        let tenth = crate::time::divide::<10>(number as u32);
-        (
-            tenth as u64,
-            (number as u32).wrapping_sub(tenth.wrapping_mul(10)) as u8,
-        )
-    } else {
-        divide_in_pieces(number)
-    }
-}
-
-/// The same in pieces of 16 bits: on a small processor the division of a `u64` is a large library
-/// function.
-const fn divide_in_pieces(number: u64) -> (u64, u8) {
+/// `number / 10` and `number % 10`, by long division in pieces of 16 bits.
+const fn divide_in_pieces(number: u64) -> (u64, u32) {
     let mut quotient = 0;
     let mut remainder: u32 = 0;
     let mut shift = u64::BITS;
     while shift > 0 {
         shift = shift.wrapping_sub(16);
         let piece = remainder << 16 | (number >> shift) as u32 & 0xffff;
-        let tenth = crate::time::divide::<10>(piece);
-        quotient = quotient << 16 | tenth as u64;
-        remainder = piece.wrapping_sub(tenth.wrapping_mul(10));
+        quotient = quotient << 16 | (piece / 10) as u64;
+        remainder = piece % 10;
     }
-    (quotient, remainder as u8)
+    (quotient, remainder)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::prelude::rust_2024::*;
-
     use super::divide_in_pieces;
 
     #[test]
@@ -336,8 +311,7 @@ mod tests {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
             for shift in 0..64 {
                 let number = number >> shift;
-                let expected = (number / 10, (number % 10) as u8);
-                assert_eq!(divide_in_pieces(number), expected);
+                assert_eq!(divide_in_pieces(number), (number / 10, (number % 10) as u32));
             }
         }
         assert_eq!(divide_in_pieces(u64::MAX), (u64::MAX / 10, 5));

@@ -1,389 +1,325 @@
-//! The state engine: small values that plugins coordinate by, in memory, with versions and times
-//! to live, and every change an event.
+//! Coordination state: small values by key, with a version and a time to live. That a change is an event is
+//! the kernel's business: here are only the entries.
 
-mod api;
-mod errors;
-
-#[cfg(feature = "link")]
-pub(crate) use api::expiry;
-pub use api::{StateEngine, StateEntry};
-pub use errors::StateError;
-
-use crate::bus::{APART, Draft};
-use crate::copy::equal;
-use crate::fixed::Empty;
+use crate::bus::{Seq, wide};
+use crate::fault::{Capacity, Fault, NameFault};
 use crate::id::PluginId;
-use crate::json::{Json, decimal};
-use crate::kernel::Core;
-use crate::pool::{Chain, Pool};
-use crate::runtime::STATUS;
-use crate::subject;
-use crate::table::{Table, hash_of};
-use crate::text::{Name, Text};
+use crate::json::Json;
+use crate::mem::{Link, Names, Pool, Slot, Span, Table, Text, Usage, name_hash};
+use crate::subject::{MAX_SUBJECT, MAX_TOKENS, Name, check_topic, is_below};
+use crate::time::{Clock, Deadline, Instant};
 
-/// The longest value, in bytes, where the capacities allow that much.
-pub const MAX_VALUE: usize = 64 * 1024;
-/// The longest key: with [`CHANGED`] before it, it is a topic.
-pub const MAX_KEY: usize = subject::MAX_SUBJECT - CHANGED.len();
-/// The topic of a change is this and the key.
-pub const CHANGED: &str = "state.changed.";
-/// Keys that begin so are the kernel's own.
-pub const RESERVED: &str = "runtime.";
+/// What the topic of a change begins with; the key follows.
+pub(crate) const CHANGED: &str = "state.changed.";
+
+/// Digits of the longest version.
+pub(crate) const DIGITS: usize = if cfg!(feature = "large") { 20 } else { 10 };
+
+/// The longest key, in bytes: `state.changed.` and the key are a topic.
+pub(crate) const MAX_KEY: usize = MAX_SUBJECT - CHANGED.len();
+
+/// The most tokens of a key, likewise.
+const MAX_KEY_TOKENS: usize = MAX_TOKENS - 2;
 
 /// A state entry: opaque memory of a kernel.
 #[derive(Debug)]
-pub struct EntrySlot {
-    /// Empty in a slot that is not in use.
+pub struct Entry {
     key: Text,
+    value: Span,
+    pub(crate) version: Seq,
+    pub(crate) expires: Deadline,
     pub(crate) owner: PluginId,
-    pub(crate) value: Chain,
-    pub(crate) version: u64,
-    /// When it is gone; never, when 0.
-    expires: u64,
 }
 
-impl Empty for EntrySlot {
-    const EMPTY: Self = EntrySlot {
-        key: Text::EMPTY,
-        owner: PluginId { index: 0, life: 0 },
-        value: Chain::EMPTY,
-        version: 0,
-        expires: 0,
-    };
-}
-
-impl EntrySlot {
-    fn in_use(&self) -> bool {
-        !self.key.is_empty()
+impl Entry {
+    /// The bytes of its key, which are UTF-8.
+    pub(crate) fn key<'n>(&self, names: &'n Names) -> &'n [u8] {
+        names.bytes_of(self.key)
     }
 
-    pub(crate) fn expires(&self) -> Option<u64> {
-        Some(self.expires).filter(|at| *at > 0)
-    }
-
-    /// Past its time; the clock is read only where there is one.
-    fn is_over(&self, now: impl FnOnce() -> u64) -> bool {
-        self.expires > 0 && self.expires <= now()
+    pub(crate) fn len(&self) -> usize {
+        self.value.len()
     }
 }
 
-/// All entries.
-pub(crate) struct Entries {
-    pub(crate) table: Table<EntrySlot>,
-    pub(crate) pool: Pool,
-    revision: u64,
-    next_expiry: u64,
+/// What a plugin holds more of once it has written.
+#[derive(Default)]
+pub(crate) struct More {
+    pub(crate) entries: u32,
+    pub(crate) bytes: u32,
 }
 
-impl Entries {
-    pub(crate) fn new(table: Table<EntrySlot>, pool: Pool) -> Self {
-        Entries {
-            table,
+/// A value was set.
+pub(crate) struct Written {
+    pub(crate) version: Seq,
+    /// Who held the entry before, and how many bytes.
+    pub(crate) before: Option<(PluginId, u32)>,
+}
+
+pub(crate) struct State {
+    table: Table<Entry>,
+    pool: Pool,
+    /// The last version that was used, and the same in digits. (Zero is no version.)
+    version: Seq,
+    digits: [u8; DIGITS],
+    /// When the first of the entries expires, or one that is gone by now would have.
+    pub(crate) due: Deadline,
+}
+
+impl State {
+    pub(crate) fn new(slots: &'static mut [Slot<Entry>], heads: &'static mut [Link], pool: Pool) -> Self {
+        State {
+            table: Table::new(slots, heads),
             pool,
-            revision: 0,
-            next_expiry: u64::MAX,
+            version: 0,
+            digits: [b'0'; DIGITS],
+            due: Deadline::NONE,
         }
     }
-}
 
-/// How an entry went away.
-#[derive(Clone, Copy)]
-enum Gone {
-    Deleted,
-    Expired,
-}
+    pub(crate) fn usage(&self) -> (Usage, Usage) {
+        (self.table.usage(), self.pool.usage())
+    }
 
-/// A key and its value, on their way in.
-pub(crate) type Write<'a> = (Name<'a>, Json<'a>);
+    pub(crate) fn extent(&self) -> usize {
+        self.table.extent()
+    }
 
-impl Core {
-    /// Sets all values or none; the version of the last one.
-    ///
-    /// They are gone at `expires`; never, when 0. A single value may take the room of the one it
-    /// replaces, and be bound to that one's version.
-    pub(crate) fn set_state(
-        &mut self,
-        who: PluginId,
-        writes: &[Write<'_>],
-        expires: u64,
-        expected: Option<u64>,
-    ) -> Result<u64, StateError> {
-        // One moment for all of it: no entry expires between the checks and the writes. What is over
-        // gives its room back first.
-        let mut now = self.now();
-        let over = self.state.next_expiry <= now;
-        self.expire_state(now);
-        if APART && over {
-            // What expired was told of later than that, and what follows it is not from before it.
-            now = self.now();
+    pub(crate) fn at(&self, index: usize) -> Option<&Entry> {
+        self.table.get(index)
+    }
+
+    /// The entry of this key, whether it has expired or not.
+    pub(crate) fn find(&self, key: &str, names: &Names) -> Option<usize> {
+        self.table.find(name_hash(key.as_bytes()), |entry| {
+            names.bytes_of(entry.key) == key.as_bytes()
+        })
+    }
+
+    /// The entry of this key.
+    pub(crate) fn get(&self, key: &str, names: &Names, clock: Clock) -> Option<&Entry> {
+        let entry = self.table.get(self.find(key, names)?)?;
+        // Most entries stay: the clock is read for the others.
+        (entry.expires == Deadline::NONE || !entry.expires.is_due(clock())).then_some(entry)
+    }
+
+    /// The bytes of the pool that a value of this length takes.
+    pub(crate) fn cost(&self, len: usize) -> u32 {
+        self.pool.cost(len)
+    }
+
+    /// Copies an entry's value into the beginning of `buf`.
+    pub(crate) fn copy<'b>(&self, entry: &Entry, buf: &'b mut [u8]) -> Result<&'b [u8], Fault> {
+        let len = entry.len() as u32;
+        self.pool.copy(entry.value, buf).ok_or(Fault::Buffer { len })
+    }
+
+    /// The version of the next change.
+    pub(crate) fn next_version(&mut self) -> Seq {
+        self.version = self.version.wrapping_add(1);
+        if self.version == 0 {
+            self.version = 1;
+            self.digits = [b'0'; DIGITS];
         }
-        let mut room = self.state.pool.free_blocks();
-        let usage = self.state.table.usage();
-        let mut entries = usage.capacity.saturating_sub(usage.used);
-        let mut names = self.names.free();
-        let mut found = None;
-        for (name, value) in writes {
-            let key = name.as_str();
-            found = self.lookup(key);
-            self.may_write(who, key, found)?;
-            if let [_] = writes {
-                self.check_version(found, expected)?;
-                let old = found.and_then(|index| self.state.table.get(index));
-                room = room.saturating_add(self.state.pool.blocks(old.map_or(0, |slot| slot.value.len())));
+        for digit in self.digits.iter_mut().rev() {
+            if *digit != b'9' {
+                *digit = digit.wrapping_add(1);
+                break;
             }
-            room = self.check_value(*value, room)?;
+            *digit = b'0';
+        }
+        self.version
+    }
+
+    /// The last version that was used, in digits.
+    pub(crate) fn version_digits(&self) -> &[u8] {
+        let zeros = self.digits.iter().take_while(|digit| **digit == b'0');
+        self.digits.get(zeros.count()..).unwrap_or(&[])
+    }
+
+    /// Whether all of these can be set, and what `who` holds more then. Nothing is changed. Several need room beside
+    /// what they replace.
+    pub(crate) fn check(
+        &self,
+        who: PluginId,
+        writes: &[(Name<'_>, Json<'_>)],
+        expected: Option<u64>,
+        names: &Names,
+    ) -> Result<More, Fault> {
+        let mut more = More::default();
+        let (mut entries, mut bytes, mut cells) = (0u32, 0u32, 0u32);
+        for (key, value) in writes {
+            let found = self
+                .find(key.as_str(), names)
+                .and_then(|index| self.table.get(index));
             if found.is_none() {
-                let full = StateError::Full {
-                    capacity: usage.capacity,
-                };
-                entries = entries.checked_sub(1).ok_or(full)?;
-                names = self.check_name(name, names)?;
+                check_key(key.as_str())?;
             }
-        }
-        for write in writes {
-            if writes.len() > 1 {
-                found = self.lookup(write.0.as_str());
+            if value.len() > Pool::MOST {
+                return Err(Fault::TooLarge {
+                    max: Pool::MOST as u32,
+                });
             }
-            self.store(who, write, expires, found, now)
-                .ok_or(StateError::Unavailable)?;
-        }
-        Ok(self.state.revision)
-    }
-
-    pub(crate) fn delete_state(
-        &mut self,
-        who: PluginId,
-        key: &str,
-        expected: Option<u64>,
-    ) -> Result<bool, StateError> {
-        let found = self.find_entry(key);
-        self.may_write(who, key, found)?;
-        self.check_version(found, expected)?;
-        if let Some(index) = found {
-            self.drop_entry(index, Gone::Deleted, who);
-        }
-        Ok(found.is_some())
-    }
-
-    /// Drops every entry that `who` may clear: a plugin its own, the operator all but the kernel's.
-    pub(crate) fn clear_state(&mut self, who: PluginId) -> usize {
-        self.drop_entries(who, who)
-    }
-
-    pub(crate) fn reclaim_state(&mut self, who: PluginId) {
-        self.drop_entries(who, PluginId::KERNEL);
-    }
-
-    /// Drops what belongs to `owner`, as the doing of `who`; how many.
-    fn drop_entries(&mut self, owner: PluginId, who: PluginId) -> usize {
-        let mut count = 0usize;
-        self.expire_state(self.now());
-        for index in 0..self.state.table.extent() {
-            let Some(slot) = self.state.table.get(index).filter(|slot| slot.in_use()) else {
-                continue;
-            };
-            if slot.owner == owner || (owner == PluginId::OPERATOR && slot.owner != PluginId::KERNEL) {
-                self.drop_entry(index, Gone::Deleted, who);
-                count = count.wrapping_add(1);
+            if expected.is_some_and(|expected| expected != found.map_or(0, |entry| wide(entry.version))) {
+                return Err(Fault::Conflict);
             }
-        }
-        count
-    }
-
-    /// Says how the runtime is.
-    #[inline(never)]
-    pub(crate) fn set_status(&mut self, status: &'static [u8]) {
-        let write = (Name::Static(STATUS), Json::trusted(status));
-        let (found, now) = (self.lookup(STATUS), self.now());
-        self.store(PluginId::KERNEL, &write, 0, found, now);
-    }
-
-    /// The entry with this key; one that is past its time is gone first.
-    pub(crate) fn find_entry(&mut self, key: &str) -> Option<usize> {
-        let index = self.lookup(key)?;
-        if self.state.table.get(index)?.is_over(|| self.now()) {
-            self.drop_entry(index, Gone::Expired, PluginId::KERNEL);
-            return None;
-        }
-        Some(index)
-    }
-
-    /// The entry with this key, over or not.
-    #[inline(never)]
-    fn lookup(&self, key: &str) -> Option<usize> {
-        if key.len() > MAX_KEY {
-            return None;
-        }
-        let is = |slot: &EntrySlot| equal(slot.key.as_bytes(&self.names), key.as_bytes());
-        self.state.table.find(hash_of(key), is)
-    }
-
-    /// What is in slot `index`, when it is not past its time.
-    pub(crate) fn entry_at(&self, index: usize, now: u64) -> Option<(&EntrySlot, &str)> {
-        let slot = self.state.table.get(index)?;
-        if !slot.in_use() || slot.is_over(|| now) {
-            return None;
-        }
-        Some((slot, slot.key.as_str(&self.names)))
-    }
-
-    /// Drops what is past its time; gives the next deadline.
-    pub(crate) fn expire_state(&mut self, now: u64) -> u64 {
-        if now < self.state.next_expiry {
-            return self.state.next_expiry;
-        }
-        let mut next = u64::MAX;
-        for index in 0..self.state.table.extent() {
-            match self.state.table.get(index).and_then(EntrySlot::expires) {
-                Some(at) if at <= now => self.drop_entry(index, Gone::Expired, PluginId::KERNEL),
-                Some(at) => next = next.min(at),
-                None => {}
+            let cost = self.pool.cost(value.len());
+            let replaced = found.map_or(0, |entry| self.pool.cost(entry.len()));
+            match found {
+                Some(entry) if entry.owner == who => {
+                    more.bytes = more.bytes.saturating_add(cost.saturating_sub(replaced));
+                }
+                _ => {
+                    more.entries = more.entries.wrapping_add(1);
+                    more.bytes = more.bytes.saturating_add(cost);
+                }
             }
-        }
-        self.state.next_expiry = next;
-        next
-    }
-
-    fn check_version(&self, found: Option<usize>, expected: Option<u64>) -> Result<(), StateError> {
-        let slot = found.and_then(|index| self.state.table.get(index));
-        let version = slot.map_or(0, |slot| slot.version);
-        match expected {
-            Some(expected) if expected != version => Err(StateError::Conflict { version }),
-            _ => Ok(()),
-        }
-    }
-
-    fn may_write(&self, who: PluginId, key: &str, found: Option<usize>) -> Result<(), StateError> {
-        // A key that is there was checked when it came.
-        if found.is_none() {
-            check_key(key)?;
-        }
-        if !self.is_live(who) {
-            return Err(StateError::Unloaded);
-        }
-        if key.starts_with(RESERVED) {
-            return Err(StateError::Reserved);
-        }
-        Ok(())
-    }
-
-    /// Refuses a key that cannot be copied, with `free` blocks for names; how many are left then.
-    fn check_name(&self, key: &Name<'_>, free: usize) -> Result<usize, StateError> {
-        let Name::Copied(key) = key else {
-            return Ok(free);
-        };
-        let max = self.names.block_size();
-        if key.len() > max {
-            return Err(StateError::TooLong { max });
-        }
-        let capacity = self.names.usage().capacity;
-        free.checked_sub(1).ok_or(StateError::NamesFull { capacity })
-    }
-
-    /// Refuses a value that does not fit into `free` blocks; how many are left with it.
-    fn check_value(&self, value: Json<'_>, free: usize) -> Result<usize, StateError> {
-        let len = value.len();
-        let capacity = self.state.pool.usage().capacity;
-        // The change must fit into the log: a topic at its longest, a version at its longest.
-        let room = self.bus.log.longest(subject::MAX_SUBJECT).saturating_sub(48);
-        let max = capacity.min(room).min(MAX_VALUE);
-        if len > max {
-            return Err(StateError::TooLarge { len, max });
-        }
-        let full = StateError::BytesFull { capacity };
-        free.checked_sub(self.state.pool.blocks(len)).ok_or(full)
-    }
-
-    /// Writes a checked value, into entry `found` or a new one, and announces it.
-    fn store(
-        &mut self,
-        who: PluginId,
-        (key, value): &Write<'_>,
-        expires: u64,
-        found: Option<usize>,
-        now: u64,
-    ) -> Option<()> {
-        let index = match found {
-            Some(index) => index,
-            None => {
-                let slot = EntrySlot {
-                    key: self.names.keep(*key).ok()?,
-                    ..EntrySlot::EMPTY
-                };
-                match self.state.table.insert(hash_of(key.as_str()), slot) {
-                    Ok(index) => index,
-                    Err(slot) => {
-                        self.names.release(slot.key);
-                        return None;
+            let returned = if writes.len() == 1 { replaced } else { 0 };
+            bytes = bytes.saturating_add(cost.saturating_sub(returned));
+            if found.is_none() {
+                entries = entries.wrapping_add(1);
+                if let Name::Copied(text) = key {
+                    cells = cells.wrapping_add(1);
+                    if text.len() > names.longest() {
+                        return Err(Fault::TooLarge {
+                            max: names.longest() as u32,
+                        });
                     }
                 }
             }
-        };
-        let state = &mut self.state;
-        let slot = state.table.get_mut(index)?;
-        slot.value = state
-            .pool
-            .replace(slot.value, value.as_bytes())
-            .unwrap_or_default();
-        state.revision = state.revision.wrapping_add(1);
-        slot.version = state.revision;
-        slot.owner = who;
-        slot.expires = expires;
-        if expires > 0 {
-            state.next_expiry = state.next_expiry.min(expires);
-            self.arm(expires);
         }
-        let mut buf = [0; 21];
-        let version = version_end(self.state.revision, &mut buf);
-        let payload = &[b"{\"value\":", value.as_bytes(), b",\"version\":", version];
-        self.announce_change(now, key.as_str(), Draft::new(who, None, b"", payload));
-        Some(())
+        self.pool.usage().check(bytes, Capacity::StateBytes)?;
+        self.table.usage().check(entries, Capacity::StateEntries)?;
+        names.usage().check(cells, Capacity::Names)?;
+        Ok(more)
     }
 
-    /// Drops an entry and announces it, as the doing of `who`.
-    fn drop_entry(&mut self, index: usize, how: Gone, who: PluginId) {
-        let mut key = heapless::String::<{ MAX_KEY }>::new();
-        let text = self
-            .state
-            .table
-            .get(index)
-            .map_or("", |slot| slot.key.as_str(&self.names));
-        crate::error::push_cut(&mut key, text);
-        let Some(slot) = self.state.table.remove(index, hash_of(&key), EntrySlot::EMPTY) else {
-            return;
+    /// Sets a value for which [`State::check`] found room.
+    pub(crate) fn set(
+        &mut self,
+        owner: PluginId,
+        key: Name<'_>,
+        value: Json<'_>,
+        expires: Deadline,
+        names: &mut Names,
+    ) -> Result<Written, Fault> {
+        let version = self.next_version();
+        let found = self.find(key.as_str(), names);
+        let index = match found {
+            Some(index) => index,
+            None => {
+                let entry = Entry {
+                    key: key.keep(names)?,
+                    value: Span::default(),
+                    version,
+                    expires,
+                    owner,
+                };
+                let hash = name_hash(key.as_str().as_bytes());
+                self.table.insert(hash, entry).ok_or(Fault::Unavailable)?
+            }
         };
-        self.state.pool.release(slot.value);
-        self.state.revision = self.state.revision.wrapping_add(1);
-        self.names.release(slot.key);
-        let head: &[u8] = match how {
-            Gone::Deleted => b"{\"deleted\":true,\"version\":",
-            Gone::Expired => b"{\"expired\":true,\"version\":",
-        };
-        let mut buf = [0; 21];
-        let payload = &[head, version_end(self.state.revision, &mut buf)];
-        self.announce_change(self.now(), &key, Draft::new(who, None, b"", payload));
+        let entry = self.table.get_mut(index).ok_or(Fault::Unavailable)?;
+        let before = found.map(|_| (entry.owner, self.pool.cost(entry.value.len())));
+        self.pool.release(core::mem::take(&mut entry.value));
+        entry.value = self.pool.keep(value.as_bytes()).ok_or(Fault::Unavailable)?;
+        entry.version = version;
+        entry.owner = owner;
+        entry.expires = expires;
+        self.due = self.due.first(expires);
+        Ok(Written { version, before })
+    }
+
+    /// Removes the entry in this place.
+    pub(crate) fn remove(&mut self, index: usize, names: &mut Names) {
+        if let Some(entry) = self.table.remove(index) {
+            self.pool.release(entry.value);
+            names.release(entry.key);
+        }
+    }
+
+    /// The place of the entry of this key, which must have this version.
+    pub(crate) fn find_to_delete(
+        &self,
+        key: &str,
+        expected: Option<u64>,
+        names: &Names,
+    ) -> Result<Option<usize>, Fault> {
+        check_key(key)?;
+        let found = self.find(key, names);
+        let version = found
+            .and_then(|index| self.table.get(index))
+            .map_or(0, |entry| wide(entry.version));
+        if expected.is_some_and(|expected| expected != version) {
+            return Err(Fault::Conflict);
+        }
+        Ok(found)
+    }
+
+    /// The place of an entry that has expired; `due` is right when there is none.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<usize> {
+        if !self.due.is_due(now) {
+            return None;
+        }
+        let found = self.table.iter().find(|(_, entry)| entry.expires.is_due(now));
+        let found = found.map(|(index, _)| index);
+        if found.is_none() {
+            let all = self.table.iter();
+            self.due = all.fold(Deadline::NONE, |due, (_, entry)| due.first(entry.expires));
+        }
+        found
     }
 }
 
-/// Refuses a key that could not be the end of a topic.
-pub fn check_key(key: &str) -> Result<(), StateError> {
+/// True for a key that only the kernel writes.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    is_below(key, "runtime")
+}
+
+fn check_key(key: &str) -> Result<(), Fault> {
     if key.len() > MAX_KEY {
-        return Err(StateError::TooLong { max: MAX_KEY });
+        return Err(Fault::Name {
+            why: NameFault::TooLong,
+            at: MAX_KEY as u32,
+        });
     }
-    subject::check_topic(key).map_err(StateError::Key)?;
-    // With the two tokens of `CHANGED` before it, it is still a topic.
-    let max = subject::MAX_TOKENS.saturating_sub(2);
-    let dots = key.bytes().filter(|byte| *byte == b'.').count();
-    if dots >= max {
-        return Err(StateError::Key(subject::SubjectError::TooManyTokens { max }));
+    if key.bytes().filter(|byte| *byte == b'.').count() >= MAX_KEY_TOKENS {
+        return Err(Fault::Name {
+            why: NameFault::TooManyTokens,
+            at: MAX_KEY_TOKENS as u32,
+        });
     }
-    Ok(())
+    check_topic(key)
 }
 
-/// The version, and the brace that ends the text.
-fn version_end(version: u64, buf: &mut [u8; 21]) -> &[u8] {
-    let [digits @ .., brace] = buf;
-    *brace = b'}';
-    let start = decimal(version, digits);
-    buf.get(start..).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_digits_are_those_of_the_version_also_where_it_wraps_around() {
+        let mut state = State::new(&mut [], &mut [], Pool::new(&mut [], &mut [], 16));
+        let same = |state: &mut State| {
+            let version = state.next_version();
+            assert_eq!(state.version_digits(), std::format!("{version}").as_bytes());
+            version
+        };
+        let first: Vec<_> = (0..1_200).map(|_| same(&mut state)).collect();
+        assert_eq!((first.first(), first.last()), (Some(&1), Some(&1_200)));
+        state.version = Seq::MAX - 1;
+        for (digit, text) in state
+            .digits
+            .iter_mut()
+            .rev()
+            .zip(std::format!("{}", Seq::MAX - 1).bytes().rev())
+        {
+            *digit = text;
+        }
+        assert_eq!(
+            (same(&mut state), same(&mut state), same(&mut state)),
+            (Seq::MAX, 1, 2)
+        );
+    }
 }

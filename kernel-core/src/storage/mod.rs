@@ -1,99 +1,109 @@
-//! The storage: namespace, key and JSON value, the only way to a database.
+//! The storage: one trait for whoever stores, and requests that travel as calls of the service `storage`.
 //!
-//! The kernel does not store. It carries requests to the one storage actor, which runs [`serve`]
-//! over an implementation of [`Storage`]: SQLite on a host, flash on a chip (feature
-//! `flash`), [`MemoryStorage`] in tests. Every namespace belongs to the plugin of that name; others ask that plugin, or are
-//! granted reading in their metadata. The operator may use all of them.
+//! `namespace + key + JSON` is the only road to a database. A namespace belongs to the plugin of its name.
 
-mod api;
-mod errors;
-#[cfg(feature = "flash")]
-pub mod flash;
-mod memory;
+mod page;
 mod request;
-mod serve;
 
-pub use api::{BatchOp, MAX_BATCH, Namespace, StorageApi};
-pub use errors::StorageError;
-#[cfg(feature = "flash")]
-pub use flash::FlashStorage;
-pub use memory::MemoryStorage;
-pub(crate) use request::Request;
-pub use request::{Names, Ops, Page};
-pub(crate) use serve::Done;
-pub use serve::serve;
+pub use page::{Page, PageWriter};
+pub use request::request_head;
+pub use request::{Batch, BatchOp, MAX_BATCH};
+pub(crate) use request::{HEAD, Head};
 
-use crate::json::Json;
+use core::future::Future;
+
+use crate::error::Error;
+
+/// The service that answers storage requests, and the plugin that offers it.
+pub const STORAGE: &str = "storage";
 
 /// The longest namespace, in bytes.
 pub const MAX_NAMESPACE: usize = 64;
-/// The longest key, in bytes.
-pub const MAX_KEY: usize = 255;
 
-/// What a request asks for. Counted from 2, so that zero is no request.
+/// The longest key, in bytes.
+pub const MAX_STORAGE_KEY: usize = 255;
+
+/// What a storage request asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Op {
-    Get = 2,
+#[repr(u8)]
+pub enum StorageOp {
+    /// Read the value into `out`.
+    Get,
+    /// Store `value`.
     Set,
+    /// Delete the value.
     Delete,
+    /// The keys after `key`, as a page in `out`.
     ListKeys,
+    /// The namespaces after `key`, as a page in `out`.
     Namespaces,
+    /// Delete all values of the namespace.
     ClearNamespace,
+    /// Carry out the operations of [`StorageRequest::batch`], all or none.
     Batch,
 }
 
-/// A database of JSON values.
+impl StorageOp {
+    /// True for one that changes something.
+    pub const fn is_write(self) -> bool {
+        matches!(
+            self,
+            StorageOp::Set | StorageOp::Delete | StorageOp::ClearNamespace | StorageOp::Batch
+        )
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stored {
+    /// It is done: what was to be written is durable.
+    Done,
+    /// There is no such value.
+    Absent,
+    /// So many values were deleted.
+    Count(u32),
+    /// So many bytes are in `out`.
+    Bytes(usize),
+}
+
+/// One request to a storage.
+#[derive(Debug)]
+pub struct StorageRequest<'a> {
+    /// What to do.
+    pub op: StorageOp,
+    /// Where.
+    pub namespace: &'a str,
+    /// The key, or after which name a list begins.
+    pub key: &'a str,
+    /// JSON to be stored.
+    pub value: &'a [u8],
+    /// How many names a page may have.
+    pub limit: u16,
+    /// Where what is read goes.
+    pub out: &'a mut [u8],
+    /// What came of it; the storage sets it.
+    pub result: Result<Stored, Error>,
+}
+
+impl<'a> StorageRequest<'a> {
+    /// The operations of a batch, in order.
+    pub fn batch(&self) -> Batch<'a> {
+        Batch::new(self.value)
+    }
+}
+
+/// Whatever stores. What it has answered with [`Stored::Done`] must survive a loss of power.
 ///
-/// Namespaces and keys arrive checked (1 to [`MAX_NAMESPACE`] and 1 to [`MAX_KEY`] bytes of UTF-8
-/// without control characters), values are JSON. A value that cannot be read back whole is
-/// [`StorageError::Corrupt`], never "not there".
-///
-/// Between [`begin`](Storage::begin) and [`commit`](Storage::commit) come the writes of several
-/// requests: an implementation may make them durable together. A write is acknowledged only after
-/// its commit.
-#[allow(
-    async_fn_in_trait,
-    reason = "served by one task; a Send bound would bar chips"
-)]
+/// What it reads back is judged as JSON by whoever serves it, so that a damaged value is an error of code
+/// `corrupt` and never "not found", whatever the storage.
 pub trait Storage {
-    /// How many requests may share a commit.
+    /// The most requests in one group.
     const GROUP: usize = 1;
 
-    /// A group of writes begins.
-    async fn begin(&mut self) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    /// The group's writes are durable once this returns; on an error none of them is.
-    async fn commit(&mut self) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    /// Copies the value into `to` and gives its length; `None` when there is none.
-    async fn get(&mut self, namespace: &str, key: &str, to: &mut [u8])
-    -> Result<Option<usize>, StorageError>;
-
-    /// Stores a value, over the one that was there.
-    async fn set(&mut self, namespace: &str, key: &str, value: Json<'_>) -> Result<(), StorageError>;
-
-    /// Deletes a value; false when there was none.
-    async fn delete(&mut self, namespace: &str, key: &str) -> Result<bool, StorageError>;
-
-    /// Adds the namespace's keys after `after` to `page`, in the order of their bytes, until it is
-    /// full or there are no more.
-    async fn list_keys(
-        &mut self,
-        namespace: &str,
-        after: &str,
-        page: &mut Names<'_>,
-    ) -> Result<(), StorageError>;
-
-    /// Adds the namespaces after `after` to `page`, likewise.
-    async fn namespaces(&mut self, after: &str, page: &mut Names<'_>) -> Result<(), StorageError>;
-
-    /// Deletes all values of a namespace; how many.
-    async fn clear_namespace(&mut self, namespace: &str) -> Result<u32, StorageError>;
-
-    /// Applies all of `ops` or, on an error, none.
-    async fn batch(&mut self, namespace: &str, ops: Ops<'_>) -> Result<(), StorageError>;
+    /// Carries out these requests, in this order, and sets the `result` of each. Whether several writes are made
+    /// durable together is the storage's own business; one that cannot be stored must not take others with it.
+    ///
+    /// # Cancellation
+    /// The storage is only dropped, or asked again, after it.
+    fn apply(&mut self, group: &mut [StorageRequest<'_>]) -> impl Future<Output = ()>;
 }

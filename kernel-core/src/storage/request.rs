@@ -1,157 +1,161 @@
-//! Storage requests as bytes in a call's buffer.
+//! Storage requests as the bytes of a call.
 //!
 //! ```text
-//!   namespace  key  value            get, set, delete, clear
-//!   namespace  after  limit(2)       list_keys, namespaces
-//!   namespace  op op op …            batch; op: kind(1) key len(1) value len(4) key value
-//!   more(1)  len(1) name  …          the reply to a list
+//! byte 0     what to do
+//!      1     bytes of the namespace
+//!      2     bytes of the key
+//!      3, 4  how many names a page may have
+//!      5, 6  how many bytes a page may have
+//!      ..    the namespace, the key, the value
 //! ```
 
-use super::{BatchOp, Op};
+use super::{MAX_NAMESPACE, MAX_STORAGE_KEY, StorageOp};
+use crate::fault::{Fault, NameFault};
 use crate::json::Json;
 
-/// A request, copied out of its call.
+/// Bytes before the names.
+pub(crate) const HEAD: usize = 7;
+
+/// The most operations in one batch.
+pub const MAX_BATCH: usize = 16;
+
+/// What a request says besides its texts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'b> {
-    pub(crate) op: Op,
-    pub(crate) namespace: &'b str,
-    pub(crate) key: &'b str,
-    pub(crate) value: &'b [u8],
+pub(crate) struct Head {
+    pub(crate) op: StorageOp,
+    pub(crate) namespace: u8,
+    pub(crate) key: u8,
+    pub(crate) limit: u16,
+    pub(crate) room: u16,
 }
 
-/// The operations of an atomic batch, in order.
-///
-/// Iterate to get each key with its value, or `None` for a deletion.
-#[derive(Clone, Copy, Debug)]
-pub struct Ops<'b>(pub(crate) &'b [u8]);
-
-impl<'b> Ops<'b> {
-    /// The operations as a storage gets them, put into `buf`; `None` when they do not fit, or a key
-    /// is longer than 255 bytes. For testing a [`Storage`](super::Storage) without a kernel.
-    pub fn new(ops: &[BatchOp<'_>], buf: &'b mut [u8]) -> Option<Self> {
-        let mut len = 0;
-        for op in ops {
-            let (key, value) = match op {
-                BatchOp::Set(key, value) => (*key, Some(value.as_bytes())),
-                BatchOp::Delete(key) => (*key, None),
-            };
-            u8::try_from(key.len()).ok()?;
-            let head = op_head(key.len(), value.map(<[u8]>::len));
-            for piece in [&head, key.as_bytes(), value.unwrap_or(&[])] {
-                let (to, _) = buf.get_mut(len..)?.split_at_mut_checked(piece.len())?;
-                to.copy_from_slice(piece);
-                len = len.saturating_add(piece.len());
-            }
+impl Head {
+    /// The head of a request, its names checked.
+    pub(crate) fn new(op: StorageOp, namespace: &str, key: &str, limit: u16) -> Result<Head, Fault> {
+        let wants_key = matches!(op, StorageOp::Get | StorageOp::Set | StorageOp::Delete);
+        if op != StorageOp::Namespaces {
+            check(namespace, MAX_NAMESPACE, true)?;
         }
-        buf.get(..len).map(Ops)
+        check(key, MAX_STORAGE_KEY, wants_key)?;
+        Ok(Head {
+            op,
+            namespace: namespace.len() as u8,
+            key: key.len() as u8,
+            limit,
+            room: u16::MAX,
+        })
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; HEAD] {
+        let ([low, high], [a, b]) = (self.limit.to_le_bytes(), self.room.to_le_bytes());
+        [self.op as u8, self.namespace, self.key, low, high, a, b]
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; HEAD]) -> Option<Head> {
+        let [op, namespace, key, low, high, a, b] = bytes;
+        let op = match op {
+            0 => StorageOp::Get,
+            1 => StorageOp::Set,
+            2 => StorageOp::Delete,
+            3 => StorageOp::ListKeys,
+            4 => StorageOp::Namespaces,
+            5 => StorageOp::ClearNamespace,
+            6 => StorageOp::Batch,
+            _ => return None,
+        };
+        Some(Head {
+            op,
+            namespace,
+            key,
+            limit: u16::from_le_bytes([low, high]),
+            room: u16::from_le_bytes([a, b]),
+        })
     }
 }
 
-/// The bytes before an operation's key and value.
-pub(crate) const OP_HEAD: usize = 6;
+/// What comes before the namespace, the key and the value in the arguments of a call of [`STORAGE`](super::STORAGE),
+/// for whoever passes requests on as calls.
+///
+/// # Errors
+/// [`Fault::Name`] for a namespace or key that no storage takes.
+pub fn request_head(op: StorageOp, namespace: &str, key: &str, limit: u16) -> Result<[u8; HEAD], Fault> {
+    Head::new(op, namespace, key, limit).map(Head::to_bytes)
+}
 
-impl<'b> Iterator for Ops<'b> {
-    type Item = (&'b str, Option<Json<'b>>);
+/// A namespace or key: any UTF-8 without control characters.
+fn check(name: &str, most: usize, needed: bool) -> Result<(), Fault> {
+    let fault = |why, at: usize| Err(Fault::Name { why, at: at as u32 });
+    if name.len() > most {
+        return fault(NameFault::TooLong, most);
+    }
+    if needed && name.is_empty() {
+        return fault(NameFault::Empty, 0);
+    }
+    match name.bytes().position(|byte| byte < b' ' || byte == 0x7f) {
+        Some(at) => fault(NameFault::Character, at),
+        None => Ok(()),
+    }
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let (&[kind, key, v0, v1, v2, v3], rest) = self.0.split_first_chunk::<OP_HEAD>()?;
-        let (key, rest) = rest.split_at_checked(key as usize)?;
-        let (value, rest) = rest.split_at_checked(u32::from_le_bytes([v0, v1, v2, v3]) as usize)?;
+/// One operation of an atomic batch.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum BatchOp<'a> {
+    /// Stores a value.
+    Set(&'a str, Json<'a>),
+    /// Deletes a value.
+    Delete(&'a str),
+}
+
+impl BatchOp<'_> {
+    /// The operation's head: what to do, bytes of the key, bytes of the value.
+    pub(crate) fn head(&self) -> Result<[u8; 6], Fault> {
+        let (op, key, value) = match self {
+            BatchOp::Set(key, value) => (1, key, value.as_bytes().len()),
+            BatchOp::Delete(key) => (2, key, 0),
+        };
+        check(key, MAX_STORAGE_KEY, true)?;
+        let [a, b, c, d] = (value as u32).to_le_bytes();
+        Ok([op, key.len() as u8, a, b, c, d])
+    }
+}
+
+/// The operations of a batch as the storage sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a>(&'a [u8]);
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Batch(bytes)
+    }
+
+    /// True when every operation can be read, and every value is JSON.
+    pub(crate) fn is_whole(self) -> bool {
+        let mut rest = self;
+        for op in rest.by_ref() {
+            if let BatchOp::Set(_, value) = op
+                && crate::json::check(value.as_bytes()).is_err()
+            {
+                return false;
+            }
+        }
+        rest.0.is_empty()
+    }
+}
+
+impl<'a> Iterator for Batch<'a> {
+    type Item = BatchOp<'a>;
+
+    fn next(&mut self) -> Option<BatchOp<'a>> {
+        let ([op, key, a, b, c, d], rest) = self.0.split_first_chunk::<6>()?;
+        let (key, rest) = rest.split_at_checked(*key as usize)?;
+        let key = core::str::from_utf8(key).ok()?;
+        let (value, rest) = rest.split_at_checked(u32::from_le_bytes([*a, *b, *c, *d]) as usize)?;
+        let op = match op {
+            1 => BatchOp::Set(key, Json::trusted(value)),
+            2 => BatchOp::Delete(key),
+            _ => return None,
+        };
         self.0 = rest;
-        let key = core::str::from_utf8(key).unwrap_or("");
-        Some((key, (kind == 1).then(|| Json::trusted(value))))
-    }
-}
-
-/// The head of an operation.
-pub(crate) fn op_head(key: usize, value: Option<usize>) -> [u8; OP_HEAD] {
-    let [v0, v1, v2, v3] = (value.unwrap_or(0) as u32).to_le_bytes();
-    [value.is_some() as u8, key as u8, v0, v1, v2, v3]
-}
-
-/// A page of names: keys or namespaces, in order.
-///
-/// A storage fills it with [`Names::push`]; a caller iterates over it.
-#[derive(Debug)]
-pub struct Names<'b> {
-    buf: &'b mut [u8],
-    len: usize,
-    left: usize,
-}
-
-impl<'b> Names<'b> {
-    /// An empty page of at most `limit` names, in `buf`: a byte, and one more for each name.
-    pub fn new(buf: &'b mut [u8], limit: usize) -> Self {
-        let mut names = Names {
-            buf,
-            len: 0,
-            left: limit,
-        };
-        if let Some(more) = names.buf.first_mut() {
-            *more = 0;
-            names.len = 1;
-        }
-        names
-    }
-
-    /// Adds a name; false when the page is full, and the caller stops then.
-    pub fn push(&mut self, name: &str) -> bool {
-        let end = self.len.wrapping_add(name.len()).wrapping_add(1);
-        let room = self.buf.get_mut(self.len..end).filter(|_| self.left > 0);
-        let Some((len, to)) = room.and_then(|room| room.split_first_mut()) else {
-            if let Some(more) = self.buf.first_mut() {
-                *more = 1;
-            }
-            return false;
-        };
-        *len = name.len() as u8;
-        to.copy_from_slice(name.as_bytes());
-        self.len = end;
-        self.left = self.left.wrapping_sub(1);
-        true
-    }
-
-    /// The page for [`Page::new`].
-    pub fn as_bytes(&self) -> &[u8] {
-        self.buf.get(..self.len).unwrap_or(&[])
-    }
-}
-
-/// A page of names as its reader sees it: see [`Page::more`] for whether another follows.
-#[derive(Clone, Copy, Debug)]
-pub struct Page<'b> {
-    rest: &'b [u8],
-    more: bool,
-}
-
-impl<'b> Page<'b> {
-    /// The page in these bytes, as they came over the link; a page that was cut ends early.
-    pub fn new(bytes: &'b [u8]) -> Self {
-        match bytes.split_first() {
-            Some((more, rest)) => Page {
-                rest,
-                more: *more != 0,
-            },
-            None => Page {
-                rest: &[],
-                more: false,
-            },
-        }
-    }
-
-    /// True when there are names after the last one of this page.
-    pub fn more(&self) -> bool {
-        self.more
-    }
-}
-
-impl<'b> Iterator for Page<'b> {
-    type Item = &'b str;
-
-    fn next(&mut self) -> Option<&'b str> {
-        let (len, rest) = self.rest.split_first()?;
-        let (name, rest) = rest.split_at_checked(*len as usize)?;
-        self.rest = rest;
-        core::str::from_utf8(name).ok()
+        Some(op)
     }
 }

@@ -1,8 +1,11 @@
 //! A plugin is given its context: it cannot make one of somebody else's.
-use kernel_core::{Context, Kernel, PluginId};
+use kernel_core::{Context, PluginId};
 
-fn forge(kernel: Kernel, somebody: PluginId) -> Context {
-    Context { kernel, id: somebody }
+fn forge(mine: &Context, somebody: PluginId) -> Context {
+    Context {
+        waist: mine.waist,
+        who: somebody,
+    }
 }
 
 fn main() {}

@@ -3,12 +3,12 @@
 use kernel_core::{Context, Core, CoreRuntime};
 
 fn look(core: &Core) {
-    let _ = &core.plugins;
+    let _ = &core.lives;
     let _ = &core.bus;
 }
 
 fn through(cx: &Context) {
-    let _ = CoreRuntime::new(cx.kernel);
+    let _ = CoreRuntime::new(cx.waist);
 }
 
 fn main() {}

@@ -7,7 +7,7 @@ impl Plugin for Silent {
     const METADATA: PluginMetadata = PluginMetadata::new("silent", "1.0.0");
 
     async fn on_call(&mut self, _: &Context, _: Request<'_>, _: Reply<'_>) -> Result<Replied, Error> {
-        Ok(Replied(()))
+        Ok(Replied { len: None })
     }
 }
 

@@ -4,6 +4,8 @@
 //! of a number.
 
 mod checking;
+mod reading;
+mod refused;
 mod texts;
 mod typed;
 mod writing;

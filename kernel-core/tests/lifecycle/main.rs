@@ -1,12 +1,10 @@
-//! Loading, starting, stopping, unloading and reloading, in every state and in order.
+//! Loading, starting, stopping, unloading and reloading, in every state.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod commands;
-mod dependents;
 mod events;
-mod order;
 
 use std::time::Duration;
 
@@ -31,12 +29,8 @@ impl House {
     }
 
     /// A plugin that notes its lifecycle hooks, and fails in the one named `fails`.
-    fn add(&mut self, name: &'static str, needs: &'static [&'static str], fails: &'static str) {
-        let meta = PluginMetadata {
-            dependencies: needs,
-            restart: RestartPolicy::NEVER,
-            ..PluginMetadata::new(name, "1.0.0")
-        };
+    fn add(&mut self, name: &'static str, fails: &'static str) {
+        let meta = PluginMetadata::new(name, "1.0.0");
         let notes = self.notes.clone();
         actor(&self.runtime, &mut self.tasks, meta, move |_, seen| {
             let notes = notes.clone();
@@ -57,7 +51,7 @@ impl House {
         });
     }
 
-    fn ask(&mut self, name: &str, command: &str) -> Result<PluginState, ManageError> {
+    fn ask(&mut self, name: &str, command: &str) -> Result<PluginState, Error> {
         let manager = self.runtime.plugins();
         let outcome = self.tasks.run(self.runtime.kernel(), async {
             match command {

@@ -1,6 +1,8 @@
 //! A kernel on the heap, a clock that a test turns by hand, and the smallest executor there is.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod memory;
+
 use std::cell::{Cell as StdCell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -12,9 +14,9 @@ use std::time::Duration;
 
 use kernel_core::parts::Empty;
 use kernel_core::{
-    CallId, Capacities, Cell, Core, CoreRuntime, Error, Event, Installed, Json, Kernel, Mailbox, Memory,
-    Message, Operation, Parts, Plugin, PluginCounters, PluginId, PluginInfo, PluginMetadata, PluginState,
-    Replied, Reply, Request, drive,
+    CallError, CallId, Calling, Capacities, Cell, Core, CoreRuntime, Error, Event, Fault, Installed, Instant,
+    Json, Kernel, LocalPlugin, Mailbox, Memory, Message, Parts, PluginCounters, PluginId, PluginInfo,
+    PluginMetadata, PluginState, Replied, Reply, Request, drive,
 };
 
 type Action = Box<dyn FnOnce()>;
@@ -42,6 +44,11 @@ fn entering() {
     }
 }
 
+/// The clock of this thread's kernels.
+pub fn clock() -> Instant {
+    Instant::from_micros(now())
+}
+
 /// The clock of this thread's kernels, in microseconds.
 pub fn now() -> u64 {
     NOW.replace(NOW.get() + STEP.get())
@@ -50,6 +57,11 @@ pub fn now() -> u64 {
 /// From now on the clock goes on by so many microseconds whenever it is read.
 pub fn ticks(micros: u64) {
     STEP.set(micros);
+}
+
+/// Sets the clock, in microseconds.
+pub fn set_now(micros: u64) {
+    NOW.set(micros);
 }
 
 /// Turns the clock.
@@ -72,15 +84,15 @@ impl Memory for Leak {
 struct Heap(Mutex<Core>);
 
 impl Cell for Heap {
-    fn with(&self, operation: &mut Operation<'_>) {
+    fn with(&self, operation: &mut dyn FnMut(&mut Core)) {
         entering();
-        operation.run(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        operation(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     }
 }
 
 /// A kernel of this size, with the clock of this thread.
 pub fn kernel(capacities: &Capacities) -> Kernel {
-    let core = Core::new(Parts::allocate(capacities, &mut Leak), now);
+    let core = Core::new(Parts::allocate(capacities, &mut Leak), clock);
     Kernel::new(Box::leak(Box::new(Heap(Mutex::new(core)))))
 }
 
@@ -155,11 +167,11 @@ impl Tasks {
             if flag.is_set() {
                 continue;
             }
-            let next = kernel.expire().as_micros();
+            let next = kernel.expire().map(Instant::as_micros);
             if flag.is_set() || self.0.iter().any(|(flag, _)| flag.is_set()) {
                 continue;
             }
-            assert!(next != u64::MAX, "nobody will ever wake the future");
+            let next = next.expect("nobody will ever wake the future");
             NOW.set(now().max(next));
             kernel.expire();
         }
@@ -171,12 +183,12 @@ impl Tasks {
         let end = now() + span.as_micros() as u64;
         loop {
             self.settle();
-            let next = kernel.expire().as_micros();
+            kernel.expire();
             self.settle();
             if now() >= end {
                 return;
             }
-            let next = next.min(kernel.expire().as_micros());
+            let next = kernel.expire().map_or(end, Instant::as_micros);
             NOW.set(next.clamp(now() + 1, end));
         }
     }
@@ -193,6 +205,136 @@ pub fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
         }
     }
     None
+}
+
+/// The outcome of what does not wait.
+pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+    poll_once(future).expect("it waits")
+}
+
+/// The outcome of an operation that does not wait, without awaiting it.
+#[allow(clippy::wrong_self_convention, reason = "named as what they stand for")]
+pub trait AtOnce<T, E>: Future<Output = Result<T, E>> + Sized {
+    fn at_once(self) -> Result<T, E> {
+        at_once(self)
+    }
+
+    fn unwrap(self) -> T
+    where
+        E: std::fmt::Debug,
+    {
+        at_once(self).unwrap()
+    }
+
+    fn unwrap_err(self) -> E
+    where
+        T: std::fmt::Debug,
+    {
+        at_once(self).unwrap_err()
+    }
+
+    fn is_ok(self) -> bool {
+        at_once(self).is_ok()
+    }
+
+    fn is_err(self) -> bool {
+        at_once(self).is_err()
+    }
+}
+
+impl<T, E, F: Future<Output = Result<T, E>>> AtOnce<T, E> for F {}
+
+/// A [`CallError`], copied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    Fault(Fault),
+    Failed(Error),
+}
+
+impl From<CallError<'_>> for Failure {
+    fn from(error: CallError<'_>) -> Failure {
+        match error {
+            CallError::Fault(fault) => Failure::Fault(fault),
+            CallError::Failed { code, message } => Failure::Failed(Error::new(code, message)),
+        }
+    }
+}
+
+/// Installs the storage's plugin on a storage in memory, and runs it, life after life.
+pub fn serve_memory(runtime: &CoreRuntime, tasks: &mut Tasks, storage: memory::MemoryStorage) {
+    let installed = runtime.plugins().install_storage().unwrap();
+    tasks.spawn(async move {
+        let mut storage = storage;
+        let mut buf = vec![0; 16 * 2048];
+        loop {
+            kernel_core::serve::<_, 8>(installed, &mut storage, &mut buf).await;
+        }
+    });
+}
+
+/// Starts all plugins, one after the other.
+pub fn start_all(runtime: &CoreRuntime, tasks: &mut Tasks) {
+    let (mut cursor, mut names) = (0, Vec::new());
+    while let Some(info) = runtime.next_plugin(&mut cursor, &mut [0; 1024]) {
+        names.push(info.name.to_owned());
+    }
+    for name in names {
+        let started = tasks.run(runtime.kernel(), runtime.plugins().start(&name));
+        assert_eq!(started, Ok(PluginState::Started), "{name}");
+    }
+}
+
+/// A call that a test polls by hand; dropped, it is cancelled.
+pub struct Pending(Pin<Box<Calling<'static, 'static>>>);
+
+impl Pending {
+    /// Begins a call; refused when that is so at once.
+    pub fn begin(
+        cx: kernel_core::Context,
+        service: &str,
+        args: Json<'_>,
+        limit: Option<Duration>,
+    ) -> Result<Pending, Fault> {
+        Pending::begin_for(cx, None, service, args, limit)
+    }
+
+    /// Begins a call that belongs to another one.
+    pub fn begin_for(
+        cx: kernel_core::Context,
+        parent: Option<CallId>,
+        service: &str,
+        args: Json<'_>,
+        limit: Option<Duration>,
+    ) -> Result<Pending, Fault> {
+        let buf: &'static mut [u8] = Box::leak(vec![0; 512].into_boxed_slice());
+        let service: &'static str = Box::leak(service.to_owned().into_boxed_str());
+        let args: &'static str = Box::leak(args.as_str().to_owned().into_boxed_str());
+        let mut pending = Pending(Box::pin(cx.services().call_for(
+            parent,
+            service,
+            json(args),
+            limit,
+            buf,
+        )));
+        match pending.outcome() {
+            None => Ok(pending),
+            Some(Err(Failure::Fault(fault))) => Err(fault),
+            Some(other) => panic!("a call that ended when it began: {other:?}"),
+        }
+    }
+
+    /// How it ended, when it did.
+    pub fn outcome(&mut self) -> Option<Result<String, Failure>> {
+        let got = poll_once(self.0.as_mut())?;
+        Some(match got {
+            Ok(json) => Ok(json.as_str().to_owned()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    pub fn id(&self) -> CallId {
+        self.0.id().expect("it is under way")
+    }
 }
 
 /// JSON of any length.
@@ -239,10 +381,15 @@ impl ByHand {
         self.mailbox.context()
     }
 
+    /// Answers a call; false when nobody waits for it.
+    pub fn reply(&self, call: CallId, answer: Result<Json<'_>, &Error>) -> bool {
+        at_once(self.mailbox.reply(call, answer)).unwrap_or(false)
+    }
+
     /// The next message, if there is one now. A call is left unanswered: reply by its id.
     pub fn next(&mut self) -> Option<Seen> {
         let mut buf = vec![0; 4096];
-        poll_once(self.mailbox.next(&mut buf)).map(Seen::from)
+        self.mailbox.try_next(&mut buf).map(Seen::from)
     }
 }
 
@@ -253,7 +400,7 @@ pub enum Seen {
     Start,
     Event {
         seq: u64,
-        lost: usize,
+        lost: u32,
         topic: String,
         payload: String,
     },
@@ -295,7 +442,7 @@ impl From<Message<'_>> for Seen {
             Message::Load => Seen::Load,
             Message::Start => Seen::Start,
             Message::Event(event) => Seen::event(&event),
-            Message::Call(call, _) => Seen::call(&call),
+            Message::Call(call) => Seen::call(&call),
             Message::Tick => Seen::Tick,
             Message::Stop => Seen::Stop,
             Message::Unload => Seen::Unload,
@@ -309,7 +456,7 @@ pub type Hook = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
 
 struct Actor<F>(F);
 
-impl<F: Fn(kernel_core::Context, Seen) -> Hook> Plugin for Actor<F> {
+impl<F: Fn(kernel_core::Context, Seen) -> Hook> LocalPlugin for Actor<F> {
     const METADATA: PluginMetadata = PluginMetadata::new("actor", "1.0.0");
 
     async fn on_load(&mut self, cx: &kernel_core::Context) -> Result<(), Error> {
@@ -353,7 +500,7 @@ pub fn actor<R: Future<Output = Result<String, Error>> + 'static>(
         let mut buf = [0; 2048];
         let hooks = |cx, seen| Box::pin(hooks(cx, seen)) as Hook;
         loop {
-            drive(&mut Actor(&hooks), installed, &mut buf).await;
+            drive(&mut Actor(&hooks), installed.context(), &mut buf).await;
         }
     });
     installed
@@ -410,6 +557,4 @@ pub const ROOMY: Capacities = Capacities {
     name_bytes: 40,
     waits: 8,
     taps: 2,
-    error_bytes: 184,
-    latency_buckets: 8,
 };

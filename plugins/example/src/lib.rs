@@ -7,13 +7,16 @@
 #![no_std]
 
 use kernel_core::{
-    Context, Error, Event, Json, Plugin, PluginMetadata, Replied, Reply, Request, Service, json_literal,
+    Context, Error, Event, Json, Name, Plugin, PluginMetadata, Replied, Reply, Request, Service,
+    json_literal, name,
 };
 
 /// What is stored while the plugin is started.
 pub const STARTED: Json<'static> = json_literal!(r#"{"state":"started","message":"Плагин запущен"}"#);
 /// What is stored once it has stopped.
 pub const STOPPED: Json<'static> = json_literal!(r#"{"state":"stopped","message":"Плагин остановлен"}"#);
+
+const GREETS: &str = "Greets whoever it is told: takes a name, a JSON string";
 
 /// The longest name that is greeted, in bytes.
 const MAX_NAME: usize = 96;
@@ -35,15 +38,13 @@ impl Plugin for Example {
     const METADATA: PluginMetadata = PluginMetadata {
         description: "Greets, listens, and stores whether it runs",
         author: "Home Console",
-        provides: &["example.hello"],
         ..PluginMetadata::new("example", "1.0.0")
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.register(
-            Service::new("example.hello").describe("Greets whoever it is told: takes a name, a JSON string"),
-        )?;
-        cx.subscribe("example.test")?;
+        let hello = Service::new(name!("example.hello"));
+        cx.register(&hello.describe(Name::Fixed(GREETS))).await?;
+        cx.subscribe(name!("example.test")).await?;
         Ok(())
     }
 
@@ -64,7 +65,7 @@ impl Plugin for Example {
         reply: Reply<'_>,
     ) -> Result<Replied, Error> {
         let mut buf = [0; MAX_NAME];
-        let name = call.args().str_value(&mut buf).map_err(|_| {
+        let name = call.args().str_value(&mut buf).ok_or_else(|| {
             Error::invalid_argument("example.hello takes a name: a JSON string of at most 96 bytes")
         })?;
         reply.text(format_args!("Привет, {name}!"))

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use kernel_core::link::{Client, ToClient};
+use kernel_link::{Client, Framing, ToClient};
 
 use host_std::block_on;
 
-/// Each of the client's three buffers.
+/// Each of the client's two buffers.
 const BUFFER: usize = 256 * 1024;
 
 /// What a client receives, kept as it is, where somebody wants to know.
@@ -57,7 +57,7 @@ impl Write for Blocking {
 
 /// The memory of a client.
 pub(super) fn memory() -> Vec<u8> {
-    vec![0; 3 * BUFFER]
+    vec![0; 2 * BUFFER]
 }
 
 /// A client on this stream; what it receives is kept in `kept`.
@@ -77,7 +77,7 @@ pub(super) fn on(
         stream: write,
         kept: None,
     };
-    Client::new(read, write, memory).map_err(|cause| cause.to_string())
+    Client::new(Framing::Stream, read, write, memory).map_err(|cause| cause.to_string())
 }
 
 /// Connects to the runtime and opens a session.

@@ -81,7 +81,9 @@ fn among(name: String, filters: usize, topics: usize) -> Result<Contender<'stati
     };
     world.add("receiver", receiver)?;
     world.start()?;
-    let World { runtime, mut tasks } = world;
+    let World {
+        runtime, mut tasks, ..
+    } = world;
     let topics = Keys::new((0..topics).map(topic).collect());
     Ok(Contender::new(name, move |count| {
         let mut topics = topics.take(count);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use host_std::config::{Placement, PluginConfig};
 use host_std::{Config, Host};
-use kernel_core::{Context, CoreRuntime, Error, Plugin, PluginMetadata, Replied, Reply, Request, Service};
+use kernel_core::{
+    Context, CoreRuntime, Error, Name, Plugin, PluginMetadata, Replied, Reply, Request, Service,
+};
 use tempfile::TempDir;
 
 use super::call::SERVICE;
@@ -16,13 +18,10 @@ use super::call::SERVICE;
 struct HostedEcho;
 
 impl Plugin for HostedEcho {
-    const METADATA: PluginMetadata = PluginMetadata {
-        provides: &[SERVICE],
-        ..PluginMetadata::new("echo", "1.0.0")
-    };
+    const METADATA: PluginMetadata = PluginMetadata::new("echo", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        Ok(cx.register(Service::new(SERVICE))?)
+        Ok(cx.register(&Service::new(Name::Fixed(SERVICE))).await?)
     }
 
     async fn on_call(
@@ -76,7 +75,7 @@ impl Hosted {
         let socket = config.socket.clone();
         let host = Host::builder().plugin::<HostedEcho>().start(config);
         let host = host.map_err(|cause| format!("the host does not start: {cause}"))?;
-        if !host.runtime().health().is_ok() {
+        if !host.runtime().health().failed.is_empty() {
             return Err("the host's plugin or its storage does not run".to_owned());
         }
         Ok(Hosted {

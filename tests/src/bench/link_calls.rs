@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kernel_core::link::{Raw, Reply, Request, ToClient};
+use kernel_link::{Raw, Reply, Request, ToClient};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -11,10 +11,10 @@ mod executor;
 mod filters;
 mod harness;
 mod hosted;
+mod link_broadcast;
 mod link_calls;
 mod link_events;
 mod lookup;
-mod next;
 mod pinned;
 mod publish;
 mod report;
@@ -74,11 +74,6 @@ pub const SECTIONS: &[Section] = &[
         name: "publish",
         about: "an event to 1 and 10 plugins on one thread",
         run: publish::run,
-    },
-    Section {
-        name: "next",
-        about: "the second edition of the kernel: an event, a call, a state value",
-        run: next::run,
     },
     Section {
         name: "filters",

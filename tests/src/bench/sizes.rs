@@ -42,7 +42,9 @@ fn among(name: String, plugins: usize, receivers: usize) -> Result<Contender<'st
         world.add(&format!("plugin{index}"), Receiver { filters, seen })?;
     }
     world.start()?;
-    let World { runtime, mut tasks } = world;
+    let World {
+        runtime, mut tasks, ..
+    } = world;
     Ok(Contender::new(name, move |count| {
         repeat(&mut tasks, count, &seen, receivers, |tasks| {
             publish(tasks, runtime, TOPIC, PAYLOAD, receivers)
@@ -69,7 +71,9 @@ fn with_payload(bytes: usize) -> Result<Contender<'static>, String> {
     };
     world.add_with_buffer("receiver", receiver, 2 * bytes + 4096)?;
     world.start()?;
-    let World { runtime, mut tasks } = world;
+    let World {
+        runtime, mut tasks, ..
+    } = world;
     let text = format!("\"{}\"", "x".repeat(bytes - 2));
     Ok(Contender::new(format!("publish {bytes} bytes"), move |count| {
         let payload = Json::parse(&text).map_err(|cause| format!("the payload: {cause}"))?;

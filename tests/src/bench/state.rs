@@ -45,7 +45,7 @@ pub(super) fn table(settings: &Settings) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-pub(super) fn keys(keys: usize) -> Vec<String> {
+fn keys(keys: usize) -> Vec<String> {
     shuffled(
         (0..keys)
             .map(|index| format!("room{}.lamp{index}", index % 32))
@@ -60,7 +60,7 @@ fn filled(keys: &[String]) -> Result<StateEngine, String> {
 }
 
 fn store(state: StateEngine, key: &str) -> Result<(), String> {
-    match state.set(Name::Copied(key), VALUE) {
+    match state.set(Name::Copied(key), VALUE).now() {
         Ok(_) => Ok(()),
         Err(cause) => Err(format!("{key} is not set: {cause}")),
     }
@@ -85,7 +85,7 @@ fn ours_get(count: usize) -> Result<Contender<'static>, String> {
         let mut buf = [0; 64];
         let begun = Instant::now();
         for (_, key) in (0..count).zip(keys.iter().cycle()) {
-            match state.get(key, &mut buf) {
+            match state.get(key, &mut buf).now() {
                 Ok(Some(value)) => drop(black_box(value)),
                 Ok(None) => return Err(format!("{key} is not there")),
                 Err(cause) => return Err(format!("{key} is not read: {cause}")),
@@ -117,7 +117,7 @@ fn locked(keys: &[String]) -> Mutex<HashMap<String, Vec<u8>>> {
     )
 }
 
-pub(super) fn locked_set(count: usize) -> Contender<'static> {
+fn locked_set(count: usize) -> Contender<'static> {
     let keys = keys(count);
     let map = locked(&keys);
     Contender::new("Mutex<HashMap<String, Vec<u8>>>", move |count| {
@@ -133,7 +133,7 @@ pub(super) fn locked_set(count: usize) -> Contender<'static> {
     })
 }
 
-pub(super) fn locked_get(count: usize) -> Contender<'static> {
+fn locked_get(count: usize) -> Contender<'static> {
     let keys = keys(count);
     let map = locked(&keys);
     Contender::new("Mutex<HashMap<String, Vec<u8>>>", move |count| {

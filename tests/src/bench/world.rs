@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use host_std::{clock, memory};
 use kernel_core::{
-    Capacities, Context, CoreRuntime, Error, Event, Installed, Kernel, Name, Plugin, PluginMetadata, Replied,
-    Reply, Request, Service, drive,
+    Capacities, Context, CoreRuntime, Error, Event, Installed, Kernel, LocalPlugin, Name, PluginMetadata,
+    Replied, Reply, Request, Service, drive,
 };
 
 use super::executor::{Count, Tasks};
@@ -18,12 +18,16 @@ use super::executor::{Count, Tasks};
 /// The most a plugin here gets, and its reply.
 const BUFFER: usize = 4096;
 
+/// All that is free, in 256ths.
+const ALL: u32 = 256;
+
 /// A kernel of the host's size and its tasks.
 pub(super) struct World {
     /// The runtime, on behalf of the operator.
     pub(super) runtime: CoreRuntime,
     /// Where its plugins run.
     pub(super) tasks: Tasks,
+    installed: Vec<&'static str>,
 }
 
 impl World {
@@ -34,9 +38,13 @@ impl World {
     pub(super) fn new() -> Result<World, String> {
         let kernel = memory::kernel(&Capacities::HOST);
         keep_time(kernel)?;
+        let runtime = CoreRuntime::new(kernel);
+        // One plugin stands for many.
+        runtime.set_share(ALL);
         Ok(World {
-            runtime: CoreRuntime::new(kernel),
+            runtime,
             tasks: Tasks::default(),
+            installed: Vec::new(),
         })
     }
 
@@ -44,7 +52,7 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be installed.
-    pub(super) fn add<P: Plugin + 'static>(&mut self, name: &str, plugin: P) -> Result<(), String> {
+    pub(super) fn add<P: LocalPlugin + 'static>(&mut self, name: &str, plugin: P) -> Result<(), String> {
         self.add_with_buffer(name, plugin, BUFFER)
     }
 
@@ -52,7 +60,7 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be installed.
-    pub(super) fn add_with_buffer<P: Plugin + 'static>(
+    pub(super) fn add_with_buffer<P: LocalPlugin + 'static>(
         &mut self,
         name: &str,
         mut plugin: P,
@@ -61,14 +69,15 @@ impl World {
         let installed = self.install(name)?;
         self.tasks.spawn(async move {
             let mut buf = vec![0; buffer];
-            drive(&mut plugin, installed, &mut buf).await;
+            drive(&mut plugin, installed.context(), &mut buf).await;
         })
     }
 
-    fn install(&self, name: &str) -> Result<Installed, String> {
+    fn install(&mut self, name: &str) -> Result<Installed, String> {
         // The kernel keeps it as long as itself, which is for ever.
         let name: &'static str = name.to_owned().leak();
         let metadata: &'static PluginMetadata = Box::leak(Box::new(PluginMetadata::new(name, "1.0.0")));
+        self.installed.push(name);
         let plugins = self.runtime.plugins();
         plugins
             .install(metadata)
@@ -80,13 +89,12 @@ impl World {
     /// # Errors
     /// When one does not start.
     pub(super) fn start(&mut self) -> Result<(), String> {
-        let runtime = self.runtime;
-        let failed = self.tasks.finish(runtime.start());
-        self.tasks.run();
-        match failed.iter().next() {
-            None => Ok(()),
-            Some(index) => Err(format!("{} plugins did not start, {index} first", failed.len())),
+        for name in &self.installed {
+            let started = self.tasks.finish(self.runtime.plugins().start(name));
+            started.map_err(|error| format!("{name} did not start: {error}"))?;
         }
+        self.tasks.run();
+        Ok(())
     }
 }
 
@@ -98,7 +106,7 @@ fn keep_time(kernel: Kernel) -> Result<(), String> {
     let keep = move || {
         runtime.block_on(kernel.run_timers(|at| {
             let latest = std::time::Instant::now() + Duration::from_secs(3600);
-            let until = clock::instant(at.as_micros()).map_or(latest, |at| at.min(latest));
+            let until = clock::instant(at).map_or(latest, |at| at.min(latest));
             tokio::time::sleep_until(until.into())
         }));
     };
@@ -119,12 +127,12 @@ pub(super) struct Receiver {
     pub(super) seen: Count,
 }
 
-impl Plugin for Receiver {
+impl LocalPlugin for Receiver {
     const METADATA: PluginMetadata = PluginMetadata::new("receiver", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
         for filter in &self.filters {
-            cx.subscribe(Name::Copied(filter))?;
+            cx.subscribe(Name::Copied(filter)).await?;
         }
         Ok(())
     }
@@ -142,12 +150,12 @@ pub(super) struct Echo {
     pub(super) services: Vec<String>,
 }
 
-impl Plugin for Echo {
+impl LocalPlugin for Echo {
     const METADATA: PluginMetadata = PluginMetadata::new("echo", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
         for service in &self.services {
-            cx.register(Service::new(Name::Copied(service)))?;
+            cx.register(&Service::new(Name::Copied(service))).await?;
         }
         Ok(())
     }
@@ -176,7 +184,7 @@ impl Caller {
     }
 }
 
-impl Plugin for Caller {
+impl LocalPlugin for Caller {
     const METADATA: PluginMetadata = PluginMetadata::new("caller", "1.0.0");
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {

@@ -103,26 +103,25 @@ fn print_json(footprint: &Footprint) {
         "part": footprint.part.name(),
         "flash": cost.flash,
         "ram": cost.ram,
-        "flash_budget": budget.map(|budget| budget.flash),
-        "ram_budget": budget.map(|budget| budget.ram),
+        "flash_budget": budget.flash,
+        "ram_budget": budget.ram,
     });
     println!("{json}");
 }
 
 fn table(footprints: &[Footprint]) -> Table {
-    let headings = ["target", "profile", "part", "flash", "goal", "RAM", "goal"];
+    let headings = ["target", "profile", "part", "flash", "at most", "RAM", "at most"];
     let mut table = Table::new(3, &headings);
     for footprint in footprints {
         let (cost, budget) = (footprint.cost(), footprint.budget());
-        let goal = |bytes: Option<u64>| bytes.map_or(String::new(), |bytes| bytes.to_string());
         table.row(&[
             &footprint.board.target(),
             &footprint.profile.name,
             &footprint.part.name(),
             &cost.flash,
-            &goal(budget.map(|budget| budget.flash)),
+            &budget.flash,
             &cost.ram,
-            &goal(budget.map(|budget| budget.ram)),
+            &budget.ram,
         ]);
     }
     table

@@ -87,7 +87,7 @@ impl Feeder {
     pub fn published(&self) -> u64 {
         self.host
             .as_ref()
-            .map_or(0, |host| host.runtime().metrics().published as u64)
+            .map_or(0, |host| host.runtime().metrics().next_seq)
     }
 }
 

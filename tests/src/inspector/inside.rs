@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use inspector_tui::facts::{Cause, Event, Item, PluginSet, Update};
+use inspector_tui::facts::{Cause, Event, Item, Update};
 use inspector_tui::filter::JqState;
 use inspector_tui::model::{Config, Model};
+use kernel_link::Slots;
 
 use super::figure::{Figure, Goal, Unit, percentile};
 
@@ -40,7 +41,7 @@ pub(super) fn filters(program: &Path) -> Result<Vec<Figure>, String> {
             time: seq * 100,
             source: source.clone(),
             cause: Cause::None,
-            receivers: PluginSet::default(),
+            receivers: Slots::default(),
             topic: topics.get((seq % 64) as usize).cloned().unwrap_or_default(),
             payload: format!(
                 r#"{{"value":{}.{},"unit":"C","state":"{}","battery":{},"note":"{}"}}"#,

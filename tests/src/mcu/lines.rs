@@ -4,8 +4,20 @@ use addr2line::Context;
 use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian};
 use object::{Object, ObjectSection};
 
-/// The kernel's sources, as an image's debug information names them.
-pub(crate) const KERNEL: &str = "/kernel-core/src/";
+/// Where the sources of the kernel and its crates are, as an image's debug information names them.
+const KERNEL: &str = "/kernel-core/";
+
+/// The crate and the file in it, for a source of the kernel, its link, supervisor or flash storage.
+pub(crate) fn own(file: &str) -> Option<(&str, &str)> {
+    let (_, path) = file.rsplit_once(KERNEL)?;
+    if let Some(file) = path.strip_prefix("src/") {
+        return Some(("kernel", file));
+    }
+    let (name, file) = path.split_once("/src/")?;
+    ["link", "supervisor", "flash"]
+        .contains(&name)
+        .then_some((name, file))
+}
 
 pub(crate) type Lines<'a> = Context<EndianSlice<'a, LittleEndian>>;
 

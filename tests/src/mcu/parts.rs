@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use addr2line::gimli::{self, AttributeValue, EndianSlice, LittleEndian};
 
 use super::image::Section;
-use super::lines::{KERNEL, Lines, dwarf, frames, lines};
+use super::lines::{Lines, dwarf, frames, lines, own};
 use super::{Image, Sizes, Symbol};
 
 /// Bytes by where they come from.
@@ -65,9 +65,8 @@ fn add(parts: &mut Parts, section: &Section, name: &str, bytes: u64) {
 /// The source of an instruction.
 fn source(lines: &Lines<'_>, place: u64, symbol: &Symbol) -> Result<String, String> {
     let frames = frames(lines, place)?;
-    let own = frames.iter().find_map(|(file, _)| file.split_once(KERNEL));
-    if let Some((_, file)) = own {
-        return Ok(format!("kernel {}", file.trim_end_matches(".rs")));
+    if let Some((name, file)) = frames.iter().find_map(|(file, _)| own(file)) {
+        return Ok(format!("{name} {}", file.trim_end_matches(".rs")));
     }
     Ok(match frames.last() {
         Some((file, _)) => library(file),
@@ -177,7 +176,7 @@ impl<'d> Types<'_, 'd> {
         let root = tree.root()?;
         let what = match self.name(root.entry()).as_str() {
             "Core" => Some("core."),
-            name if name.starts_with("FixedMemory<") => Some(""),
+            "Fixed" => Some(""),
             _ => None,
         };
         let mut fields = Vec::new();

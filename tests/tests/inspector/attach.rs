@@ -17,7 +17,8 @@ fn a_runtime_is_seen_on_every_screen() {
     terminal.see("following").unwrap();
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
-    press(&terminal, "<enter>");
+    // The storage is a plugin like any other, and the first.
+    press(&terminal, "<down><enter>");
     terminal.see("Greets, listens, and stores").unwrap();
     press(&terminal, "4");
     terminal.see_row(&["example.hello", "example"]).unwrap();
@@ -147,7 +148,7 @@ fn a_plugin_is_stopped_and_started_through_the_dialog() {
     let terminal = attached(&runtime, &[]);
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
-    press(&terminal, "X");
+    press(&terminal, "<down>X");
     terminal.see("Stop plugin example?").unwrap();
     press(&terminal, "n");
     terminal.see_no("Stop plugin example?").unwrap();
@@ -173,7 +174,7 @@ fn read_only_refuses_what_would_change_something() {
     let terminal = attached(&runtime, &["--read-only"]);
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
-    press(&terminal, "X");
+    press(&terminal, "<down>X");
     terminal.see("Stop plugin example?").unwrap();
     terminal.see("nothing at the target is changed").unwrap();
     press(&terminal, "y");

@@ -45,7 +45,7 @@ fn a_killed_runtime_is_found_again_and_the_keys_are_alive_meanwhile() {
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
     // What needs the runtime says that it is not there.
-    press(&terminal, "R");
+    press(&terminal, "<down>R");
     terminal.see("Reload plugin example?").unwrap();
     press(&terminal, "y");
     terminal.see("not connected").unwrap();

@@ -41,7 +41,7 @@ fn by_a_signal() {
         // In the middle of a dialog.
         press(&terminal, "3");
         terminal.see("STARTED").unwrap();
-        press(&terminal, "X");
+        press(&terminal, "<down>X");
         terminal.see("Stop plugin example?").unwrap();
         terminal.signal(signal).unwrap();
         assert_eq!(terminal.ended().unwrap().exit_code(), status);

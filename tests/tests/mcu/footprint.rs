@@ -35,14 +35,16 @@ fn the_kernel_brings_no_panic_and_no_formatting() {
     let mut found = Vec::new();
     for board in [Board::Microbit, Board::Mps2] {
         for profile in PROFILES {
-            // The storage's has all that the core's has.
-            let footprint = measure(board, profile, Part::Storage).unwrap();
-            for panic in panics_of(&footprint.image).unwrap() {
-                let line = format!("{} {}: {panic}", board.target(), profile.name);
-                if panic.is_resumption {
-                    println!("not counted, the compiler's guard of a future that is done: {line}");
-                } else {
-                    found.push(line);
+            for part in Part::ALL {
+                let footprint = measure(board, profile, part).unwrap();
+                for panic in panics_of(&footprint.image).unwrap() {
+                    let (target, profile) = (board.target(), profile.name);
+                    let line = format!("{target} {profile} {}: {panic}", part.name());
+                    if panic.is_resumption {
+                        println!("not counted, the compiler's guard of a future that is done: {line}");
+                    } else {
+                        found.push(line);
+                    }
                 }
             }
         }

@@ -5,8 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use kernel_core::link::{Client, Raw, Request, ToRuntime};
-use kernel_core::{Cause, link};
+use kernel_link::{Client, Framing, Raw, Request, ToRuntime, VERSIONS};
 use tests::mcu::is_skipped;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -116,8 +115,8 @@ fn frames() -> Vec<Vec<u8>> {
     };
     let publish = Request::Publish {
         topic: "example.test",
+        timeout_ms: 0,
         payload: Raw(b"[1,2,3]"),
-        cause: Cause::None,
     };
     let watch = Request::Watch {
         filter: ">",
@@ -125,20 +124,20 @@ fn frames() -> Vec<Vec<u8>> {
         credit: 3,
     };
     let hello = ToRuntime::Hello {
-        version: link::VERSION,
+        versions: VERSIONS,
         nonce: 7,
         name: "garbage",
         token: "",
     };
-    let requests = [call, publish, watch, Request::Plugins, Request::Metrics];
+    let requests = [call, publish, watch, Request::Plugins, Request::Health];
     let messages = requests.map(|what| ToRuntime::Request { id: 5, what });
     messages.iter().chain([&hello]).map(frame).collect()
 }
 
 fn frame(message: &ToRuntime<'_>) -> Vec<u8> {
     let sent = Sink::default();
-    let mut memory = [0; 3 * 512];
-    let mut client = Client::new(sent.clone(), sent.clone(), &mut memory).unwrap();
+    let mut memory = [0; 2 * 512];
+    let mut client = Client::new(Framing::Serial, sent.clone(), sent.clone(), &mut memory).unwrap();
     let sending = client.send(message);
     let mut sending = std::pin::pin!(sending);
     let mut task = std::task::Context::from_waker(std::task::Waker::noop());

@@ -6,7 +6,7 @@ use tests::inspector::session::keys;
 use tests::inspector::{Start, Terminal};
 use tests::mcu::{Board, Emulator, is_skipped};
 
-use crate::line::{Node, board_at_tcp, board_at_terminal, image};
+use crate::line::{Node, PLUGINS, board_at_tcp, board_at_terminal, image};
 
 /// Plugins, events, a call, and a plugin led.
 fn see_everything(target: &str) {
@@ -19,7 +19,7 @@ fn see_everything(target: &str) {
     let press = |names: &str| terminal.press(&keys(names).unwrap()).unwrap();
     terminal.see("connected").unwrap();
     press("3");
-    for plugin in ["example", "sensor", "thermostat", "faulty"] {
+    for plugin in PLUGINS {
         terminal.see_row(&[plugin, "● STARTED"]).unwrap();
     }
     println!("{}", terminal.text());
@@ -70,7 +70,7 @@ fn over_a_unix_socket() {
         return;
     }
     let mut node = Node::start();
-    see_everything(&node.socket().display().to_string());
+    see_everything(&format!("serial:{}", node.socket().display()));
     node.assert_alive();
 }
 
@@ -81,7 +81,7 @@ fn over_tcp() {
         return;
     }
     let (_emulator, address) = board_at_tcp();
-    see_everything(&format!("tcp:{address}"));
+    see_everything(&format!("serial:tcp:{address}"));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_board_that_is_switched_off_and_on_is_found_again() {
     let serial = format!("unix:{},server=on,wait=off", socket.display());
     let image = image();
     let emulator = Emulator::start(Board::Mps2, &image, &["-serial", &serial]).unwrap();
-    let target = socket.display().to_string();
+    let target = format!("serial:{}", socket.display());
     let mut terminal = Terminal::start(Start {
         size: (120, 36),
         ..Start::new(&program, &[&target])

@@ -1,11 +1,11 @@
-//! A `node` and sessions with it over the emulated serial line.
+//! A firmware and sessions with it over the emulated serial line.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_core::link::{Client, ClientError, Failure, Reply, Request, ToClient, ToRuntime};
+use kernel_link::{Client, ClientError, Framing, Reply, Request, ToClient, ToRuntime};
 use tests::mcu::{Board, Build, Emulator};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,17 +13,24 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 /// Each wait of a test ends by then.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-/// A running `node`, its serial line at a Unix socket.
+/// A running firmware, its serial line at a Unix socket.
 pub(crate) struct Node {
     pub(crate) emulator: Emulator,
     folder: tempfile::TempDir,
 }
 
 impl Node {
+    /// The program `node`.
     pub(crate) fn start() -> Node {
+        Node::start_image(Board::Mps2, &image(), false)
+    }
+
+    /// A program; when it `waits`, the board is switched on once somebody is at the other end of its line.
+    pub(crate) fn start_image(board: Board, image: &Path, waits: bool) -> Node {
         let folder = tempfile::tempdir().unwrap();
-        let serial = format!("unix:{},server=on,wait=off", folder.path().join("uart").display());
-        let emulator = Emulator::start(Board::Mps2, &image(), &["-serial", &serial]).unwrap();
+        let (socket, wait) = (folder.path().join("uart"), if waits { "on" } else { "off" });
+        let serial = format!("unix:{},server=on,wait={wait}", socket.display());
+        let emulator = Emulator::start(board, image, &["-serial", &serial]).unwrap();
         let node = Node { emulator, folder };
         wait_for(&node.socket());
         node
@@ -40,12 +47,7 @@ impl Node {
 
     /// Opens a session.
     pub(crate) async fn session(&self, nonce: u32) -> Session {
-        let (read, write) = self.connect().await.into_split();
-        let memory = Box::leak(vec![0; 3 * 2048].into_boxed_slice());
-        let client = Client::new(FromTokio::new(read), FromTokio::new(write), memory).unwrap();
-        let mut session = Session { client, last: 0 };
-        session.open(nonce).await;
-        session
+        Session::over(self.connect().await, Framing::Serial, nonce).await
     }
 
     /// Fails the test when the firmware ended.
@@ -76,13 +78,24 @@ fn wait_for(path: &Path) {
 
 type TestClient = Client<'static, FromTokio<OwnedReadHalf>, FromTokio<OwnedWriteHalf>>;
 
-/// A session with a node.
+/// A session with a firmware.
 pub(crate) struct Session {
     client: TestClient,
     last: u32,
 }
 
 impl Session {
+    /// Opens a session with whoever is at the other end.
+    pub(crate) async fn over(stream: UnixStream, framing: Framing, nonce: u32) -> Session {
+        let (read, write) = stream.into_split();
+        let memory = Box::leak(vec![0; 2 * 2048].into_boxed_slice());
+        let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+        let client = Client::new(framing, read, write, memory).unwrap();
+        let mut session = Session { client, last: 0 };
+        session.open(nonce).await;
+        session
+    }
+
     async fn open(&mut self, nonce: u32) {
         self.client.hello("test", nonce, "").await.unwrap();
         self.until(|message| match message {
@@ -112,23 +125,31 @@ impl Session {
             .expect("it comes in time")
     }
 
-    /// Asks, and gives what `take` makes of the reply, or of the items of a list.
-    pub(crate) async fn ask<T>(
+    /// Asks, and gives what `take` makes of the reply, or of the items of a list; the code of a failure.
+    pub(crate) async fn try_ask<T>(
         &mut self,
         what: Request<'_>,
         mut take: impl FnMut(&Reply<'_>) -> Option<T>,
-    ) -> T {
+    ) -> Result<T, String> {
         self.last += 1;
         let asked = self.last;
         self.client.request(asked, what).await.unwrap();
         self.until(|message| match message {
             ToClient::Reply { id, what } if *id == asked => match what {
-                Reply::Failed(Failure { code, message }) => panic!("{code}: {message}"),
-                reply => take(reply),
+                Reply::Failed(failure) => Some(Err(format!("{}: {failure}", failure.code()))),
+                reply => take(reply).map(Ok),
             },
             _ => None,
         })
         .await
+    }
+
+    /// The same, of what does not fail.
+    pub(crate) async fn ask<T>(&mut self, what: Request<'_>, take: impl FnMut(&Reply<'_>) -> Option<T>) -> T {
+        let asked = format!("{what:?}");
+        self.try_ask(what, take)
+            .await
+            .unwrap_or_else(|why| panic!("{asked}: {why}"))
     }
 
     pub(crate) async fn send(&mut self, message: ToRuntime<'_>) {
@@ -153,12 +174,10 @@ impl Session {
         .await;
         plugins
     }
-}
 
-impl Session {
-    /// Waits until all plugins are started.
-    pub(crate) async fn until_started(&mut self) {
-        let all = ["example", "sensor", "thermostat", "faulty"].map(|name| format!("{name} Started"));
+    /// Waits until these plugins, which are all, are started.
+    pub(crate) async fn until_started(&mut self, plugins: &[&str]) {
+        let all: Vec<_> = plugins.iter().map(|name| format!("{name} Started")).collect();
         let waiting = async {
             while self.plugins().await != all {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -170,6 +189,9 @@ impl Session {
     }
 }
 
+/// The plugins of `node`.
+pub(crate) const PLUGINS: [&str; 5] = ["storage", "example", "sensor", "thermostat", "faulty"];
+
 /// Runs a test's futures on this thread.
 pub(crate) fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
@@ -179,7 +201,7 @@ pub(crate) fn block_on(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
-/// A board behind a TCP port, and `HOST:PORT`.
+/// A board whose line is at a TCP port, and that address.
 pub(crate) fn board_at_tcp() -> (Emulator, String) {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

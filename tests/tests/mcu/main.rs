@@ -6,8 +6,12 @@
 mod bench;
 mod command_line;
 mod footprint;
+mod frame;
 mod garbage;
 mod inspector;
 mod line;
+#[path = "../../../kernel-core/tests/support/memory.rs"]
+mod memory;
 mod node;
 mod smoke;
+mod ways;

@@ -1,8 +1,7 @@
 //! `publish` and `subscriptions`.
 
 use clap::Args;
-use kernel_core::Cause;
-use kernel_core::link::{Raw, Reply, Request};
+use kernel_link::{Raw, Reply, Request};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, count};
@@ -34,8 +33,8 @@ pub(crate) async fn publish(args: PublishArgs, link: &mut Link, out: &mut Out) -
     let mut session = link.open().await?;
     let request = Request::Publish {
         topic: &args.topic,
+        timeout_ms: 0,
         payload: Raw(payload.as_bytes()),
-        cause: Cause::None,
     };
     let receivers = session.ask(request, Patience::For(SOON), count).await?;
     if out.is_json() {

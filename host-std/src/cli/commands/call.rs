@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use kernel_core::link::{Raw, Reply, Request};
+use kernel_link::{Raw, Reply, Request};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience};
@@ -21,7 +21,7 @@ Examples:
 
 pub(crate) const CALLS_HELP: &str = "\
 JSON: an array, the oldest first, of
-  {call, service (null: a storage request), caller, callee, running, age_micros, parent (null: none)}";
+  {call, service (storage: a storage request), caller, callee, running, age_micros, parent (null: none)}";
 
 /// How much longer than a call's own deadline its answer is waited for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ pub(crate) async fn calls(link: &mut Link, out: &mut Out) -> Result<(), Failure>
             call.callee,
             call.parent
                 .map_or_else(|| "-".to_owned(), |parent| parent.to_string()),
-            call.service.unwrap_or_else(|| "(storage)".to_owned()),
+            call.service,
         ]);
     }
     out.table(&table)

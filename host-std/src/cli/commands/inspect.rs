@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use kernel_core::PluginSet;
-use kernel_core::link::{Plugin, Reply, Request};
+use kernel_core::STATUS;
+use kernel_link::{Failure as LinkFailure, Plugin, Reply, Request, Slots};
 
 use crate::cli::connect::{Link, Patience, SOON, Session};
 use crate::cli::exit::Failure;
@@ -16,8 +16,8 @@ pub(crate) const PLUGINS_HELP: &str = "\
 JSON: an array, in the order of installation, of
   {name, version, description, author, state, hook, placement, dependencies: [name],
    error: {code, message} or null,
-   counters: {events, dropped, lag, lag_high_water, calls_in, calls_out, errors, slow, handled,
-              busy_micros, worst_micros, restarts}}
+   counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
+              handled, busy_micros, worst_micros}}
 `state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
 shared, own thread, remote, or what a board says; `error` is its last one.";
 
@@ -32,11 +32,11 @@ It is well when it runs, has storage, and no plugin has failed.
 JSON: {ok, running, storage, plugins, started, failed: [name]}";
 
 pub(crate) const METRICS_HELP: &str = "\
-JSON: {now, uptime,
-  plugins, filters, services, calls, state_entries, state_bytes, log_bytes, names:
+JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes, names, waits, taps:
     each {used, high_water, capacity},
-  waits, taps, published, refused, dropped, timed_out, storage_errors, next_seq}
-`now` and `uptime` are in microseconds. `dropped` are events lost by subscribers that were too slow.";
+  refused, cycles, shares, dropped, timed_out, next_seq}
+`refused` are events, `cycles` those of them that too many others had caused, `shares` operations of \
+plugins that held their share of a capacity, and `dropped` events lost by subscribers that were too slow.";
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
@@ -46,7 +46,7 @@ pub(crate) struct HealthArgs {
 }
 
 /// The plugins in order, with their slots.
-async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, PluginSet, json::Plugin)>, Failure> {
+async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, Slots, json::Plugin)>, Failure> {
     let mut found = Vec::new();
     session
         .list(Request::Plugins, |reply| match reply {
@@ -62,7 +62,6 @@ async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, PluginSet, json:
 
 /// The plugin, its dependencies yet without names.
 fn convert(plugin: Plugin<'_>) -> json::Plugin {
-    let failed = !plugin.error.code.is_empty() || !plugin.error.message.is_empty();
     json::Plugin {
         name: plugin.name.to_owned(),
         version: plugin.version.to_owned(),
@@ -72,15 +71,21 @@ fn convert(plugin: Plugin<'_>) -> json::Plugin {
         hook: plugin.hook.to_owned(),
         placement: plugin.placement.to_owned(),
         dependencies: Vec::new(),
-        error: failed.then(|| json::Error {
-            code: plugin.error.code.to_owned(),
-            message: plugin.error.message.to_owned(),
-        }),
-        counters: plugin.counters,
+        error: match plugin.error {
+            LinkFailure::Error {
+                code: "",
+                message: "",
+            } => None,
+            error => Some(json::Error {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
+        },
+        counters: plugin.counters.into(),
     }
 }
 
-fn names(plugins: &[(usize, PluginSet, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
+fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
     let names: BTreeMap<usize, String> = plugins
         .iter()
         .map(|(index, _, plugin)| (*index, plugin.name.clone()))
@@ -112,7 +117,7 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
         ("CALLS", Align::Right),
         ("ERRORS", Align::Right),
         ("WORST", Align::Right),
-        ("RESTARTS", Align::Right),
+        ("FAILURES", Align::Right),
         ("LAST ERROR", Align::Left),
     ]);
     for plugin in plugins {
@@ -128,7 +133,7 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
             counters.calls_in.to_string(),
             counters.errors.to_string(),
             span(counters.worst_micros.into()),
-            counters.restarts.to_string(),
+            counters.failures.to_string(),
             plugin
                 .error
                 .map_or_else(String::new, |error| format!("{}: {}", error.code, error.message)),
@@ -164,7 +169,7 @@ pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failu
         ("DESCRIPTION", Align::Left),
     ]);
     for service in services {
-        let mean = service.busy_micros.checked_div(service.calls).unwrap_or(0);
+        let mean = service.busy_micros.checked_div(service.calls.into()).unwrap_or(0);
         let description = match service.deprecated {
             true => format!("(deprecated) {}", service.description),
             false => service.description,
@@ -190,8 +195,18 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         _ => None,
     });
     let health = health.await?;
+    let status = session.ask(
+        Request::StateGet { key: STATUS },
+        Patience::For(SOON),
+        |reply| match reply {
+            Reply::State(state) => Some(state.value.is_some_and(|value| value.0 == b"\"running\"")),
+            Reply::Absent => Some(false),
+            _ => None,
+        },
+    );
+    let running = status.await?;
     let name = names(&fetch(&mut session).await?);
-    let report = json::HealthReport::new(health, name);
+    let report = json::HealthReport::new(health, running, name);
     if out.is_json() {
         out.document(&report)?;
     } else {
@@ -239,6 +254,8 @@ pub(crate) async fn metrics(link: &mut Link, out: &mut Out) -> Result<(), Failur
         ("state_bytes", metrics.state_bytes),
         ("log_bytes", metrics.log_bytes),
         ("names", metrics.names),
+        ("waits", metrics.waits),
+        ("taps", metrics.taps),
     ] {
         table.row([
             name.to_owned(),
@@ -251,15 +268,12 @@ pub(crate) async fn metrics(link: &mut Link, out: &mut Out) -> Result<(), Failur
     out.line("")?;
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
     for (name, value) in [
-        ("uptime", span(metrics.uptime)),
-        ("events published", metrics.published.to_string()),
         ("events refused", metrics.refused.to_string()),
+        ("of these, cycles", metrics.cycles.to_string()),
+        ("shares used up", metrics.shares.to_string()),
         ("events lost", metrics.dropped.to_string()),
         ("next event", metrics.next_seq.to_string()),
         ("calls timed out", metrics.timed_out.to_string()),
-        ("storage errors", metrics.storage_errors.to_string()),
-        ("tasks waiting", metrics.waits.to_string()),
-        ("log readers", metrics.taps.to_string()),
     ] {
         table.row([name.to_owned(), value]);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use kernel_core::link::{Action, Reply, Request};
+use kernel_link::{Action, Reply, Request};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use kernel_core::link::{Raw, Reply, Request};
+use kernel_link::{Raw, Reply, Request};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, count, was_there};

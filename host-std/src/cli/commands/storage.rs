@@ -1,8 +1,8 @@
 //! `storage`.
 
 use clap::{Args, Subcommand};
-use kernel_core::link::{Raw, Reply, Request};
 use kernel_core::storage::Page;
+use kernel_link::{Raw, Reply, Request};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count, done, was_there};

@@ -1,7 +1,7 @@
 //! `watch`.
 
 use clap::Args;
-use kernel_core::link::{LostAt, Request, ToClient, ToRuntime};
+use kernel_link::{LostAt, Request, ToClient, ToRuntime};
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count};

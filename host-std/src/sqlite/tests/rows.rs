@@ -7,7 +7,7 @@ fn values_come_back_byte_for_byte_after_reopening() {
     let (_directory, path) = place();
     let values = [
         r#"{"b" : 1.0,  "a":[1e400, -0.0, 12345678901234567890123]}"#,
-        "\"Küche \u{1F321} \\u00fc \\ud800 \\u0000\"",
+        "\"Küche \u{1F321} \\u00fc \\ud83c\\udf21 \\u0000\"",
         " \n null ",
         "\"\"",
     ];
@@ -64,12 +64,27 @@ fn a_value_that_is_not_json_is_refused_and_the_old_one_stays() {
 }
 
 #[test]
-fn deeply_nested_json_is_json() {
+fn json_nested_too_deep_is_not_stored_and_corrupt_where_another_program_did() {
     let (_directory, path) = place();
+    let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    python_file(
+        &path,
+        &[("n", "deep", &deep(10_000)), ("n", "lone", r#""\ud800""#)],
+    );
     let mut database = open(&path);
-    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
-    database.set("a", "k", deep.as_bytes()).unwrap();
-    assert_eq!(value(&mut database, "a", "k"), Some(deep));
+    database.set("a", "k", deep(32).as_bytes()).unwrap();
+    assert_eq!(value(&mut database, "a", "k"), Some(deep(32)));
+    for levels in [33, 20_000] {
+        let refused = database.set("a", "k", deep(levels).as_bytes()).unwrap_err();
+        assert!(matches!(&refused, StorageError::InvalidValue { .. }), "{refused}");
+    }
+    for key in ["deep", "lone"] {
+        let error = database.get("n", key, &mut Vec::new()).unwrap_err();
+        assert!(
+            matches!(&error, StorageError::Corrupt { key: of, .. } if of == key),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -151,7 +166,7 @@ fn a_row_that_is_not_json_text_is_corrupt_and_not_missing() {
         ("cut", "not JSON"),
         ("nan", "not JSON"),
         ("blob", "a blob"),
-        ("latin", "not UTF-8"),
+        ("latin", "invalid UTF-8"),
     ] {
         let mut out = Vec::new();
         let error = database.get("n", row, &mut out).unwrap_err();

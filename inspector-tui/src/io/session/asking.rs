@@ -62,13 +62,16 @@ impl Session<'_> {
 
     /// Asks for a snapshot.
     pub(super) fn collect(&mut self) {
-        let first = self.last_id.wrapping_add(1);
-        let collecting = Collecting::new(first);
-        for (id, part) in collecting.requests() {
-            self.last_id = id;
+        self.collecting = Some(Collecting::new());
+        self.ask_part();
+    }
+
+    /// Asks for the next part of it.
+    pub(super) fn ask_part(&mut self) {
+        let id = self.number();
+        if let Some(part) = self.collecting.as_mut().and_then(|collecting| collecting.ask(id)) {
             let _ = self.out.send(Outgoing::Part(id, part));
         }
-        self.collecting = Some(collecting);
     }
 
     /// Hands the snapshot over when all of it is there, and asks for the next one when that is due.
@@ -79,7 +82,7 @@ impl Session<'_> {
             }
             return Ok(());
         };
-        let Some(snapshot) = collecting.finish() else {
+        let Some(snapshot) = collecting.finish(self.clock.present()) else {
             return Ok(());
         };
         let begun = collecting.begun;
@@ -95,8 +98,6 @@ impl Session<'_> {
         let pause = (begun.elapsed() * POLL_SHARE).min(POLL_SELDOM).max(POLL);
         self.poll_at = begun + pause;
         let metrics = snapshot.metrics;
-        self.clock.now = metrics.now;
-        self.clock.heard = Instant::now();
         if self.open {
             self.port.send(Update::Snapshot(Box::new(snapshot))).await?;
             self.check_stream(&metrics);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use kernel_core::link::{Reply, ToClient};
+use kernel_link::{Reply, ToClient};
 
 use super::Session;
 use super::opening::refused;
@@ -45,7 +45,7 @@ impl Session<'_> {
                 self.batch.extend(gaps.map(lost_item));
             }
             ToClient::Reply { id, what } => return self.reply(*id, what),
-            ToClient::Refused(why) if why.code == "no_session" => {
+            ToClient::Refused(why) if why.code() == "no_session" => {
                 return Err(format!("the runtime at {} began anew", self.live.target));
             }
             // A request was damaged on its way: it is missed when its answer is.
@@ -67,7 +67,7 @@ impl Session<'_> {
         if self.watch == Some(id) {
             self.watch = None;
             return match what {
-                Reply::Failed(why) => Err(refused(&self.live.target, why.code, why.message)),
+                Reply::Failed(why) => Err(refused(&self.live.target, *why)),
                 _ => Ok(()),
             };
         }
@@ -76,8 +76,10 @@ impl Session<'_> {
                 .push((awaited.id, answer(what), awaited.sent.elapsed()));
             // What it changed should be seen at once.
             self.refresh |= awaited.acts;
-        } else if let Some(collecting) = self.collecting.as_mut() {
-            collecting.take(id, what, &mut self.texts);
+        } else if let Some(collecting) = self.collecting.as_mut()
+            && collecting.take(id, what, &mut self.texts)
+        {
+            self.ask_part();
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_core::link::{Client, ClientError, ToClient};
+use kernel_link::{Client, ClientError, Failure, Framing, ToClient};
 use tokio::io::Empty;
 
 use super::run::Clock;
@@ -16,7 +16,7 @@ use crate::target::Target;
 /// Who the client is, for people.
 const NAME: &str = concat!("core-inspector ", env!("CARGO_PKG_VERSION"));
 
-/// Each of a client's three buffers: no message of a runtime is as long.
+/// Each of a client's two buffers: no message of a runtime is as long.
 const BUFFER: usize = 1024 * 1024;
 
 /// A hello that is not answered is sent again after this.
@@ -36,8 +36,8 @@ impl Default for Memory {
     fn default() -> Self {
         // Zero pages, which cost nothing until a message is that long.
         Memory {
-            receive: vec![0; 3 * BUFFER],
-            send: vec![0; 3 * BUFFER],
+            receive: vec![0; 2 * BUFFER],
+            send: vec![0; 2 * BUFFER],
         }
     }
 }
@@ -48,6 +48,7 @@ pub(in crate::io) struct Opened<'b> {
     pub(super) sending: Sending<'b>,
     pub(super) name: String,
     pub(super) max_message: usize,
+    pub(super) keep_alive: Option<Duration>,
     pub(super) clock: Clock,
 }
 
@@ -56,16 +57,17 @@ pub(in crate::io) async fn open<'b>(live: &Live, memory: &'b mut Memory) -> Resu
     let target = &live.target;
     let (read, write) = target.dial().await.map_err(|cause| target.explain(&cause))?;
     let nobody = || FromTokio::new(tokio::io::empty());
-    let mut receiving =
-        Client::new(read, nobody(), &mut memory.receive).map_err(|cause| cause.to_string())?;
-    let mut sending = Client::new(nobody(), write, &mut memory.send).map_err(|cause| cause.to_string())?;
+    let mut receiving = Client::new(target.framing(), read, nobody(), &mut memory.receive)
+        .map_err(|cause| cause.to_string())?;
+    let mut sending = Client::new(target.framing(), nobody(), write, &mut memory.send)
+        .map_err(|cause| cause.to_string())?;
     let patience = match target {
         // A board that begins anew when its line is opened needs a moment.
-        Target::Serial { .. } => Duration::from_secs(10),
+        Target::Serial { .. } | Target::SerialServer { .. } => Duration::from_secs(10),
         Target::Unix(_) | Target::Tcp { .. } => Duration::from_secs(3),
     };
     let greeted = tokio::time::timeout(patience, greet(live, &mut receiving, &mut sending)).await;
-    let (name, max_message, clock) = greeted.unwrap_or_else(|_| {
+    let (name, max_message, keep_alive, clock) = greeted.unwrap_or_else(|_| {
         Err(format!(
             "somebody is at {target} but did not answer within {} s: is it a runtime?",
             patience.as_secs()
@@ -76,6 +78,7 @@ pub(in crate::io) async fn open<'b>(live: &Live, memory: &'b mut Memory) -> Resu
         sending,
         name,
         max_message,
+        keep_alive,
         clock,
     })
 }
@@ -86,7 +89,7 @@ async fn greet(
     live: &Live,
     receiving: &mut Receiving<'_>,
     sending: &mut Sending<'_>,
-) -> Result<(String, usize, Clock), String> {
+) -> Result<(String, usize, Option<Duration>, Clock), String> {
     let target = &live.target;
     let first = RandomState::new().hash_one(std::process::id()) as u32;
     let mut nonce = first;
@@ -108,6 +111,7 @@ async fn greet(
                 nonce: echoed,
                 name,
                 max_message,
+                keep_alive_ms,
                 now,
                 epoch,
                 ..
@@ -120,12 +124,18 @@ async fn greet(
                         heard: Instant::now(),
                         epoch,
                     };
-                    return Ok((name.to_owned(), max_message as usize, clock));
+                    let keep_alive = (keep_alive_ms > 0).then(|| Duration::from_millis(keep_alive_ms.into()));
+                    return Ok((name.to_owned(), max_message as usize, keep_alive, clock));
                 }
             }
             // On a serial line, what was there before is answered too.
-            Ok(ToClient::Refused(why)) if !matches!(why.code, "bad_frame" | "no_session") => {
-                return Err(refused(target, why.code, why.message));
+            Ok(ToClient::Refused(why)) if !matches!(why.code(), "bad_frame" | "no_session") => {
+                return Err(refused(target, why));
+            }
+            Err(ClientError::Frame(_)) if target.framing() == Framing::Stream => {
+                return Err(format!(
+                    "what answers at {target} is no runtime of this version: it does not speak the link"
+                ));
             }
             // What was on the line before is not for this session.
             Ok(_) | Err(ClientError::Frame(_)) => {}
@@ -134,13 +144,13 @@ async fn greet(
     }
 }
 
-pub(super) fn refused(target: &Target, code: &str, message: &str) -> String {
-    let hint = match code {
+pub(super) fn refused(target: &Target, why: Failure<'_>) -> String {
+    let hint = match why.code() {
         "denied" => ": say the runtime's token with --token or RUNTIME_TCP_TOKEN",
         "version" => ": use the inspector of the runtime's own version",
         _ => "",
     };
-    format!("the runtime at {target} refused: {message}{hint}")
+    format!("the runtime at {target} refused: {why}{hint}")
 }
 
 pub(super) fn lost(target: &Target, cause: &ClientError<io::Error>) -> String {

@@ -24,6 +24,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// What it shows now.
+    pub(super) fn present(&self) -> u64 {
+        let passed = u64::try_from(self.heard.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.now.saturating_add(passed)
+    }
+
     /// True when `later` is the same clock, still going: a runtime that began anew has another zero.
     fn goes_on_as(&self, later: &Clock) -> bool {
         if let (Some(one), Some(two)) = (self.epoch, later.epoch) {

@@ -1,6 +1,6 @@
 //! What is used of each capacity, as bars.
 
-use kernel_core::Usage;
+use crate::facts::Usage;
 use ratatui::layout::Rect;
 
 use crate::model::Model;

@@ -55,7 +55,7 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         vec![
             (format!("{} {}", status.0, status.1), status.2),
             (
-                format!("  up {}", format::span(metrics.uptime / 1_000_000)),
+                format!("  up {}", format::span(metrics.now / 1_000_000)),
                 Tone::Plain,
             ),
             (
@@ -77,7 +77,7 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         ],
         vec![
             ("events    ".into(), Tone::Dim),
-            (format!("{} published", n(metrics.published)), Tone::Plain),
+            (format!("{} published", n(metrics.published())), Tone::Plain),
             (format!("  {} refused", n(metrics.refused)), refused),
         ],
         vec![

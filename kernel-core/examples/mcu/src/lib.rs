@@ -7,13 +7,15 @@ pub mod board;
 #[cfg(feature = "demo")]
 pub mod check;
 pub mod executor;
+#[cfg(feature = "flash")]
+pub mod flash;
 #[cfg(not(feature = "demo"))]
 mod halt;
 #[cfg(feature = "measured")]
 pub mod measured;
-#[cfg(feature = "demo")]
+#[cfg(feature = "programs")]
 pub mod plugins;
-#[cfg(any(feature = "uart", feature = "mps2-an386"))]
+#[cfg(any(feature = "uart", feature = "flash", feature = "mps2-an386"))]
 mod register;
 pub mod time;
 #[cfg(feature = "uart")]

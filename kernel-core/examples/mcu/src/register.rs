@@ -19,7 +19,7 @@ impl Register {
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
-    #[cfg(feature = "uart")]
+    #[cfg(any(feature = "uart", feature = "flash"))]
     pub(crate) fn write(self, value: u32) {
         // SAFETY: as above.
         unsafe { (self.0 as *mut u32).write_volatile(value) }

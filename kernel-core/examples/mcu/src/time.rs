@@ -4,6 +4,7 @@
 //! counter gives the microseconds.
 
 use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
 
 use cortex_m::peripheral::syst::SystClkSource;
@@ -22,6 +23,9 @@ const PERIOD: u32 = CYCLES_PER_MICRO * PERIOD_MICROS;
 
 /// ICSR: SysTick's interrupt is waiting.
 const PENDSTSET: u32 = 1 << 26;
+
+/// Periods that ended.
+static MILLIS: AtomicU32 = AtomicU32::new(0);
 
 struct SysTickDriver {
     /// The microseconds of all periods that ended.
@@ -50,6 +54,16 @@ pub fn start(parts: &mut Parts) {
 /// Microseconds since [`start`].
 pub fn micros() -> u64 {
     DRIVER.now()
+}
+
+/// The kernel's clock: periods since [`start`], a millisecond each.
+pub fn now() -> kernel_core::Instant {
+    kernel_core::Instant::from_millis(MILLIS.load(Ordering::Relaxed))
+}
+
+/// Waits until `at` on the kernel's clock.
+pub async fn sleep_until(at: kernel_core::Instant) {
+    embassy_time::Timer::after_millis(at.millis_since(now()) as u64).await;
 }
 
 impl SysTickDriver {
@@ -100,6 +114,7 @@ fn icsr() -> u32 {
 #[exception]
 fn SysTick() {
     critical_section::with(|cs| {
+        MILLIS.store(MILLIS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         let elapsed = DRIVER.elapsed.borrow(cs);
         elapsed.set(elapsed.get().wrapping_add(PERIOD_MICROS as u64));
         if DRIVER.next.borrow(cs).get() <= elapsed.get() {

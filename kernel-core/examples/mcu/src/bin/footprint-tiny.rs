@@ -10,5 +10,5 @@ kernel_core::kernel! {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    mcu::measured::run(KERNEL.init(mcu::time::micros))
+    mcu::measured::run(KERNEL.init(mcu::time::now))
 }

@@ -5,10 +5,12 @@
 
 use cortex_m_rt::entry;
 use embassy_executor::Spawner;
-use embassy_time::{Instant, Timer};
-use kernel_core::link::{self, Identity};
-use kernel_core::storage::MemoryStorage;
-use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, PluginManager, PluginMetadata, drive};
+use example::Example;
+use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, serve};
+use kernel_flash::FlashStorage;
+use kernel_link::{Config, Framing};
+use kernel_supervisor::Supervisor;
+use mcu::flash::{self, Flash};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
 use mcu::uart::{Reader, Writer};
 use mcu::{board, check, executor, expect, time, uart};
@@ -19,95 +21,93 @@ const VALUE: usize = 256;
 
 kernel_core::kernel! {
     /// The kernel of this board.
-    static KERNEL = Capacities {
-        call_bytes: VALUE,
-        log_bytes: 4096,
-        names: 16,
-        latency_buckets: 8,
-        ..Capacities::DEFAULT
-    };
+    static KERNEL = Capacities { call_bytes: VALUE, log_bytes: 4096, names: 16, ..Capacities::DEFAULT };
 }
+
+static SUPERVISOR: Supervisor<8> = Supervisor::new();
 
 /// Installed plugins run for ever, a new value for each of their lives.
 macro_rules! plugin_task {
-    ($name:ident, $kind:ty, $new:expr) => {
+    ($name:ident, $new:expr) => {
         #[embassy_executor::task]
         async fn $name(installed: Installed) {
             let mut buf = [0; 2 * VALUE];
             loop {
-                let mut plugin: $kind = $new;
-                drive(&mut plugin, installed, &mut buf).await;
+                drive(&mut $new, installed.context(), &mut buf).await;
             }
         }
     };
 }
 
-plugin_task!(run_example, example::Example, example::Example::default());
-plugin_task!(run_sensor, Sensor, Sensor::default());
-plugin_task!(run_thermostat, Thermostat, Thermostat::default());
-plugin_task!(run_faulty, Faulty, Faulty { new: false });
+plugin_task!(run_example, Example::default());
+plugin_task!(run_sensor, Sensor::default());
+plugin_task!(run_thermostat, Thermostat::default());
+plugin_task!(run_faulty, Faulty { new: false });
 
 #[embassy_executor::task]
 async fn run_timers(kernel: Kernel) {
-    kernel
-        .run_timers(|at| Timer::at(Instant::from_micros(at.as_micros())))
-        .await;
+    kernel.run_timers(time::sleep_until).await;
 }
 
 #[embassy_executor::task]
-async fn run_storage(kernel: Kernel) {
-    let mut storage = MemoryStorage::<8, 32, VALUE>::new();
-    let mut buf = [0; 2 * VALUE];
-    kernel_core::storage::serve(kernel, &mut storage, &mut buf).await;
-}
-
-/// Serves the line. It has no end, so that a session ends when the next client says hello.
-#[embassy_executor::task]
-async fn run_link(kernel: Kernel, read: Reader, write: Writer) {
-    static MEMORY: ConstStaticCell<[u8; 5 * 512]> = ConstStaticCell::new([0; 5 * 512]);
-    let identity = Identity {
-        name: concat!("core-runtime-mcu ", env!("CARGO_PKG_VERSION")),
-        token: None,
-        epoch: None,
+async fn run_storage(installed: Installed, flash: Flash) {
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        check::fail(format_args!("the storage has no room on the flash"));
     };
-    let end = link::serve(kernel, &identity, read, write, MEMORY.take()).await;
-    check::fail(format_args!("the link ended: {end:?}"));
+    let mut buf = [0; 4 * VALUE];
+    loop {
+        serve::<_, 1>(installed, &mut storage, &mut buf).await;
+    }
+}
+
+/// Serves the line. It has no end: a session ends when its client is silent, or the next one says hello.
+#[embassy_executor::task]
+async fn run_link(kernel: Kernel, mut read: Reader, mut write: Writer) {
+    static MEMORY: ConstStaticCell<[u8; 3 * 512]> = ConstStaticCell::new([0; 3 * 512]);
+    let memory = MEMORY.take();
+    let name = concat!("core-runtime-mcu ", env!("CARGO_PKG_VERSION"));
+    let config = Config {
+        handshake_ms: 0,
+        ..Config::new(name, Framing::Serial)
+    };
+    loop {
+        kernel_link::serve(kernel, &config, &mut read, &mut write, memory).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn run_supervisor(runtime: CoreRuntime) {
+    SUPERVISOR.run(runtime).await;
 }
 
 #[embassy_executor::task]
 async fn start(runtime: CoreRuntime) {
-    let failed = runtime.start().await;
-    expect!("all plugins start", failed.is_empty());
+    let given_up = SUPERVISOR.start_all(runtime).await;
+    expect!("all plugins start", given_up.is_empty());
 }
 
-/// Installs a plugin that has a task of its own, and says so to whoever looks in.
-fn placed(plugins: PluginManager, metadata: &'static PluginMetadata) -> Option<Installed> {
-    let installed = plugins.install(metadata).ok()?;
-    installed.set_placement("own task");
-    Some(installed)
-}
-
-fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer)) -> Option<()> {
-    let (plugins, kernel) = (runtime.plugins(), runtime.kernel());
-    spawner.spawn(run_timers(kernel).ok()?);
-    spawner.spawn(run_storage(kernel).ok()?);
-    spawner.spawn(run_link(kernel, line.0, line.1).ok()?);
-    spawner.spawn(run_example(placed(plugins, &example::Example::METADATA)?).ok()?);
-    spawner.spawn(run_sensor(placed(plugins, &Sensor::METADATA)?).ok()?);
-    spawner.spawn(run_thermostat(placed(plugins, &Thermostat::METADATA)?).ok()?);
-    spawner.spawn(run_faulty(placed(plugins, &Faulty::METADATA)?).ok()?);
+fn install(spawner: Spawner, runtime: CoreRuntime, line: (Reader, Writer), flash: Flash) -> Option<()> {
+    let plugins = runtime.plugins();
+    spawner.spawn(run_timers(runtime.kernel()).ok()?);
+    spawner.spawn(run_link(runtime.kernel(), line.0, line.1).ok()?);
+    spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
+    spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
+    spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
+    spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
+    spawner.spawn(run_faulty(plugins.install(&Faulty::METADATA).ok()?).ok()?);
+    spawner.spawn(run_supervisor(runtime).ok()?);
     spawner.spawn(start(runtime).ok()?);
     Some(())
 }
 
 #[entry]
 fn main() -> ! {
-    let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::micros)) else {
+    let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
         check::fail(format_args!("somebody was here before"));
     };
-    let line = uart::start(&mut parts);
+    let (line, flash) = (uart::start(&mut parts), flash::start(&mut parts));
     executor::run(|spawner| {
-        let installed = install(spawner, CoreRuntime::new(kernel), line);
+        let installed = install(spawner, CoreRuntime::new(kernel), line, flash);
         expect!("there is room for all", installed.is_some());
     })
 }

@@ -1,4 +1,4 @@
-//! Four plugins on a chip: what they do is checked, and the emulator ends with the outcome.
+//! Four plugins and a storage on a chip: what they do is checked, and the emulator ends with the outcome.
 
 #![no_std]
 #![no_main]
@@ -8,55 +8,68 @@ use core::time::Duration;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use embassy_executor::Spawner;
-use embassy_time::{Instant, Timer};
-use kernel_core::storage::MemoryStorage;
+use embassy_time::Timer;
+use example::Example;
 use kernel_core::{
-    CallError, Capacities, CoreRuntime, Kernel, Plugin, PluginState, StateError, drive, json_literal,
+    CallError, Capacities, CoreRuntime, Fault, Installed, Kernel, Plugin, PluginState, drive, json_literal,
+    name, serve,
 };
+use kernel_flash::FlashStorage;
+use kernel_supervisor::Supervisor;
+use mcu::flash::{self, Flash};
 use mcu::plugins::{Faulty, Sensor, Thermostat};
 use mcu::{board, check, executor, expect, time};
 
 kernel_core::kernel! {
     /// The kernel of this board: the tiny profile, with room for what the example plugin stores.
-    static KERNEL = Capacities { call_bytes: 96, ..Capacities::TINY };
+    static KERNEL = Capacities { plugins: 5, call_bytes: 96, waits: 6, ..Capacities::TINY };
 }
+
+static SUPERVISOR: Supervisor<5> = Supervisor::new();
 
 /// All of it must be done by then.
 const LIMIT: embassy_time::Duration = embassy_time::Duration::from_secs(20);
 
 /// An installed plugin and its task; a new value for each of its lives.
 macro_rules! plugin_task {
-    ($name:ident, $kind:ty, |$life:ident| $new:expr) => {
+    ($name:ident, |$first:ident| $new:expr) => {
         #[embassy_executor::task]
-        async fn $name(installed: kernel_core::Installed) {
+        async fn $name(installed: Installed) {
             let mut buf = [0; 128];
-            let mut lives = 0u32..;
+            let mut first = true;
             loop {
-                let $life = lives.next();
-                let mut plugin: $kind = $new;
-                drive(&mut plugin, installed, &mut buf).await;
+                let $first = core::mem::take(&mut first);
+                drive(&mut $new, installed.context(), &mut buf).await;
             }
         }
     };
 }
 
-plugin_task!(run_example, example::Example, |_life| example::Example::default());
-plugin_task!(run_sensor, Sensor, |_life| Sensor::default());
-plugin_task!(run_thermostat, Thermostat, |_life| Thermostat::default());
-plugin_task!(run_faulty, Faulty, |life| Faulty { new: life == Some(0) });
+plugin_task!(run_example, |_first| Example::default());
+plugin_task!(run_sensor, |_first| Sensor::default());
+plugin_task!(run_thermostat, |_first| Thermostat::default());
+plugin_task!(run_faulty, |first| Faulty { new: first });
 
 #[embassy_executor::task]
 async fn run_timers(kernel: Kernel) {
-    kernel
-        .run_timers(|at| Timer::at(Instant::from_micros(at.as_micros())))
-        .await;
+    kernel.run_timers(time::sleep_until).await;
 }
 
 #[embassy_executor::task]
-async fn run_storage(kernel: Kernel) {
-    let mut storage = MemoryStorage::<2, 8, 72>::new();
-    let mut buf = [0; 192];
-    kernel_core::storage::serve(kernel, &mut storage, &mut buf).await;
+async fn run_supervisor(runtime: CoreRuntime) {
+    SUPERVISOR.run(runtime).await;
+}
+
+#[embassy_executor::task]
+async fn run_storage(installed: Installed, flash: Flash) {
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        check::fail(format_args!("the storage has no room on the flash"));
+    };
+    expect!("the flash is blank", !storage.is_damaged());
+    let mut buf = [0; 2 * 128];
+    loop {
+        serve::<_, 1>(installed, &mut storage, &mut buf).await;
+    }
 }
 
 #[embassy_executor::task]
@@ -67,20 +80,20 @@ async fn limit() {
 
 #[embassy_executor::task]
 async fn checks(runtime: CoreRuntime) {
-    starts(&runtime).await;
-    hears_and_calls(&runtime).await;
-    keeps_state(&runtime).await;
-    stores(&runtime).await;
-    survives_a_hang(&runtime).await;
-    leads_plugins(&runtime).await;
-    shuts_down(&runtime).await;
+    starts(runtime).await;
+    hears_and_calls(runtime).await;
+    keeps_state(runtime).await;
+    stores(runtime).await;
+    survives_a_hang(runtime).await;
+    leads_plugins(runtime).await;
+    shuts_down(runtime).await;
     let (used, size) = check::stack();
     hprintln!("{}: stack {} of {} bytes", board::NAME, used, size);
     check::pass();
 }
 
 /// Waits until the plugin is in that state.
-async fn until(runtime: &CoreRuntime, plugin: &str, state: PluginState) {
+async fn until(runtime: CoreRuntime, plugin: &str, state: PluginState) {
     while runtime.plugins().state(plugin) != Some(state) {
         pause(5).await;
     }
@@ -90,18 +103,32 @@ async fn pause(millis: u64) {
     Timer::after(embassy_time::Duration::from_millis(millis)).await;
 }
 
-async fn starts(runtime: &CoreRuntime) {
-    let failed = runtime.start().await;
-    expect!("one plugin fails at first", failed.len() == 1);
-    for plugin in ["example", "sensor", "thermostat"] {
+fn failures(runtime: CoreRuntime, plugin: &str) -> Option<u32> {
+    let (mut cursor, mut buf) = (0, [0; 192]);
+    while let Some(row) = runtime.next_plugin(&mut cursor, &mut buf) {
+        if row.name == plugin {
+            return Some(row.counters.failures);
+        }
+    }
+    None
+}
+
+async fn starts(runtime: CoreRuntime) {
+    let given_up = SUPERVISOR.start_all(runtime).await;
+    expect!("none is given up", given_up.is_empty());
+    for plugin in ["storage", "example", "sensor", "thermostat", "faulty"] {
         let state = runtime.plugins().state(plugin);
         expect!(plugin, state == Some(PluginState::Started));
     }
-    until(runtime, "faulty", PluginState::Started).await;
-    expect!("all run after the restart", runtime.health().is_ok());
+    expect!("one had failed at first", failures(runtime, "faulty") == Some(1));
+    let health = runtime.health();
+    expect!(
+        "all run",
+        health.started == 5 && health.failed.is_empty() && health.storage
+    );
 }
 
-async fn hears_and_calls(runtime: &CoreRuntime) {
+async fn hears_and_calls(runtime: CoreRuntime) {
     let mut buf = [0; 96];
     let reply = runtime
         .services()
@@ -122,40 +149,48 @@ async fn hears_and_calls(runtime: &CoreRuntime) {
         .services()
         .call_within("faulty.hang", json_literal!("1"), late, &mut buf)
         .await;
-    expect!("a call has a deadline", reply == Err(CallError::Timeout));
+    expect!(
+        "a call has a deadline",
+        reply == Err(CallError::Fault(Fault::Timeout))
+    );
     let reply = runtime
         .services()
         .call("no.such", json_literal!("1"), &mut buf)
         .await;
-    expect!("there is no such service", reply == Err(CallError::NotFound));
+    expect!(
+        "there is no such service",
+        reply == Err(CallError::Fault(Fault::NotFound))
+    );
 }
 
-async fn keeps_state(runtime: &CoreRuntime) {
+async fn keeps_state(runtime: CoreRuntime) {
     let state = runtime.state();
     let mut buf = [0; 32];
     // Set by the thermostat, for as long as there are temperatures.
-    let heating = state.get("thermostat.heating", &mut buf);
+    let heating = state.get("thermostat.heating", &mut buf).await;
     expect!("the thermostat switches", matches!(heating, Ok(Some(_))));
 
-    let first = state.set("smoke.key", json_literal!("1"));
+    let first = state.set(name!("smoke.key"), json_literal!("1")).await;
     expect!("a key is set", first.is_ok());
-    let stale = state.compare_and_set("smoke.key", json_literal!("2"), 0);
-    expect!(
-        "a stale write is refused",
-        matches!(stale, Err(StateError::Conflict { .. }))
-    );
+    let stale = state
+        .compare_and_set(name!("smoke.key"), json_literal!("2"), 0)
+        .await;
+    expect!("a stale write is refused", stale == Err(Fault::Conflict));
 
     let short = Duration::from_millis(30);
-    let set = state.set_with_ttl("smoke.short", json_literal!("1"), short);
-    expect!(
-        "a key with a time to live",
-        set.is_ok() && state.exists("smoke.short")
-    );
+    let set = state
+        .set_with_ttl(name!("smoke.short"), json_literal!("1"), short)
+        .await;
+    expect!("a key with a time to live", set.is_ok());
+    expect!("it is there", state.exists("smoke.short").await == Ok(true));
     pause(60).await;
-    expect!("it is gone after it", !state.exists("smoke.short"));
+    expect!(
+        "it is gone after it",
+        state.exists("smoke.short").await == Ok(false)
+    );
 }
 
-async fn stores(runtime: &CoreRuntime) {
+async fn stores(runtime: CoreRuntime) {
     let mut buf = [0; 96];
     let storage = runtime.storage();
     let status = storage.namespace("example").get("status", &mut buf).await;
@@ -167,12 +202,15 @@ async fn stores(runtime: &CoreRuntime) {
     );
     let value = own.get("key", &mut buf).await;
     expect!("and read back", value == Ok(Some(json_literal!("[1,2]"))));
+    let keys = own.list_keys("", 8, &mut buf).await;
+    expect!("and listed", keys.is_ok_and(|keys| keys.eq(["key"])));
     expect!("and deleted", own.delete("key").await == Ok(true));
     expect!("once", own.delete("key").await == Ok(false));
 }
 
-async fn survives_a_hang(runtime: &CoreRuntime) {
+async fn survives_a_hang(runtime: CoreRuntime) {
     let mut buf = [0; 32];
+    until(runtime, "faulty", PluginState::Started).await;
     let hangs = runtime
         .services()
         .call("faulty.hang", json_literal!("2"), &mut buf)
@@ -182,34 +220,39 @@ async fn survives_a_hang(runtime: &CoreRuntime) {
     until(runtime, "faulty", PluginState::Started).await;
 }
 
-async fn leads_plugins(runtime: &CoreRuntime) {
-    let plugins = runtime.plugins();
-    expect!("the sensor is needed", plugins.stop("sensor").await.is_err());
-    let stopped = plugins.stop("thermostat").await;
+async fn leads_plugins(runtime: CoreRuntime) {
+    let refused = SUPERVISOR.stop(runtime, "sensor").await;
+    expect!(
+        "the sensor is needed",
+        refused.is_err_and(|why| why.code() == "needed")
+    );
+    let stopped = SUPERVISOR.stop(runtime, "thermostat").await;
     expect!("the thermostat stops", stopped == Ok(PluginState::Stopped));
-    let reloaded = plugins.reload("sensor").await;
+    let reloaded = SUPERVISOR.reload(runtime, "sensor").await;
     expect!("the sensor is reloaded", reloaded == Ok(PluginState::Started));
-    let started = plugins.start("thermostat").await;
+    let started = SUPERVISOR.start(runtime, "thermostat").await;
     expect!("the thermostat starts", started == Ok(PluginState::Started));
 }
 
-async fn shuts_down(runtime: &CoreRuntime) {
+async fn shuts_down(runtime: CoreRuntime) {
     let metrics = runtime.metrics();
-    expect!("events were published", metrics.published > 10);
+    expect!("events were published", metrics.next_seq > 10);
     expect!("none was lost", metrics.dropped == 0);
-    let shutdown = runtime.shutdown(Duration::from_secs(5)).await;
-    expect!("nobody is late", shutdown.late.is_empty());
-    expect!("the storage is closed", shutdown.storage_closed);
+    let late = SUPERVISOR.stop_all(runtime, Duration::from_secs(5)).await;
+    expect!("nobody is late", late.is_empty());
+    let storage = runtime.plugins().state("storage");
+    expect!("the storage is closed", storage == Some(PluginState::Unloaded));
 }
 
-fn install(spawner: Spawner, runtime: CoreRuntime) -> Option<()> {
+fn install(spawner: Spawner, runtime: CoreRuntime, flash: Flash) -> Option<()> {
     let plugins = runtime.plugins();
     spawner.spawn(run_timers(runtime.kernel()).ok()?);
-    spawner.spawn(run_storage(runtime.kernel()).ok()?);
+    spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
     spawner.spawn(run_thermostat(plugins.install(&Thermostat::METADATA).ok()?).ok()?);
     spawner.spawn(run_sensor(plugins.install(&Sensor::METADATA).ok()?).ok()?);
-    spawner.spawn(run_example(plugins.install(&example::Example::METADATA).ok()?).ok()?);
+    spawner.spawn(run_example(plugins.install(&Example::METADATA).ok()?).ok()?);
     spawner.spawn(run_faulty(plugins.install(&Faulty::METADATA).ok()?).ok()?);
+    spawner.spawn(run_supervisor(runtime).ok()?);
     spawner.spawn(checks(runtime).ok()?);
     spawner.spawn(limit().ok()?);
     Some(())
@@ -217,12 +260,12 @@ fn install(spawner: Spawner, runtime: CoreRuntime) -> Option<()> {
 
 #[entry]
 fn main() -> ! {
-    expect!("the board is there", board::take().is_some());
-    let Some(kernel) = KERNEL.init(time::micros) else {
-        check::fail(format_args!("the kernel was made already"));
+    let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
+        check::fail(format_args!("somebody was here before"));
     };
+    let flash = flash::start(&mut parts);
     executor::run(|spawner| {
-        let installed = install(spawner, CoreRuntime::new(kernel));
+        let installed = install(spawner, CoreRuntime::new(kernel), flash);
         expect!("there is room for all", installed.is_some());
     })
 }

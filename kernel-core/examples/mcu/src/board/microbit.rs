@@ -2,6 +2,8 @@
 //!
 //! The real chip has no SysTick; its RTC would be the time driver there.
 
+#[cfg(feature = "flash")]
+pub(crate) mod flash;
 #[cfg(feature = "uart")]
 pub(crate) mod uart;
 

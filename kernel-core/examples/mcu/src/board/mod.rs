@@ -4,6 +4,8 @@
 mod interrupt;
 #[cfg(feature = "microbit")]
 mod microbit;
+#[cfg(all(feature = "microbit", feature = "flash"))]
+pub(crate) use microbit::flash::Nor;
 #[cfg(all(feature = "microbit", feature = "uart"))]
 pub(crate) use microbit::uart::Line;
 #[cfg(feature = "microbit")]
@@ -11,6 +13,8 @@ pub use microbit::{CLOCK_HZ, NAME};
 
 #[cfg(feature = "mps2-an386")]
 mod mps2_an386;
+#[cfg(all(feature = "mps2-an386", feature = "flash"))]
+pub(crate) use mps2_an386::flash::Nor;
 #[cfg(all(feature = "mps2-an386", feature = "uart"))]
 pub(crate) use mps2_an386::uart::Line;
 #[cfg(feature = "mps2-an386")]

@@ -1,5 +1,7 @@
 //! Arm MPS2 with the AN386 image: a Cortex-M4 at 25 MHz, with CMSDK's UART.
 
+#[cfg(feature = "flash")]
+pub(crate) mod flash;
 #[cfg(feature = "uart")]
 pub(crate) mod uart;
 

@@ -1,9 +1,10 @@
 //! Without the kernel: what comes over the line goes back, and something is done every second.
 
 use embassy_executor::Spawner;
+use embassy_time::{Instant, Timer};
 use embedded_io_async::{Read, Write};
 
-use super::{buffers, halt, parts, sleep_until};
+use super::{buffers, halt, parts};
 use crate::uart::{self, Reader, Writer};
 use crate::{executor, time};
 
@@ -28,6 +29,10 @@ async fn operate(mut read: Reader, mut write: Writer, buf: &'static mut [u8]) {
         let Ok(count) = read.read(buf).await;
         let Ok(()) = write.write_all(buf.get(..count).unwrap_or(&[])).await;
     }
+}
+
+async fn sleep_until(micros: u64) {
+    Timer::at(Instant::from_micros(micros)).await;
 }
 
 fn spawn(spawner: Spawner, line: (Reader, Writer)) -> Option<()> {

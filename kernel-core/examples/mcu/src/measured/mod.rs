@@ -10,15 +10,18 @@ mod app;
 mod bare;
 #[cfg(feature = "measured-link")]
 mod link;
+#[cfg(feature = "measured-plugin")]
+mod second;
 #[cfg(feature = "measured-storage")]
 mod storage;
+#[cfg(feature = "measured-supervisor")]
+mod supervisor;
 
 #[cfg(feature = "measured-kernel")]
 pub use app::run;
 #[cfg(not(feature = "measured-kernel"))]
 pub use bare::run;
 
-use embassy_time::{Instant, Timer};
 use static_cell::ConstStaticCell;
 
 use crate::board::{self, Parts};
@@ -27,6 +30,12 @@ use crate::board::{self, Parts};
 struct Buffers {
     /// Messages of the one plugin, twice the longest.
     plugin: [u8; 128],
+    /// Messages of a second one.
+    #[cfg_attr(
+        not(feature = "measured-plugin"),
+        expect(dead_code, reason = "counted in all")
+    )]
+    second: [u8; 128],
     /// A reply to a call.
     reply: [u8; 64],
 }
@@ -34,6 +43,7 @@ struct Buffers {
 fn buffers() -> &'static mut Buffers {
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers {
         plugin: [0; 128],
+        second: [0; 128],
         reply: [0; 64],
     });
     BUFFERS.take()
@@ -50,9 +60,4 @@ fn halt() -> ! {
     loop {
         cortex_m::asm::wfi();
     }
-}
-
-/// Waits until `micros` on the clock.
-async fn sleep_until(micros: u64) {
-    Timer::at(Instant::from_micros(micros)).await;
 }

@@ -1,7 +1,10 @@
-//! What a firmware adds for a storage: the task, its buffer, and a plugin that uses it.
+//! What a firmware adds for a storage in flash: its task and buffer, and a plugin that uses it.
 
-use kernel_core::storage::MemoryStorage;
-use kernel_core::{Context, Error, Kernel, json_literal};
+use kernel_core::{Context, Error, Installed, json_literal, serve};
+use kernel_flash::FlashStorage;
+use static_cell::ConstStaticCell;
+
+use crate::flash::{Flash, RANGE};
 
 /// Reads a value, and stores it when it is not there.
 pub(super) async fn use_it(cx: &Context) -> Result<(), Error> {
@@ -14,8 +17,13 @@ pub(super) async fn use_it(cx: &Context) -> Result<(), Error> {
 }
 
 #[embassy_executor::task]
-pub(super) async fn run(kernel: Kernel) {
-    let mut storage = MemoryStorage::<1, 8, 8>::new();
-    let mut buf = [0; 128];
-    kernel_core::storage::serve(kernel, &mut storage, &mut buf).await;
+pub(super) async fn run(installed: Installed, flash: Flash) {
+    static BUF: ConstStaticCell<[u8; 144]> = ConstStaticCell::new([0; 144]);
+    let Ok(mut storage) = FlashStorage::open(flash, RANGE) else {
+        return;
+    };
+    let buf = BUF.take();
+    loop {
+        serve::<_, 1>(installed, &mut storage, buf).await;
+    }
 }

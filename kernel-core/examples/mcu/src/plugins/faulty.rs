@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use kernel_core::{Context, Error, Plugin, PluginMetadata, Replied, Reply, Request, RestartPolicy, Service};
+use kernel_core::{
+    Context, Error, Plugin, PluginMetadata, Replied, Reply, Request, RestartPolicy, Service, name,
+};
 
 /// Fails to start when it is `new`, with the code `cold_start`; starts well when not. Its service
-/// `faulty.hang` never answers, which its handler's deadline ends: then it hangs no more calls.
+/// `faulty.hang` never answers, which its handler's deadline ends, and this life with it.
 #[derive(Debug)]
 pub struct Faulty {
     /// Its first life.
@@ -15,7 +17,6 @@ pub struct Faulty {
 impl Plugin for Faulty {
     const METADATA: PluginMetadata = PluginMetadata {
         description: "Fails, and is restarted",
-        provides: &["faulty.hang"],
         restart: RestartPolicy {
             first_pause: Duration::from_millis(20),
             ..RestartPolicy::DEFAULT
@@ -25,7 +26,8 @@ impl Plugin for Faulty {
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.register(Service::new("faulty.hang").describe("Never answers"))?;
+        cx.register(&Service::new(name!("faulty.hang")).describe("Never answers"))
+            .await?;
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use kernel_core::json::Writer;
-use kernel_core::{Context, Error, Plugin, PluginMetadata, Replied, Reply, Request, Service};
+use kernel_core::json::to_json;
+use kernel_core::{Context, Error, Plugin, PluginMetadata, Replied, Reply, Request, Service, name};
 
 /// How often it measures.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -24,28 +24,25 @@ impl Default for Sensor {
 impl Plugin for Sensor {
     const METADATA: PluginMetadata = PluginMetadata {
         description: "Publishes a temperature at intervals",
-        provides: &["sensor.read"],
         ..PluginMetadata::new("sensor", "1.0.0")
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.register(Service::new("sensor.read").describe("The last temperature, in tenths of a degree"))?;
+        let read = Service::new(name!("sensor.read")).describe("The last temperature, in tenths of a degree");
+        cx.register(&read).await?;
         Ok(())
     }
 
     async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.set_interval(INTERVAL);
+        cx.set_interval(INTERVAL).await?;
         Ok(())
     }
 
     async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
         self.tenths = if self.tenths < 250 { self.tenths + 10 } else { 180 };
         let mut buf = [0; 12];
-        let mut writer = Writer::new(&mut buf);
-        writer.u64(self.tenths as u64);
-        if let Some(payload) = writer.finish() {
-            cx.publish("sensor.hall.temperature", payload).await?;
-        }
+        cx.publish("sensor.hall.temperature", to_json(&self.tenths, &mut buf)?)
+            .await?;
         Ok(())
     }
 

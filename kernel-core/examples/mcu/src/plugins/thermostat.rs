@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use kernel_core::{Context, Error, Event, Plugin, PluginMetadata, json_literal};
+use kernel_core::{Context, Error, Event, Plugin, PluginMetadata, json_literal, name};
 
 /// Below this it heats: tenths of a degree.
 const TARGET: u32 = 210;
@@ -24,19 +24,21 @@ impl Plugin for Thermostat {
     };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.subscribe("sensor.*.temperature")?;
+        cx.subscribe(name!("sensor.*.temperature")).await?;
         Ok(())
     }
 
     async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
-        let tenths: u32 = event.payload().decode()?;
+        let tenths: u32 = event.payload().decode(&mut [])?;
         let heat = tenths < TARGET;
         let json = if heat {
             json_literal!("true")
         } else {
             json_literal!("false")
         };
-        cx.state().set_with_ttl("thermostat.heating", json, FRESH)?;
+        cx.state()
+            .set_with_ttl(name!("thermostat.heating"), json, FRESH)
+            .await?;
         if self.heating != Some(heat) {
             self.heating = Some(heat);
             let mut buf = [0; 64];

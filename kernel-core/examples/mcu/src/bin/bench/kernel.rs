@@ -6,6 +6,7 @@ use core::task::{Context as TaskContext, Poll, Waker};
 
 use kernel_core::{
     Capacities, Context, CoreRuntime, Json, Kernel, Mailbox, Message, PluginMetadata, Service, json_literal,
+    name,
 };
 use mcu::{check, expect, time};
 
@@ -45,7 +46,7 @@ pub(crate) struct Costs {
 
 pub(crate) fn measure() -> Costs {
     const { assert!(ARGS.len() == 32) };
-    let Some(kernel) = KERNEL.init(time::micros) else {
+    let Some(kernel) = KERNEL.init(time::now) else {
         check::fail(format_args!("the kernel was made already"));
     };
     let source = start(kernel, &METADATA[0]).context();
@@ -93,7 +94,7 @@ pub(crate) fn measure() -> Costs {
 
 fn publish(source: &Context, receivers: usize) {
     let got = ready(source.publish(black_box(TOPIC), EVENT));
-    expect!("all get it", got == Ok(receivers));
+    expect!("all get it", got == Ok(receivers as u32));
 }
 
 fn receive(mailbox: &mut Mailbox, buf: &mut [u8]) {
@@ -113,8 +114,9 @@ fn call(caller: &Context, callee: &mut Mailbox) -> u32 {
         expect!("it is asked", calling.as_mut().poll(&mut task).is_pending());
         let mut buf = [0; 128];
         match ready(callee.next(&mut buf)) {
-            Message::Call(request, reply) => {
-                expect!("it is answered", reply.raw(request.args()).is_ok());
+            Message::Call(request) => {
+                let reply = callee.reply(request.id, Ok(request.args()));
+                expect!("it is answered", ready(reply) == Ok(true));
             }
             _ => check::fail(format_args!("something else came")),
         }
@@ -128,11 +130,11 @@ fn call(caller: &Context, callee: &mut Mailbox) -> u32 {
 fn state(context: &Context) -> (u32, u32) {
     let state = context.state();
     let set = count(|| {
-        expect!("it is set", state.set(black_box(KEY), VALUE).is_ok());
+        expect!("it is set", ready(state.set(name!(KEY), VALUE)).is_ok());
     });
     let get = count(|| {
         let mut buf = [0; 32];
-        let value = state.get(black_box(KEY), &mut buf);
+        let value = ready(state.get(black_box(KEY), &mut buf));
         expect!(
             "it is there",
             matches!(value, Ok(Some(json)) if json.len() == VALUE.len())
@@ -151,7 +153,7 @@ fn start(kernel: Kernel, metadata: &'static PluginMetadata) -> Mailbox {
     let mut starting = pin!(plugins.start(metadata.name));
     let mut task = TaskContext::from_waker(Waker::noop());
     expect!("it is to start", starting.as_mut().poll(&mut task).is_pending());
-    let mut mailbox = installed.mailbox();
+    let mailbox = installed.mailbox();
     let mut buf = [0; 16];
     expect!("it loads", matches!(ready(mailbox.next(&mut buf)), Message::Load));
     expect!(
@@ -169,9 +171,12 @@ fn start(kernel: Kernel, metadata: &'static PluginMetadata) -> Mailbox {
 fn subscriber(kernel: Kernel, metadata: &'static PluginMetadata) -> Mailbox {
     let mailbox = start(kernel, metadata);
     let context = mailbox.context();
-    expect!("it subscribes", context.subscribe(FILTER).is_ok());
-    if !context.services().has_service(SERVICE) {
-        expect!("it registers", context.register(Service::new(SERVICE)).is_ok());
+    expect!("it subscribes", ready(context.subscribe(name!(FILTER))).is_ok());
+    if ready(context.services().has_service(SERVICE)) != Ok(true) {
+        expect!(
+            "it registers",
+            ready(context.register(&Service::new(name!(SERVICE)))).is_ok()
+        );
     }
     mailbox
 }

@@ -68,7 +68,7 @@ fn main() -> ! {
             "publish and one receive",
             kernel.one,
             Some(channel.one),
-            Some(500),
+            Some(1200),
         ),
         (
             "the same by try_publish",
@@ -86,10 +86,10 @@ fn main() -> ! {
             "publish to each further receiver",
             kernel.fan_out,
             Some(channel.fan_out),
-            Some(80),
+            Some(44),
         ),
-        ("call round trip", kernel.call, None, Some(900)),
-        ("state set", kernel.set, None, None),
+        ("call round trip", kernel.call, None, Some(1650)),
+        ("state set", kernel.set, None, Some(1300)),
         ("state get", kernel.get, None, None),
     ];
     for (name, kernel, channel, budget) in reports {
