@@ -24,10 +24,12 @@ const LONGEST: usize = 1024;
 
 /// Starts the thread; `None` when the capacity `taps` is used up, and nothing is logged then.
 pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
-    let Ok(mut tap) = Tap::open(kernel, None) else {
+    let Ok(tap) = Tap::open(kernel, None) else {
         warn!("the log cannot read the bus: raise the capacity `taps`");
         return Ok(None);
     };
+    // Plugins may publish under any topic; only the kernel's own word counts.
+    let mut tap = tap.only(PluginId::KERNEL);
     Worker::spawn("log", move |stop| {
         let mut buf = [0; LONGEST];
         crate::park::block_on(async {
@@ -58,8 +60,7 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
 
 fn note(found: Tapped<'_>) {
     match found {
-        // Plugins may publish under any topic; only the kernel's own word counts.
-        Tapped::Record(record) if record.source == PluginId::KERNEL => note_record(&record),
+        Tapped::Record(record) => note_record(&record),
         Tapped::Lost { count, .. } => {
             warn!(
                 "{count} events passed faster than the log could read; changes of plugins may be among them"

@@ -60,7 +60,7 @@
 //! | `Core::publish` finds the cause; `Bus::route` knows a topic published lately, others are checked | `Core::next` ends the hook before |
 //! | `Bus::check`: hops, size; `Bus::check_blockers`: who makes publishers wait | `Bus::next` finds the record |
 //! | `Bus::publish`: `Log::append`, `Filters::receivers` without a route, `ReaderSlot::mark` | `Core::next_event` copies it, `Bus::taken` moves the cursor |
-//! | `Core::wake_plugins` wakes whom it marked | `handle` runs `on_event` |
+//! | `Core::hand_over` takes along whom it marked, and `wake` wakes them without the lock | `handle` runs `on_event` |
 //!
 //! What a call passes through:
 //!
@@ -116,6 +116,7 @@ mod state;
 pub mod storage;
 pub mod subject;
 mod time;
+mod wake;
 
 pub use api::*;
 pub use bus::Overflow;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in order: each may use those before it, and none of those behind it.
-const ORDER: [&str; 16] = [
-    "error", "id", "fault", "mem", "capacity", "time", "subject", "json", "bus", "call", "state", "storage",
-    "life", "kernel", "api", "lib",
+const ORDER: [&str; 17] = [
+    "error", "id", "wake", "fault", "mem", "capacity", "time", "subject", "json", "bus", "call", "state",
+    "storage", "life", "kernel", "api", "lib",
 ];
 
 fn files(folder: &Path, all: &mut Vec<PathBuf>) {

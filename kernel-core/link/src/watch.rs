@@ -1,16 +1,16 @@
 //! A session's watch: a tap on the log, a filter, and the credit that the client gave.
 
-use core::task::{Context, Poll};
+use core::task::Context;
 
 use heapless::String;
 use kernel_core::{Fault, Tap, Tapped, subject};
 
 use crate::items::Event;
-use crate::session::{State, TEXT};
+use crate::session::{Outbox, State, TEXT};
 use crate::{LostAt, Raw, Reply, ToClient};
 
-/// How many records are looked at in one turn.
-const BURST: u32 = 64;
+/// How often the log is read in one turn, many records at a time.
+const BURST: u32 = 8;
 
 pub(crate) struct Watch {
     tap: Tap,
@@ -45,51 +45,66 @@ impl State<'_> {
     /// Sends what the watch has credit for.
     #[inline(never)]
     pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) {
+        let State {
+            watch: Some(watch),
+            work,
+            out,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let Watch { tap, filter, credit } = watch;
+        let (mut moved, mut spoke) = (false, false);
         for _ in 0..BURST {
-            let State {
-                watch: Some(watch),
-                work,
-                out,
-                ..
-            } = self
-            else {
-                return;
-            };
-            if watch.credit == 0 || !out.ready() {
-                return;
+            if *credit == 0 || !out.ready() {
+                break;
             }
-            let Poll::Ready(tapped) = watch.tap.poll_next(cx, work) else {
-                return;
-            };
-            self.moved = true;
-            let lost = |from, count, at| ToClient::Lost { from, count, at };
-            let (seq, message) = match tapped {
-                Tapped::Record(record) => {
-                    if !subject::matches(&watch.filter, record.topic) {
-                        continue;
-                    }
-                    let event = Event {
-                        seq: record.seq,
-                        time: record.time.as_micros(),
-                        source: record.source_name,
-                        cause: record.cause,
-                        receivers: record.receivers.into(),
-                        topic: record.topic,
-                        payload: Raw(record.payload),
-                    };
-                    (record.seq, ToClient::Event(event))
+            let read = tap.poll_many(cx, work, |tapped| {
+                if *credit == 0 || !out.ready() {
+                    return false;
                 }
-                Tapped::Lost { from, count } => (from, lost(from, count, LostAt::Bus)),
-                Tapped::TooLarge { seq, .. } => (seq, lost(seq, 1, LostAt::Link)),
-                _ => continue,
-            };
-            let event = matches!(message, ToClient::Event(_));
-            if !out.send(&message) {
-                out.send(&lost(seq, 1, LostAt::Link));
-            } else if event && watch.credit != u32::MAX {
-                watch.credit = watch.credit.saturating_sub(1);
+                spoke |= send(out, filter, credit, tapped);
+                true
+            });
+            if read.is_pending() {
+                break;
             }
+            moved = true;
+        }
+        self.moved |= moved;
+        if spoke {
             self.said();
         }
     }
+}
+
+/// Sends what the tap found; false for what the filter does not match.
+fn send(out: &mut Outbox<'_>, filter: &str, credit: &mut u32, tapped: Tapped<'_>) -> bool {
+    let lost = |from, count, at| ToClient::Lost { from, count, at };
+    match tapped {
+        Tapped::Record(record) => {
+            if !subject::matches(filter, record.topic) {
+                return false;
+            }
+            let event = ToClient::Event(Event {
+                seq: record.seq,
+                time: record.time.as_micros(),
+                source: record.source_name,
+                cause: record.cause,
+                receivers: record.receivers.into(),
+                topic: record.topic,
+                payload: Raw(record.payload),
+            });
+            if !out.send(&event) {
+                out.send(&lost(record.seq, 1, LostAt::Link));
+            } else if *credit != u32::MAX {
+                *credit = credit.saturating_sub(1);
+            }
+        }
+        Tapped::Lost { from, count } => drop(out.send(&lost(from, count, LostAt::Bus))),
+        Tapped::TooLarge { seq, .. } => drop(out.send(&lost(seq, 1, LostAt::Link))),
+        _ => return false,
+    }
+    true
 }

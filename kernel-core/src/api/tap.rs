@@ -3,10 +3,12 @@
 use core::future::poll_fn;
 use core::task::{Context as TaskContext, Poll, Waker};
 
+use heapless::Vec;
+
 use crate::bus::{At, Found, Seq, wide};
 use crate::fault::{Capacity, Fault};
 use crate::id::{Cause, PluginId, PluginSet};
-use crate::kernel::Kernel;
+use crate::kernel::{Core, Kernel};
 use crate::time::Instant;
 
 /// A record of the log, copied out.
@@ -62,6 +64,9 @@ pub struct Tap {
     at: At,
 }
 
+/// How many records [`Tap::poll_many`] copies out under one lock.
+const MANY: usize = 16;
+
 /// A record's numbers.
 type Numbers = (crate::bus::Head, PluginSet, usize, usize);
 
@@ -80,6 +85,14 @@ impl Tap {
         });
         let (slot, at) = opened.unwrap_or(Err(Fault::Unavailable))?;
         Ok(Tap { kernel, slot, at })
+    }
+
+    /// Wants from now on only what this plugin, or the kernel, publishes; the others are passed over. What is lost is
+    /// counted whoever published it.
+    #[cfg(feature = "large")]
+    pub fn only(mut self, source: PluginId) -> Self {
+        self.at.only = Some(source);
+        self
     }
 
     /// The number of the next record it looks for.
@@ -112,34 +125,57 @@ impl Tap {
         }
     }
 
-    fn look(&mut self, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Raw> {
-        loop {
-            let before = self.at.seq;
-            let (slot, at) = (self.slot, &mut self.at);
-            let found = self.kernel.with(|core| {
-                let (head, set, text) = match core.bus.next_for_tap(slot, at, waker) {
-                    Found::Record(record) => {
-                        let text = record.text.len();
-                        if let Some(to) = buf.get_mut(..text) {
-                            to.copy_from_slice(record.text);
+    /// Copies what there is into `buf`, many records under one lock, and hands them to `each` outside of it, until that
+    /// answers false: what it was given then comes again. Keeps the task's waker when there is nothing.
+    pub fn poll_many(
+        &mut self,
+        task: &mut TaskContext<'_>,
+        buf: &mut [u8],
+        mut each: impl FnMut(Tapped<'_>) -> bool,
+    ) -> Poll<()> {
+        let (slot, at, waker) = (self.slot, &mut self.at, task.waker());
+        let (mut many, mut used, mut more) = (Vec::<_, MANY>::new(), 0usize, true);
+        while many.is_empty() && more {
+            more = false;
+            self.kernel.with(|core| {
+                for _ in 0..MANY {
+                    let (before, room) = (*at, buf.get_mut(used..).unwrap_or_default());
+                    let raw = match look(core, slot, at, Some(waker), room) {
+                        None => {
+                            more = true;
+                            break;
                         }
-                        (record.head, record.receivers, text)
+                        Some(Raw::Nothing) => break,
+                        // It has room in a buffer that is empty, or nowhere.
+                        Some(Raw::TooLarge(..)) if used > 0 => {
+                            *at = before;
+                            break;
+                        }
+                        Some(raw) => raw,
+                    };
+                    let _ = many.push((before, used, raw));
+                    if let Raw::Record((_, _, text, name)) = raw {
+                        used = used.saturating_add(text).saturating_add(name);
                     }
-                    Found::Lost(count) => return Some(Raw::Lost(wide(before), wide(count))),
-                    Found::Again => return None,
-                    Found::Nothing => return Some(Raw::Nothing),
-                };
-                let name = core.name_of(head.source);
-                let len = text.saturating_add(name.len());
-                match buf.get_mut(text..len) {
-                    Some(to) => {
-                        to.copy_from_slice(name.as_bytes());
-                        Some(Raw::Record((head, set, text, name.len())))
-                    }
-                    None => Some(Raw::TooLarge(wide(head.seq), len)),
                 }
             });
-            match found {
+        }
+        if many.is_empty() {
+            return Poll::Pending;
+        }
+        for (before, start, raw) in many {
+            if !each(tapped(raw, buf.get(start..).unwrap_or(&[]))) {
+                self.at = before;
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn look(&mut self, waker: Option<&Waker>, buf: &mut [u8]) -> Poll<Raw> {
+        loop {
+            let (slot, at) = (self.slot, &mut self.at);
+            match self.kernel.with(|core| look(core, slot, at, waker, buf)) {
                 Some(Some(Raw::Nothing)) | None => return Poll::Pending,
                 Some(Some(raw)) => return Poll::Ready(raw),
                 Some(None) => {}
@@ -148,7 +184,34 @@ impl Tap {
     }
 }
 
+/// What is next for the tap, its texts copied into `buf`; `None` when there may be more behind what was passed over.
+fn look(core: &mut Core, slot: usize, at: &mut At, waker: Option<&Waker>, buf: &mut [u8]) -> Option<Raw> {
+    let before = at.seq;
+    let (head, set, text) = match core.bus.next_for_tap(slot, at, waker) {
+        Found::Record(record) => {
+            let text = record.text.len();
+            if let Some(to) = buf.get_mut(..text) {
+                to.copy_from_slice(record.text);
+            }
+            (record.head, record.receivers, text)
+        }
+        Found::Lost(count) => return Some(Raw::Lost(wide(before), wide(count))),
+        Found::Again => return None,
+        Found::Nothing => return Some(Raw::Nothing),
+    };
+    let name = core.name_of(head.source);
+    let len = text.saturating_add(name.len());
+    match buf.get_mut(text..len) {
+        Some(to) => {
+            to.copy_from_slice(name.as_bytes());
+            Some(Raw::Record((head, set, text, name.len())))
+        }
+        None => Some(Raw::TooLarge(wide(head.seq), len)),
+    }
+}
+
 /// What was found, its texts in the buffer.
+#[derive(Clone, Copy)]
 enum Raw {
     Record(Numbers),
     Lost(u64, u64),

@@ -362,6 +362,12 @@ impl Log {
         (back != 0 && self.holds(cause)).then_some(cause)
     }
 
+    /// Who published the record at this position.
+    #[cfg(feature = "large")]
+    pub(crate) fn source(&self, at: Position) -> PluginId {
+        PluginId::from_bits(self.fixed(at).map_or(0, |fixed| fixed[1]))
+    }
+
     /// The topic of the record at this position.
     pub(crate) fn topic(&self, at: Position) -> &[u8] {
         let Some((fixed, text)) = self

@@ -28,6 +28,7 @@ use crate::id::{PluginId, PluginSet};
 use crate::mem::{Names, Usage};
 use crate::subject::Name;
 use crate::time::Instant;
+use crate::wake::Wakes;
 
 /// What happens when a plugin does not read its events fast enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -223,7 +224,7 @@ impl Bus {
         route: Option<Position>,
         now: Instant,
         names: &Names,
-        wake: &mut PluginSet,
+        wakes: &mut Wakes,
     ) -> u32 {
         let mut set = route.map_or(PluginSet::EMPTY, |at| self.log.receivers(at));
         while !self.log.has_room(size, self.log.oldest()) {
@@ -231,7 +232,7 @@ impl Bus {
         }
         let at = self.log.append(record, &set, size, now);
         self.routes.remember(&record.topic, at);
-        self.taps.wake();
+        self.taps.wake(wakes);
         if route.is_none() {
             set = self.filters.receivers(self.log.topic(at), names).and(&self.open);
             self.log.set_receivers(at, &set);
@@ -243,7 +244,7 @@ impl Bus {
                 count = count.wrapping_add(1);
             }
         }
-        wake.add(&set);
+        wakes.plugins.add(&set);
         count
     }
 
@@ -365,12 +366,12 @@ mod tests {
                 payload: &[payload.as_bytes()],
             };
             let size = bus.check(&record).unwrap();
-            let mut wake = PluginSet::EMPTY;
+            let mut wakes = Wakes::new();
             assert_eq!(
-                bus.publish(&record, size, None, Instant::default(), &names, &mut wake),
+                bus.publish(&record, size, None, Instant::default(), &names, &mut wakes),
                 1
             );
-            assert!(wake.contains(1));
+            assert!(wakes.plugins.contains(1));
             let expected = seq.wrapping_add(n as Seq);
             match bus.next_for_tap(slot, &mut at, None) {
                 Found::Record(record) => {
@@ -396,14 +397,7 @@ mod tests {
                 payload: &[b"1"],
             };
             let size = bus.check(&record).unwrap();
-            bus.publish(
-                &record,
-                size,
-                None,
-                Instant::default(),
-                &names,
-                &mut PluginSet::default(),
-            );
+            bus.publish(&record, size, None, Instant::default(), &names, &mut Wakes::new());
         }
         let Next::Event(here) = bus.next(1) else {
             panic!("nothing left")
@@ -438,14 +432,7 @@ mod tests {
                 payload: &[b"1"],
             };
             let size = bus.check(&record).unwrap();
-            bus.publish(
-                &record,
-                size,
-                None,
-                Instant::default(),
-                &names,
-                &mut PluginSet::default(),
-            );
+            bus.publish(&record, size, None, Instant::default(), &names, &mut Wakes::new());
         }
         let (mut lost, mut read) = (0, 0);
         loop {

@@ -5,7 +5,10 @@ use core::task::Waker;
 
 use super::log::{self, Position, Record, Seq};
 use super::{Bus, STRIDE, TapSlot};
+#[cfg(feature = "large")]
+use crate::id::PluginId;
 use crate::mem::Usage;
+use crate::wake::Wakes;
 
 pub(crate) struct Taps {
     slots: &'static mut [TapSlot],
@@ -19,6 +22,9 @@ pub(crate) struct Taps {
 pub(crate) struct At {
     pub(crate) seq: Seq,
     pub(crate) position: Position,
+    /// Whose records it wants alone.
+    #[cfg(feature = "large")]
+    pub(crate) only: Option<PluginId>,
 }
 
 /// What a tap found.
@@ -43,11 +49,11 @@ impl Taps {
 
     /// Wakes who waits for a record.
     #[inline]
-    pub(super) fn wake(&mut self) {
+    pub(super) fn wake(&mut self, wakes: &mut Wakes) {
         if core::mem::take(&mut self.waiting) {
             for slot in self.slots.iter_mut() {
                 if let Some(waker) = slot.waker.take() {
-                    waker.wake();
+                    wakes.task(&waker);
                 }
             }
         }
@@ -66,14 +72,14 @@ impl Bus {
         self.taps.usage.take(1);
         let at = match since {
             // One that is still to come is the next one, at the latest.
-            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => At {
-                seq,
-                position: self.log.oldest(),
-            },
-            _ => At {
-                seq: self.log.next_seq(),
-                position: self.log.end(),
-            },
+            Some(seq) if self.log.next_seq().wrapping_sub(seq) <= Seq::MAX >> 1 => (seq, self.log.oldest()),
+            _ => (self.log.next_seq(), self.log.end()),
+        };
+        let at = At {
+            seq: at.0,
+            position: at.1,
+            #[cfg(feature = "large")]
+            only: None,
         };
         Some((index, at))
     }
@@ -92,10 +98,7 @@ impl Bus {
         let missing = self.log.oldest_seq().wrapping_sub(at.seq);
         // Less than half the circle: the tap is behind the oldest.
         if missing.wrapping_sub(1) < Seq::MAX >> 1 {
-            *at = At {
-                seq: self.log.oldest_seq(),
-                position: self.log.oldest(),
-            };
+            (at.seq, at.position) = (self.log.oldest_seq(), self.log.oldest());
             return Found::Lost(missing);
         }
         if log::is_before(at.position, self.log.oldest()) {
@@ -118,10 +121,11 @@ impl Bus {
                 at.position = next;
                 continue;
             }
-            *at = At {
-                seq: at.seq.wrapping_add(1),
-                position: next,
-            };
+            (at.seq, at.position) = (at.seq.wrapping_add(1), next);
+            #[cfg(feature = "large")]
+            if at.only.is_some_and(|only| self.log.source(here) != only) {
+                continue;
+            }
             return self.log.read(here).map_or(Found::Again, Found::Record);
         }
         Found::Again

@@ -28,6 +28,7 @@ use crate::fault::{Capacity, Fault};
 use crate::id::{CallId, PluginId};
 use crate::mem::{Names, Usage, keep_waker};
 use crate::time::{Deadline, Instant, Span};
+use crate::wake::Wakes;
 
 /// What a callee answers.
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +224,13 @@ impl Calls {
 
     /// Takes the first call off this plugin's queue and copies its service's name and its arguments into `buf`;
     /// `None` when there is none, or when it has no room there and was answered so.
-    pub(crate) fn take(&mut self, callee: usize, buf: &mut [u8], names: &Names) -> Option<Taken> {
+    pub(crate) fn take(
+        &mut self,
+        callee: usize,
+        buf: &mut [u8],
+        names: &Names,
+        wakes: &mut Wakes,
+    ) -> Option<Taken> {
         let index = self.first_index(callee)?;
         self.unqueue(callee);
         let slot = self.slots.get_mut(index)?;
@@ -251,13 +258,13 @@ impl Calls {
             rest.copy_from_slice(self.content(index));
             return Some(taken);
         }
-        self.finish(index, Outcome::Fault(Fault::TooLarge { max }));
+        self.finish(index, Outcome::Fault(Fault::TooLarge { max }), wakes);
         None
     }
 
     /// Ends a running call with its callee's answer; false when nobody waits for it any more, or it is not
     /// this plugin's to answer.
-    pub(crate) fn reply(&mut self, id: CallId, who: PluginId, answer: Answer<'_>) -> bool {
+    pub(crate) fn reply(&mut self, id: CallId, who: PluginId, answer: Answer<'_>, wakes: &mut Wakes) -> bool {
         match self.get(id) {
             Some(slot) if slot.phase == Phase::Running && slot.callee == who => {}
             _ => return false,
@@ -278,7 +285,7 @@ impl Calls {
         };
         let len = pieces[0].len().saturating_add(pieces[1].len());
         let Some(buffer) = self.buffer(index, len) else {
-            self.finish(index, Outcome::Fault(Fault::Buffer { len: len as u32 }));
+            self.finish(index, Outcome::Fault(Fault::Buffer { len: len as u32 }), wakes);
             return true;
         };
         if let Some((first, second)) = buffer.split_at_mut_checked(pieces[0].len()) {
@@ -288,12 +295,12 @@ impl Calls {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.len = len as u32;
         }
-        self.finish(index, outcome);
+        self.finish(index, outcome, wakes);
         true
     }
 
     /// Ends the call in a slot, unless it is done.
-    fn finish(&mut self, index: usize, outcome: Outcome) {
+    fn finish(&mut self, index: usize, outcome: Outcome, wakes: &mut Wakes) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
@@ -305,7 +312,7 @@ impl Calls {
         slot.phase = Phase::Done;
         slot.outcome = outcome;
         if let Some(waker) = slot.waker.take() {
-            waker.wake();
+            wakes.task(&waker);
         }
         if queued {
             self.unqueue(callee);
@@ -368,30 +375,36 @@ impl Calls {
     }
 
     /// Ends every call in flight that `which` picks.
-    fn finish_all(&mut self, fault: Fault, which: impl Fn(&CallSlot) -> bool) {
+    fn finish_all(&mut self, fault: Fault, wakes: &mut Wakes, which: impl Fn(&CallSlot) -> bool) {
         for index in 0..self.extent {
             if self.at(index).is_some_and(&which) {
-                self.finish(index, Outcome::Fault(fault));
+                self.finish(index, Outcome::Fault(fault), wakes);
             }
         }
     }
 
     /// The plugin stops: what waits in its queue is answered at once.
-    pub(crate) fn refuse_queued(&mut self, callee: usize) {
-        self.finish_all(Fault::Unavailable, |slot| {
+    pub(crate) fn refuse_queued(&mut self, callee: usize, wakes: &mut Wakes) {
+        self.finish_all(Fault::Unavailable, wakes, |slot| {
             slot.phase == Phase::Queued && slot.callee.index() == callee
         });
     }
 
     /// Takes a service back; its calls end as gone. False when this plugin has none of this name.
-    pub(crate) fn unregister(&mut self, who: PluginId, name: &str, names: &mut Names) -> bool {
+    pub(crate) fn unregister(
+        &mut self,
+        who: PluginId,
+        name: &str,
+        names: &mut Names,
+        wakes: &mut Wakes,
+    ) -> bool {
         let Some(index) = self.services.find(name, names) else {
             return false;
         };
         if self.services.at(index).is_none_or(|service| service.owner != who) {
             return false;
         }
-        self.finish_all(Fault::Gone, |slot| {
+        self.finish_all(Fault::Gone, wakes, |slot| {
             slot.service as usize == index && slot.callee == who
         });
         self.services.remove(index, names);
@@ -399,8 +412,8 @@ impl Calls {
     }
 
     /// This life of a plugin is over: its services and the calls it made are taken back, calls to it are gone.
-    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names) {
-        self.finish_all(Fault::Gone, |slot| slot.callee == who);
+    pub(crate) fn reclaim(&mut self, who: PluginId, names: &mut Names, wakes: &mut Wakes) {
+        self.finish_all(Fault::Gone, wakes, |slot| slot.callee == who);
         for index in 0..self.extent {
             if let Some(slot) = self.at(index)
                 && slot.caller == who
@@ -420,7 +433,7 @@ impl Calls {
     }
 
     /// Ends what is late; the next deadline.
-    pub(crate) fn expire(&mut self, now: Instant) -> Deadline {
+    pub(crate) fn expire(&mut self, now: Instant, wakes: &mut Wakes) -> Deadline {
         let mut next = Deadline::NONE;
         for index in 0..self.extent {
             let Some(slot) = self.at(index).filter(|slot| slot.phase != Phase::Done) else {
@@ -428,7 +441,7 @@ impl Calls {
             };
             if slot.due.is_due(now) {
                 self.timed_out = self.timed_out.wrapping_add(1);
-                self.finish(index, Outcome::Fault(Fault::Timeout));
+                self.finish(index, Outcome::Fault(Fault::Timeout), wakes);
             } else {
                 next = next.first(slot.due);
             }

@@ -24,7 +24,7 @@ impl Core {
         };
         if let Ok(size) = self.bus.check(&record) {
             self.bus
-                .publish(&record, size, None, now, &self.names, &mut self.wake);
+                .publish(&record, size, None, now, &self.names, &mut self.wakes);
         }
     }
 

@@ -18,7 +18,7 @@ impl Core {
             }
             Hook::Stop => {
                 self.close(index);
-                self.calls.refuse_queued(index);
+                self.calls.refuse_queued(index, &mut self.wakes);
             }
             _ => {}
         }
@@ -29,7 +29,7 @@ impl Core {
         let waits = self.bus.is_blocker(index);
         self.bus.close(index);
         if waits {
-            self.waits.wake(On::Room);
+            self.waits.wake(On::Room, &mut self.wakes);
         }
     }
 
@@ -81,12 +81,12 @@ impl Core {
         let index = who.index();
         self.close(index);
         self.bus.reclaim(who, &mut self.names);
-        self.calls.reclaim(who, &mut self.names);
+        self.calls.reclaim(who, &mut self.names, &mut self.wakes);
         self.reclaim_state(who);
         if let Some(slot) = self.lives.get_mut(who) {
             slot.end_life(failed);
         }
-        self.lives.wake(index);
+        self.wakes.plugins.insert(index);
     }
 
     /// Sets where the plugin should be, and when at the latest.
@@ -96,7 +96,7 @@ impl Core {
         };
         if slot.set_goal(goal, due) {
             self.arm(due);
-            self.lives.wake(index);
+            self.wakes.plugins.insert(index);
             self.changed();
         } else {
             slot.forget_failure();
@@ -109,7 +109,7 @@ impl Core {
         loop {
             match self.lives.expire(now) {
                 Ok(Due::Hung(who, code, hook)) => self.fail(who, &Error::new(code, hook)),
-                Ok(Due::Tick(index)) => self.wake.insert(index),
+                Ok(Due::Tick(index)) => self.wakes.plugins.insert(index),
                 Err(next) => return next,
             }
         }

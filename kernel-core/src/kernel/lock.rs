@@ -11,14 +11,15 @@ use super::{Core, Op, Ticket, Waist};
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::time::{Clock, Instant};
+use crate::wake::{Woken, wake};
 
 /// The lock around a [`Core`]. The `static` of the [`kernel!`](crate::kernel!) macro implements it
 /// with a critical section; a platform with its own mutex implements it over that.
 ///
-/// The kernel never calls `with` inside `with`, and stays inside for a bounded time. It wakes tasks
-/// inside, by reference: an executor's wakers must not come back into the kernel from `wake`, `clone` or `drop`
-/// while the thread has the lock. (Those of embassy and tokio never do.) An implementation must run the
-/// operation exactly once; if it cannot, the caller is answered "unavailable".
+/// The kernel never calls `with` inside `with`, and stays inside for a bounded time. It clones and drops wakers
+/// inside, and wakes some: an executor's wakers must not come back into the kernel while the thread has the lock.
+/// (Those of embassy and tokio never do.) An implementation must run the operation exactly once; if it cannot, the
+/// caller is answered "unavailable".
 pub trait Cell: Waist {
     /// Runs the operation on the kernel's data, alone.
     fn with(&self, operation: &mut dyn FnMut(&mut Core));
@@ -33,8 +34,12 @@ impl<C: Cell> Waist for C {
         waker: Option<&Waker>,
         buf: &mut [u8],
     ) -> Poll<Result<u32, Fault>> {
-        let mut done = Poll::Ready(Err(Fault::Unavailable));
-        self.with(&mut |core| done = core.run(who, op, ticket, waker, buf));
+        let (mut done, mut woken) = (Poll::Ready(Err(Fault::Unavailable)), Woken::new());
+        self.with(&mut |core| {
+            done = core.run(who, op, ticket, waker, buf);
+            core.hand_over(&mut woken);
+        });
+        wake(woken);
         done
     }
 
@@ -66,13 +71,14 @@ impl Kernel {
 
     /// Runs `todo` under the lock; `None` when the lock could not be taken.
     pub(crate) fn with<R>(self, todo: impl FnOnce(&mut Core) -> R) -> Option<R> {
-        let (mut todo, mut result) = (Some(todo), None);
+        let (mut todo, mut result, mut woken) = (Some(todo), None, Woken::new());
         self.0.with(&mut |core| {
             if let Some(todo) = todo.take() {
                 result = Some(todo(core));
-                core.wake_plugins();
+                core.hand_over(&mut woken);
             }
         });
+        wake(woken);
         result
     }
 

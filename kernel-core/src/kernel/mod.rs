@@ -18,11 +18,12 @@ use core::task::Waker;
 
 use crate::bus::{Bus, Filters};
 use crate::call::{Calls, Services};
-use crate::id::{MAX_PLUGINS, PluginId, PluginSet};
+use crate::id::{MAX_PLUGINS, PluginId};
 use crate::life::Lives;
 use crate::mem::{Names, Pool};
 use crate::state::State;
 use crate::time::{Clock, Deadline, Instant, On, Waits};
+use crate::wake::{self, Wakes, Woken};
 
 /// All of a kernel's data. Opaque: a platform makes it, gives it to its [`Cell`] and never looks.
 pub struct Core {
@@ -33,8 +34,8 @@ pub struct Core {
     pub(crate) state: State,
     pub(crate) lives: Lives,
     pub(crate) waits: Waits,
-    /// Plugins to be woken when the operation is done.
-    wake: PluginSet,
+    /// Whom the present operation wakes.
+    pub(crate) wakes: Wakes,
     /// The earliest deadline that the timekeeper knows of.
     alarm: Deadline,
     timekeeper: Option<Waker>,
@@ -76,7 +77,7 @@ impl Core {
             ),
             lives: Lives::new(plugins),
             waits: Waits::new(parts.waits),
-            wake: PluginSet::EMPTY,
+            wakes: Wakes::new(),
             alarm: Deadline::NONE,
             timekeeper: None,
             #[cfg(feature = "large")]
@@ -98,32 +99,35 @@ impl Core {
         if first != self.alarm {
             self.alarm = first;
             if let Some(timekeeper) = &self.timekeeper {
-                timekeeper.wake_by_ref();
+                self.wakes.task(timekeeper);
             }
         }
     }
 
-    /// Wakes the plugins to which something came.
+    /// The operation is done: hands over whom it woke.
     #[inline]
-    pub(crate) fn wake_plugins(&mut self) {
-        if !self.wake.is_empty() {
-            for index in core::mem::take(&mut self.wake).iter() {
-                self.lives.wake(index);
+    pub(crate) fn hand_over(&mut self, woken: &mut Woken) {
+        if !self.wakes.plugins.is_empty() {
+            for index in core::mem::take(&mut self.wakes.plugins).iter() {
+                if let Some(waker) = self.lives.waker(index) {
+                    wake::add(woken, waker);
+                }
             }
         }
+        self.wakes.hand_over(woken);
     }
 
     /// A plugin has fewer unread events: whoever waits for that looks again.
-    pub(crate) fn made_room(&self, index: usize) {
+    pub(crate) fn made_room(&mut self, index: usize) {
         if self.bus.is_blocker(index) {
-            self.waits.wake(On::Room);
+            self.waits.wake(On::Room, &mut self.wakes);
         }
     }
 
     /// The life of some plugin changed.
     pub(crate) fn changed(&mut self) {
         self.changes = self.changes.wrapping_add(1);
-        self.waits.wake(On::Life);
+        self.waits.wake(On::Life, &mut self.wakes);
     }
 
     /// Does what is due: the next deadline, if there is one.
@@ -132,13 +136,16 @@ impl Core {
         self.alarm = Deadline::NONE;
         let lives = self.expire_lives(now);
         self.expire_state(now);
-        let next = self.calls.expire(now).first(lives);
-        let next = self.waits.expire(now).first(next).first(self.state.due);
+        let next = self.calls.expire(now, &mut self.wakes).first(lives);
+        let next = self
+            .waits
+            .expire(now, &mut self.wakes)
+            .first(next)
+            .first(self.state.due);
         self.alarm = next.first(self.alarm);
         if let Some(waker) = waker {
             crate::mem::keep_waker(&mut self.timekeeper, waker);
         }
-        self.wake_plugins();
         self.alarm
     }
 

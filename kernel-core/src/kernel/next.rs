@@ -59,7 +59,7 @@ impl Core {
                         Look::Found => return Poll::Ready(Ok(0)),
                         Look::Nothing => break,
                         // Nobody wakes the task for what is there already.
-                        Look::Again => self.wake.insert(index),
+                        Look::Again => self.wakes.plugins.insert(index),
                     }
                 }
             }
@@ -142,7 +142,7 @@ impl Core {
 
     /// Takes the first call in the queue; false when it has no room in the buffer, and then it was answered so.
     fn next_call(&mut self, who: PluginId, now: Instant, buf: &mut [u8], step: &mut Step) -> bool {
-        let Some(taken) = self.calls.take(who.index(), buf, &self.names) else {
+        let Some(taken) = self.calls.take(who.index(), buf, &self.names, &mut self.wakes) else {
             return false;
         };
         *step = Step::Call {

@@ -30,7 +30,7 @@ impl Core {
             }
             return Poll::Ready(Err(Fault::Unloaded));
         }
-        let done = match op {
+        match op {
             Op::Next(step) => self.next(who, waker, buf, step),
             Op::Publish {
                 topic,
@@ -51,9 +51,7 @@ impl Core {
             }
             Op::Sleep(span) => self.sleep(*span, ticket, waker),
             op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
-        };
-        self.wake_plugins();
-        done
+        }
     }
 
     /// The operations that never wait.
@@ -107,12 +105,12 @@ impl Core {
                 {
                     slot.more.service = u16::MAX;
                 }
-                let was = self.calls.unregister(who, name, &mut self.names);
+                let was = self.calls.unregister(who, name, &mut self.names, &mut self.wakes);
                 self.hold(who, Capacity::Services, -(was as i32));
                 found(was)
             }
             Op::HasService(name) => found(self.calls.services.find(name, &self.names).is_some()),
-            Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer)),
+            Op::Reply(id, answer) => found(self.calls.reply(*id, who, *answer, &mut self.wakes)),
             Op::Get(key) => {
                 let entry = self.state.get(key, &self.names, self.clock);
                 let entry = entry.ok_or(Fault::Absent)?;
@@ -280,7 +278,7 @@ impl Core {
         }
         Ok(self
             .bus
-            .publish(&record, size, route, now, &self.names, &mut self.wake))
+            .publish(&record, size, route, now, &self.names, &mut self.wakes))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]
@@ -346,7 +344,7 @@ impl Core {
             hops: origin.hops,
             arrival: self.bus.next_seq(),
         })?;
-        self.wake.insert(callee.index());
+        self.wakes.plugins.insert(callee.index());
         self.arm(due);
         Ok(id)
     }

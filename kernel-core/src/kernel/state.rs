@@ -4,12 +4,13 @@
 use super::{Core, EntryInfo};
 use crate::bus::{Bus, NewRecord, Origin, Seq, wide};
 use crate::fault::{Capacity, Fault};
-use crate::id::{PluginId, PluginSet};
+use crate::id::PluginId;
 use crate::json::Json;
 use crate::mem::Names;
 use crate::state::{CHANGED, DIGITS, is_reserved};
 use crate::subject::Name;
 use crate::time::{Deadline, Instant, Span};
+use crate::wake::Wakes;
 
 /// What an announcement has besides the value, at most.
 const FRAME: usize = br#"{"value":,"version":}"#.len() + DIGITS;
@@ -58,7 +59,7 @@ impl Core {
                 what: [br#"{"value":"#, value.as_bytes()],
                 version: self.state.version_digits(),
             };
-            change.announce(&mut self.bus, now, &self.names, &mut self.wake);
+            change.announce(&mut self.bus, now, &self.names, &mut self.wakes);
         }
         self.arm(expires);
         Ok(last)
@@ -101,7 +102,7 @@ impl Core {
             what: [how, b""],
             version: self.state.version_digits(),
         };
-        change.announce(&mut self.bus, now, &self.names, &mut self.wake);
+        change.announce(&mut self.bus, now, &self.names, &mut self.wakes);
         self.state.remove(index, &mut self.names);
         self.hold_state(owner, -1, bytes);
     }
@@ -197,7 +198,7 @@ struct Change<'a> {
 
 impl Change<'_> {
     /// Publishes it. For one that sets a value there is room; any other has always room.
-    fn announce(&self, bus: &mut Bus, now: Instant, names: &Names, wake: &mut PluginSet) {
+    fn announce(&self, bus: &mut Bus, now: Instant, names: &Names, wakes: &mut Wakes) {
         let record = NewRecord {
             source: self.who,
             origin: self.origin,
@@ -206,7 +207,7 @@ impl Change<'_> {
         };
         if let Ok(size) = bus.check(&record) {
             let route = bus.route(&record.topic);
-            bus.publish(&record, size, route, now, names, wake);
+            bus.publish(&record, size, route, now, names, wakes);
         }
     }
 }

@@ -23,6 +23,8 @@ pub use slot::PluginSlot;
 pub(crate) use slot::{About, Ended, Hook, Wanted};
 pub use states::{PluginCounters, PluginState};
 
+use core::task::Waker;
+
 use crate::bus::Overflow;
 use crate::fault::{Capacity, Fault};
 use crate::id::{MAX_PLUGINS, PluginId};
@@ -140,12 +142,10 @@ impl Lives {
         self.at(index).map_or(Overflow::DropOldest, PluginSlot::overflow)
     }
 
-    /// Wakes the plugin's task.
+    /// What wakes the plugin's task.
     #[inline]
-    pub(crate) fn wake(&self, index: usize) {
-        if let Some(waker) = self.slots.get(index).and_then(PluginSlot::waker) {
-            waker.wake_by_ref();
-        }
+    pub(crate) fn waker(&self, index: usize) -> Option<&Waker> {
+        self.slots.get(index).and_then(PluginSlot::waker)
     }
 }
 

@@ -4,6 +4,7 @@ use core::task::Waker;
 
 use super::{Deadline, Instant};
 use crate::mem::{Empty, Usage};
+use crate::wake::Wakes;
 
 /// What a task waits for, at most until its deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,24 +80,24 @@ impl Waits {
     }
 
     /// Wakes whoever waits for this.
-    pub(crate) fn wake(&self, what: On) {
+    pub(crate) fn wake(&self, what: On, wakes: &mut Wakes) {
         for slot in self.slots.iter() {
             if let Some(waker) = &slot.waker
                 && slot.on == what
             {
-                waker.wake_by_ref();
+                wakes.task(waker);
             }
         }
     }
 
     /// Wakes whose deadline is past; the next deadline of the others.
-    pub(crate) fn expire(&mut self, now: Instant) -> Deadline {
+    pub(crate) fn expire(&mut self, now: Instant, wakes: &mut Wakes) -> Deadline {
         let mut next = Deadline::NONE;
         for slot in self.slots.iter_mut() {
             if slot.due.is_due(now) {
                 slot.due = Deadline::NONE;
                 if let Some(waker) = &slot.waker {
-                    waker.wake_by_ref();
+                    wakes.task(waker);
                 }
             }
             next = next.first(slot.due);
