@@ -126,7 +126,9 @@ pub use error::{Error, MAX_CODE, MAX_MESSAGE};
 pub use fault::{Capacity, Fault, NameFault};
 pub use id::{CallId, Cause, MAX_PLUGINS, PluginId, PluginSet};
 pub use json::Json;
-pub use kernel::{Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Waist};
+pub use kernel::{
+    Before, Cell, Core, EntryInfo, FixedKernel, Kernel, Memory, Op, Parts, Step, Ticket, Waist,
+};
 pub use life::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
 pub use mem::Usage;
 pub use subject::Name;

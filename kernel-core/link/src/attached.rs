@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use heapless::String;
 use kernel_core::subject::MAX_NAME;
 use kernel_core::{
-    Answer, AttachedPlugin, Attachment, CallId, Error, Fault, Json, Kernel, Op, Overflow, PluginId,
+    Answer, AttachedPlugin, Attachment, Before, CallId, Error, Fault, Json, Kernel, Op, Overflow, PluginId,
     PluginSet, Step as KernelStep, Ticket,
 };
 
@@ -136,7 +136,12 @@ impl State<'_> {
                 }
             }
             Phase::Waits => {
-                match waist.run(who, &mut Op::Next(&mut step), &mut ticket, Some(cx.waker()), work) {
+                let before = Before::Done;
+                let mut next = Op::Next {
+                    before,
+                    step: &mut step,
+                };
+                match waist.run(who, &mut next, &mut ticket, Some(cx.waker()), work) {
                     Poll::Pending => return,
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(_)) => step = KernelStep::Ended,

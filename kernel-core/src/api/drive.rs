@@ -7,9 +7,9 @@ use core::task::{Poll, Waker};
 use super::context::Context;
 use super::mailbox::{Mailbox, Message, Replied, Reply, message};
 use super::plugin::LocalPlugin;
-use crate::call::Answer;
+use crate::error::Error;
 use crate::id::CallId;
-use crate::kernel::{Op, Step, Ticket};
+use crate::kernel::{Before, Op, Step, Ticket};
 
 /// How a plugin's life ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,71 +35,84 @@ const STREAK: u32 = 32;
 /// off at its last `await`; tell the kernel by [`Installed::crashed`](crate::Installed::crashed).
 pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) -> Exit {
     let mailbox = Mailbox::new(cx);
-    let (mut unloaded, mut streak) = (false, 0u32);
+    let (mut before, mut step, mut streak) = (Outcome::Done, Step::Ended, 0u32);
     loop {
-        let mut step = Step::Ended;
-        if mailbox.step(&mut step, buf).await.is_err() || matches!(step, Step::Ended) {
-            return if unloaded { Exit::Unloaded } else { Exit::Failed };
+        let unloads = matches!(step, Step::Unload) && !matches!(before, Outcome::Failed(..));
+        let taken = mailbox.step(before.as_before(), &mut step, buf).await;
+        if taken.is_err() || matches!(step, Step::Ended) {
+            return if unloads { Exit::Unloaded } else { Exit::Failed };
         }
-        let mut hook = pin!(handle(plugin, &mailbox, &step, buf));
-        let done = poll_fn(|task| match hook.as_mut().poll(task) {
-            Poll::Ready(well) => Poll::Ready(Some(well)),
-            Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
-        let Some(well) = done.await else {
-            return Exit::Failed;
-        };
-        unloaded = well && matches!(step, Step::Unload);
         streak = streak.wrapping_add(1);
-        if streak.is_multiple_of(STREAK) {
-            give_way().await;
+        let (mut hook, mut gives_way) = (
+            pin!(handle(plugin, &cx, &step, buf)),
+            streak.is_multiple_of(STREAK),
+        );
+        let done = poll_fn(|task| {
+            if core::mem::take(&mut gives_way) {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match hook.as_mut().poll(task) {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match done.await {
+            Some(outcome) => before = outcome,
+            None => return Exit::Failed,
         }
     }
 }
 
-/// Runs the hook for a message and passes on what came of it; false for an error.
-async fn handle<P: LocalPlugin>(plugin: &mut P, mailbox: &Mailbox, step: &Step, buf: &mut [u8]) -> bool {
-    let cx = &mailbox.context();
-    let (text, scratch) = buf.split_at_mut_checked(reply_at(step)).unwrap_or_default();
+/// What became of a message.
+enum Outcome {
+    Done,
+    /// The reply to a call: where it begins in the buffer, and its bytes.
+    Replied(CallId, usize, usize),
+    /// Of a call, when it was one.
+    Failed(Option<CallId>, Error),
+}
+
+impl Outcome {
+    fn as_before(&self) -> Before<'_> {
+        match self {
+            Outcome::Done => Before::Done,
+            Outcome::Replied(call, start, len) => Before::Replied {
+                call: *call,
+                start: *start,
+                len: *len,
+            },
+            Outcome::Failed(call, error) => Before::Failed { call: *call, error },
+        }
+    }
+}
+
+/// Runs the hook for a message.
+async fn handle<P: LocalPlugin>(plugin: &mut P, cx: &Context, step: &Step, buf: &mut [u8]) -> Outcome {
+    let start = reply_at(step);
+    let (text, scratch) = buf.split_at_mut_checked(start).unwrap_or_default();
     let result = match message(step, text) {
         Message::Load => plugin.on_load(cx).await,
         Message::Start => plugin.on_start(cx).await,
         Message::Event(event) => plugin.on_event(cx, event).await,
         Message::Call(call) => {
             let id = call.id;
-            let reply = Reply {
-                scratch: &mut *scratch,
+            return match plugin.on_call(cx, call, Reply { scratch }).await {
+                Ok(Replied { len: Some(len) }) => Outcome::Replied(id, start, len),
+                // It is answered later.
+                Ok(Replied { len: None }) => Outcome::Done,
+                Err(error) => Outcome::Failed(Some(id), error),
             };
-            match plugin.on_call(cx, call, reply).await {
-                Ok(replied) => {
-                    answer(mailbox, id, replied, scratch).await;
-                    Ok(())
-                }
-                Err(error) => {
-                    // Whoever called may be gone.
-                    let _ = mailbox.answer(id, Answer::Error(&error)).await;
-                    Err(error)
-                }
-            }
         }
         Message::Tick => plugin.on_tick(cx).await,
         Message::Stop => plugin.on_stop(cx).await,
         Message::Unload => plugin.on_unload(cx).await,
         Message::Ended => Ok(()),
     };
-    if let Err(error) = &result {
-        // The life may be over, which the next message says.
-        let _ = mailbox.fail(error).await;
-    }
-    result.is_ok()
-}
-
-/// Answers a call with what is in the buffer, unless it is answered later. Whoever called may be gone.
-async fn answer(mailbox: &Mailbox, call: CallId, replied: Replied, scratch: &[u8]) {
-    if let Some(len) = replied.len {
-        let reply = scratch.get(..len).unwrap_or(&[]);
-        let _ = mailbox.answer(call, Answer::Bytes(reply)).await;
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(error) => Outcome::Failed(None, error),
     }
 }
 
@@ -120,17 +133,4 @@ fn has_ended(cx: &Context, waker: &Waker) -> bool {
         &mut [],
     );
     matches!(alive, Poll::Ready(Err(_)))
-}
-
-/// Lets the other tasks of the executor run once.
-async fn give_way() {
-    let mut gave = false;
-    poll_fn(|task| {
-        if core::mem::replace(&mut gave, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

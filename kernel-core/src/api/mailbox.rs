@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::id::{CallId, Cause, PluginId};
 use crate::json::{Json, Writer, to_json};
-use crate::kernel::{Op, Step};
+use crate::kernel::{Before, Op, Step};
 use crate::time::Instant;
 
 /// An event as its receiver sees it.
@@ -181,7 +181,7 @@ impl Mailbox {
     pub async fn next<'b>(&self, buf: &'b mut [u8]) -> Message<'b> {
         let mut step = Step::Ended;
         // An error says that the life is over.
-        if self.step(&mut step, buf).await.is_err() {
+        if self.step(Before::Done, &mut step, buf).await.is_err() {
             return Message::Ended;
         }
         message(&step, buf)
@@ -190,15 +190,20 @@ impl Mailbox {
     /// The next message if there is one now, on a kernel in memory.
     pub fn try_next<'b>(&self, buf: &'b mut [u8]) -> Option<Message<'b>> {
         let mut step = Step::Ended;
-        match self.step(&mut step, buf).now() {
+        match self.step(Before::Done, &mut step, buf).now() {
             Ok(()) => Some(message(&step, buf)),
             Err(Fault::Timeout) => None,
             Err(_) => Some(Message::Ended),
         }
     }
 
-    pub(crate) fn step<'a, 'b>(&self, step: &'a mut Step, buf: &'b mut [u8]) -> Ask<'a, 'b, ()> {
-        Ask::new(self.cx.ask(Op::Next(step), buf), nothing)
+    pub(crate) fn step<'a, 'b>(
+        &self,
+        before: Before<'a>,
+        step: &'a mut Step,
+        buf: &'b mut [u8],
+    ) -> Ask<'a, 'b, ()> {
+        Ask::new(self.cx.ask(Op::Next { before, step }, buf), nothing)
     }
 
     /// Says that the last message was not handled: a lifecycle step leaves the plugin FAILED and

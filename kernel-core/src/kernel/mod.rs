@@ -12,7 +12,7 @@ mod waist;
 
 pub use lock::{Cell, FixedKernel, Kernel};
 pub use parts::{Memory, Parts};
-pub use waist::{EntryInfo, Op, Step, Ticket, Waist};
+pub use waist::{Before, EntryInfo, Op, Step, Ticket, Waist};
 
 use core::task::Waker;
 

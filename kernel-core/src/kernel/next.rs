@@ -3,8 +3,9 @@
 
 use core::task::{Poll, Waker};
 
-use super::{Core, Step};
+use super::{Before, Core, Step};
 use crate::bus::{Next, Origin, Position, Seq, wide};
+use crate::call::Answer;
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::life::{Ended, Hook, Wanted};
@@ -22,6 +23,20 @@ enum Look {
 }
 
 impl Core {
+    /// Answers the call before, or notes that the message before was not handled.
+    pub(super) fn conclude(&mut self, who: PluginId, before: Before<'_>, buf: &[u8]) {
+        if let Some((call, reply)) = before.reply(buf) {
+            // Whoever called may be gone.
+            self.calls.reply(call, who, Answer::Bytes(reply), &mut self.wakes);
+        }
+        if let Before::Failed { call, error } = before {
+            if let Some(call) = call {
+                self.calls.reply(call, who, Answer::Error(error), &mut self.wakes);
+            }
+            self.handler_failed(who, error);
+        }
+    }
+
     /// Ends the hook before and begins the next one.
     pub(super) fn next(
         &mut self,

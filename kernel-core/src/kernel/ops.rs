@@ -24,14 +24,17 @@ impl Core {
         buf: &mut [u8],
     ) -> Poll<Result<u32, Fault>> {
         if who.is_plugin() && self.lives.get(who).is_none() {
-            if let Op::Next(step) = op {
+            if let Op::Next { step, .. } = op {
                 **step = Step::Ended;
                 return Poll::Ready(Ok(0));
             }
             return Poll::Ready(Err(Fault::Unloaded));
         }
         match op {
-            Op::Next(step) => self.next(who, waker, buf, step),
+            Op::Next { before, step } => {
+                self.conclude(who, core::mem::take(before), buf);
+                self.next(who, waker, buf, step)
+            }
             Op::Publish {
                 topic,
                 payload,
@@ -146,7 +149,7 @@ impl Core {
                 }
                 copy_out(b"{}", buf)
             }
-            Op::Next(_) | Op::Publish { .. } | Op::Call { .. } | Op::Sleep(_) => Err(Fault::Unavailable),
+            Op::Next { .. } | Op::Publish { .. } | Op::Call { .. } | Op::Sleep(_) => Err(Fault::Unavailable),
         }
     }
 

@@ -16,8 +16,13 @@ use crate::time::{Deadline, Instant, Span};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Op<'a> {
-    /// The message before is done; wait for the next one, its texts in the caller's buffer.
-    Next(&'a mut Step),
+    /// Wait for the next message, its texts in the caller's buffer.
+    Next {
+        /// What became of the message before.
+        before: Before<'a>,
+        /// The next one's numbers.
+        step: &'a mut Step,
+    },
     /// The message before was not handled well.
     Fail(&'a Error),
     /// Is this life of the plugin still the present one? Keeps the waker for when it ends.
@@ -153,6 +158,43 @@ impl Ticket {
     pub const fn call(self) -> Option<CallId> {
         match self.state {
             TicketState::Call(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// What became of a message. An operation that is asked for again says it once.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Before<'a> {
+    /// It was handled well, or there was none.
+    #[default]
+    Done,
+    /// It was a call, and this much of the caller's buffer answers it.
+    Replied {
+        /// The call.
+        call: CallId,
+        /// Where the reply begins.
+        start: usize,
+        /// Its bytes.
+        len: usize,
+    },
+    /// It was not handled; a call is answered so.
+    Failed {
+        /// The call, if it was one.
+        call: Option<CallId>,
+        /// Why.
+        error: &'a Error,
+    },
+}
+
+impl Before<'_> {
+    /// The reply that is in the caller's buffer.
+    pub fn reply<'b>(&self, buf: &'b [u8]) -> Option<(CallId, &'b [u8])> {
+        match *self {
+            Before::Replied { call, start, len } => {
+                let reply = buf.get(start..start.saturating_add(len)).unwrap_or(&[]);
+                Some((call, reply))
+            }
             _ => None,
         }
     }

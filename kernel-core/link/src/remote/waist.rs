@@ -2,7 +2,9 @@
 
 use core::task::{Poll, Waker};
 
-use kernel_core::{Answer, CallId, Capacity, Fault, Instant, Op, PluginId, Span, Step, Ticket, Waist};
+use kernel_core::{
+    Answer, Before, CallId, Capacity, Error, Fault, Instant, Op, PluginId, Span, Step, Ticket, Waist,
+};
 
 use super::Remote;
 use super::inner::{Inner, Phase, keep};
@@ -42,49 +44,88 @@ impl<const N: usize, const B: usize> Inner<N, B> {
         buf: &mut [u8],
     ) -> Poll<Result<u32, Fault>> {
         if who != self.who() {
-            if let Op::Next(step) = op {
+            if let Op::Next { step, .. } = op {
                 **step = Step::Ended;
                 return Poll::Ready(Ok(0));
             }
             return Poll::Ready(Err(Fault::Unloaded));
         }
         match op {
-            Op::Next(step) => self.next(step, waker, buf),
+            Op::Next { before, step } => {
+                while !matches!(before, Before::Done) {
+                    if self.conclude(before, waker, buf).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                self.next(step, waker, buf)
+            }
             Op::Alive => {
                 keep(&mut self.mail.waker, waker);
                 Poll::Ready(Ok(0))
             }
-            Op::Fail(error) => {
-                let failure = Failure::Error {
-                    code: error.code(),
-                    message: error.message(),
-                };
-                let done = self.control(&ToRuntime::StepDone { error: Some(failure) }, waker);
-                if done.is_ready() {
-                    self.mail.release();
-                }
-                done
-            }
-            Op::Reply(call, answer) => {
-                let result = match answer {
-                    Answer::Bytes(bytes) => Ok(Raw(bytes)),
-                    Answer::Error(error) => Err(Failure::Error {
-                        code: error.code(),
-                        message: error.message(),
-                    }),
-                    Answer::Fault(fault) => Err(Failure::of(*fault)),
-                    _ => Err(Failure::of(Fault::Absent)),
-                };
-                let call = call.to_bits();
-                match self.control(&ToRuntime::Answer { call, result }, waker) {
-                    Poll::Ready(Err(fault)) => {
-                        let result = Err(Failure::of(fault));
-                        self.control(&ToRuntime::Answer { call, result }, waker)
-                    }
-                    other => other,
-                }
-            }
+            Op::Fail(error) => self.fail(error, waker),
+            Op::Reply(call, answer) => self.answer(*call, *answer, waker),
             op => self.ask(op, ticket, waker, buf),
+        }
+    }
+
+    /// Sends what became of the message before, a part at a time.
+    fn conclude(&mut self, before: &mut Before<'_>, waker: Option<&Waker>, buf: &[u8]) -> Poll<()> {
+        let (sent, rest) = match *before {
+            Before::Failed { call: None, error } => (self.fail(error, waker), Before::Done),
+            Before::Failed {
+                call: Some(call),
+                error,
+            } => {
+                let rest = Before::Failed { call: None, error };
+                (self.answer(call, Answer::Error(error), waker), rest)
+            }
+            _ => match before.reply(buf) {
+                Some((call, reply)) => (self.answer(call, Answer::Bytes(reply), waker), Before::Done),
+                None => (Poll::Ready(Ok(0)), Before::Done),
+            },
+        };
+        if sent.is_pending() {
+            return Poll::Pending;
+        }
+        *before = rest;
+        Poll::Ready(())
+    }
+
+    fn fail(&mut self, error: &Error, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
+        let failure = Failure::Error {
+            code: error.code(),
+            message: error.message(),
+        };
+        let done = self.control(&ToRuntime::StepDone { error: Some(failure) }, waker);
+        if done.is_ready() {
+            self.mail.release();
+        }
+        done
+    }
+
+    fn answer(
+        &mut self,
+        call: CallId,
+        answer: Answer<'_>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<u32, Fault>> {
+        let result = match answer {
+            Answer::Bytes(bytes) => Ok(Raw(bytes)),
+            Answer::Error(error) => Err(Failure::Error {
+                code: error.code(),
+                message: error.message(),
+            }),
+            Answer::Fault(fault) => Err(Failure::of(fault)),
+            _ => Err(Failure::of(Fault::Absent)),
+        };
+        let call = call.to_bits();
+        match self.control(&ToRuntime::Answer { call, result }, waker) {
+            Poll::Ready(Err(fault)) => {
+                let result = Err(Failure::of(fault));
+                self.control(&ToRuntime::Answer { call, result }, waker)
+            }
+            other => other,
         }
     }
 
