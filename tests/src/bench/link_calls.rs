@@ -37,7 +37,7 @@ const MOST: usize = 256;
 /// When a call was not answered.
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
     let name = "call over the Unix socket";
-    pinned::both(&settings.finer(), name, 0.7, |settings, name, goal| {
+    pinned::both(&settings.finer(), name, (0.55, None), |settings, name, goal| {
         let hosted = Hosted::start()?;
         let mut memory = client::memory();
         let contenders = vec![

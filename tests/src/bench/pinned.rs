@@ -11,20 +11,20 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::harness::Settings;
 use super::report::Row;
 
-/// Measures by `measure` on one processor, which the goal is about, and on any.
+/// Measures by `measure` on one processor and on any, each with its goal.
 ///
 /// # Errors
 /// Those of `measure`, and when the system does not let the thread choose.
 pub(super) fn both(
     settings: &Settings,
     name: &str,
-    goal: f64,
+    goals: (f64, Option<f64>),
     measure: impl Fn(&Settings, &str, Option<f64>) -> Result<Row, String>,
 ) -> Result<Vec<Row>, String> {
     let pinned = Pinned::to_one().map_err(|cause| format!("no processor to choose: {cause}"))?;
-    let one = measure(settings, &format!("{name}, one processor"), Some(goal))?;
+    let one = measure(settings, &format!("{name}, one processor"), Some(goals.0))?;
     drop(pinned);
-    let any = measure(settings, &format!("{name}, any processor"), None)?;
+    let any = measure(settings, &format!("{name}, any processor"), goals.1)?;
     Ok(vec![one, any])
 }
 

@@ -1,7 +1,8 @@
 //! Setting and getting one of many state values, beside maps that threads share.
 //!
-//! Ours keeps versions and makes an event of every change, which the maps do not; nobody subscribes to
-//! it here. Each side copies the value in, and out into the caller's buffer.
+//! Ours keeps versions and times to live and makes an event of every change, which a log keeps. So does the peer: a
+//! locked map of value, version and expiry, and a broadcast of the change. Bare maps are shown for reference. Each side
+//! copies the value in, and out into the caller's buffer.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 use kernel_core::{Json, Name, StateEngine, json_literal};
+use tokio::sync::broadcast;
 
 use super::harness::{Contender, Settings, compare, growth};
 use super::report::Row;
@@ -24,10 +26,20 @@ const VALUE: Json<'static> = json_literal!(r#"{"on":true,"level":128}"#);
 /// # Errors
 /// When a value was not there.
 pub(super) fn run(settings: &Settings) -> Result<Vec<Row>, String> {
-    let set = vec![ours_set(KEYS)?, locked_set(KEYS), dashmap_set(KEYS)];
-    let get = vec![ours_get(KEYS)?, locked_get(KEYS), dashmap_get(KEYS)];
+    let set = vec![
+        ours_set(KEYS)?,
+        versioned_set(KEYS),
+        locked_set(KEYS).for_reference(),
+        dashmap_set(KEYS).for_reference(),
+    ];
+    let get = vec![
+        ours_get(KEYS)?,
+        versioned_get(KEYS),
+        locked_get(KEYS).for_reference(),
+        dashmap_get(KEYS).for_reference(),
+    ];
     Ok(vec![
-        compare(settings, "state set, 1,000 keys", set, Some(1.0))?,
+        compare(settings, "state set, 1,000 keys", set, Some(1.2))?,
         compare(settings, "state get, 1,000 keys", get, Some(1.0))?,
     ])
 }
@@ -142,6 +154,76 @@ fn locked_get(count: usize) -> Contender<'static> {
         for (_, key) in (0..count).zip(keys.iter().cycle()) {
             let map = map.lock().unwrap_or_else(PoisonError::into_inner);
             copied(map.get(key.as_str()), key, &mut buf)?;
+        }
+        Ok(begun.elapsed())
+    })
+}
+
+/// A value with what ours keeps of it.
+struct Versioned {
+    value: Vec<u8>,
+    version: u64,
+    expires: Option<Instant>,
+}
+
+type Change = (String, Vec<u8>, u64);
+
+/// How many changes the broadcast keeps for who is slow.
+const CHANGES: usize = 4096;
+
+fn versioned(keys: &[String]) -> Mutex<HashMap<String, Versioned>> {
+    let entry = |key: &String| {
+        let entry = Versioned {
+            value: VALUE.as_bytes().to_vec(),
+            version: 1,
+            expires: None,
+        };
+        (key.clone(), entry)
+    };
+    Mutex::new(keys.iter().map(entry).collect())
+}
+
+fn versioned_set(count: usize) -> Contender<'static> {
+    let keys = keys(count);
+    let (map, mut last) = (versioned(&keys), 1u64);
+    let (changes, kept) = broadcast::channel::<Change>(CHANGES);
+    Contender::new("locked map with versions, broadcast", move |count| {
+        // As long as somebody may read them, changes are kept.
+        let _kept = &kept;
+        let begun = Instant::now();
+        for (_, key) in (0..count).zip(keys.iter().cycle()) {
+            let now = Instant::now();
+            let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = map
+                .get_mut(key.as_str())
+                .ok_or_else(|| format!("{key} is not there"))?;
+            if entry.expires.is_some_and(|at| at <= now) {
+                return Err(format!("{key} has expired"));
+            }
+            last += 1;
+            entry.version = last;
+            overwrite(&mut entry.value);
+            changes
+                .send((key.clone(), entry.value.clone(), last))
+                .map_err(|_| "nobody keeps the changes")?;
+        }
+        Ok(begun.elapsed())
+    })
+}
+
+fn versioned_get(count: usize) -> Contender<'static> {
+    let keys = keys(count);
+    let map = versioned(&keys);
+    Contender::new("locked map with versions", move |count| {
+        let mut buf = [0; 64];
+        let begun = Instant::now();
+        for (_, key) in (0..count).zip(keys.iter().cycle()) {
+            let map = map.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = map.get(key.as_str());
+            let alive = |entry: &&Versioned| entry.expires.is_none_or(|at| at > Instant::now());
+            let value = entry.filter(alive).map(|entry| (&entry.value, entry.version));
+            black_box(value.map(|(_, version)| version));
+            copied(value.map(|(value, _)| value), key, &mut buf)?;
         }
         Ok(begun.elapsed())
     })

@@ -124,7 +124,7 @@ pub(super) fn get(settings: &Settings) -> Result<Vec<Row>, String> {
     pinned::both(
         &settings.finer(),
         "storage get, warm",
-        0.5,
+        (0.6, None),
         |settings, name, goal| {
             let (ours, peer) = (Hosted::start()?, Sqlite::open()?);
             let keys = keys(KEYS);
