@@ -35,18 +35,19 @@ const STREAK: u32 = 32;
 /// off at its last `await`; tell the kernel by [`Installed::crashed`](crate::Installed::crashed).
 pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) -> Exit {
     let mailbox = Mailbox::new(cx);
-    let (mut before, mut step, mut streak) = (Outcome::Done, Step::Ended, 0u32);
+    // Errors are large, and few: they do not move with every outcome.
+    let (mut outcome, mut error) = (Outcome::Done, None);
+    let (mut step, mut streak) = (Step::Ended, 0u32);
     loop {
-        let unloads = matches!(step, Step::Unload) && !matches!(before, Outcome::Failed(..));
-        let taken = mailbox.step(before.as_before(), &mut step, buf).await;
+        let unloads = matches!((&step, &error), (Step::Unload, None));
+        let taken = mailbox.step(before(outcome, &error), &mut step, buf).await;
         if taken.is_err() || matches!(step, Step::Ended) {
             return if unloads { Exit::Unloaded } else { Exit::Failed };
         }
         streak = streak.wrapping_add(1);
-        let (mut hook, mut gives_way) = (
-            pin!(handle(plugin, &cx, &step, buf)),
-            streak.is_multiple_of(STREAK),
-        );
+        let mut gives_way = streak.is_multiple_of(STREAK);
+        error = None;
+        let mut hook = pin!(handle(plugin, &cx, &step, buf, &mut error));
         let done = poll_fn(|task| {
             if core::mem::take(&mut gives_way) {
                 task.waker().wake_by_ref();
@@ -59,51 +60,56 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
             }
         });
         match done.await {
-            Some(outcome) => before = outcome,
+            Some(came) => outcome = came,
             None => return Exit::Failed,
         }
     }
 }
 
 /// What became of a message.
+#[derive(Clone, Copy)]
 enum Outcome {
     Done,
     /// The reply to a call: where it begins in the buffer, and its bytes.
     Replied(CallId, usize, usize),
-    /// Of a call, when it was one.
-    Failed(Option<CallId>, Error),
+    /// Of a call, when it was one; why is kept apart.
+    Failed(Option<CallId>),
 }
 
-impl Outcome {
-    fn as_before(&self) -> Before<'_> {
-        match self {
-            Outcome::Done => Before::Done,
-            Outcome::Replied(call, start, len) => Before::Replied {
-                call: *call,
-                start: *start,
-                len: *len,
-            },
-            Outcome::Failed(call, error) => Before::Failed { call: *call, error },
-        }
+fn before(outcome: Outcome, error: &Option<Error>) -> Before<'_> {
+    match (outcome, error) {
+        (Outcome::Replied(call, start, len), _) => Before::Replied { call, start, len },
+        (Outcome::Failed(call), Some(error)) => Before::Failed { call, error },
+        _ => Before::Done,
     }
 }
 
 /// Runs the hook for a message.
-async fn handle<P: LocalPlugin>(plugin: &mut P, cx: &Context, step: &Step, buf: &mut [u8]) -> Outcome {
+async fn handle<P: LocalPlugin>(
+    plugin: &mut P,
+    cx: &Context,
+    step: &Step,
+    buf: &mut [u8],
+    error: &mut Option<Error>,
+) -> Outcome {
     let start = reply_at(step);
     let (text, scratch) = buf.split_at_mut_checked(start).unwrap_or_default();
+    let mut call = None;
     let result = match message(step, text) {
         Message::Load => plugin.on_load(cx).await,
         Message::Start => plugin.on_start(cx).await,
         Message::Event(event) => plugin.on_event(cx, event).await,
-        Message::Call(call) => {
-            let id = call.id;
-            return match plugin.on_call(cx, call, Reply { scratch }).await {
-                Ok(Replied { len: Some(len) }) => Outcome::Replied(id, start, len),
+        Message::Call(request) => {
+            let id = request.id;
+            match plugin.on_call(cx, request, Reply { scratch }).await {
+                Ok(Replied { len: Some(len) }) => return Outcome::Replied(id, start, len),
                 // It is answered later.
-                Ok(Replied { len: None }) => Outcome::Done,
-                Err(error) => Outcome::Failed(Some(id), error),
-            };
+                Ok(Replied { len: None }) => Ok(()),
+                Err(error) => {
+                    call = Some(id);
+                    Err(error)
+                }
+            }
         }
         Message::Tick => plugin.on_tick(cx).await,
         Message::Stop => plugin.on_stop(cx).await,
@@ -112,7 +118,10 @@ async fn handle<P: LocalPlugin>(plugin: &mut P, cx: &Context, step: &Step, buf: 
     };
     match result {
         Ok(()) => Outcome::Done,
-        Err(error) => Outcome::Failed(None, error),
+        Err(failed) => {
+            *error = Some(failed);
+            Outcome::Failed(call)
+        }
     }
 }
 
