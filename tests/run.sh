@@ -3,6 +3,7 @@
 #
 #   tests/run.sh               all sections
 #   tests/run.sh SECTION...    only these: lint unit host tui mcu
+#   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator.
 set -euo pipefail
@@ -117,6 +118,19 @@ section_mcu() {
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
     say "emulated boards"
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
+}
+
+section_size() {
+    local crate
+    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/*; do
+        find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
+            FNR == 1 { testing = 0 }
+            # Behind it are the tests of a file, to its end.
+            /^#\[cfg\(test\)\]$/ { testing = 1 }
+            /^(pub )?(mod|use) .*;$/ && testing { testing = 0; next }
+            !testing && !/^[[:space:]]*(\/\/|$)/ { lines++ }
+            END { printf "%-24s%6d\n", crate, lines }'
+    done
 }
 
 main() {

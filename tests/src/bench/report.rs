@@ -129,8 +129,8 @@ impl fmt::Display for Goal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Goal::None => Ok(()),
-            Goal::Ratio(least) => write!(f, ">= {least:.1}x"),
-            Goal::Growth(most) => write!(f, "<= {most:.1}x"),
+            Goal::Ratio(least) => write!(f, ">= {least}x"),
+            Goal::Growth(most) => write!(f, "<= {most}x"),
             Goal::AtMost(most) => write!(f, "<= {}", figure(*most)),
             Goal::AtLeast(least) => write!(f, ">= {}", figure(*least)),
         }
