@@ -11,7 +11,7 @@
 //!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
-//!     └── log.rs, kernel_log.rs   log lines
+//!     └── log.rs, kernel_log.rs   log lines; escape.rs: text from outside
 //! ```
 //!
 //! A program with plugins of its own embeds a [`Host`]:
@@ -38,6 +38,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod escape;
 mod execute;
 mod host;
 mod host_error;

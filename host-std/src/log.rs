@@ -21,13 +21,16 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// # Errors
 /// [`ConfigError::Variable`] for a filter that cannot be used.
 pub fn init(config: &Config) -> Result<(), ConfigError> {
+    let text = config.log_format == LogFormat::Text;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter(&config.log)?)
-        .with_writer(|| Line)
+        .with_writer(move || Line { text })
         // It would report a failed write by writing again, and panic when that fails: a reader of the
         // log that goes away must not take the runtime with it.
         .log_internal_errors(false)
-        .with_ansi(io::stderr().is_terminal());
+        .with_ansi(has_colour(io::stderr().is_terminal(), |name| {
+            std::env::var(name).ok()
+        }));
     // Refused only when there is a subscriber already.
     let set_up = match config.log_format {
         LogFormat::Text => lines.try_init(),
@@ -42,6 +45,20 @@ pub fn init(config: &Config) -> Result<(), ConfigError> {
 /// Waits until the lines that were logged are written, at most half a second.
 pub fn flush() {
     LINES.flush(FLUSH);
+}
+
+/// Whether to write in colour, by what people set for all programs: `NO_COLOR` (no-color.org), `CLICOLOR` and
+/// `CLICOLOR_FORCE` (bixense.com/clicolors), `TERM=dumb`.
+fn has_colour(terminal: bool, var: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &str| var(name).filter(|value| !value.is_empty());
+    if set("NO_COLOR").is_some() {
+        return false;
+    }
+    if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+        return true;
+    }
+    let dumb = set("TERM").is_some_and(|value| value == "dumb");
+    terminal && !dumb && set("CLICOLOR").is_none_or(|value| value != "0")
 }
 
 /// The filter in `text`: levels, and levels of targets, with commas between.
@@ -66,6 +83,29 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colour_is_as_people_have_set_it() {
+        let with = |terminal, vars: &[(&str, &str)]| {
+            has_colour(terminal, |name| {
+                let found = vars.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(with(true, &[]) && with(true, &[("NO_COLOR", ""), ("TERM", "xterm"), ("CLICOLOR", "1")]));
+        assert!(
+            with(false, &[("CLICOLOR_FORCE", "1")])
+                && with(false, &[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")])
+        );
+        for vars in [
+            [("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")],
+            [("TERM", "dumb"), ("CLICOLOR", "1")],
+            [("CLICOLOR", "0"), ("CLICOLOR_FORCE", "0")],
+        ] {
+            assert!(!with(true, &vars), "{vars:?}");
+        }
+        assert!(!with(false, &[("CLICOLOR", "1")]));
+    }
 
     #[test]
     fn filters_that_mean_something_are_taken() {

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use crate::escape::escape;
+
 /// How much may wait for the reader.
 const MOST_BYTES: usize = 1024 * 1024;
 
@@ -112,11 +114,18 @@ impl Lines {
 }
 
 /// Where the subscriber writes: each line in one piece.
-pub(crate) struct Line;
+pub(crate) struct Line {
+    /// It is for people; else it is JSON, which escapes by itself.
+    pub(crate) text: bool,
+}
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        LINES.push(line).map(|()| line.len())
+        match self.text {
+            true => LINES.push(safe(line).as_bytes()),
+            false => LINES.push(line),
+        }?;
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -124,9 +133,38 @@ impl Write for Line {
     }
 }
 
+/// The line with what an error's or a plugin's text would forge lines with written out. What is left of escape
+/// characters are the subscriber's own colours: it escapes those of others.
+fn safe(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    let (line, end) = match line.strip_suffix('\n') {
+        Some(line) => (line, "\n"),
+        None => (&*line, ""),
+    };
+    let mut text = String::with_capacity(line.len() + 1);
+    for piece in line.split_inclusive('\u{1b}') {
+        let plain = piece.strip_suffix('\u{1b}').unwrap_or(piece);
+        text.push_str(&escape(plain));
+        text.push_str(&piece[plain.len()..]);
+    }
+    text.push_str(end);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_forges_a_line() {
+        assert_eq!(safe("one\ntwo\u{202e}\r\n".as_bytes()), "one\\ntwo\\u{202e}\\r\n");
+        assert_eq!(
+            safe("\u{1b}[2mdim\u{1b}[0m\n".as_bytes()),
+            "\u{1b}[2mdim\u{1b}[0m\n"
+        );
+        assert_eq!(safe(b"\xff\n"), "\u{fffd}\n");
+    }
+
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     /// Takes each write only when it is told to.

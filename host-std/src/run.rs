@@ -6,7 +6,7 @@ use std::process::{self, ExitCode};
 use tokio::task::{JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::host::{Host, HostBuilder, ShutdownReport};
 use crate::host_error::HostError;
 use crate::log;
@@ -17,7 +17,7 @@ pub const EXIT_CONFIG: u8 = 2;
 /// The exit status when a second signal cuts the shutdown short: what a shell says of SIGINT.
 pub const EXIT_CUT_SHORT: u8 = 130;
 
-/// Runs the built-in plugins until SIGINT or SIGTERM, then shuts down in order.
+/// Runs the built-in plugins until SIGINT, SIGTERM, SIGQUIT or SIGHUP, then shuts down in order.
 ///
 /// The exit status is 0 also when a plugin did not stop in time: its name is in the log. It is 1 when
 /// the host did not start, [`EXIT_CONFIG`] when the configuration was refused. A second signal ends the
@@ -39,6 +39,10 @@ pub fn run_host(host: HostBuilder, config: Config) -> ExitCode {
 }
 
 fn run_logged(host: HostBuilder, config: Config) -> ExitCode {
+    for name in config::unknown_variables(std::env::vars_os()) {
+        let known = config::VARIABLES.join(", ");
+        warn!("the variable {name} is set, and is none of this program's, which are {known}");
+    }
     let reactor = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let reactor = match reactor {
         Ok(reactor) => reactor,

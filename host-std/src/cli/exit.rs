@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use kernel_link as link;
 
-use super::output::escape;
+use crate::escape::escape;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -34,8 +34,6 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Whoever read the output has read enough.
     ClosedPipe,
-    /// The user pressed Ctrl-C.
-    Interrupted,
 }
 
 impl Failure {
@@ -88,7 +86,6 @@ impl Failure {
             Failure::Unreachable { what, hint } => (format!("error: {what}"), Some(*hint), 3),
             Failure::Output(cause) => (format!("error: cannot write the output: {cause}"), None, 1),
             Failure::ClosedPipe => return ExitCode::SUCCESS,
-            Failure::Interrupted => return ExitCode::from(130),
         };
         // A closed stderr leaves only the status to tell.
         let mut stderr = io::stderr().lock();

@@ -15,7 +15,7 @@
 //! | 1 | the runtime answered with an error, or there is no such key |
 //! | 2 | the command makes no sense; nothing was sent |
 //! | 3 | no runtime is there, or it does not answer |
-//! | 130 | interrupted |
+//! | 130 | interrupted: what a shell says of a program that a signal ended |
 //!
 //! A reader of the output that closes it early ends the command quietly, with status 0.
 
@@ -94,7 +94,7 @@ Environment:
   RUNTIME_LOG_FORMAT            text or json [default: text]
   RUNTIME_CONFIG                a TOML file for the rest [default: none]
 
-SIGINT and SIGTERM shut it down in order, with exit status 0; a second signal ends it at once.";
+SIGINT, SIGTERM, SIGQUIT and SIGHUP shut it down in order, with exit status 0; a second signal ends it at once.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -155,6 +155,19 @@ impl Global {
         }
     }
 
+    /// An option that `run` does not take.
+    fn without_meaning_for_run(&self) -> Option<&'static str> {
+        let of_environment = std::env::var_os("RUNTIME_TCP_TOKEN").is_some();
+        [
+            ("--tcp", self.tcp.is_some()),
+            ("--serial", self.serial.is_some()),
+            ("--token", self.token.is_some() && !of_environment),
+            ("--json", self.json),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
+
     fn endpoint(&self) -> Result<Endpoint, Failure> {
         if let Some(address) = &self.tcp {
             let token = self.token.clone().unwrap_or_default();
@@ -190,13 +203,22 @@ pub fn main() -> ExitCode {
     let Cli { global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {
-            // Help that nobody reads to its end is no failure.
-            let _ = told.print();
-            return u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+            return match told.print().map_err(Failure::from) {
+                // Help that nobody reads to its end is no failure; stderr that is closed leaves only the status.
+                Err(failure @ Failure::Output(_)) if !told.use_stderr() => failure.report(),
+                _ => u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+            };
         }
     };
     match command {
-        None | Some(Command::Run) => start(&global),
+        None | Some(Command::Run) => match global.without_meaning_for_run() {
+            Some(option) => Failure::Usage(format!(
+                "{option} is for the commands that talk to a runtime, and means nothing to the one that is started: \
+                 leave it out, or configure the runtime by RUNTIME_CONFIG"
+            ))
+            .report(),
+            None => start(&global),
+        },
         Some(command) => match perform(&global, command) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => failure.report(),

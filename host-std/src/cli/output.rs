@@ -6,8 +6,10 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
+use crate::escape::{drives, escape};
 
 /// The narrowest that a table's last column is cut to.
 const NARROWEST: usize = 10;
@@ -118,7 +120,7 @@ impl Table {
         let mut widths: Vec<usize> = self.columns.iter().map(|(head, _)| head.len()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(cell.width());
             }
         }
         let before: usize = widths.iter().rev().skip(1).map(|width| width + 2).sum();
@@ -142,48 +144,40 @@ impl Table {
         for (at, ((cell, &width), (_, align))) in cells.iter().zip(widths).zip(self.columns).enumerate() {
             let width = width.min(if at == last { room } else { width });
             let cell = cut(cell, width);
-            // Writing to a string does not fail.
-            let _ = match align {
-                Align::Left if at == last => write!(text, "{cell}"),
-                Align::Left => write!(text, "{cell:width$}  "),
-                Align::Right if at == last => write!(text, "{cell:>width$}"),
-                Align::Right => write!(text, "{cell:>width$}  "),
-            };
+            let room = std::iter::repeat_n(' ', width.saturating_sub(cell.width()));
+            match align {
+                Align::Left => {
+                    text.push_str(&cell);
+                    text.extend(room);
+                }
+                Align::Right => {
+                    text.extend(room);
+                    text.push_str(&cell);
+                }
+            }
+            if at < last {
+                text.push_str("  ");
+            }
         }
         text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
 }
 
-/// The text, or its beginning and an ellipsis, in at most `width` characters.
+/// The text, or its beginning and an ellipsis, in at most so many columns of a terminal.
 fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    if text.chars().count() <= width {
+    if text.width() <= width {
         return Cow::Borrowed(text);
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    Cow::Owned(short)
-}
-
-/// The text with what drives a terminal, or turns the direction of its text, as `\u{..}`.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(drives) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if drives(c) {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let next = at + c.len_utf8();
+        if text[..next].width() >= width {
+            break;
         }
+        end = next;
     }
-    Cow::Owned(safe)
-}
-
-fn drives(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    Cow::Owned(format!("{}…", &text[..end]))
 }
 
 /// A valid JSON text with other white space, laid out or on one line: every number and name stays as
@@ -240,8 +234,9 @@ fn string(text: &mut String, chars: &mut impl Iterator<Item = char>) {
             }
             '"' => break,
             c if drives(c) => {
-                // All of them are in the first plane: one escape each.
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
             }
             c => text.push(c),
         }
@@ -271,12 +266,25 @@ mod tests {
     }
 
     #[test]
-    fn what_drives_a_terminal_is_escaped() {
-        assert_eq!(escape("привет, \"x\""), "привет, \"x\"");
-        assert_eq!(
-            escape("a\u{1b}[2Jb\n\u{9b}\u{202e}"),
-            "a\\u{1b}[2Jb\\n\\u{9b}\\u{202e}"
-        );
+    fn columns_are_as_wide_as_a_terminal_shows_them() {
+        const COLUMNS: &[(&str, Align)] = &[("NAME", Align::Left), ("TEXT", Align::Left)];
+        let mut table = Table::new(COLUMNS);
+        for name in ["電灯", "e\u{301}te\u{301}", "👨‍👩‍👧", "plain"] {
+            table.row([name.into(), "x".into()]);
+        }
+        let text = table.render(0);
+        for line in text.lines() {
+            let (before, _) = line.rsplit_once(['x', 'T']).unwrap_or((line, ""));
+            let before = before.strip_suffix("TEX").unwrap_or(before);
+            assert_eq!(before.width(), 7, "{text}");
+        }
+        table.row(["short".into(), "電電電電電電電電電電".into()]);
+        let cut = table.render(20);
+        assert!(cut.lines().all(|line| line.width() <= 20), "{cut}");
+    }
+
+    #[test]
+    fn what_drives_a_terminal_is_escaped_in_a_table() {
         let mut table = Table::new(&[("X", Align::Left)]);
         table.row(["\u{1b}[31m\u{7}".into()]);
         assert!(!table.render(0).contains('\u{1b}'));

@@ -44,6 +44,25 @@ pub use error::ConfigError;
 
 use crate::sqlite::Synchronous;
 
+/// The variables that the program or its commands read.
+pub(crate) const VARIABLES: [&str; 8] = [
+    "RUNTIME_DB_PATH",
+    "RUNTIME_SHUTDOWN_TIMEOUT",
+    "RUNTIME_SERVICE_CALL_TIMEOUT",
+    "RUNTIME_SOCKET",
+    "RUNTIME_LOG",
+    "RUNTIME_LOG_FORMAT",
+    "RUNTIME_CONFIG",
+    "RUNTIME_TCP_TOKEN",
+];
+
+/// Those among these variables that look like ours and are not: a name mistyped would be passed over in silence.
+pub(crate) fn unknown_variables(vars: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
+    vars.filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("RUNTIME_") && !VARIABLES.contains(&name.as_str()))
+        .collect()
+}
+
 /// Everything the host can be told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {

@@ -125,7 +125,12 @@ fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketErro
         Ok(listener)
     });
     match listener {
-        Ok(listener) => Ok((listener, config.token.as_str().into())),
+        Ok(listener) => {
+            // With port 0 the system has chosen one.
+            let address = listener.local_addr().unwrap_or(config.address);
+            info!(%address, "the link listens at a TCP port as well");
+            Ok((listener, config.token.as_str().into()))
+        }
         Err(cause) => Err(SocketError::Tcp {
             address: config.address,
             cause,

@@ -1,7 +1,8 @@
 //! Opening: nothing is written to a file before it has been found sound and ours.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ impl Database {
         let path = place.file;
         let found = inspect(&path)?;
 
+        if found == Found::Nothing {
+            create(&path)?;
+        }
         let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(&path, &error);
         // No URI: a file named "file:x?mode=memory" is a file.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -143,7 +147,12 @@ fn locate(path: &Path) -> Result<Place, OpenError> {
             break;
         }
     }
-    fs::create_dir_all(parent).map_err(directory_error)?;
+    let mut directories = DirBuilder::new();
+    directories
+        .recursive(true)
+        .mode(0o700)
+        .create(parent)
+        .map_err(directory_error)?;
     let mut file = parent.canonicalize().map_err(directory_error)?.join(name);
 
     if file.is_symlink() {
@@ -203,6 +212,24 @@ fn inspect(path: &Path) -> Result<Found, OpenError> {
             unfinished: log > 0 || length_beside(path, "-journal") > 0,
         }),
     }
+}
+
+/// Creates the file for its owner alone; SQLite gives its log the same mode.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    made.map(drop).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => OpenError::Full {
+            path: path.to_path_buf(),
+        },
+        _ => OpenError::Io {
+            path: path.to_path_buf(),
+            reason: format!("it cannot be created: {error}"),
+        },
+    })
 }
 
 fn length_beside(path: &Path, suffix: &str) -> u64 {

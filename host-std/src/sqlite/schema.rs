@@ -16,6 +16,12 @@ const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS storage(\
      namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, \
      PRIMARY KEY(namespace, key))";
 
+/// What another program has hung on the table, and how its key is compared where not byte by byte.
+const TRIGGERS: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = 'storage'";
+const COLLATIONS: &str = "SELECT DISTINCT part.coll FROM pragma_index_list('storage') AS list, \
+     pragma_index_xinfo(list.name) AS part WHERE list.origin = 'pk' AND part.key AND part.coll <> 'BINARY'";
+
 /// Name, declared type, NOT NULL, position in the primary key.
 type Column = (String, String, bool, i64);
 
@@ -42,6 +48,15 @@ pub(super) fn examine(conn: &Connection, path: &Path) -> Result<(), OpenError> {
         });
     }
 
+    let application: i64 = conn
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(sqlite)?;
+    if application != 0 {
+        return Err(schema(format!(
+            "it belongs to another application, whose application_id is {application}"
+        )));
+    }
+
     let mut kind = None;
     let mut others = Vec::new();
     let mut statement = conn
@@ -60,15 +75,27 @@ pub(super) fn examine(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     match kind.as_deref() {
         Some("table") => {
             let columns = columns(conn).map_err(sqlite)?;
-            if is_expected(&columns) {
-                Ok(())
-            } else {
-                Err(schema(format!(
+            if !is_expected(&columns) {
+                return Err(schema(format!(
                     "its table storage has the columns ({}), expected are (namespace TEXT NOT NULL, \
                      key TEXT NOT NULL, value TEXT NOT NULL) with the primary key (namespace, key)",
                     describe(&columns)
-                )))
+                )));
             }
+            for (what, names) in [("a trigger", TRIGGERS), ("a key that is compared by", COLLATIONS)] {
+                let found = conn.prepare(names).and_then(|mut statement| {
+                    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+                    names.collect::<rusqlite::Result<Vec<_>>>()
+                });
+                let found = found.map_err(sqlite)?;
+                if !found.is_empty() {
+                    let names = found.join(", ");
+                    return Err(schema(format!(
+                        "its table storage has {what} {names}, with which what is stored may not be what is read"
+                    )));
+                }
+            }
+            Ok(())
         }
         Some(_) => Err(schema("storage is a view in it, not a table".to_owned())),
         None if others.is_empty() => Ok(()),

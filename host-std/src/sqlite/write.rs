@@ -11,8 +11,14 @@ const DELETE: &str = "DELETE FROM storage WHERE namespace = ?1 AND key = ?2";
 const CLEAR: &str = "DELETE FROM storage WHERE namespace = ?1";
 
 pub(super) fn set(conn: &Connection, namespace: &str, key: &str, value: &str) -> Result<(), StorageError> {
-    conn.prepare_cached(SET)?.execute([namespace, key, value])?;
-    Ok(())
+    match conn.prepare_cached(SET)?.execute([namespace, key, value])? {
+        1 => Ok(()),
+        rows => Err(StorageError::Internal {
+            message: format!(
+                "SQLite changed {rows} rows in place of one: another program has changed the table"
+            ),
+        }),
+    }
 }
 
 /// True if there was a row.

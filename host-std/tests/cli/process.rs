@@ -11,7 +11,7 @@ use crate::support::*;
 
 #[test]
 fn a_signal_stops_it_in_order() {
-    for by in [Signal::TERM, Signal::INT] {
+    for by in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP] {
         let runtime = Runtime::start();
         let running = runtime.cli(&["storage", "get", "example", "status"]).ok();
         assert!(running.contains("\"started\""), "{running}");
@@ -102,4 +102,100 @@ fn a_wrong_configuration_is_status_2() {
     let log = fs::read_to_string(dir.path().join("log")).unwrap();
     assert!(log.contains("RUNTIME_SHUTDOWN_TIMEOUT is \"soon\""), "{log}");
     assert!(!dir.path().join("runtime.db").exists());
+}
+
+#[test]
+fn what_does_nothing_is_refused_or_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("link.sock");
+    for options in [
+        &["run", "--tcp", "127.0.0.1:1"][..],
+        &["--serial", "/dev/ttyACM0"],
+        &["run", "--token", "a token of more than 16"],
+        &["--json"],
+    ] {
+        let told = run(program().env("RUNTIME_SOCKET", &socket).args(options), b"").fails(2);
+        assert!(told.contains("leave it out") && told.contains("--"), "{told}");
+    }
+    let mut child = launch(
+        dir.path(),
+        &[("RUNTIME_DB", "elsewhere.db"), ("RUNTIME_LOGS", "debug")],
+    );
+    until("it is there", || socket.exists());
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let log = fs::read_to_string(dir.path().join("log")).unwrap();
+    for name in ["RUNTIME_DB", "RUNTIME_LOGS"] {
+        let named = format!("the variable {name} is set");
+        assert!(log.contains(&named) && log.contains("RUNTIME_DB_PATH"), "{log}");
+    }
+}
+
+#[test]
+fn what_was_ignored_from_the_start_stays_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("sh");
+    let script = format!("trap '' HUP; exec {}", env!("CARGO_BIN_EXE_core-runtime"));
+    let mut child = command
+        .args(["-c", &script])
+        .env("RUNTIME_DB_PATH", dir.path().join("runtime.db"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it is there", || dir.path().join("runtime.sock").exists());
+    signal(&child, Signal::HUP);
+    let mut health = program();
+    health
+        .env("RUNTIME_SOCKET", dir.path().join("runtime.sock"))
+        .args(["health", "--check"]);
+    run(&mut health, b"").ok();
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+#[test]
+fn files_and_folders_are_their_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("made/here");
+    let mut child = program()
+        .env("RUNTIME_DB_PATH", folder.join("runtime.db"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let socket = folder.join("runtime.sock");
+    until("it is there", || socket.exists());
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for file in ["runtime.db", "runtime.db-wal", "runtime.db.lock", "runtime.sock"] {
+        assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
+    }
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "call"],
+        &["call", "--help"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut child = program()
+            .args(args)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_eq!(wait(&mut child).code(), Some(1), "{args:?}");
+        let told = all(child.stderr.take().unwrap());
+        assert!(told.contains("cannot write the output"), "{args:?}: {told}");
+    }
 }

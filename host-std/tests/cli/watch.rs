@@ -1,6 +1,7 @@
 //! `watch`, with events coming while it runs.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::Signal;
@@ -122,7 +123,7 @@ fn each_event_is_seen_at_once_and_control_c_ends_it_quietly() {
         assert_eq!(lines(&line)[0]["payload"], json!(n));
     }
     signal(&child, Signal::INT);
-    assert_eq!(wait(&mut child).code(), Some(130));
+    assert_eq!(wait(&mut child).signal(), Some(Signal::INT.as_raw()));
     assert_eq!(all(child.stderr.take().unwrap()), "");
 }
 
@@ -162,4 +163,28 @@ fn the_change_of_a_value_as_deep_as_allowed_is_shown() {
     runtime.cli(&["state", "set", "deep", &deep]).ok();
     let told = runtime.cli(&["watch", "--since", &since, "--count", "1"]).ok();
     assert!(told.contains(&deep), "{told}");
+}
+
+#[test]
+fn a_watch_on_a_quiet_bus_ends_with_its_reader_all_the_same() {
+    let runtime = Runtime::start();
+    let (mut child, mut out) = follow(&runtime, &["--since", "1"]);
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    // Nothing is published: it has nothing to write.
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert_eq!(all(child.stderr.take().unwrap()), "");
+}
+
+#[test]
+fn control_c_ends_it_while_its_reader_reads_nothing() {
+    let runtime = Runtime::start();
+    let (mut child, _out) = follow(&runtime, &["--since", "1"]);
+    let payload = format!("\"{}\"", "x".repeat(4000));
+    // Far more than a pipe holds.
+    runtime.flood("large.one", &payload, 100);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it waits for its reader");
+    signal(&child, Signal::INT);
+    assert_eq!(wait(&mut child).signal(), Some(Signal::INT.as_raw()));
 }

@@ -133,11 +133,13 @@ pub(super) struct Awaited {
 pub(super) struct Pending(HashMap<u32, Awaited>);
 
 impl Pending {
-    /// Waits for the answer to a request; false when so many are awaited already.
-    pub(super) fn add(&mut self, wire: u32, id: u32, request: &Request) -> bool {
-        if self.0.len() >= MANY {
-            return false;
-        }
+    /// True when so many are awaited that another one has to wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MANY
+    }
+
+    /// Waits for the answer to a request.
+    pub(super) fn add(&mut self, wire: u32, id: u32, request: &Request) {
         let limit = match request {
             Request::Call {
                 timeout: Some(timeout),
@@ -155,7 +157,6 @@ impl Pending {
                 until: sent + limit + PATIENCE,
             },
         );
-        true
     }
 
     pub(super) fn take(&mut self, wire: u32) -> Option<Awaited> {

@@ -5,6 +5,7 @@ mod hearing;
 mod opening;
 mod run;
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,7 @@ impl Opened<'_> {
             open: false,
             watch: None,
             pending: Pending::default(),
+            waiting: VecDeque::new(),
             collecting: None,
             damaged: 0,
             poll_at: Instant::now(),
@@ -96,6 +98,10 @@ impl Opened<'_> {
             };
             let why = format!("the connection ended before the answer came{doubt}");
             session.port.refuse(awaited.id, "disconnected", &why).await?;
+        }
+        for (id, _) in std::mem::take(&mut session.waiting) {
+            let why = "the connection ended: nothing was sent";
+            session.port.refuse(id, "disconnected", why).await?;
         }
         Ok(reason)
     }
@@ -128,6 +134,8 @@ struct Session<'s> {
     /// The request that began the watch, until it is answered.
     watch: Option<u32>,
     pending: Pending,
+    /// What the model asked and is not sent yet, with the model's numbers.
+    waiting: VecDeque<(u32, Outgoing)>,
     collecting: Option<Collecting>,
     /// Snapshots thrown away in a row.
     damaged: u32,

@@ -24,7 +24,7 @@ pub(crate) struct PublishArgs {
     #[arg(value_parser = check::topic)]
     topic: String,
     /// The payload, JSON; `-` reads it from stdin [default: null]
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
     payload: Option<String>,
 }
 

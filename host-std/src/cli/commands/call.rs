@@ -32,7 +32,7 @@ pub(crate) struct CallArgs {
     #[arg(value_parser = check::topic)]
     service: String,
     /// The arguments, JSON; `-` reads them from stdin [default: null]
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
     arguments: Option<String>,
     /// The call's deadline, in seconds [default: the runtime's own]
     #[arg(long, value_name = "SECONDS", value_parser = check::seconds)]

@@ -61,7 +61,7 @@ pub(crate) struct SetArgs {
     #[command(flatten)]
     key: KeyArgs,
     /// The value, JSON; `-` reads it from stdin
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
     value: String,
     /// Forget the value after so many seconds [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = check::seconds)]

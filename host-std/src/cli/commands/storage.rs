@@ -75,7 +75,7 @@ pub(crate) struct SetArgs {
     #[command(flatten)]
     place: KeyArgs,
     /// The value, JSON; `-` reads it from stdin
-    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
     value: String,
 }
 

@@ -1,7 +1,11 @@
 //! `watch`.
 
+use std::thread;
+
 use clap::Args;
 use kernel_link::{LostAt, Request, ToClient, ToRuntime};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count};
@@ -46,10 +50,28 @@ pub(crate) struct WatchArgs {
 pub(crate) async fn watch(args: WatchArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     tokio::select! {
         ended = follow(args, link, out) => ended,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed.map_err(Failure::Output)?;
-            Err(Failure::Interrupted)
-        }
+        () = reader_left() => Err(Failure::ClosedPipe),
+    }
+}
+
+/// Resolves once whoever reads the output has gone, also while there is nothing to write.
+async fn reader_left() {
+    let (told, left) = tokio::sync::oneshot::channel();
+    let look = move || {
+        let stdout = std::io::stdout();
+        // No event is asked for: what comes is an error or a hang-up.
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        while poll(&mut polled, None) == Err(Errno::INTR) {}
+        let _ = told.send(());
+    };
+    // The thread ends with the program.
+    if thread::Builder::new()
+        .name("reader".to_owned())
+        .spawn(look)
+        .is_err()
+        || left.await.is_err()
+    {
+        std::future::pending().await
     }
 }
 

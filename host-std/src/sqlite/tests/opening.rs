@@ -222,10 +222,32 @@ fn a_database_of_another_layout_is_refused_and_left_alone() {
             "view",
         ),
         ("CREATE TABLE recipes(id INTEGER)", "recipes"),
+        (
+            "PRAGMA application_id = 1196444487",
+            "application_id is 1196444487",
+        ),
+        (
+            "CREATE TABLE storage(namespace TEXT NOT NULL, key TEXT NOT NULL COLLATE NOCASE, value TEXT NOT NULL, \
+             PRIMARY KEY(namespace, key))",
+            "NOCASE",
+        ),
+        (
+            "CREATE TABLE storage(namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, \
+             PRIMARY KEY(namespace, key COLLATE RTRIM)) WITHOUT ROWID",
+            "RTRIM",
+        ),
+        (
+            "CREATE TABLE storage(namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, \
+             PRIMARY KEY(namespace, key)); \
+             CREATE TRIGGER deaf BEFORE INSERT ON storage BEGIN SELECT RAISE(IGNORE); END",
+            "a trigger deaf",
+        ),
     ];
     for (sql, expected) in layouts {
         let (_directory, path) = place();
         let raw = Connection::open(&path).unwrap();
+        // Of a program that uses another journal mode: not that changes either.
+        raw.execute_batch("PRAGMA journal_mode = DELETE").unwrap();
         raw.execute_batch(sql).unwrap();
         drop(raw);
         let before = fs::read(&path).unwrap();
@@ -234,6 +256,48 @@ fn a_database_of_another_layout_is_refused_and_left_alone() {
         assert!(error.to_string().contains(expected), "{sql}: {error}");
         assert_eq!(fs::read(&path).unwrap(), before, "{sql}");
     }
+}
+
+#[test]
+fn a_table_without_rowids_does_the_same() {
+    let (_directory, path) = place();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "CREATE TABLE storage(namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, \
+         PRIMARY KEY(namespace, key)) WITHOUT ROWID",
+    )
+    .unwrap();
+    drop(raw);
+    let mut database = open(&path);
+    database.set("n", "k", b"1").unwrap();
+    database.set("n", "k", b"2").unwrap();
+    assert_eq!(value(&mut database, "n", "k").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_write_that_changed_no_row_is_not_acknowledged() {
+    let (_directory, path) = place();
+    let mut database = open(&path);
+    database.set("n", "k", b"1").unwrap();
+    // Another program, while we run.
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TRIGGER deaf BEFORE INSERT ON storage BEGIN SELECT RAISE(IGNORE); END")
+        .unwrap();
+    let error = database.set("n", "new", b"2").unwrap_err();
+    assert!(matches!(error, StorageError::Internal { .. }), "{error}");
+    assert_eq!(value(&mut database, "n", "new"), None);
+}
+
+#[test]
+fn a_lock_file_that_is_a_link_is_not_followed() {
+    let (directory, path) = place();
+    let victim = directory.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, beside(&path, ".lock")).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, OpenError::LockFile { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
 
 #[test]

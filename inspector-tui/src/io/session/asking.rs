@@ -23,6 +23,9 @@ const STUCK: Duration = Duration::from_secs(3);
 /// A runtime that says nothing for so long, though it was asked, is gone.
 const SILENCE: Duration = Duration::from_secs(6);
 
+/// Requests that wait until others are answered.
+const WAITING: usize = 256;
+
 /// Snapshots that are thrown away in a row because the line damaged a frame.
 const DAMAGED: u32 = 3;
 
@@ -50,14 +53,25 @@ impl Session<'_> {
             );
             return self.port.refuse(id, "too_large", &why).await;
         }
-        if let Outgoing::Asked(_, request) = &outgoing
-            && !self.pending.add(number, id, request)
-        {
+        if self.waiting.len() >= WAITING {
             let why = "too many requests wait for their answers: nothing was sent, try again later";
             return self.port.refuse(id, "busy", why).await;
         }
-        let _ = self.out.send(outgoing);
+        self.waiting.push_back((id, outgoing));
+        self.ask_waiting();
         Ok(())
+    }
+
+    /// Sends what has waited for the answers to others.
+    pub(super) fn ask_waiting(&mut self) {
+        while !self.pending.is_full()
+            && let Some((id, outgoing)) = self.waiting.pop_front()
+        {
+            if let Outgoing::Asked(number, request) = &outgoing {
+                self.pending.add(*number, id, request);
+            }
+            let _ = self.out.send(outgoing);
+        }
     }
 
     /// Asks for a snapshot.
@@ -124,6 +138,7 @@ impl Session<'_> {
             let why = "no answer came: it, or the request, was lost on the line";
             self.port.refuse(awaited.id, "timeout", why).await?;
         }
+        self.ask_waiting();
         if let Some(collecting) = &self.collecting
             && collecting.progress + STUCK <= now
         {

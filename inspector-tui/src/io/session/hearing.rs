@@ -76,6 +76,7 @@ impl Session<'_> {
                 .push((awaited.id, answer(what), awaited.sent.elapsed()));
             // What it changed should be seen at once.
             self.refresh |= awaited.acts;
+            self.ask_waiting();
         } else if let Some(collecting) = self.collecting.as_mut()
             && collecting.take(id, what, &mut self.texts)
         {
