@@ -19,16 +19,25 @@ use crate::ui::{self, Ui};
 
 /// Does what the command line asks for.
 pub fn run() -> ExitCode {
-    match carry_out(Args::parse()) {
-        Ok(status) => status,
-        Err(failure) => {
-            if !matches!(failure, Failure::ClosedPipe) {
-                // A closed stderr leaves only the status to tell.
-                let _ = writeln!(io::stderr().lock(), "error: {failure}");
-            }
-            ExitCode::from(failure.status())
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => {
+            return match told.print().map_err(Failure::from) {
+                // Help that nobody reads to its end is no failure; stderr that is closed leaves only the status.
+                Err(failure) if !told.use_stderr() => report(&failure),
+                _ => u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+            };
         }
+    };
+    carry_out(args).unwrap_or_else(|failure| report(&failure))
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    if !matches!(failure, Failure::ClosedPipe) {
+        // A closed stderr leaves only the status to tell.
+        let _ = writeln!(io::stderr().lock(), "error: {failure}");
     }
+    ExitCode::from(failure.status())
 }
 
 fn carry_out(args: Args) -> Result<ExitCode, Failure> {
@@ -38,7 +47,9 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
         options,
     } = args;
     if options.print_keys {
-        io::stdout().lock().write_all(keys::print().as_bytes())?;
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(keys::print().as_bytes())?;
+        stdout.flush()?;
         return Ok(ExitCode::SUCCESS);
     }
     match command {

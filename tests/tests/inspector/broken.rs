@@ -26,6 +26,26 @@ fn run(arguments: &[&str], folder: &Path) -> (i32, String) {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error() {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["record", "--help"],
+        &["--print-keys"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = Command::new(program())
+            .args(arguments)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("error: "), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn a_wrong_target_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let long = "x".repeat(200);
