@@ -82,8 +82,23 @@ struct Change<'a> {
 #[derive(Deserialize)]
 #[serde(tag = "warning", rename_all = "snake_case")]
 enum Warning<'a> {
-    SlowHandler { hook: &'a str, micros: u64 },
-    EventCycle { plugins: Vec<String> },
+    SlowHandler {
+        hook: &'a str,
+        micros: u64,
+    },
+    EventCycle {
+        plugins: Vec<String>,
+    },
+    HandlerFailed {
+        hook: &'a str,
+        code: String,
+        error: String,
+        #[serde(default)]
+        topic: String,
+        #[serde(default)]
+        seq: u64,
+        more: u32,
+    },
 }
 
 fn note_record(record: &TapRecord<'_>) {
@@ -105,6 +120,28 @@ fn note_record(record: &TapRecord<'_>) {
                     plugin,
                     warning = "slow_handler",
                     "plugin {plugin}: {hook} took {millis} ms, longer than it should (slow_handler_ms)"
+                );
+            }
+            Ok(Warning::HandlerFailed {
+                hook,
+                code,
+                error,
+                topic,
+                seq,
+                more,
+            }) => {
+                let at = match seq {
+                    0 => String::new(),
+                    seq => format!(" at event {seq}, {topic}"),
+                };
+                let more = match more {
+                    0 => String::new(),
+                    more => format!(" ({more} more before it)"),
+                };
+                warn!(
+                    plugin,
+                    warning = "handler_failed",
+                    "plugin {plugin}: {hook} failed{at}: {code}: {error}{more}"
                 );
             }
             Ok(Warning::EventCycle { plugins }) => {

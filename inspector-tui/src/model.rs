@@ -192,7 +192,15 @@ impl Model {
             self.ring.push(item);
             self.totals.item(item);
             match item {
-                Item::Event(Event { topic, .. }) => {
+                Item::Event(Event {
+                    topic,
+                    source,
+                    payload,
+                    ..
+                }) => {
+                    if &**source == "kernel" {
+                        self.warnings.warned(topic, payload, now);
+                    }
                     self.topics.add(topic, 1);
                     self.series.add(Measure::Received, 1);
                 }

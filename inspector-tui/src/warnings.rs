@@ -51,6 +51,10 @@ pub enum Kind {
     Refused,
     /// The inspector missed events.
     Missed,
+    /// A handler returned an error.
+    HandlerFailed,
+    /// Plugins answer one another's events without end.
+    EventCycle,
 }
 
 impl Kind {
@@ -68,6 +72,8 @@ impl Kind {
             Kind::Storage => "storage errors",
             Kind::Refused => "events refused",
             Kind::Missed => "events missed",
+            Kind::HandlerFailed => "handler failed",
+            Kind::EventCycle => "event cycle",
         }
     }
 
@@ -158,6 +164,14 @@ impl Warnings {
     pub(crate) fn missed(&mut self, at: LostAt, count: u64, total: u64, now: Instant) {
         self.take(vec![find::missed(at, count, total)], now);
         self.sort();
+    }
+
+    /// The kernel warns of a plugin, by an event.
+    pub(crate) fn warned(&mut self, topic: &str, payload: &[u8], now: Instant) {
+        if let Some(finding) = find::warned(topic, payload) {
+            self.take(vec![finding], now);
+            self.sort();
+        }
     }
 
     /// Ends what did not happen again; true when one is over now.

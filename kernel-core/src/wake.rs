@@ -38,7 +38,7 @@ impl Wakes {
     /// Hands the other tasks over to whoever holds the lock.
     #[inline]
     pub(crate) fn hand_over(&mut self, to: &mut Woken) {
-        if OUTSIDE > 0 {
+        if cfg!(feature = "large") {
             while let Some(task) = self.tasks.pop() {
                 if let Err(task) = to.push(task) {
                     task.wake();
@@ -51,7 +51,7 @@ impl Wakes {
 /// Adds a task to those that are to be woken without the lock, or wakes it now.
 #[inline]
 pub(crate) fn add(to: &mut Woken, waker: &Waker) {
-    if OUTSIDE == 0 || to.is_full() {
+    if to.is_full() {
         waker.wake_by_ref();
     } else {
         // It is not full.
@@ -62,7 +62,7 @@ pub(crate) fn add(to: &mut Woken, waker: &Waker) {
 /// Wakes all of them; the lock must be free.
 #[inline]
 pub(crate) fn wake(mut tasks: Woken) {
-    if OUTSIDE > 0 {
+    if cfg!(feature = "large") {
         while let Some(task) = tasks.pop() {
             task.wake();
         }

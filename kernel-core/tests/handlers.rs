@@ -87,6 +87,46 @@ fn ticks_faster_than_they_are_handled_leave_room_for_messages() {
 
 #[cfg(feature = "large")]
 #[test]
+fn an_error_of_a_handler_is_a_warning_at_most_once_a_second() {
+    let runtime = runtime(&ROOMY);
+    let mut watcher = ByHand::started(&runtime, PluginMetadata::new("watcher", "1.0.0"));
+    watcher.cx().subscribe("runtime.warning.>").unwrap();
+    let mut p = ByHand::started(&runtime, PluginMetadata::new("p", "1.0.0"));
+    p.cx().subscribe("sensor.*").unwrap();
+    let mut fails = |message: &str| {
+        runtime.bus().try_publish("sensor.hall", json("1")).unwrap();
+        let Some(Seen::Event { seq, .. }) = p.next() else {
+            panic!("no event")
+        };
+        p.mailbox.fail(&Error::new("broken", message)).now().unwrap();
+        assert_eq!(p.next(), None);
+        seq
+    };
+    let said = |seq: u64, message: &str, more: u32| {
+        format!(
+            r#"{{"warning":"handler_failed","hook":"on_event","seq":{seq},"topic":"sensor.hall","code":"broken","error":"{message}","more":{more}}}"#
+        )
+    };
+    let mut heard = || match watcher.next() {
+        Some(Seen::Event { topic, payload, .. }) => {
+            assert_eq!(topic, "runtime.warning.p");
+            Some(payload)
+        }
+        _ => None,
+    };
+    let first = fails("one");
+    assert_eq!(heard(), Some(said(first, "one", 0)));
+    fails("two");
+    fails("three");
+    assert_eq!(heard(), None, "not more than once a second");
+    advance(SECOND);
+    let last = fails("four");
+    assert_eq!(heard(), Some(said(last, "four", 2)));
+    assert_eq!(counters(&runtime, "p").errors, 4);
+}
+
+#[cfg(feature = "large")]
+#[test]
 fn a_handler_over_its_budget_is_counted_and_a_warning() {
     let runtime = runtime(&ROOMY);
     let mut watcher = ByHand::started(&runtime, PluginMetadata::new("watcher", "1.0.0"));

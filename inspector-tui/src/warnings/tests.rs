@@ -269,3 +269,48 @@ fn those_that_are_over_do_not_pile_up() {
     }
     assert_eq!(warnings.iter().len(), KEPT);
 }
+
+#[test]
+fn the_kernels_own_warnings_are_shown() {
+    let now = Instant::now();
+    let mut warnings = Warnings::default();
+    warnings.warned(
+        "runtime.warning.lamp",
+        br#"{"warning":"handler_failed","hook":"on_event","seq":7,"topic":"a.b","code":"broken","error":"no bulb","more":2}"#,
+        now,
+    );
+    warnings.warned(
+        "runtime.warning.loop",
+        br#"{"warning":"event_cycle","plugins":["loop","lamp"]}"#,
+        now,
+    );
+    for (topic, payload) in [
+        (
+            "runtime.warning.lamp",
+            &br#"{"warning":"slow_handler","hook":"on_event","micros":5}"#[..],
+        ),
+        ("runtime.warning.lamp", br#"{"warning":"from a later version"}"#),
+        ("runtime.plugin.lamp", br#"{"state":"STARTED"}"#),
+    ] {
+        warnings.warned(topic, payload, now);
+    }
+    let shown: Vec<_> = warnings
+        .iter()
+        .map(|warning| (warning.kind, &*warning.plugin, &*warning.what))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                Kind::HandlerFailed,
+                "lamp",
+                "on_event failed at event 7, a.b: broken: no bulb; 2 more before it"
+            ),
+            (
+                Kind::EventCycle,
+                "loop",
+                "was refused an event that too many others had caused: loop, lamp answer one another's events"
+            ),
+        ]
+    );
+}

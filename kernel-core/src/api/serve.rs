@@ -33,8 +33,12 @@ pub async fn serve<S: Storage, const N: usize>(installed: Installed, storage: &m
     while !ended {
         let mut ids = Vec::<CallId, N>::new();
         let mut group = Vec::<StorageRequest<'_>, N>::new();
-        for part in buf.chunks_exact_mut(size.max(1)).take(S::GROUP.min(N)) {
-            let (input, output) = part.split_at_mut_checked(size / 2).unwrap_or_default();
+        let mut rest = &mut *buf;
+        for _ in 0..S::GROUP.min(N) {
+            // A request, and what it reads.
+            let (input, after) = rest.split_at_mut_checked(size / 2).unwrap_or_default();
+            let (output, after) = after.split_at_mut_checked(size / 2).unwrap_or_default();
+            rest = after;
             // The first is waited for, the others are there or not.
             let message = match group.is_empty() {
                 true => Some(mailbox.next(input).await),

@@ -154,7 +154,7 @@ pub(crate) struct Record<'l> {
 }
 
 impl<'l> Record<'l> {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "large"))]
     pub(crate) fn topic(&self) -> &'l [u8] {
         self.text.get(..self.head.topic as usize).unwrap_or(&[])
     }

@@ -311,6 +311,12 @@ impl Bus {
         }
     }
 
+    /// The event that is this cause, while it is in the log.
+    #[cfg(feature = "large")]
+    pub(crate) fn behind(&self, origin: Origin) -> Option<Record<'_>> {
+        (origin.is_event() && self.log.holds(origin.at)).then(|| self.log.read(origin.at))?
+    }
+
     /// The plugins whose events led to the one at this position, and its own source.
     #[cfg(feature = "large")]
     pub(crate) fn sources_behind(&self, at: Position) -> PluginSet {

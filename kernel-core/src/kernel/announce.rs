@@ -1,7 +1,11 @@
 //! The kernel's own events, which wait for nobody.
 
 use super::Core;
+#[cfg(feature = "large")]
+use crate::bus::wide;
 use crate::bus::{NewRecord, Origin};
+#[cfg(feature = "large")]
+use crate::error::Error;
 use crate::error::cut;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
@@ -10,6 +14,8 @@ use crate::json::Writer;
 #[cfg(feature = "large")]
 use crate::life::Hook;
 use crate::life::PluginState;
+#[cfg(feature = "large")]
+use crate::time::{Deadline, Span};
 
 impl Core {
     /// Publishes an event of the kernel about a plugin; the plugin's name ends the topic.
@@ -71,6 +77,43 @@ impl Core {
         json.string(hook.name());
         json.key("micros");
         json.u64(took);
+        json.end_object();
+        if let Some(json) = json.finish_trusted() {
+            self.announce(who.index(), "runtime.warning.", json.as_bytes());
+        }
+    }
+
+    /// `runtime.warning.<plugin>`: a handler returned an error, told once a second with how many more there were. (Of a
+    /// call the caller is told.)
+    #[cfg(feature = "large")]
+    pub(super) fn warn_failed(&mut self, who: PluginId, error: &Error) {
+        let now = self.now();
+        let Some(slot) = self.lives.get_mut(who) else {
+            return;
+        };
+        let (hook, origin, more) = (slot.hook(), slot.origin(), &mut slot.more);
+        if hook == Hook::Call {
+            return;
+        }
+        if more.quiet_until != Deadline::NONE && !more.quiet_until.is_due(now) {
+            more.unsaid = more.unsaid.wrapping_add(1);
+            return;
+        }
+        more.quiet_until = now.due(Span::from_millis(1000));
+        let unsaid = core::mem::take(&mut more.unsaid);
+        let mut buf = [0u8; 1024];
+        let mut json = Writer::new(&mut buf);
+        json.begin_object();
+        json.key("warning").string("handler_failed");
+        json.key("hook").string(hook.name());
+        if let Some(record) = self.bus.behind(origin) {
+            json.key("seq").u64(wide(record.head.seq));
+            json.key("topic")
+                .string(core::str::from_utf8(record.topic()).unwrap_or(""));
+        }
+        json.key("code").string(error.code());
+        json.key("error").string(error.message());
+        json.key("more").u64(unsaid.into());
         json.end_object();
         if let Some(json) = json.finish_trusted() {
             self.announce(who.index(), "runtime.warning.", json.as_bytes());

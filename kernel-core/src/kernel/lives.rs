@@ -56,6 +56,8 @@ impl Core {
             self.fail(who, error);
         } else {
             self.note_error(who, error);
+            #[cfg(feature = "large")]
+            self.warn_failed(who, error);
         }
     }
 

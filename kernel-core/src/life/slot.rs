@@ -164,6 +164,9 @@ pub(crate) struct More {
     pub(crate) placement: &'static str,
     /// In place of the metadata's, in microseconds.
     pub(crate) budget: Option<u64>,
+    /// When the next error of a handler is announced again, and how many were not meanwhile.
+    pub(crate) quiet_until: Deadline,
+    pub(crate) unsaid: u32,
 }
 
 impl PluginSlot {
@@ -206,6 +209,8 @@ impl PluginSlot {
             settings: None,
             placement: "",
             budget: None,
+            quiet_until: Deadline::NONE,
+            unsaid: 0,
         },
     };
 
