@@ -8,6 +8,7 @@
 
 use kernel_core::storage::{self, PageWriter, Storage, StorageOp, StorageRequest, Stored};
 use kernel_core::{Error, Fault};
+use tracing::error;
 
 use crate::sqlite::{BatchOp, Database, StorageError};
 
@@ -21,6 +22,8 @@ pub struct SqliteStorage {
     database: Database,
     value: Vec<u8>,
     names: Vec<String>,
+    /// Writes are refused since the file is gone, which was logged.
+    refuses: bool,
 }
 
 impl SqliteStorage {
@@ -30,6 +33,7 @@ impl SqliteStorage {
             database,
             value: Vec::new(),
             names: Vec::new(),
+            refuses: false,
         }
     }
 
@@ -54,6 +58,19 @@ impl SqliteStorage {
         self.database.begin()?;
         self.each(group);
         self.database.commit()
+    }
+
+    /// Nothing that is written to this file would be there afterwards.
+    fn refuse_writes(&mut self, group: &mut [StorageRequest<'_>], error: &StorageError) {
+        if !std::mem::replace(&mut self.refuses, true) {
+            error!("{error}");
+        }
+        for request in group {
+            request.result = match request.op.is_write() {
+                true => Err(shown(error)),
+                false => self.one(request),
+            };
+        }
     }
 
     fn each(&mut self, group: &mut [StorageRequest<'_>]) {
@@ -145,6 +162,11 @@ impl Storage for SqliteStorage {
 
     async fn apply(&mut self, group: &mut [StorageRequest<'_>]) {
         let writes = group.iter().filter(|request| request.op.is_write()).count();
+        if writes > 0
+            && let Err(error) = self.database.check_place()
+        {
+            return self.refuse_writes(group, &error);
+        }
         if group.len() < 2 || writes == 0 {
             return self.each(group);
         }

@@ -4,9 +4,10 @@
 //! is no moment at which others could connect, and no moment without either the old or the new one.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -92,9 +93,21 @@ pub(crate) struct SocketFile {
     identity: Option<(u64, u64)>,
 }
 
+impl SocketFile {
+    /// False once the file was removed, or another one is in its place.
+    pub(crate) fn is_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.path) == self.identity
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -121,7 +134,7 @@ pub(crate) fn bind(path: &Path) -> Result<(UnixListener, SocketFile), SocketErro
     check_vacant(path)?;
     let private = private_directory(parent).map_err(failed)?;
     let inside = private.join("s");
-    let listener = UnixListener::bind(&inside).and_then(|listener| {
+    let listener = bind_in(&private).and_then(|listener| {
         fs::set_permissions(&inside, Permissions::from_mode(0o600))?;
         fs::rename(&inside, path)?;
         Ok(listener)
@@ -135,6 +148,16 @@ pub(crate) fn bind(path: &Path) -> Result<(UnixListener, SocketFile), SocketErro
         identity: identity(path),
     };
     Ok((listener.map_err(failed)?, file))
+}
+
+/// Binds the socket `s` in this directory, by a name that is short however long the directory's is: the system takes
+/// 107 bytes, and the socket's own path may have that many.
+fn bind_in(directory: &Path) -> io::Result<UnixListener> {
+    let open = File::open(directory)?;
+    match UnixListener::bind(format!("/proc/self/fd/{}/s", open.as_raw_fd())) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => UnixListener::bind(directory.join("s")),
+        bound => bound,
+    }
 }
 
 /// Refuses a path where something is that must not be replaced.
@@ -189,6 +212,19 @@ mod tests {
         assert_eq!(beside, 1, "the private directory is gone");
         drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_path_may_be_as_long_as_the_system_connects_to() {
+        let dir = tempfile::tempdir().unwrap();
+        for len in [90, 100, 107] {
+            let name = "n".repeat(len - dir.path().as_os_str().len() - "//s".len());
+            let path = dir.path().join(name).join("s");
+            assert_eq!(path.as_os_str().len(), len);
+            let (_listener, file) = bind(&path).unwrap();
+            assert!(file.is_there());
+            UnixStream::connect(&path).unwrap();
+        }
     }
 
     #[test]

@@ -246,6 +246,65 @@ fn program_with_a_plugin_that_never_stops() {
     std::process::exit(late.into());
 }
 
+/// Returns an error whose text would forge a line of the log and clear a terminal.
+#[derive(Default)]
+struct Rude;
+
+impl Plugin for Rude {
+    const METADATA: PluginMetadata = PluginMetadata::new("rude", "1.0.0");
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.subscribe(name!("rude.go")).await?;
+        Ok(())
+    }
+
+    async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.publish("rude.go", json_literal!("1")).await?;
+        Ok(())
+    }
+
+    async fn on_event(&mut self, _: &Context, _: Event<'_>) -> Result<(), Error> {
+        Err(Error::new(
+            "rude",
+            "no\n2026-01-01T00:00:00Z ERROR forged: all is lost\u{1b}[2J\u{202e}",
+        ))
+    }
+}
+
+/// Not a test by itself either.
+#[test]
+#[ignore = "runs until a signal"]
+fn program_with_a_plugin_that_fails() {
+    let _ = run_host(Host::builder().plugin::<Rude>(), Config::from_env().unwrap());
+    std::process::exit(0);
+}
+
+#[test]
+fn an_error_of_a_handler_is_logged_with_its_event_and_forges_no_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "program_with_a_plugin_that_fails",
+        "--ignored",
+        "--nocapture",
+    ]);
+    let mut process = Process::start(without_settings(command), dir.path());
+    let line = process.until("on_event failed");
+    assert!(
+        line.contains("WARN") && line.contains("plugin rude") && line.contains("rude.go"),
+        "{line}"
+    );
+    assert!(
+        line.contains("\\n2026-01-01") && line.contains("\\u{202e}"),
+        "{line}"
+    );
+    assert!(!line.contains('\u{1b}') && !line.contains('\u{202e}'), "{line:?}");
+    process.signal(Signal::TERM);
+    let (_, rest) = process.end();
+    assert!(!rest.lines().any(|line| line.starts_with("2026-01-01")), "{rest}");
+}
+
 fn frozen() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([

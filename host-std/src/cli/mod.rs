@@ -30,12 +30,14 @@ mod time;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, default_socket};
-use commands::{bus, call, inspect, plugin, shell, state, storage, watch};
+use crate::config::{Config, ConfigError, default_database, default_socket};
+use commands::storage::StorageCommand;
+use commands::{backup, bus, call, inspect, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
@@ -168,6 +170,17 @@ impl Global {
         .find_map(|(option, given)| given.then_some(option))
     }
 
+    /// The database's file on this machine.
+    fn database(&self) -> Result<PathBuf, Failure> {
+        if self.tcp.is_some() || self.serial.is_some() {
+            return Err(Failure::Usage(
+                "this is done on the database's file: run it on the machine of the runtime, without --tcp and --serial"
+                    .to_owned(),
+            ));
+        }
+        default_database(|name| self.var(name)).map_err(|refused| Failure::Usage(self.explain(&refused)))
+    }
+
     fn endpoint(&self) -> Result<Endpoint, Failure> {
         if let Some(address) = &self.tcp {
             let token = self.token.clone().unwrap_or_default();
@@ -241,6 +254,15 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
     let command = match command {
         Command::Completions(args) => return shell::completions(&args, &mut out),
         Command::Man(args) => return shell::man(&args, &mut out),
+        Command::Storage(StorageCommand::Backup(args)) => {
+            return backup::backup(&args, &global.database()?, &mut out);
+        }
+        Command::Storage(StorageCommand::Check(args)) => {
+            return backup::check(&args, &global.database()?, &mut out);
+        }
+        Command::Storage(StorageCommand::Restore(args)) => {
+            return backup::restore(&args, &global.database()?, &mut out);
+        }
         command => command,
     };
     let mut link = Link::new(global.endpoint()?);

@@ -203,6 +203,15 @@ impl Config {
     }
 }
 
+/// The database, found without the rest of the configuration.
+///
+/// # Errors
+///
+/// [`ConfigError::Variable`] for `RUNTIME_DB_PATH`.
+pub fn default_database(vars: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, ConfigError> {
+    vars::db_path(&vars)
+}
+
 /// The socket a client connects to, found without the rest of the configuration.
 ///
 /// # Errors

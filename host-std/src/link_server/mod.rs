@@ -18,7 +18,7 @@ use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinError, JoinSet, LocalSet};
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
@@ -46,10 +46,12 @@ const MESSAGE_HEAD: usize = 1024;
 /// How long accepting rests after the system refused it, for want of file descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often the socket's file is looked for.
+const FILE_LOOK: Duration = Duration::from_secs(2);
+
 /// The running listeners and the sessions of their clients.
 pub(crate) struct LinkServer {
     worker: Worker,
-    _file: SocketFile,
 }
 
 /// Leads plugins through their lives on behalf of clients, as the supervisor does.
@@ -102,14 +104,14 @@ pub(crate) fn spawn(manager: Manager, call_bytes: usize, config: &Config) -> Res
     let worker = Worker::spawn("link", move |stop| {
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            if let Err(cause) = listen(manager, call_bytes, unix, tcp, stop).await {
+            if let Err(cause) = listen(manager, call_bytes, (unix, file), tcp, stop).await {
                 error!("the link is not served: {cause}; restart the runtime");
             }
         });
         let _inside = runtime.enter();
         drop(tasks);
     })?;
-    Ok(LinkServer { worker, _file: file })
+    Ok(LinkServer { worker })
 }
 
 impl LinkServer {
@@ -141,11 +143,12 @@ fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketErro
 async fn listen(
     manager: Manager,
     call_bytes: usize,
-    unix: StdUnixListener,
+    (unix, mut file): (StdUnixListener, SocketFile),
     tcp: Option<(StdTcpListener, Arc<str>)>,
     stop: Stop,
 ) -> std::io::Result<()> {
-    let unix = UnixListener::from_std(unix)?;
+    let mut unix = UnixListener::from_std(unix)?;
+    let mut look = interval(FILE_LOOK);
     let (tcp, token) = match tcp {
         Some((listener, token)) => (Some(TcpListener::from_std(listener)?), Access::Token(token)),
         None => (None, Access::Owner),
@@ -156,6 +159,12 @@ async fn listen(
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
+            _ = look.tick() => if !file.is_there() {
+                match bind_again(&file) {
+                    Ok(again) => (unix, file) = again,
+                    Err(cause) => warn!("the socket of the link is gone, and cannot be made again: {cause}"),
+                }
+            },
             accepted = unix.accept() => match accepted {
                 Ok((stream, _)) if owners.has_room() => {
                     owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
@@ -174,6 +183,20 @@ async fn listen(
             Some(ended) = others.running.join_next() => note(ended),
         }
     }
+}
+
+/// Binds the socket whose file was removed.
+fn bind_again(gone: &SocketFile) -> Result<(UnixListener, SocketFile), SocketError> {
+    let (listener, file) = unix_socket::bind(gone.path())?;
+    let adopted = listener
+        .set_nonblocking(true)
+        .and_then(|()| UnixListener::from_std(listener));
+    let listener = adopted.map_err(|cause| SocketError::Bind {
+        path: gone.path().to_owned(),
+        cause,
+    })?;
+    warn!(socket = %gone.path().display(), "the socket of the link was removed or replaced; it was made again");
+    Ok((listener, file))
 }
 
 /// The clients of one listener.

@@ -217,6 +217,11 @@ pub enum StorageError {
     Full,
     /// The database or its file system has become read-only.
     ReadOnly,
+    /// The database file was removed or replaced while it was open: what is written would be lost with it.
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// Another program held a lock on the database for longer than the busy timeout.
     Busy,
     /// The system failed to read or write.
@@ -257,6 +262,11 @@ impl fmt::Display for StorageError {
             Self::Full => {
                 f.write_str("nothing was stored: the disk or the database is full; free some space and retry")
             }
+            Self::Moved { path } => write!(
+                f,
+                "nothing was stored: the database file {path:?} was removed or replaced while the runtime uses it; \
+                 put it back, or restart the runtime"
+            ),
             Self::ReadOnly => {
                 f.write_str("nothing was stored: the database has become read-only; check its file system")
             }

@@ -7,9 +7,11 @@
 //! ```text
 //! open.rs    a path         -> a sound, locked database of ours, or an error that says why not
 //! lock.rs    one runtime per database
+//! place.rs   whether the file is still where it was opened
 //! schema.rs  the table, and which files have it
 //! read.rs    get, list_keys, namespaces
 //! write.rs   set, delete, clear_namespace
+//! backup.rs  copies, checked and put in place
 //! group.rs   begin .. commit, and atomic batches inside
 //! error.rs   what can go wrong
 //! ```
@@ -17,10 +19,12 @@
 //! Values are stored as the text that was given, byte for byte, and checked to be JSON both when they
 //! are written and when they are read.
 
+mod backup;
 mod error;
 mod group;
 mod lock;
 mod open;
+mod place;
 mod read;
 mod schema;
 mod write;
@@ -34,6 +38,7 @@ use std::time::Duration;
 use kernel_core::Json;
 use rusqlite::Connection;
 
+pub use backup::{Checked, CopyError, backup, check, restore};
 pub use error::{OpenError, StorageError};
 pub use group::BatchOp;
 pub use lock::Holder;
@@ -51,6 +56,7 @@ pub struct Database {
     // Dropped in this order: the lock is released after the database is closed.
     conn: Connection,
     group: Group,
+    place: place::Place,
     _lock: lock::LockFile,
 }
 
@@ -78,6 +84,16 @@ impl Database {
         self.writable()?;
         let result = write::set(&self.conn, namespace, key, text);
         self.noted(result)
+    }
+
+    /// Says whether the file is still the one that was opened: one that was removed or replaced takes what is written
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Moved`].
+    pub fn check_place(&self) -> Result<(), StorageError> {
+        self.place.check()
     }
 
     /// Removes `key`. False if it was not there.

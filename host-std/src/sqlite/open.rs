@@ -13,6 +13,7 @@ use rustix::fs::{Access, access};
 use super::error::OpenError;
 use super::group::Group;
 use super::lock::LockFile;
+use super::place;
 use super::{Database, schema};
 
 /// SQLite's smallest page, so also the smallest database that is not an empty file.
@@ -111,6 +112,7 @@ impl Database {
         Ok(Self {
             conn,
             group: Group::None,
+            place: place::Place::of(&path),
             _lock: lock,
         })
     }
@@ -258,7 +260,7 @@ fn check_length(conn: &Connection, path: &Path, found: &Found) -> Result<(), Ope
     }
 }
 
-fn check_integrity(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn check_integrity(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let mut statement = conn.prepare("PRAGMA integrity_check(3)").map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
@@ -313,7 +315,7 @@ fn configure(conn: &Connection, path: &Path, options: &Options) -> Result<(), Op
 }
 
 /// Some file systems refuse to sync a directory; the file itself was synced by SQLite already.
-fn sync_directory(path: &Path) {
+pub(super) fn sync_directory(path: &Path) {
     if let Ok(directory) = File::open(path) {
         let _ = directory.sync_all();
     }

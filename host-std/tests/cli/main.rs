@@ -1,5 +1,6 @@
 //! The `core-runtime` program as its users meet it: processes, sockets, exit statuses.
 
+mod backup;
 mod commands;
 mod lists;
 mod process;

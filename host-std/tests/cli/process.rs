@@ -199,3 +199,37 @@ fn output_that_cannot_be_written_is_an_error() {
         assert!(told.contains("cannot write the output"), "{args:?}: {told}");
     }
 }
+
+#[test]
+fn a_socket_that_is_removed_is_made_again() {
+    let runtime = Runtime::start();
+    let socket = runtime.path("link.sock");
+    fs::remove_file(&socket).unwrap();
+    until("it is there again", || socket.exists());
+    runtime.cli(&["health", "--check"]).ok();
+    let log = fs::read_to_string(runtime.path("log")).unwrap();
+    assert!(log.contains("it was made again"), "{log}");
+}
+
+#[test]
+fn a_database_that_is_removed_or_replaced_takes_no_acknowledged_write_with_it() {
+    for replaced in [false, true] {
+        let runtime = Runtime::start();
+        runtime.cli(&["storage", "set", "n", "before", "1"]).ok();
+        let database = runtime.path("runtime.db");
+        let aside = runtime.path("aside.db");
+        fs::rename(&database, &aside).unwrap();
+        if replaced {
+            fs::copy(&aside, &database).unwrap();
+        }
+        let told = runtime.cli(&["storage", "set", "n", "after", "2"]).fails(1);
+        assert!(told.contains("removed or replaced"), "{told}");
+        // What was read is still read.
+        assert_eq!(runtime.cli(&["storage", "get", "n", "before"]).ok(), "1\n");
+        let log = fs::read_to_string(runtime.path("log")).unwrap();
+        assert_eq!(log.matches("removed or replaced").count(), 1, "{log}");
+        // Put back, it goes on.
+        fs::rename(&aside, &database).unwrap();
+        runtime.cli(&["storage", "set", "n", "after", "2"]).ok();
+    }
+}

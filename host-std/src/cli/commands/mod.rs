@@ -1,5 +1,6 @@
 //! The commands, one file for each family.
 
+pub(crate) mod backup;
 pub(crate) mod bus;
 pub(crate) mod call;
 pub(crate) mod inspect;

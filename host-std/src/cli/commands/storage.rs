@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use kernel_core::storage::Page;
 use kernel_link::{Raw, Reply, Request};
 
+use super::backup;
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count, done, was_there};
 use crate::cli::exit::Failure;
@@ -58,6 +59,21 @@ pub(crate) enum StorageCommand {
     /// Delete all values of a namespace
     #[command(after_long_help = CLEAR_HELP)]
     Clear(ClearArgs),
+    /// Copy the database into a new file, while the runtime runs
+    #[command(after_long_help = backup::BACKUP_HELP)]
+    Backup(backup::BackupArgs),
+    /// Read a whole database and say what is wrong with it
+    #[command(after_long_help = backup::CHECK_HELP)]
+    Check(backup::CheckArgs),
+    /// Put a backup in the place of the database
+    #[command(after_long_help = backup::RESTORE_HELP)]
+    Restore(backup::RestoreArgs),
+    /// Print all values, or those of a namespace, one JSON object a line
+    #[command(after_long_help = backup::EXPORT_HELP)]
+    Export(backup::ExportArgs),
+    /// Store what `export` printed
+    #[command(after_long_help = backup::IMPORT_HELP)]
+    Import(backup::ImportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +132,10 @@ pub(crate) async fn storage(command: StorageCommand, link: &mut Link, out: &mut 
         StorageCommand::List(args) => list(Some(&args.namespace), args.page, link, out).await,
         StorageCommand::Namespaces(page) => list(None, page, link, out).await,
         StorageCommand::Clear(args) => clear(&args, link, out).await,
+        StorageCommand::Export(args) => backup::export(&args, link, out).await,
+        StorageCommand::Import(args) => backup::import(&args, link, out).await,
+        // These are done on the file.
+        StorageCommand::Backup(_) | StorageCommand::Check(_) | StorageCommand::Restore(_) => Ok(()),
     }
 }
 
@@ -206,6 +226,21 @@ async fn list(
         return out.document(&all);
     }
     Ok(())
+}
+
+/// All keys of a namespace, or all namespaces.
+pub(super) async fn names(
+    session: &mut Session<'_>,
+    namespace: Option<&str>,
+) -> Result<Vec<String>, Failure> {
+    let (mut all, mut more) = (Vec::<String>::new(), true);
+    while more {
+        let after = all.last().cloned().unwrap_or_default();
+        let page = page(session, namespace, &after, PAGE).await?;
+        more = page.more && !page.names.is_empty();
+        all.extend(page.names);
+    }
+    Ok(all)
 }
 
 async fn page(
