@@ -137,7 +137,7 @@ impl HostBuilder {
         };
         // From here on an error drops the host, which closes the database.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
-        host.log = kernel_log::spawn(kernel)?;
+        host.log = kernel_log::spawn(kernel, config.file.clone())?;
         host.run_plugins(&self, &config)?;
         runtime.set_handler_budget(config.slow_handler);
         let manager = link_server::Manager {

@@ -4,6 +4,7 @@
 //! that publishers need not wake it for each.
 
 use std::future::{Future, poll_fn};
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::Poll;
 use std::thread;
@@ -22,8 +23,8 @@ const GATHER: Duration = Duration::from_millis(1);
 /// The kernel's own events are smaller; others are passed over.
 const LONGEST: usize = 1024;
 
-/// Starts the thread; `None` when the capacity `taps` is used up, and nothing is logged then.
-pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
+/// Starts the thread, which names `config` where a plugin's settings are wrong; `None` when the capacity `taps` is used up, and nothing is logged then.
+pub(crate) fn spawn(kernel: Kernel, config: Option<PathBuf>) -> Result<Option<Worker>, HostError> {
     let Ok(tap) = Tap::open(kernel, None) else {
         warn!("the log cannot read the bus: raise the capacity `taps`");
         return Ok(None);
@@ -31,6 +32,7 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
     // Plugins may publish under any topic; only the kernel's own word counts.
     let mut tap = tap.only(PluginId::KERNEL);
     Worker::spawn("log", move |stop| {
+        let config = config.as_deref();
         let mut buf = [0; LONGEST];
         crate::park::block_on(async {
             let mut stop = pin!(stop.asked());
@@ -40,13 +42,13 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
                         return Poll::Ready(true);
                     }
                     tap.poll_next(cx, &mut buf).map(|found| {
-                        note(found);
+                        note(found, config);
                         false
                     })
                 })
                 .await;
                 while let Some(found) = tap.try_next(&mut buf) {
-                    note(found);
+                    note(found, config);
                 }
                 if stopped {
                     return;
@@ -58,9 +60,9 @@ pub(crate) fn spawn(kernel: Kernel) -> Result<Option<Worker>, HostError> {
     .map(Some)
 }
 
-fn note(found: Tapped<'_>) {
+fn note(found: Tapped<'_>, config: Option<&Path>) {
     match found {
-        Tapped::Record(record) => note_record(&record),
+        Tapped::Record(record) => note_record(&record, config),
         Tapped::Lost { count, .. } => {
             warn!(
                 "{count} events passed faster than the log could read; changes of plugins may be among them"
@@ -101,14 +103,26 @@ enum Warning<'a> {
     },
 }
 
-fn note_record(record: &TapRecord<'_>) {
+/// Where the settings are that a plugin failed of.
+fn place_of_settings(plugin: &str, code: &str, config: Option<&Path>) -> String {
+    match config {
+        _ if code != "invalid_settings" => String::new(),
+        Some(file) => format!(", in [plugins.{plugin}.settings] of {}", file.display()),
+        None => format!(", and RUNTIME_CONFIG names no file with [plugins.{plugin}.settings]"),
+    }
+}
+
+fn note_record(record: &TapRecord<'_>, config: Option<&Path>) {
     if let Some(plugin) = record.topic.strip_prefix("runtime.plugin.") {
         match serde_json::from_slice(record.payload) {
             Ok(Change {
                 state: "FAILED",
                 code,
                 error,
-            }) => error!(plugin, code, "plugin {plugin} FAILED: {code}: {error}"),
+            }) => {
+                let place = place_of_settings(plugin, &code, config);
+                error!(plugin, code, "plugin {plugin} FAILED: {code}: {error}{place}");
+            }
             Ok(Change { state, .. }) => info!(plugin, "plugin {plugin} {state}"),
             Err(_) => {}
         }

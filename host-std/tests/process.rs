@@ -271,25 +271,72 @@ impl Plugin for Rude {
     }
 }
 
+/// Takes settings of one type alone.
+#[derive(Default)]
+struct Picky;
+
+#[derive(serde::Deserialize)]
+struct Wanted {
+    rooms: Vec<i8>,
+}
+
+impl Plugin for Picky {
+    const METADATA: PluginMetadata = PluginMetadata::new("picky", "1.0.0");
+
+    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
+        let Wanted { rooms } = cx.decode_settings(&mut [0; 512], &mut [0; 64]).await?;
+        match rooms.is_empty() {
+            true => Err(Error::new("no_rooms", "there is nothing to do")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Not a test by itself either.
 #[test]
 #[ignore = "runs until a signal"]
-fn program_with_a_plugin_that_fails() {
-    let _ = run_host(Host::builder().plugin::<Rude>(), Config::from_env().unwrap());
+fn program_with_plugins_that_fail() {
+    let host = Host::builder().plugin::<Rude>().plugin::<Picky>();
+    let _ = run_host(host, Config::from_env().unwrap());
     std::process::exit(0);
+}
+
+fn failing() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "program_with_plugins_that_fail",
+        "--ignored",
+        "--nocapture",
+    ]);
+    without_settings(command)
+}
+
+#[test]
+fn settings_of_a_wrong_type_are_named_and_not_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("house.toml");
+    fs::write(&file, "[plugins.picky.settings]\nrooms = [1, \"two\"]\n").unwrap();
+    let mut command = failing();
+    command.env("RUNTIME_CONFIG", &file);
+    let mut process = Process::start(command, dir.path());
+    let line = process.until("plugin picky FAILED");
+    let wanted = format!(
+        "rooms[1]: an i8 is wanted, in [plugins.picky.settings] of {}",
+        file.display()
+    );
+    assert!(line.contains(&wanted), "{line}");
+    // As long as some restarts would take.
+    thread::sleep(Duration::from_millis(1500));
+    process.signal(Signal::TERM);
+    let (_, rest) = process.end();
+    assert!(!rest.contains("plugin picky FAILED"), "{rest}");
 }
 
 #[test]
 fn an_error_of_a_handler_is_logged_with_its_event_and_forges_no_line() {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "program_with_a_plugin_that_fails",
-        "--ignored",
-        "--nocapture",
-    ]);
-    let mut process = Process::start(without_settings(command), dir.path());
+    let mut process = Process::start(failing(), dir.path());
     let line = process.until("on_event failed");
     assert!(
         line.contains("WARN") && line.contains("plugin rude") && line.contains("rude.go"),

@@ -7,6 +7,8 @@ pub const MAX_CODE: usize = 24;
 /// The longest error message, in bytes; a longer one is cut at a character.
 pub const MAX_MESSAGE: usize = 160;
 
+pub(crate) const INVALID_ARGUMENT: &str = "invalid_argument";
+
 /// What went wrong in a plugin: a stable code for programs and a message for people.
 ///
 /// A service answers its caller with it, and a lifecycle hook that returns it leaves the plugin
@@ -27,9 +29,15 @@ pub struct Error {
 }
 
 impl Error {
-    /// `invalid_argument`: the caller sent something the service does not take.
+    /// `invalid_argument`: the caller sent something the service does not take. As the answer to a call it is the
+    /// caller's error: neither the service nor its plugin counts it.
     pub fn invalid_argument(message: &'static str) -> Self {
-        Error::new("invalid_argument", message)
+        Error::new(INVALID_ARGUMENT, message)
+    }
+
+    /// True for `invalid_argument`: as the answer to a call, its caller's own mistake.
+    pub fn is_by_caller(&self) -> bool {
+        self.code() == INVALID_ARGUMENT
     }
 }
 

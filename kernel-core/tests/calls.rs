@@ -421,3 +421,44 @@ fn a_late_reply_finds_nobody_however_often_the_slot_was_used_since() {
     }
     assert_eq!(runtime.metrics().calls.used, 0);
 }
+
+#[test]
+fn the_callers_mistake_is_not_the_callees_error() {
+    let runtime = runtime(&ROOMY);
+    let mut tasks = Tasks::default();
+    actor(
+        &runtime,
+        &mut tasks,
+        PluginMetadata::new("server", "1"),
+        |cx, seen| async move {
+            match seen {
+                Seen::Load => {
+                    cx.register(&Service::new("svc.one")).await?;
+                    cx.subscribe("topic").await?;
+                }
+                Seen::Call { .. } => return Err(Error::invalid_argument("a number from 1 to 9")),
+                // Nobody called: what cannot be read here is this plugin's.
+                Seen::Event { .. } => return Err(Error::invalid_argument("no number")),
+                _ => {}
+            }
+            Ok("null".into())
+        },
+    );
+    support::start_all(&runtime, &mut tasks);
+    let mut buf = [0; 64];
+    let services = runtime.services();
+    let got = tasks.run(runtime.kernel(), services.call("svc.one", json("0"), &mut buf));
+    let refused = Error::invalid_argument("a number from 1 to 9");
+    assert_eq!(Failure::from(got.unwrap_err()), Failure::Failed(refused));
+    let mut texts = [0; 256];
+    let info = runtime.next_service(&mut 0, &mut texts).unwrap();
+    assert_eq!((info.counters.calls, info.counters.errors), (1, 0));
+    assert_eq!(counters(&runtime, "server").errors, 0);
+    assert_eq!(
+        support::last_error(&runtime, "server"),
+        (String::new(), String::new())
+    );
+    support::at_once(runtime.bus().publish("topic", json("0"))).unwrap();
+    tasks.settle();
+    assert_eq!(counters(&runtime, "server").errors, 1);
+}

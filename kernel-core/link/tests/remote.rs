@@ -151,6 +151,9 @@ impl Plugin for Example {
             );
             return Err(kernel_core::Error::new("no", "never"));
         }
+        if call.args().as_str() == "0" {
+            return Err(kernel_core::Error::invalid_argument("a name"));
+        }
         reply.text(format_args!(
             "Hello, {}: {}",
             call.args().as_str().trim_matches('"'),
@@ -181,13 +184,13 @@ fn observe(runtime: &CoreRuntime, tasks: &mut Tasks) -> Vec<String> {
     tasks.settle();
     tasks.pass(kernel, Duration::from_millis(150));
     let mut buf = [0; 256];
-    for service in ["example.hello", "example.fail"] {
-        let reply = tasks.run(
-            kernel,
-            runtime
-                .services()
-                .call(service, json_literal!("\"Ann\""), &mut buf),
-        );
+    for (service, args) in [
+        ("example.hello", "\"Ann\""),
+        ("example.fail", "\"Ann\""),
+        ("example.hello", "0"),
+    ] {
+        let call = runtime.services().call(service, support::json(args), &mut buf);
+        let reply = tasks.run(kernel, call);
         seen.push(format!("{reply:?}"));
     }
     seen.push(format!("{:?}", tasks.run(kernel, plugins.stop("example"))));
@@ -290,6 +293,9 @@ fn the_same_plugin_does_the_same_on_the_other_side_of_a_link() {
             .any(|line| line == "answer [3] by example, caused: true"),
         "{here:#?}"
     );
+
+    // The event that was bad, and the call that always fails: not the one of a wrong name.
+    assert!(here.iter().any(|line| line.ends_with(" 2 errors")), "{here:#?}");
 
     for framing in [Framing::Stream, Framing::Serial] {
         let (runtime, mut tasks) = start(&BIG);

@@ -5,6 +5,8 @@ use core::time::Duration;
 use super::ask::{Ask, Base, Calling, call_op, first, nothing, whether};
 use super::storage::Namespace;
 use crate::call::Service;
+#[cfg(feature = "large")]
+use crate::error::Error;
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::json::Json;
@@ -15,6 +17,10 @@ use crate::time::{Instant, Span};
 use super::bus::{EventBus, PUBLISH_TIMEOUT};
 use super::services::ServiceRegistry;
 use super::state::StateEngine;
+
+/// The code of the error that says that a plugin's settings are wrong: starting it again is of no use.
+#[cfg(feature = "large")]
+pub(crate) const INVALID_SETTINGS: &str = "invalid_settings";
 
 /// A plugin's way to the bus, the services, the state and the storage, in one life of the plugin: a handle on the
 /// waist, free to copy.
@@ -140,6 +146,39 @@ impl Context {
         Ask::new(self.ask(Op::Settings, buf), |len, buf, _| {
             Ok(Json::trusted(first(buf, len?)))
         })
+    }
+
+    /// The plugin's settings as a value of a type of its own. See [`Json::decode`] for the types and `scratch`.
+    ///
+    /// # Errors
+    /// `invalid_settings`, with the field that is wrong: pass it on, and the plugin is FAILED until somebody starts it,
+    /// for trying again would be of no use.
+    ///
+    /// # Cancellation
+    /// Nothing happened.
+    ///
+    /// ```
+    /// # use kernel_core::{Context, Error};
+    /// #[derive(serde::Deserialize)]
+    /// struct Settings {
+    ///     celsius: i8,
+    /// }
+    ///
+    /// async fn on_load(cx: &Context) -> Result<i8, Error> {
+    ///     let settings: Settings = cx.decode_settings(&mut [0; 256], &mut [0; 64]).await?;
+    ///     Ok(settings.celsius)
+    /// }
+    /// ```
+    #[cfg(feature = "large")]
+    pub async fn decode_settings<'b, T: serde::Deserialize<'b>>(
+        &self,
+        buf: &'b mut [u8],
+        scratch: &'b mut [u8],
+    ) -> Result<T, Error> {
+        let settings = self.settings(buf).await?;
+        settings
+            .decode(scratch)
+            .map_err(|error| Error::new(INVALID_SETTINGS, Error::from(error).message()))
     }
 
     /// The name of `who`, copied into `buf`; empty when that plugin is no longer installed.

@@ -2,6 +2,8 @@
 
 use core::task::{Poll, Waker};
 
+#[cfg(feature = "large")]
+use super::context::INVALID_SETTINGS;
 use super::manager::{Place, PluginManager};
 use crate::fault::Fault;
 use crate::id::{PluginId, PluginSet};
@@ -21,7 +23,7 @@ pub struct Overview {
     pub goal: PluginState,
     /// Times it failed.
     pub failures: u32,
-    /// When it is to be restarted.
+    /// When it is to be restarted; never while the error it failed with is its settings.
     pub restart: &'static RestartPolicy,
     /// The installed plugins that must be started before it.
     pub providers: PluginSet,
@@ -86,6 +88,14 @@ impl PluginManager {
                 providers: PluginSet::EMPTY,
                 missing: false,
             };
+            #[cfg(feature = "large")]
+            if slot
+                .error
+                .as_ref()
+                .is_some_and(|error| error.code() == INVALID_SETTINGS)
+            {
+                overview.restart = &RestartPolicy::NEVER;
+            }
             let mut depends = |name: &str| match core.lives.find(name, &core.names) {
                 Some(index) => overview.providers.insert(index),
                 None => overview.missing = true,

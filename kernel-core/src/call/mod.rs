@@ -278,6 +278,7 @@ impl Calls {
                 let message = crate::error::cut(error.message(), max.saturating_sub(code.len()));
                 let outcome = Outcome::Error {
                     code: code.len() as u8,
+                    by_caller: error.is_by_caller(),
                 };
                 ([code.as_bytes(), message.as_bytes()], outcome)
             }
@@ -319,7 +320,12 @@ impl Calls {
         }
         if let Some(service) = self.services.at_mut(service) {
             service.calls = service.calls.wrapping_add(1);
-            if !matches!(outcome, Outcome::Bytes | Outcome::Fault(Fault::Absent)) {
+            let served = match outcome {
+                Outcome::Bytes | Outcome::Fault(Fault::Absent) => true,
+                Outcome::Error { by_caller, .. } => by_caller,
+                Outcome::Fault(_) => false,
+            };
+            if !served {
                 service.errors = service.errors.wrapping_add(1);
             }
         }
@@ -352,7 +358,7 @@ impl Calls {
         Poll::Ready(match outcome {
             Outcome::Bytes if room < len as usize => Err(Fault::Buffer { len }),
             Outcome::Bytes => Ok(len),
-            Outcome::Error { code } => Err(Fault::Failed {
+            Outcome::Error { code, .. } => Err(Fault::Failed {
                 code,
                 len: room as u32,
             }),

@@ -71,7 +71,7 @@ pub const LATENCY_BUCKETS: usize = 8;
 pub struct ServiceCounters {
     /// Calls that ended.
     pub calls: u32,
-    /// Those that ended without a reply.
+    /// Those that ended without a reply, other than by the caller's own mistake (code `invalid_argument`).
     pub errors: u32,
     /// Microseconds spent in the handler, all together. (Zero without the feature `large`.)
     pub busy_micros: u64,

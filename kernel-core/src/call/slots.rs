@@ -27,7 +27,11 @@ pub(crate) enum Outcome {
     /// The buffer holds the reply.
     Bytes,
     /// The buffer holds an error: its code, of so many bytes, then the message.
-    Error { code: u8 },
+    Error {
+        code: u8,
+        /// The caller asked for what cannot be.
+        by_caller: bool,
+    },
     /// There is no reply, and this is why.
     Fault(Fault),
 }

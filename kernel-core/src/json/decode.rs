@@ -4,18 +4,19 @@
 
 use core::fmt;
 
-use serde::de::Deserialize;
+use serde::de::{Deserialize, Error as _};
 
 use super::Json;
 use super::escape::unescape;
 use super::guard::Guard;
+use super::mismatch::{Mismatch, Note};
 
 /// Why a value was not decoded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The value is of another type than is wanted: what serde-json-core says of it.
-    Type(serde_json_core::de::Error),
+    /// The value, or one in it, is of another type than is wanted.
+    Type(Mismatch),
     /// The buffer is too small for the text with its surrogate pairs written out.
     TooSmall,
 }
@@ -23,7 +24,7 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Type(error) => write!(f, "the JSON value is not of the type that is wanted: {error}"),
+            Self::Type(error) => write!(f, "the JSON value does not fit: {error}"),
             Self::TooSmall => f.write_str("the buffer is too small to decode the JSON value"),
         }
     }
@@ -34,11 +35,11 @@ impl core::error::Error for DecodeError {}
 impl From<DecodeError> for crate::error::Error {
     fn from(error: DecodeError) -> Self {
         #[cfg(feature = "messages")]
-        return crate::error::Error::format("invalid_argument", format_args!("{error}"));
+        return crate::error::Error::format(crate::error::INVALID_ARGUMENT, format_args!("{error}"));
         #[cfg(not(feature = "messages"))]
         {
             let _ = error;
-            crate::error::Error::new("invalid_argument", "another type")
+            crate::error::Error::new(crate::error::INVALID_ARGUMENT, "another type")
         }
     }
 }
@@ -77,11 +78,11 @@ impl<'a> Json<'a> {
             }
         };
         let mut decoder = serde_json_core::de::Deserializer::new(text, Some(scratch));
-        let value = T::deserialize(Guard(&mut decoder)).map_err(DecodeError::Type)?;
+        let value = T::deserialize(Guard(&mut decoder, &Note::default())).map_err(DecodeError::Type)?;
         // What is left of a checked text is the fraction or exponent of a number that was asked for as an integer.
         match decoder.end() {
             Ok(_) => Ok(value),
-            Err(_) => Err(DecodeError::Type(serde_json_core::de::Error::InvalidNumber)),
+            Err(_) => Err(DecodeError::Type(Mismatch::custom("an integer is wanted"))),
         }
     }
 }

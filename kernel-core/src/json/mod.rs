@@ -27,6 +27,7 @@ mod decode;
 mod encode;
 mod escape;
 mod guard;
+mod mismatch;
 mod read;
 mod writer;
 
@@ -34,6 +35,7 @@ pub use check::JsonError;
 pub(crate) use check::check;
 pub use decode::DecodeError;
 pub use encode::{EncodeError, to_json};
+pub use mismatch::Mismatch;
 pub use read::{Items, Members};
 pub use writer::Writer;
 

@@ -33,7 +33,9 @@ impl Core {
             if let Some(call) = call {
                 self.calls.reply(call, who, Answer::Error(error), &mut self.wakes);
             }
-            self.handler_failed(who, error);
+            if call.is_none() || !error.is_by_caller() {
+                self.handler_failed(who, error);
+            }
         }
     }
 

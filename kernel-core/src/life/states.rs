@@ -45,7 +45,7 @@ pub struct PluginCounters {
     pub lag: u32,
     /// The most that `lag` ever was.
     pub lag_high_water: u32,
-    /// Handlers that returned an error, and failures.
+    /// Handlers that returned an error, and failures. A call refused as its caller's mistake is none.
     pub errors: u32,
     /// Times it failed.
     pub failures: u32,

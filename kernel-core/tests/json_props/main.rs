@@ -7,5 +7,7 @@ mod checking;
 mod reading;
 mod refused;
 mod texts;
+#[cfg(feature = "messages")]
+mod told;
 mod typed;
 mod writing;

@@ -77,7 +77,10 @@ impl<const N: usize, const B: usize> Inner<N, B> {
                 call: Some(call),
                 error,
             } => {
-                let rest = Before::Failed { call: None, error };
+                let rest = match error.is_by_caller() {
+                    true => Before::Done,
+                    false => Before::Failed { call: None, error },
+                };
                 (self.answer(call, Answer::Error(error), waker), rest)
             }
             _ => match before.reply(buf) {
