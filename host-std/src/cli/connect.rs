@@ -3,7 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use kernel_link::{Client, ClientError, FrameError, Framing, Reply, Request, ToClient, ToRuntime};
+use kernel_link::{
+    Client, ClientError, Failure as LinkFailure, FrameError, Framing, Refusal, Reply, Request, ToClient,
+    ToRuntime,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::endpoint::{Endpoint, Reader, Writer};
@@ -105,7 +108,10 @@ impl<'b> Session<'b> {
                     if !shared
                         || !matches!(why.code(), "bad_frame" | "no_session" | "too_large" | "unknown") =>
                 {
-                    return Err(Failure::runtime(why));
+                    return Err(match why {
+                        LinkFailure::Link(Refusal::Token) => endpoint.denied(),
+                        why => Failure::runtime(why),
+                    });
                 }
                 Ok(_) => {}
                 Err(ClientError::Frame(_)) if shared => {}

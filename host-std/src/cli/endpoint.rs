@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use kernel_link::{ClientError, Framing};
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::pipe;
@@ -134,6 +135,14 @@ impl Endpoint {
                 format!("no runtime at {place}: there is no such device"),
                 "plug the board in, or say with --serial where it is",
             ),
+            (Endpoint::Serial { .. }, io::ErrorKind::ResourceBusy) => (
+                format!("no way to the runtime at {place}: another program has the line"),
+                "end it: a serial line takes one client at a time",
+            ),
+            (Endpoint::Serial { .. }, io::ErrorKind::PermissionDenied) => (
+                format!("no way to the runtime at {place}: permission denied"),
+                "join the group that owns the device, often `dialout`",
+            ),
             (_, io::ErrorKind::NotFound) => (
                 format!("no runtime at {place}: there is no such socket"),
                 "start one with `core-runtime run`, or say where it is with --socket or RUNTIME_SOCKET",
@@ -154,6 +163,19 @@ impl Endpoint {
         Failure::Unreachable { what, hint }
     }
 
+    /// The runtime does not let this client in.
+    pub(crate) fn denied(&self) -> Failure {
+        let what = match self.token() {
+            "" => "lets in clients that show its token, and none was given",
+            _ => "has another token than the one that was given",
+        };
+        Failure::Runtime {
+            code: "denied".to_owned(),
+            message: format!("the runtime at {} {what}", self.place()),
+            hint: Some("give the `tcp_token` of its configuration with --token or RUNTIME_TCP_TOKEN"),
+        }
+    }
+
     pub(crate) fn silent(&self, span: Duration) -> Failure {
         Failure::Unreachable {
             what: format!(
@@ -161,7 +183,12 @@ impl Endpoint {
                 self.place(),
                 span.as_secs_f64()
             ),
-            hint: "it may be stopped or overloaded; what was asked may still be carried out",
+            hint: match self.framing() {
+                Framing::Serial => {
+                    "the board may be stopped, or another client has its line: it takes one at a time"
+                }
+                _ => "it may be stopped or overloaded; what was asked may still be carried out",
+            },
         }
     }
 
@@ -192,6 +219,10 @@ fn open_line(device: &Path, baud: u32) -> io::Result<File> {
         .open(device)?;
     if !isatty(&line) {
         return Err(io::Error::other("it is not a serial line"));
+    }
+    // Two clients would take each other's answers.
+    if let Err(Errno::WOULDBLOCK) = flock(&line, FlockOperation::NonBlockingLockExclusive) {
+        return Err(io::ErrorKind::ResourceBusy.into());
     }
     let mut settings = tcgetattr(&line)?;
     settings.make_raw();

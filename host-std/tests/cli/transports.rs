@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::serial;
@@ -41,13 +42,17 @@ fn a_tcp_client_needs_the_token() {
         run(&mut command, b"")
     };
     assert_eq!(call(&["--token", TOKEN]).ok(), "\"Привет, TCP!\"\n");
-    for wrong in [
-        &[][..],
-        &["--token", ""],
-        &["--token", "a token of the right lengtH"],
+    for (wrong, why) in [
+        (&[][..], "none was given"),
+        (&["--token", ""], "none was given"),
+        (&["--token", "a token of the right lengtH"], "another token than"),
     ] {
         let told = call(wrong).fails(1);
-        assert!(told.starts_with("error[denied]: "), "{told}");
+        assert!(
+            told.starts_with("error[denied]: ") && told.contains(why),
+            "{told}"
+        );
+        assert!(told.contains("--token") && told.contains(&address), "{told}");
     }
 }
 
@@ -125,6 +130,13 @@ fn a_serial_line_changes_hands_and_survives_noise() {
     assert_eq!(on_line(&["publish", "example.test", "1"]).ok(), "1\n");
     let plugins = on_line(&["plugins", "--json"]).json();
     assert_eq!(named(&plugins, "example")["state"], "STARTED");
+    // A second client at the same time would take the first one's answers.
+    let other = OpenOptions::new().read(true).open(&device).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let busy = on_line(&["health"]).fails(3);
+    assert!(busy.contains("another program has the line"), "{busy}");
+    drop(other);
+    on_line(&["health"]).ok();
     let none = run(program().args(["--serial", "/dev/no-such-line", "health"]), b"").fails(3);
     assert!(none.contains("there is no such device"), "{none}");
 }

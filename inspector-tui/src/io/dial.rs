@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::pipe;
@@ -61,6 +62,10 @@ impl Target {
             (Target::Serial { device, .. }, io::ErrorKind::NotFound) => {
                 format!("there is no device {}: plug the board in", device.display())
             }
+            (Target::Serial { device, .. }, io::ErrorKind::ResourceBusy) => format!(
+                "another program has the line {}, which takes one at a time: end it",
+                device.display()
+            ),
             (Target::Unix(path), io::ErrorKind::NotFound) => format!(
                 "there is no socket {}: start the runtime with `core-runtime run`, or say where its socket is",
                 path.display()
@@ -103,6 +108,10 @@ fn open_line(device: &Path, baud: u32) -> io::Result<File> {
         .open(device)?;
     if !isatty(&line) {
         return Err(io::Error::other("it is not a serial line"));
+    }
+    // Two clients would take each other's answers.
+    if let Err(Errno::WOULDBLOCK) = flock(&line, FlockOperation::NonBlockingLockExclusive) {
+        return Err(io::ErrorKind::ResourceBusy.into());
     }
     let mut settings = tcgetattr(&line)?;
     settings.make_raw();

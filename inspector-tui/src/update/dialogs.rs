@@ -45,7 +45,15 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
             Some(why) => ui.mode = Mode::Question(request, Some(why)),
             None => sent(model, ui, request, None, effects),
         },
-        (Mode::Outcome(_), Action::Cancel) => {}
+        (Mode::Outcome(outcome), Action::Cancel) => {
+            if outcome.answer.is_none() {
+                let title = request::title(&outcome.request);
+                ui.say(
+                    format!("{title} goes on: what comes of it is shown here"),
+                    crate::theme::Tone::Warn,
+                );
+            }
+        }
         (Mode::Outcome(mut outcome), action) => {
             match action {
                 Action::Up => outcome.scroll = outcome.scroll.saturating_sub(1),

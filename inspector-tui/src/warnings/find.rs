@@ -51,8 +51,8 @@ pub(super) fn lasting(now: &Snapshot) -> Vec<Finding> {
                 Kind::Failed,
                 Level::Error,
                 &plugin.name,
-                format!("failed and is not restarted: {}", last_error(plugin)),
-                "Remove the cause that the error names, then start or reload the plugin.",
+                format!("failed: {}", last_error(plugin)),
+                "It comes back after a pause, unless it failed too often or its settings are wrong: remove the cause, start it.",
             ));
         }
     }

@@ -125,7 +125,9 @@ impl fmt::Display for Refusal {
                     "this runtime speaks the versions {oldest} to {newest} of the link"
                 )
             }
-            Refusal::Token => f.write_str("the token is not the runtime's"),
+            Refusal::Token => {
+                f.write_str("a client must show the runtime's token: it showed none, or another one")
+            }
             Refusal::Malformed => f.write_str("the bytes are not a message of the link"),
             Refusal::Damaged => f.write_str("the frame was damaged on the way"),
             Refusal::TooLarge(max) => write!(f, "the link takes messages of at most {max} bytes"),

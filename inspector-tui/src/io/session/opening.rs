@@ -130,7 +130,15 @@ async fn greet(
             }
             // On a serial line, what was there before is answered too.
             Ok(ToClient::Refused(why)) if !matches!(why.code(), "bad_frame" | "no_session") => {
-                return Err(refused(target, why));
+                let hint = match why.code() {
+                    "denied" if live.token.is_empty() => {
+                        ": none was given, say it with --token or RUNTIME_TCP_TOKEN"
+                    }
+                    "denied" => ": say the right one with --token or RUNTIME_TCP_TOKEN",
+                    "version" => ": use the inspector of the runtime's own version",
+                    _ => "",
+                };
+                return Err(refused(target, why) + hint);
             }
             Err(ClientError::Frame(_)) if target.framing() == Framing::Stream => {
                 return Err(format!(
@@ -145,12 +153,7 @@ async fn greet(
 }
 
 pub(super) fn refused(target: &Target, why: Failure<'_>) -> String {
-    let hint = match why.code() {
-        "denied" => ": say the runtime's token with --token or RUNTIME_TCP_TOKEN",
-        "version" => ": use the inspector of the runtime's own version",
-        _ => "",
-    };
-    format!("the runtime at {target} refused: {why}{hint}")
+    format!("the runtime at {target} refused: {why}")
 }
 
 pub(super) fn lost(target: &Target, cause: &ClientError<io::Error>) -> String {

@@ -147,6 +147,10 @@ fn an_answer_to_a_closed_dialog_is_said() {
     bench.press("3 X y");
     let id = bench.model.requests().in_flight()[0].id;
     bench.press("esc");
+    assert_eq!(
+        said(&bench),
+        "Stop plugin thermometer goes on: what comes of it is shown here"
+    );
     bench.update(Update::Answer {
         id,
         answer: Answer::Failed("busy".into(), "later".into()),
