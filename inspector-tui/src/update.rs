@@ -2,6 +2,7 @@
 
 mod ask;
 mod browse;
+mod cells;
 mod dialogs;
 mod find;
 mod lines;

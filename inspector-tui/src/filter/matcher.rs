@@ -59,7 +59,7 @@ impl Matcher {
         let mut asks = Asks::default();
         for term in &terms {
             match term.what {
-                What::Topic(_) => {}
+                What::Topic(_) | What::Column(..) => {}
                 What::Source(_) => asks.sources = true,
                 What::Receiver(_) => asks.receivers = true,
                 What::Lost(_) => asks.lost = true,

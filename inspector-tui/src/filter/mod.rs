@@ -1,4 +1,4 @@
-//! The filter of the events: its language, and what passes.
+//! The filter of the events, and of the lists: its language, and what passes.
 //!
 //! ```text
 //! topic:device.> src:thermo state="on" value>25 !retry "two words" | .value * 2
@@ -19,8 +19,12 @@
 //! `$source`, `$seq` and `$time`: an event passes when its first output is neither `null` nor
 //! `false`, and that output is shown as its value.
 //!
+//! On a list the columns are the fields: `state:failed` for one that contains the text, `calls>100`, `value.open=true`; and
+//! a word is looked for in all of its texts. What only events have is refused there.
+//!
 //! Gaps pass every filter, since nobody knows what was in them; `!lost:any` hides them.
 
+mod columns;
 mod field;
 pub mod jq;
 mod matcher;
@@ -28,6 +32,7 @@ mod parse;
 mod text;
 mod view;
 
+pub use columns::{Cell, Columns, ListFilter};
 pub use field::{Number, Operand, Operator};
 pub use matcher::Matcher;
 pub use parse::{Filter, MAX_TERMS, Term, What, parse};

@@ -5,9 +5,13 @@ use std::ops::Range;
 use kernel_core::{Fault, NameFault, subject};
 
 use super::FilterError;
+use super::columns::Columns;
 use super::field::{Operand, Operator};
 use super::text::Needle;
 use crate::facts::LostAt;
+
+/// The column whose cells are JSON.
+const JSON_COLUMN: &str = "value";
 
 /// The most terms of a filter.
 pub const MAX_TERMS: usize = 32;
@@ -50,7 +54,9 @@ pub enum What {
         /// With what.
         operand: Operand,
     },
-    /// The topic or the payload contains this.
+    /// This column of a list contains this.
+    Column(&'static str, Needle),
+    /// The topic or the payload contains this; or some text of a list's row.
     Text(Needle),
 }
 
@@ -60,7 +66,26 @@ pub enum What {
 ///
 /// The first fault, with its place.
 pub fn parse(text: &str) -> Result<Filter, FilterError> {
-    let mut parser = Parser { text, at: 0 };
+    parse_all(text, None)
+}
+
+/// Takes the text of a list's filter apart, whose fields are these columns.
+pub(super) fn parse_columns(text: &str, columns: Columns) -> Result<Vec<Term>, FilterError> {
+    let filter = parse_all(text, Some(columns))?;
+    match filter.jq {
+        None => Ok(filter.terms),
+        Some((_, at)) => {
+            let bar = text.get(..at).and_then(|before| before.rfind('|')).unwrap_or(at);
+            Err(fault(
+                bar..text.len(),
+                "a jq expression works on events: see the Events screen".into(),
+            ))
+        }
+    }
+}
+
+fn parse_all(text: &str, columns: Option<Columns>) -> Result<Filter, FilterError> {
+    let mut parser = Parser { text, at: 0, columns };
     let mut filter = Filter::default();
     loop {
         parser.skip_white();
@@ -90,6 +115,8 @@ pub fn parse(text: &str) -> Result<Filter, FilterError> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Those of the list; `None` for events.
+    columns: Option<Columns>,
 }
 
 impl<'a> Parser<'a> {
@@ -159,9 +186,22 @@ impl<'a> Parser<'a> {
             return self.keyed(&name, start);
         }
         let Some(operator) = self.operator() else {
+            no_operator(&name, start..self.at)?;
             return Ok(What::Text(Needle::new(&name)));
         };
         let path = path(&name, start)?;
+        if let Some(columns) = self.columns {
+            let span = start..start + name.len();
+            let (column, rest) = path
+                .split_first()
+                .map_or((".", &[][..]), |(column, rest)| (column.as_str(), rest));
+            if !columns.contains(&column) {
+                return Err(no_column(columns, column, span));
+            }
+            if !rest.is_empty() && column != JSON_COLUMN {
+                return Err(fault(span, format!("`{column}` is no JSON: it has no `{name}`")));
+            }
+        }
         let value_at = self.at;
         let operand = match self.peek() {
             Some('"') => Operand::Text(self.quoted()?),
@@ -206,12 +246,24 @@ impl<'a> Parser<'a> {
             if value.is_empty() {
                 Err(fault(
                     start..value_at,
-                    format!("nothing after `{key}:`: give a part of a plugin's name"),
+                    format!("nothing after `{key}:`: give a part of what is there"),
                 ))
             } else {
                 Ok(Needle::new(&value))
             }
         };
+        if let Some(columns) = self.columns {
+            return match columns.iter().find(|column| **column == key) {
+                Some(column) => needle().map(|needle| What::Column(column, needle)),
+                None => Err(match key {
+                    "topic" | "src" | "recv" | "lost" => fault(
+                        start..value_at,
+                        format!("`{key}:` is of the events: here there are {}", columns.join(", ")),
+                    ),
+                    _ => no_column(columns, key, start..value_at),
+                }),
+            };
+        }
         match key {
             "topic" => match subject::check_filter(&value) {
                 Ok(()) => Ok(What::Topic(value)),
@@ -284,6 +336,32 @@ impl<'a> Parser<'a> {
             )
         })
     }
+}
+
+/// Refuses what other languages have and this one does not: it would be looked for as a text, and nothing found.
+fn no_operator(word: &str, span: Range<usize>) -> Result<(), FilterError> {
+    let reason = match word {
+        "or" | "OR" => {
+            format!("there is no `{word}`: all terms hold; put the word into quotes to look for it")
+        }
+        "and" | "AND" | "&&" => {
+            format!("leave `{word}` out: all terms hold; or put it into quotes to look for it")
+        }
+        _ if word.len() > 2 && word.starts_with('/') && word.ends_with('/') => {
+            "there are no regular expressions: put the text into quotes, or use jq's `test` on events"
+                .to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(fault(span, reason))
+}
+
+fn no_column(columns: Columns, name: &str, span: Range<usize>) -> FilterError {
+    let columns = columns.join(", ");
+    fault(
+        span,
+        format!("there is no column `{name}`: here there are {columns}"),
+    )
 }
 
 fn path(name: &str, start: usize) -> Result<Vec<String>, FilterError> {

@@ -1,5 +1,7 @@
 //! A list that is scrolled and whose selection stays on its item while the items move.
 
+use crate::filter::{FilterError, ListFilter};
+
 /// The position in a list.
 #[derive(Clone, Debug, Default)]
 pub struct List {
@@ -13,8 +15,12 @@ pub struct List {
     pub detail: Option<bool>,
     /// How far the detail is scrolled.
     pub scroll: usize,
-    /// The text that the rows shown must have.
+    /// The filter of the rows.
     pub filter: String,
+    /// The last one that could be read: it says which rows are shown.
+    pub passing: ListFilter,
+    /// Why the present one cannot be read. The events' is the model's.
+    pub fault: Option<FilterError>,
     /// The column that orders the rows.
     pub sort: usize,
     /// The rows that are shown: positions in the model's list.

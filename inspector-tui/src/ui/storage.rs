@@ -4,6 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::facts::{Answer, Request};
+use crate::filter::{Cell, Columns, ListFilter};
+
+/// The columns that the screen's filter knows.
+pub const COLUMNS: Columns = &["namespace", "key", "value"];
 
 /// A row of the Storage screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +92,7 @@ impl Browser {
             open,
             ..Browser::default()
         };
-        self.lay_out("");
+        self.lay_out(&ListFilter::default());
     }
 
     /// Forgets what was read of one namespace.
@@ -165,10 +169,16 @@ impl Browser {
         true
     }
 
-    /// Lays out the rows anew: those whose name has the filter's text in it.
-    pub fn lay_out(&mut self, filter: &str) {
-        let filter = filter.to_lowercase();
-        let shows = |name: &str| filter.is_empty() || name.to_lowercase().contains(&filter);
+    /// Lays out the rows anew: those that pass the filter, and the namespaces that they are in.
+    pub fn lay_out(&mut self, filter: &ListFilter) {
+        let values = &self.values;
+        let key_shows = |namespace: &str, key: &str| {
+            let mut cells = vec![("namespace", Cell::Text(namespace)), ("key", Cell::Text(key))];
+            if let Some(Value::Json(value)) = values.get(&(namespace.to_owned(), key.to_owned())) {
+                cells.push(("value", Cell::Json(value)));
+            }
+            filter.passes(&cells)
+        };
         let tail = |rows: &mut Vec<Row>, names: &Names, of: Option<String>| match &names.failed {
             Some(why) => rows.push(Row::Failed(of, why.clone())),
             None if !names.whole => rows.push(Row::More(of)),
@@ -180,9 +190,13 @@ impl Browser {
             let open = self.open.contains(namespace);
             let unread = Names::default();
             let keys = self.keys.get(namespace).unwrap_or(&unread);
-            let whole = shows(namespace);
-            let mut shown = keys.names.iter().filter(|key| whole || shows(key)).peekable();
-            if !whole && (!open || shown.peek().is_none()) {
+            let itself = filter.passes(&[("namespace", Cell::Text(namespace))]);
+            let mut shown = keys
+                .names
+                .iter()
+                .filter(|key| key_shows(namespace, key))
+                .peekable();
+            if !itself && (!open || shown.peek().is_none()) {
                 continue;
             }
             rows.push(Row::Namespace(namespace.clone(), open));
@@ -201,7 +215,7 @@ mod tests {
     use super::*;
 
     fn ask(browser: &mut Browser, id: u32, selected: usize) -> Option<Request> {
-        browser.lay_out("");
+        browser.lay_out(&ListFilter::default());
         let rows = browser.rows.clone();
         let request = browser.wanted(rows.get(selected), &rows)?;
         browser.asking = Some((id, request.clone()));
@@ -296,7 +310,7 @@ mod tests {
             },
         );
         browser.open = vec!["lamp".into()];
-        browser.lay_out("clo");
+        browser.lay_out(&ListFilter::new("clo", COLUMNS).unwrap());
         assert_eq!(
             browser.rows,
             [

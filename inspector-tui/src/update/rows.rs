@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use super::cells::{columns, plugin_cells, service_cells, state_cells, warning_cells};
 use crate::facts::{Plugin, Request, Service, State};
+use crate::filter::ListFilter;
 use crate::model::Model;
 use crate::ui::storage::Row;
 use crate::ui::{Screen, Ui};
@@ -93,32 +95,27 @@ pub fn stored(ui: &Ui) -> Option<&Row> {
     ui.storage.rows.get(ui.list().at)
 }
 
+/// The rows that pass.
+fn passing<'a, T>(all: &'a [T], passes: impl Fn(&T) -> bool + 'a) -> impl Iterator<Item = usize> + 'a {
+    let rows = all.iter().enumerate();
+    rows.filter(move |(_, row)| passes(row)).map(|(at, _)| at)
+}
+
 /// Lays out the rows of a screen anew: after a snapshot, an answer, or another filter or order.
 pub fn refresh(model: &Model, ui: &mut Ui, screen: Screen) {
-    let list = &ui.lists[screen as usize];
-    let filter = list.filter.to_lowercase();
-    let shows = |texts: &[&str]| {
-        filter
-            .split_whitespace()
-            .all(|word| texts.iter().any(|text| text.to_lowercase().contains(word)))
-    };
-    let sort = list.sort;
+    let list = &mut ui.lists[screen as usize];
+    if let Some(columns) = columns(screen) {
+        match ListFilter::new(&list.filter, columns) {
+            Ok(filter) => (list.passing, list.fault) = (filter, None),
+            Err(fault) => list.fault = Some(fault),
+        }
+    }
+    let (filter, sort) = (&list.passing, list.sort);
     let mut rows: Vec<usize> = Vec::new();
     match screen {
-        Screen::Overview => rows.extend(0..plugins(model).len()),
-        Screen::Plugins => {
+        Screen::Overview | Screen::Plugins => {
             let all = plugins(model);
-            rows.extend((0..all.len()).filter(|at| {
-                all.get(*at).is_some_and(|plugin| {
-                    shows(&[
-                        &plugin.name,
-                        plugin.state.as_str(),
-                        &plugin.placement,
-                        &plugin.error.0,
-                        &plugin.error.1,
-                    ])
-                })
-            }));
+            rows.extend(passing(all, |plugin| filter.passes(&plugin_cells(plugin))));
             let get = |at: &usize| all.get(*at);
             match PLUGIN_SORTS.get(sort) {
                 Some(&"name") => rows.sort_by_key(|at| get(at).map(|plugin| plugin.name.clone())),
@@ -134,10 +131,7 @@ pub fn refresh(model: &Model, ui: &mut Ui, screen: Screen) {
         }
         Screen::Services => {
             let all = services(model);
-            rows.extend((0..all.len()).filter(|at| {
-                all.get(*at)
-                    .is_some_and(|service| shows(&[&service.name, &service.owner, &service.description]))
-            }));
+            rows.extend(passing(all, |service| filter.passes(&service_cells(service))));
             let get = |at: &usize| all.get(*at);
             match SERVICE_SORTS.get(sort) {
                 Some(&"calls") => rows.sort_by_key(|at| Reverse(get(at).map(|service| service.calls))),
@@ -148,21 +142,17 @@ pub fn refresh(model: &Model, ui: &mut Ui, screen: Screen) {
         }
         Screen::State => {
             let all = states(model);
-            rows.extend((0..all.len()).filter(|at| {
-                all.get(*at).is_some_and(|state| {
-                    shows(&[&state.key, &state.owner, state.value.as_deref().unwrap_or("")])
-                })
-            }));
+            rows.extend(passing(all, |state| filter.passes(&state_cells(state))));
             rows.sort_by_key(|at| all.get(*at).map(|state| state.key.clone()));
         }
         Screen::Warnings => {
             let all = model.warnings().iter().enumerate();
             rows.extend(
-                all.filter(|(_, warning)| shows(&[&warning.plugin, &warning.about, &warning.what]))
+                all.filter(|(_, warning)| filter.passes(&warning_cells(warning)))
                     .map(|(at, _)| at),
             );
         }
-        Screen::Storage => ui.storage.lay_out(&filter),
+        Screen::Storage => ui.storage.lay_out(filter),
         Screen::Events => return,
     }
     ui.lists[screen as usize].rows = rows;

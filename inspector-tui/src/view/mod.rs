@@ -97,8 +97,9 @@ pub fn notes(model: &Model) -> [usize; 7] {
 fn line_note(model: &Model, ui: &Ui) -> (Option<(usize, String)>, String) {
     if ui.screen != Screen::Events {
         let shown = rows::len(model, ui, ui.screen);
+        let fault = ui.list().fault.as_ref();
         return (
-            None,
+            fault.map(|fault| (fault.span.start, fault.reason.clone())),
             if ui.list().filter.is_empty() {
                 String::new()
             } else {

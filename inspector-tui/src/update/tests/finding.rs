@@ -50,6 +50,36 @@ fn lists_are_filtered_too() {
 }
 
 #[test]
+fn each_list_knows_its_columns_and_says_what_it_does_not_know() {
+    for (screen, keys, filter, wrong) in [
+        (Screen::Overview, "1 /", "state:failed", "topic:a"),
+        (Screen::Plugins, "3 /", "state:failed calls>=0", "status:failed"),
+        (Screen::Services, "4 /", "owner:thermo name!=x", "src:thermo"),
+        (Screen::State, "5 /", "value.name=evening", "valu>35"),
+        (Screen::Storage, "6 /", "namespace!=x", "value>1 | .x"),
+        (Screen::Warnings, "7 /", "level=error", "door or lamp"),
+    ] {
+        let mut bench = Bench::full(100, 30);
+        bench.press(keys);
+        let all = rows::len(&bench.model, &bench.ui, screen);
+        bench.enter(filter);
+        let some = rows::len(&bench.model, &bench.ui, screen);
+        assert!(bench.ui.list().fault.is_none() && some > 0, "{filter}");
+        assert!(
+            some < all || screen == Screen::Storage,
+            "{filter}: {some} of {all}"
+        );
+        bench.enter(" ");
+        bench.enter(wrong);
+        let fault = bench.ui.list().fault.clone();
+        assert_eq!(fault.map(|fault| fault.reason.is_empty()), Some(false), "{wrong}");
+        bench.press("esc");
+        assert!(bench.ui.list().fault.is_none());
+        assert_eq!(rows::len(&bench.model, &bench.ui, screen), all);
+    }
+}
+
+#[test]
 fn a_filter_from_the_selection() {
     let mut bench = Bench::full(80, 24);
     bench.press("2 end up up");
