@@ -17,10 +17,11 @@ use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use kernel_core::json::JsonError;
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, Json, Kernel, LocalPlugin, Plugin, PluginSet};
+use kernel_core::{Capacities, CoreRuntime, Installed, Json, Kernel, LocalPlugin, Plugin, PluginSet};
 use tokio::runtime::Runtime;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::config::{Config, Placement};
 use crate::execute::{self, Job};
@@ -143,6 +144,7 @@ impl HostBuilder {
         let manager = link_server::Manager {
             runtime,
             supervisor: host.supervisor,
+            config: config.file.clone().map(|file| &*file.leak()),
         };
         host.link = Some(link_server::spawn(manager, self.capacities.call_bytes, &config)?);
         Ok(host)
@@ -304,14 +306,11 @@ impl Host {
         }
     }
 
-    /// Installs the plugins that are enabled and starts their threads.
+    /// Installs the plugins, starts their threads, and switches those off that are not enabled.
     fn run_plugins(&mut self, builder: &HostBuilder, config: &Config) -> Result<(), HostError> {
         let buffer = (builder.capacities.call_bytes + SERVICE_NAME) * 2;
         for plugin in &builder.plugins {
             let wanted = config.plugins.get(plugin.name()).cloned().unwrap_or_default();
-            if !wanted.enabled {
-                continue;
-            }
             let installed = self
                 .runtime
                 .plugins()
@@ -320,13 +319,14 @@ impl Host {
                     name: plugin.name(),
                     cause,
                 })?;
-            // The kernel keeps it as long as itself, which is for ever.
-            let settings: &'static str = wanted.settings.leak();
-            let json = Json::parse(settings).map_err(|_| HostError::Settings {
+            if !wanted.enabled {
+                info!("plugin {} is switched off: enabled = false", plugin.name());
+                self.supervisor.switch_off(installed.index());
+            }
+            set_settings(installed, &wanted.settings).map_err(|_| HostError::Settings {
                 name: plugin.name(),
-                settings: settings.to_owned(),
+                settings: wanted.settings.clone(),
             })?;
-            installed.set_settings(json);
             let job = Job {
                 plugin: *plugin,
                 installed,
@@ -379,6 +379,13 @@ impl Host {
         }
         found
     }
+}
+
+/// Gives a plugin its settings, which the kernel keeps as long as itself: for ever.
+pub(crate) fn set_settings(installed: Installed, settings: &str) -> Result<(), JsonError> {
+    let settings: &'static str = settings.to_owned().leak();
+    installed.set_settings(Json::parse(settings)?);
+    Ok(())
 }
 
 impl Drop for Host {

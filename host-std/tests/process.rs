@@ -328,9 +328,22 @@ fn settings_of_a_wrong_type_are_named_and_not_tried_again() {
     assert!(line.contains(&wanted), "{line}");
     // As long as some restarts would take.
     thread::sleep(Duration::from_millis(1500));
+    let reload = || {
+        let mut command = Command::new(PROGRAM);
+        command.args(["plugin", "reload", "picky", "--socket"]);
+        command.arg(dir.path().join("runtime.sock"));
+        let done = without_settings(command).output().unwrap();
+        (done.status.success(), String::from_utf8(done.stderr).unwrap())
+    };
+    fs::write(&file, "[plugins.picky.settings\n").unwrap();
+    let (done, told) = reload();
+    assert!(!done && told.contains("house.toml"), "{told}");
+    fs::write(&file, "[plugins.picky.settings]\nrooms = [1, 2]\n").unwrap();
+    assert_eq!(reload(), (true, String::new()));
     process.signal(Signal::TERM);
     let (_, rest) = process.end();
     assert!(!rest.contains("plugin picky FAILED"), "{rest}");
+    assert!(rest.contains("plugin picky STARTED"), "{rest}");
 }
 
 #[test]

@@ -18,7 +18,7 @@
 //! tcp_token = "at least 16 characters"
 //!
 //! [plugins.example]
-//! enabled = true
+//! enabled = true                   # or false: it is started by command alone
 //! placement = "shared"             # or "thread"
 //! [plugins.example.settings]       # handed to the plugin as JSON text
 //! greeting = "hello"
@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::ConfigError;
@@ -201,6 +201,16 @@ impl Config {
             }),
         }
     }
+}
+
+/// The settings that the file has for a plugin now.
+///
+/// # Errors
+///
+/// [`ConfigError`] names the place in the file, its value and what is allowed.
+pub(crate) fn settings_of(file: &Path, plugin: &str) -> Result<String, ConfigError> {
+    let mut plugins = file::read(file)?.plugins;
+    Ok(plugins.remove(plugin).unwrap_or_default().settings)
 }
 
 /// The database, found without the rest of the configuration.

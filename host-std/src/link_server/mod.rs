@@ -5,9 +5,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +24,8 @@ use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
-use crate::config::{Config, TcpConfig};
+use crate::config::{self, Config, TcpConfig};
+use crate::host::set_settings;
 use crate::host_error::HostError;
 use crate::socket;
 use crate::timekeeper::Supervisor;
@@ -59,11 +62,15 @@ pub(crate) struct LinkServer {
 pub(crate) struct Manager {
     pub(crate) runtime: CoreRuntime,
     pub(crate) supervisor: &'static Supervisor,
+    /// The configuration's file.
+    pub(crate) config: Option<&'static Path>,
 }
 
 impl Manage for Manager {
     async fn manage(&self, action: Action, plugin: &str) -> Result<PluginState, ManageError> {
-        let Manager { runtime, supervisor } = *self;
+        let Manager {
+            runtime, supervisor, ..
+        } = *self;
         if runtime.plugins().state(plugin).is_none() {
             return Err(Fault::NotFound.into());
         }
@@ -72,10 +79,31 @@ impl Manage for Manager {
             Action::Start => supervisor.start(runtime, plugin).await,
             Action::Stop => supervisor.stop(runtime, plugin).await,
             Action::Unload => supervisor.unload(runtime, plugin).await,
-            Action::Reload => supervisor.reload(runtime, plugin).await,
+            Action::Reload => match self.read_settings(plugin) {
+                Ok(()) => supervisor.reload(runtime, plugin).await,
+                Err(error) => Err(error),
+            },
             _ => Err(Error::new("unknown", "this runtime does not know the action")),
         };
         Ok(outcome?)
+    }
+}
+
+impl Manager {
+    /// Gives the plugin the settings that the configuration's file has now.
+    fn read_settings(&self, plugin: &str) -> Result<(), Error> {
+        let plugins = self.runtime.plugins();
+        let (Some(file), Some(index)) = (self.config, plugins.index(plugin)) else {
+            return Ok(());
+        };
+        let wrong = |error: &dyn fmt::Display| {
+            Error::format(
+                "invalid_config",
+                format_args!("the plugin is left as it is: {error}"),
+            )
+        };
+        let settings = config::settings_of(file, plugin).map_err(|error| wrong(&error))?;
+        set_settings(plugins.installed(index), &settings).map_err(|error| wrong(&error))
     }
 }
 

@@ -19,6 +19,7 @@ fn manager() -> Manager {
     Manager {
         runtime: CoreRuntime::new(crate::memory::kernel(&Capacities::DEFAULT)),
         supervisor: Box::leak(Box::new(Supervisor::new())),
+        config: None,
     }
 }
 

@@ -226,3 +226,19 @@ fn a_row_that_another_program_spoiled_is_named() {
     assert!(told.starts_with("error["), "{told}");
     assert!(told.contains("home") && told.contains("a key"), "{told}");
 }
+
+#[test]
+fn a_plugin_that_is_switched_off_is_listed_and_started_by_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("runtime.toml");
+    std::fs::write(&config, "[plugins.example]\nenabled = false\n").unwrap();
+    let config = config.to_str().unwrap().to_owned();
+    let runtime = Runtime::start_with(dir, &[("RUNTIME_CONFIG", &config)]);
+    assert_eq!(named(&runtime.json(&["plugins"]), "example")["state"], "UNLOADED");
+    let log = std::fs::read_to_string(runtime.path("log")).unwrap();
+    assert!(log.contains("plugin example is switched off"), "{log}");
+    runtime.cli(&["call", "example.hello", "\"Ann\""]).fails(1);
+    runtime.cli(&["plugin", "start", "example"]).ok();
+    assert_eq!(named(&runtime.json(&["plugins"]), "example")["state"], "STARTED");
+    runtime.cli(&["call", "example.hello", "\"Ann\""]).ok();
+}

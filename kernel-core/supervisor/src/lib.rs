@@ -63,6 +63,8 @@ pub struct Supervisor<const N: usize> {
 /// What it keeps.
 pub(crate) struct State<const N: usize> {
     pub(crate) slots: [Slot; N],
+    /// Those that are not started with all.
+    pub(crate) off: PluginSet,
     /// No plugin is started any more.
     pub(crate) stopping: bool,
     /// Those that were started when the supervisor looked last and have not failed for good: when such a one is led
@@ -83,6 +85,7 @@ impl<const N: usize> Supervisor<N> {
         Supervisor {
             state: Mutex::new(RefCell::new(State {
                 slots: [Slot::EMPTY; N],
+                off: PluginSet::NONE,
                 stopping: false,
                 up: PluginSet::NONE,
                 random: 0,
@@ -116,7 +119,13 @@ impl<const N: usize> Supervisor<N> {
         .await;
     }
 
-    /// Starts all installed plugins, providers first; resolves to those that were given up, once each of the others
+    /// Leaves the plugin in this slot out when all are started: until somebody starts it, those that depend on it are
+    /// FAILED, code `dependency_not_started`.
+    pub fn switch_off(&self, index: usize) {
+        self.with(|state| state.off.insert(index));
+    }
+
+    /// Starts all installed plugins that are not switched off, providers first; resolves to those that were given up, once each of the others
     /// is started. [`Supervisor::run`] must run meanwhile.
     ///
     /// # Cancellation

@@ -24,7 +24,7 @@ pub(crate) struct Look {
     started: PluginSet,
     /// Somebody who is not down depends on them.
     needed: PluginSet,
-    /// They were given up, or wait for one that was.
+    /// They were given up, are switched off, or wait for one that is either.
     lost: PluginSet,
     /// They are not where they should be ...
     pub(crate) elsewhere: PluginSet,
@@ -61,7 +61,7 @@ impl<const N: usize> Supervisor<N> {
                 Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
                 Action::Fail => {
                     let message =
-                        "a plugin that it depends on is not installed, is not started any more, or depends on it";
+                        "a plugin that it depends on is not installed, is switched off, is not started any more, or depends on it";
                     installed.crashed(&Error::new("dependency_not_started", message));
                 }
             }
@@ -85,7 +85,7 @@ impl<const N: usize> Supervisor<N> {
                 if let Some(slot) = state.slots.get_mut(index) {
                     slot.of(info);
                 }
-                state.want(index, wanted);
+                state.want(index, wanted && !state.off.contains(index));
             });
         });
     }
@@ -217,7 +217,10 @@ impl<const N: usize> State<N> {
     /// Whether a plugin should be started, and whether it will not be.
     fn wants(&self, index: usize) -> (bool, bool) {
         let slot = self.slots.get(index);
-        slot.map_or((false, false), |slot| (slot.wanted, slot.given_up || slot.waits))
+        slot.map_or((false, false), |slot| {
+            let off = self.off.contains(index) && !slot.wanted;
+            (slot.wanted, slot.given_up || slot.waits || off)
+        })
     }
 }
 

@@ -203,6 +203,37 @@ fn a_dependent_is_failed_and_comes_back_also_when_it_was_installed_first() {
 }
 
 #[test]
+fn one_that_is_switched_off_is_started_by_command_alone_and_its_dependents_wait_for_that() {
+    let mut house = House::new();
+    house.add(needs("dependent", &["provider"]));
+    house.add(needs("provider", &[]));
+    house.add(needs("other", &[]));
+    house.supervisor.switch_off(1);
+    assert_eq!(house.start_all(), [0]);
+    assert_eq!(house.state("provider"), PluginState::Unloaded);
+    assert_eq!(house.state("other"), PluginState::Started);
+    assert_eq!(
+        last_error(&house.runtime, "dependent").0,
+        "dependency_not_started"
+    );
+    house.pass(SECOND * 60);
+    assert_eq!(house.state("provider"), PluginState::Unloaded);
+    assert_eq!(house.start("provider"), Ok(PluginState::Started));
+    house.pass(SECOND);
+    assert_eq!(house.state("dependent"), PluginState::Started);
+    // It is kept going like any other.
+    house
+        .runtime
+        .plugins()
+        .installed(1)
+        .crashed(&Error::new("panic", "boom"));
+    house.pass(SECOND);
+    assert_eq!(house.state("provider"), PluginState::Started);
+    assert_eq!(house.stop_all(), [0; 0]);
+    assert_eq!(house.start_all(), [0]);
+}
+
+#[test]
 fn what_others_do_with_a_plugin_is_what_should_be() {
     let mut house = House::new();
     house.add(needs("p", &[]));
