@@ -271,6 +271,45 @@ impl Plugin for Rude {
     }
 }
 
+/// Stores more at its end than the database may hold.
+#[derive(Default)]
+struct Hoarder;
+
+impl Plugin for Hoarder {
+    const METADATA: PluginMetadata = PluginMetadata::new("hoarder", "1.0.0");
+
+    async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
+        let value = format!("\"{}\"", "x".repeat(32 * 1024));
+        for key in 0..64 {
+            let value = Json::parse(&value).unwrap();
+            cx.storage("hoarder").set(&format!("{key}"), value).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Not a test by itself either.
+#[test]
+#[ignore = "runs until a signal"]
+fn program_with_a_small_database() {
+    let host = Host::builder().plugin::<Hoarder>().database_limit(256 * 1024);
+    let _ = run_host(host, Config::from_env().unwrap());
+    std::process::exit(0);
+}
+
+#[test]
+fn a_plugin_that_cannot_store_at_its_end_is_logged_with_the_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut process = Process::start(ignored("program_with_a_small_database"), dir.path());
+    process.until("running");
+    process.signal(Signal::TERM);
+    let (status, log) = process.end();
+    assert_eq!(status, Some(0), "{log}");
+    let failed = log.lines().find(|line| line.contains("plugin hoarder FAILED"));
+    assert!(failed.is_some_and(|line| line.contains("full")), "{log}");
+    assert!(!log.contains("in time") && log.contains("stopped"), "{log}");
+}
+
 /// Takes settings of one type alone.
 #[derive(Default)]
 struct Picky;
@@ -301,15 +340,15 @@ fn program_with_plugins_that_fail() {
     std::process::exit(0);
 }
 
-fn failing() -> Command {
+/// A program of this file that is no test.
+fn ignored(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "program_with_plugins_that_fail",
-        "--ignored",
-        "--nocapture",
-    ]);
+    command.args(["--exact", name, "--ignored", "--nocapture"]);
     without_settings(command)
+}
+
+fn failing() -> Command {
+    ignored("program_with_plugins_that_fail")
 }
 
 #[test]
@@ -366,14 +405,7 @@ fn an_error_of_a_handler_is_logged_with_its_event_and_forges_no_line() {
 }
 
 fn frozen() -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "program_with_a_plugin_that_never_stops",
-        "--ignored",
-        "--nocapture",
-    ]);
-    without_settings(command)
+    ignored("program_with_a_plugin_that_never_stops")
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kernel_core::storage::{MAX_NAMESPACE, MAX_STORAGE_KEY};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
@@ -16,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::OpenError;
 use super::lock::LockFile;
 use super::open::{check_integrity, sync_directory};
-use super::{json_fault, schema};
+use super::{json_fault, names, schema};
 
 /// How often, and how long apart, a database that another program has locked is tried.
 const TRIES: u32 = 40;
@@ -110,19 +109,23 @@ pub fn check(path: &Path) -> Result<Checked, OpenError> {
         let (Ok(namespace), Ok(key), Ok(value)) = columns else {
             continue;
         };
-        let fault = name_fault(namespace, MAX_NAMESPACE)
-            .map(|why| format!("its namespace {why}"))
-            .or_else(|| name_fault(key, MAX_STORAGE_KEY).map(|why| format!("its key {why}")))
-            .or_else(|| match value {
-                ValueRef::Text(bytes) => json_fault(bytes).err(),
-                other => Some(format!("it is {}, not text", other.data_type())),
-            });
+        let name_fault = match (names::namespace(namespace), names::key(key)) {
+            (Err(why), _) => Some(format!("its namespace {why}")),
+            (_, Err(why)) => Some(format!("its key {why}")),
+            _ => None,
+        };
+        let fault = name_fault.or_else(|| match value {
+            ValueRef::Text(bytes) => json_fault(bytes).err(),
+            other => Some(format!("it is {}, not text", other.data_type())),
+        });
         if let Some(why) = fault {
             checked.faults += 1;
             if checked.named.len() < NAMED {
-                checked
-                    .named
-                    .push(format!("{:?}/{:?}: {why}", shown(namespace), shown(key)));
+                checked.named.push(format!(
+                    "{:?}/{:?}: {why}",
+                    names::shown(namespace),
+                    names::shown(key)
+                ));
             }
         }
     }
@@ -251,26 +254,4 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-fn name_fault(name: ValueRef<'_>, most: usize) -> Option<String> {
-    match name {
-        ValueRef::Text(bytes) if std::str::from_utf8(bytes).is_err() => Some("is not UTF-8".to_owned()),
-        ValueRef::Text(bytes) if bytes.len() > most => {
-            Some(format!("has {} bytes, {most} are the most", bytes.len()))
-        }
-        ValueRef::Text(b"") => Some("is empty".to_owned()),
-        ValueRef::Text(_) => None,
-        other => Some(format!("is {}, not text", other.data_type())),
-    }
-}
-
-/// The beginning of a name, for people.
-fn shown(name: ValueRef<'_>) -> String {
-    match name {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).chars().take(64).collect()
-        }
-        other => other.data_type().to_string(),
-    }
 }

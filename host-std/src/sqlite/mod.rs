@@ -9,6 +9,7 @@
 //! lock.rs    one runtime per database
 //! place.rs   whether the file is still where it was opened
 //! schema.rs  the table, and which files have it
+//! names.rs   the names that rows may have
 //! read.rs    get, list_keys, namespaces
 //! write.rs   set, delete, clear_namespace
 //! backup.rs  copies, checked and put in place
@@ -23,6 +24,7 @@ mod backup;
 mod error;
 mod group;
 mod lock;
+mod names;
 mod open;
 mod place;
 mod read;
@@ -37,6 +39,7 @@ use std::time::Duration;
 
 use kernel_core::Json;
 use rusqlite::Connection;
+use tracing::warn;
 
 pub use backup::{Checked, CopyError, backup, check, restore};
 pub use error::{OpenError, StorageError};
@@ -57,6 +60,8 @@ pub struct Database {
     conn: Connection,
     group: Group,
     place: place::Place,
+    /// Names were passed over, and that was said.
+    passed_over: bool,
     _lock: lock::LockFile,
 }
 
@@ -119,11 +124,12 @@ impl Database {
     }
 
     /// Lists the keys of `namespace` into `out`, which is cleared first: those after `after` in byte
-    /// order, at most `limit`. Pass the last key of one page to get the next.
+    /// order, at most `limit`. Pass the last key of one page to get the next. Names that no runtime takes, written by
+    /// another program, are passed over, which is logged.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Corrupt`] when a key is not text; `out` is empty then.
+    /// When the file cannot be read; `out` is empty then.
     pub fn list_keys(
         &mut self,
         namespace: &str,
@@ -133,17 +139,14 @@ impl Database {
     ) -> Result<(), StorageError> {
         out.clear();
         let result = read::keys(&self.conn, namespace, after, limit, out);
-        if result.is_err() {
-            out.clear();
-        }
-        self.noted(result)
+        self.listed(result, out)
     }
 
     /// Lists the namespaces that have keys into `out`, paged as in [`list_keys`](Self::list_keys).
     ///
     /// # Errors
     ///
-    /// [`StorageError::Corrupt`] when a namespace is not text; `out` is empty then.
+    /// As for [`list_keys`](Self::list_keys).
     pub fn namespaces(
         &mut self,
         after: Option<&str>,
@@ -152,10 +155,30 @@ impl Database {
     ) -> Result<(), StorageError> {
         out.clear();
         let result = read::namespaces(&self.conn, after, limit, out);
-        if result.is_err() {
-            out.clear();
+        self.listed(result, out)
+    }
+
+    /// Says once that names were passed over.
+    fn listed(
+        &mut self,
+        result: Result<u64, StorageError>,
+        out: &mut Vec<String>,
+    ) -> Result<(), StorageError> {
+        match self.noted(result) {
+            Ok(passed_over) => {
+                if passed_over > 0 && !std::mem::replace(&mut self.passed_over, true) {
+                    warn!(
+                        "the database has names that no runtime takes, written by another program: lists leave them \
+                         out; `core-runtime storage check` names them"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) => {
+                out.clear();
+                Err(error)
+            }
         }
-        self.noted(result)
     }
 
     /// Folds the write-ahead log into the file, closes it and releases the lock. An open group is

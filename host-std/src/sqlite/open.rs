@@ -113,6 +113,7 @@ impl Database {
             conn,
             group: Group::None,
             place: place::Place::of(&path),
+            passed_over: false,
             _lock: lock,
         })
     }

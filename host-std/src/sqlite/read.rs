@@ -1,14 +1,15 @@
-//! The statements that read rows. A row that cannot be understood is an error, never "not there".
+//! The statements that read rows. A value that cannot be understood is an error, never "not there"; a name that nobody
+//! could ask for is counted, and passed over.
 
-use rusqlite::types::{Type, ValueRef};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 
 use super::error::StorageError;
-use super::json_fault;
+use super::{json_fault, names};
 
 const GET: &str = "SELECT value FROM storage WHERE namespace = ?1 AND key = ?2";
-const KEYS: &str = "SELECT key FROM storage WHERE namespace = ?1 ORDER BY key LIMIT ?2";
-const KEYS_AFTER: &str = "SELECT key FROM storage WHERE namespace = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+const KEYS: &str = "SELECT key FROM storage WHERE namespace = ?1 ORDER BY key";
+const KEYS_AFTER: &str = "SELECT key FROM storage WHERE namespace = ?1 AND key > ?2 ORDER BY key";
 // One step in the index for each namespace; DISTINCT would visit every row.
 const NAMESPACE: &str = "SELECT namespace FROM storage ORDER BY namespace LIMIT 1";
 const NAMESPACE_AFTER: &str = "SELECT namespace FROM storage WHERE namespace > ?1 ORDER BY namespace LIMIT 1";
@@ -42,51 +43,57 @@ pub(super) fn get(
     })
 }
 
-/// Appends up to `limit` keys after `after`, in byte order.
+/// Appends up to `limit` keys after `after`, in byte order; how many were passed over, which no runtime takes.
 pub(super) fn keys(
     conn: &Connection,
     namespace: &str,
     after: Option<&str>,
     limit: usize,
     out: &mut Vec<String>,
-) -> Result<(), StorageError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+) -> Result<u64, StorageError> {
     let mut statement;
     let mut rows = match after {
         Some(after) => {
             statement = conn.prepare_cached(KEYS_AFTER)?;
-            statement.query(params![namespace, after, limit])?
+            statement.query([namespace, after])?
         }
         None => {
             statement = conn.prepare_cached(KEYS)?;
-            statement.query(params![namespace, limit])?
+            statement.query([namespace])?
         }
     };
-    while let Some(row) = rows.next()? {
-        let key = row.get_ref(0)?;
-        out.push(name(key).map_err(|reason| StorageError::Corrupt {
-            namespace: namespace.to_owned(),
-            key: lossy(key),
-            reason: format!("its key is {reason}"),
-        })?);
+    let mut passed_over = 0;
+    while out.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match names::key(row.get_ref(0)?) {
+            Ok(key) => out.push(key.to_owned()),
+            Err(_) => passed_over += 1,
+        }
     }
-    Ok(())
+    Ok(passed_over)
 }
 
-/// Appends up to `limit` namespaces after `after`, in byte order.
+/// Appends up to `limit` namespaces after `after`, in byte order; how many were passed over, which no runtime takes.
 pub(super) fn namespaces(
     conn: &Connection,
     after: Option<&str>,
     limit: usize,
     out: &mut Vec<String>,
-) -> Result<(), StorageError> {
-    let mut last = after.map(str::to_owned);
-    for _ in 0..limit {
+) -> Result<u64, StorageError> {
+    let mut last = after.map(|after| (false, after.as_bytes().to_vec()));
+    let mut passed_over = 0;
+    while out.len() < limit {
         let mut statement;
         let mut rows = match &last {
-            Some(last) => {
+            Some((blob, last)) => {
                 statement = conn.prepare_cached(NAMESPACE_AFTER)?;
-                statement.query([last])?
+                let last = match blob {
+                    true => ValueRef::Blob(last),
+                    // As it is, UTF-8 or not.
+                    false => ValueRef::Text(last),
+                };
+                statement.query([ToSqlOutput::Borrowed(last)])?
             }
             None => {
                 statement = conn.prepare_cached(NAMESPACE)?;
@@ -96,33 +103,19 @@ pub(super) fn namespaces(
         let Some(row) = rows.next()? else {
             break;
         };
-        let namespace = row.get_ref(0)?;
-        let found = name(namespace).map_err(|reason| StorageError::Corrupt {
-            namespace: lossy(namespace),
-            key: String::new(),
-            reason: format!("its namespace is {reason}"),
-        })?;
-        last = Some(found.clone());
-        out.push(found);
+        let found = row.get_ref(0)?;
+        match names::namespace(found) {
+            Ok(namespace) => out.push(namespace.to_owned()),
+            Err(_) => passed_over += 1,
+        }
+        last = match found {
+            ValueRef::Text(bytes) => Some((false, bytes.to_vec())),
+            ValueRef::Blob(bytes) => Some((true, bytes.to_vec())),
+            // The column turns numbers into text, and has no NULL.
+            _ => break,
+        };
     }
-    Ok(())
-}
-
-fn name(value: ValueRef<'_>) -> Result<String, String> {
-    match value {
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(format!("not UTF-8: {error}")),
-        },
-        other => Err(format!("{}, not text", kind(other.data_type()))),
-    }
-}
-
-fn lossy(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => String::new(),
-    }
+    Ok(passed_over)
 }
 
 fn kind(kind: Type) -> &'static str {

@@ -89,6 +89,18 @@ fn a_check_names_what_no_runtime_could_read() {
             "{part}: {named:?}"
         );
     }
+    let again = Runtime::start_with(folder, &[]);
+    let exported = again.cli(&["storage", "export", "n"]);
+    assert_eq!(exported.status, 1, "{exported:?}");
+    assert!(
+        exported.err.contains("\"n\"/\"deep\"") && exported.err.contains("2 values"),
+        "{exported:?}"
+    );
+    assert_eq!(exported.out.lines().count(), 1, "{exported:?}");
+    let listed = again.cli(&["storage", "list", "n"]).ok();
+    assert_eq!(listed, "deep\nk\nword\n");
+    again.cli(&["storage", "delete", "n", "deep"]).ok();
+    let (_, folder) = again.stop(Signal::TERM);
     fs::write(
         folder.path().join("text"),
         "no database at all, but long enough to be looked at".repeat(40),

@@ -32,7 +32,8 @@ pub(crate) const RESTORE_HELP: &str = "\
 The runtime must not run. The database that was there is kept beside the new one, under a name that is printed.";
 
 pub(crate) const EXPORT_HELP: &str = "\
-One line for each value: {\"namespace\", \"key\", \"value\"}. `core-runtime storage import` reads them.";
+One line for each value: {\"namespace\", \"key\", \"value\"}. `core-runtime storage import` reads them. A value that cannot be \
+read is named on stderr and left out, and the exit status is 1.";
 
 pub(crate) const IMPORT_HELP: &str = "\
 Reads what `export` prints; each value is stored, in place of the one that is there. A line that is wrong ends it, named \
@@ -164,6 +165,7 @@ pub(crate) async fn export(args: &ExportArgs, link: &mut Link, out: &mut Out) ->
         Some(namespace) => vec![namespace.clone()],
         None => names(&mut session, None).await?,
     };
+    let mut unreadable = 0u64;
     for namespace in namespaces {
         for key in names(&mut session, Some(&namespace)).await? {
             let request = Request::StorageGet {
@@ -176,7 +178,16 @@ pub(crate) async fn export(args: &ExportArgs, link: &mut Link, out: &mut Out) ->
                 Reply::Absent => Some(None),
                 _ => None,
             });
-            let Some(value) = found.await? else { continue };
+            let value = match found.await {
+                Ok(Some(value)) => value,
+                Ok(None) => continue,
+                Err(failure) if matches!(&failure, Failure::Runtime { code, .. } if code == "corrupt") => {
+                    unreadable += 1;
+                    failure.report();
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             let value = serde_json::from_str(checked(&value)?).map_err(|_| Failure::unexpected())?;
             let namespace = namespace.clone();
             out.document(&Line {
@@ -186,7 +197,13 @@ pub(crate) async fn export(args: &ExportArgs, link: &mut Link, out: &mut Out) ->
             })?;
         }
     }
-    out.flush()
+    out.flush()?;
+    match unreadable {
+        0 => Ok(()),
+        count => Err(Failure::No(format!(
+            "{count} values could not be read, and were left out"
+        ))),
+    }
 }
 
 pub(crate) async fn import(args: &ImportArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
