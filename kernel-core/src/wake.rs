@@ -51,7 +51,7 @@ impl Wakes {
 /// Adds a task to those that are to be woken without the lock, or wakes it now.
 #[inline]
 pub(crate) fn add(to: &mut Woken, waker: &Waker) {
-    if to.is_full() {
+    if !cfg!(feature = "large") || to.is_full() {
         waker.wake_by_ref();
     } else {
         // It is not full.
