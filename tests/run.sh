@@ -93,9 +93,15 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        [ "$name" = inspector ] || [ "$name" = mcu ] || chosen+=(--test "$name")
+        case $name in inspector | mcu | shells) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
+    say "completions in their shells, and pages in man"
+    local tool
+    for tool in bash zsh fish man; do
+        command -v "$tool" >/dev/null || install_package "${tool/#man/man-db}"
+    done
+    "${LIMIT[@]}" cargo test -p tests --test shells --locked -- --include-ignored
     "${LIMIT[@]}" cargo test -p tests --doc --locked
 }
 

@@ -29,7 +29,17 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs, out: &mut Out) -> Result<(), Failure> {
     // Into memory first: the generator does not expect a reader that closes.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "core-runtime", &mut script);
+    let mut command = Cli::command();
+    if args.shell == Shell::Bash {
+        // Its script finds no subcommand of a program whose name has a hyphen, so that it gets another name; what it is
+        // told to complete is on the lines that end with the name.
+        const NAME: &str = "core_runtime";
+        clap_complete::generate(args.shell, &mut command.name(NAME), NAME, &mut script);
+        let text = String::from_utf8_lossy(&script).replace(" core_runtime\n", " core-runtime\n");
+        script = text.into_bytes();
+    } else {
+        clap_complete::generate(args.shell, &mut command, "core-runtime", &mut script);
+    }
     out.raw(&script)?;
     out.flush()
 }
