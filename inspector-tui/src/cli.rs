@@ -122,6 +122,13 @@ fn show(source: impl Source + 'static, shown: ui::Options, options: &Options) ->
             "the screens need a terminal: run it in one, or use --json or `record`".to_owned(),
         ));
     }
+    if std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+        return Err(Failure::Usage(
+            "the screens need a terminal that can be drawn on, and TERM says that this one cannot: set it to what the \
+             terminal is, or use --json or `record`"
+                .to_owned(),
+        ));
+    }
     let ui = Ui::new(
         shown,
         keys,

@@ -247,3 +247,21 @@ fn no_key_ends_it_in_a_terminal_of_one_cell() {
         }
     }
 }
+
+#[test]
+fn a_terminal_that_cannot_be_drawn_on_is_told_so_in_words_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for term in ["dumb", ""] {
+        let mut terminal = Terminal::start(Start {
+            folder: Some(folder.path()),
+            variables: &[("TERM", term)],
+            ..Start::new(&program(), &["nowhere.sock"])
+        })
+        .unwrap();
+        terminal.see("TERM says that").unwrap();
+        assert_eq!(terminal.ended().unwrap().exit_code(), 2, "{term:?}");
+        let (_, written) = terminal.drawn();
+        assert!(written < 400, "{term:?}: {written} bytes, more than the words");
+        assert_eq!(terminal.not_given_back().unwrap(), [""; 0]);
+    }
+}

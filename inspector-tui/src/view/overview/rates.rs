@@ -42,7 +42,7 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         let place = Rect::new(inner.x + 11, y, room, height);
         let most = seen.iter().copied().max().unwrap_or(0);
         if most == 0 {
-            let rule = ui.theme.glyphs.dot.repeat(usize::from(room));
+            let rule = ui.theme.glyphs.nothing.repeat(usize::from(room));
             let style = ink.theme.line(false);
             ink.text(place.x, middle, room, &rule, style);
         } else {
