@@ -6,11 +6,17 @@
 //! a single write, or reads  as they are
 //! ```
 
+use std::time::{Duration, Instant};
+
 use kernel_core::storage::{self, PageWriter, Storage, StorageOp, StorageRequest, Stored};
 use kernel_core::{Error, Fault};
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::sqlite::{BatchOp, Database, StorageError};
+
+/// How often, at the most, a write is followed by a checkpoint: so that a copy of the file alone, which leaves the log
+/// out, is not an empty one.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// How many names are read from the database at a time.
 const NAMES_AT_ONCE: usize = 256;
@@ -24,6 +30,7 @@ pub struct SqliteStorage {
     names: Vec<String>,
     /// Writes are refused since the file is gone, which was logged.
     refuses: bool,
+    checkpoint: Option<Instant>,
 }
 
 impl SqliteStorage {
@@ -34,6 +41,7 @@ impl SqliteStorage {
             value: Vec::new(),
             names: Vec::new(),
             refuses: false,
+            checkpoint: None,
         }
     }
 
@@ -51,6 +59,20 @@ impl SqliteStorage {
     /// When the write-ahead log could not be folded into the file; nothing is lost.
     pub fn close(self) -> Result<(), StorageError> {
         self.database.close()
+    }
+
+    /// Carries out a group as one transaction, or each request alone.
+    fn as_one(&mut self, group: &mut [StorageRequest<'_>], writes: usize) {
+        if let Err(error) = self.together(group) {
+            // A database that is busy is so for each of them: they need not wait in turn.
+            let alone = writes > 1 && error != StorageError::Busy;
+            for request in group.iter_mut() {
+                request.result = match request.op.is_write() && !alone {
+                    true => Err(shown(&error)),
+                    false => self.one(request),
+                };
+            }
+        }
     }
 
     /// Carries out the group as one transaction; an error when nothing of it was stored.
@@ -142,9 +164,6 @@ impl SqliteStorage {
         loop {
             read(&mut self.database, last.as_deref(), &mut self.names).map_err(|error| shown(&error))?;
             for name in &self.names {
-                if name.len() > storage::MAX_STORAGE_KEY {
-                    return Err(too_long(request.namespace, name));
-                }
                 if !page.push(name) {
                     return Ok(Stored::Bytes(page.len()));
                 }
@@ -168,16 +187,18 @@ impl Storage for SqliteStorage {
             return self.refuse_writes(group, &error);
         }
         if group.len() < 2 || writes == 0 {
-            return self.each(group);
+            self.each(group);
+        } else {
+            self.as_one(group, writes);
         }
-        if let Err(error) = self.together(group) {
-            // A database that is busy is so for each of them: they need not wait in turn.
-            let alone = writes > 1 && error != StorageError::Busy;
-            for request in group.iter_mut() {
-                request.result = match request.op.is_write() && !alone {
-                    true => Err(shown(&error)),
-                    false => self.one(request),
-                };
+        if writes > 0
+            && self
+                .checkpoint
+                .is_none_or(|last| last.elapsed() >= CHECKPOINT_EVERY)
+        {
+            self.checkpoint = Some(Instant::now());
+            if let Err(error) = self.database.checkpoint() {
+                debug!("no checkpoint: {error}");
             }
         }
     }
@@ -192,19 +213,6 @@ fn batch_op<'a>(namespace: &'a str, op: storage::BatchOp<'a>) -> BatchOp<'a> {
         },
         storage::BatchOp::Delete(key) => BatchOp::Delete { namespace, key },
     }
-}
-
-/// A name that another program wrote: no request could ask for what is behind it.
-fn too_long(namespace: &str, name: &str) -> Error {
-    let start: String = name.chars().take(32).collect();
-    Error::format(
-        Fault::Corrupt.code(),
-        format_args!(
-            "the name {start:?}.. in {namespace:?} has {} bytes, {} are the most",
-            name.len(),
-            storage::MAX_STORAGE_KEY
-        ),
-    )
 }
 
 /// The database's error as callers see it: its kind by the code, its message as it is.

@@ -181,6 +181,18 @@ impl Database {
         }
     }
 
+    /// Copies what is in the write-ahead log into the file, as far as nobody who reads is in the way.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be done; everything is in the log as before.
+    pub fn checkpoint(&mut self) -> Result<(), StorageError> {
+        let result = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        self.noted(result.map_err(StorageError::from))
+    }
+
     /// Folds the write-ahead log into the file, closes it and releases the lock. An open group is
     /// rolled back. A log that another program is still reading stays beside the file; it loses nothing.
     ///

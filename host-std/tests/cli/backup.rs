@@ -54,6 +54,15 @@ fn a_backup_of_a_running_runtime_has_all_that_was_acknowledged() {
 }
 
 #[test]
+fn a_copy_of_the_file_alone_is_seldom_empty() {
+    let runtime = Runtime::start();
+    let copy = runtime.path("copy.db");
+    fs::copy(runtime.path("runtime.db"), &copy).unwrap();
+    let stored = on_file(&runtime.path(""), &["check", &text(&copy)]).ok();
+    assert!(stored.contains("1 values, 0 of them"), "{stored}");
+}
+
+#[test]
 fn a_check_names_what_no_runtime_could_read() {
     let runtime = Runtime::start();
     runtime.cli(&["storage", "set", "n", "k", "1"]).ok();
