@@ -195,6 +195,11 @@ impl<'b> Session<'b> {
         }
     }
 
+    /// When it is time to say that this client is there; `None` for never.
+    pub(crate) fn quiet_until(&self) -> Option<Instant> {
+        self.quiet.map(|quiet| self.spoke + quiet)
+    }
+
     /// Receives messages until `see` has what it waits for.
     pub(crate) async fn receive<T>(
         &mut self,

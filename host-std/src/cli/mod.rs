@@ -276,7 +276,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
     match command {
         Command::Call(args) => call::call(args, link, out).await,
         Command::Publish(args) => bus::publish(args, link, out).await,
-        Command::Watch(args) => watch::watch(args, link, out).await,
+        Command::Watch(args) => watch::watch(args, link).await,
         Command::Plugins => inspect::plugins(link, out).await,
         Command::Services => inspect::services(link, out).await,
         Command::Subscriptions => bus::subscriptions(link, out).await,

@@ -48,8 +48,7 @@ impl Out {
 
     /// A JSON document of this program's own, on one line.
     pub(crate) fn document<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
-        let text = serde_json::to_string(value).map_err(|cause| Failure::Output(cause.into()))?;
-        Ok(writeln!(self.to, "{}", reformat(&text, false))?)
+        self.raw(document(value)?.as_bytes())
     }
 
     /// Somebody's JSON value: laid out on a terminal, else on one line.
@@ -72,6 +71,12 @@ impl Out {
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.to.flush()?)
     }
+}
+
+/// A JSON document of this program's own: a line.
+pub(crate) fn document<T: Serialize>(value: &T) -> Result<String, Failure> {
+    let text = serde_json::to_string(value).map_err(|cause| Failure::Output(cause.into()))?;
+    Ok(reformat(&text, false) + "\n")
 }
 
 /// The bytes of a JSON text that came from the runtime. It may nest deeper than what the runtime takes in:

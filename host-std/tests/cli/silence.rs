@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_link::{Client, Framing, Reply, Request, Step, ToClient, ToRuntime};
+use kernel_core::Cause;
+use kernel_link::{Client, Event, Framing, Raw, Reply, Request, Slots, Step, ToClient, ToRuntime};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -166,24 +167,24 @@ fn heard<'b>(client: &mut UnixStream, buf: &'b mut Vec<u8>) -> Option<ToRuntime<
 }
 
 fn say(client: &mut UnixStream, message: &ToClient<'_>) {
-    let mut buf = [0; 256];
+    let mut buf = [0; 8192];
     let message = postcard::to_slice(message, &mut buf).unwrap();
     let length = (message.len() as u32).to_le_bytes();
     client.write_all(&[&length[..], message].concat()).unwrap();
 }
 
-#[test]
-fn a_watch_says_that_it_is_there_whether_events_come_or_not() {
+/// A watch, and this side of its session with a runtime that wants to hear of it soon.
+fn watched(stdout: Stdio) -> (Child, UnixStream) {
     const PERIOD: u32 = 400;
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("link.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    let mut watch = program()
+    let watch = program()
         .arg("--socket")
         .arg(&socket)
         .arg("watch")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(stdout)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -196,7 +197,7 @@ fn a_watch_says_that_it_is_there_whether_events_come_or_not() {
         version: kernel_link::VERSIONS.newest,
         nonce,
         name: "test",
-        max_message: 4096,
+        max_message: 8192,
         keep_alive_ms: PERIOD,
         now: 0,
         epoch: None,
@@ -207,6 +208,43 @@ fn a_watch_says_that_it_is_there_whether_events_come_or_not() {
     };
     let what = Reply::Count(1);
     say(&mut client, &ToClient::Reply { id, what });
+    (watch, client)
+}
+
+#[test]
+fn a_watch_whose_reader_takes_its_time_says_that_it_is_there() {
+    // More than a pipe holds, and less than the socket does beside it.
+    const EVENTS: u64 = 40;
+    let (mut watch, mut client) = watched(Stdio::piped());
+    let payload = format!("\"{}\"", "x".repeat(4000));
+    for seq in 0..EVENTS {
+        let event = Event {
+            seq,
+            time: seq,
+            source: "operator",
+            cause: Cause::None,
+            receivers: Slots::default(),
+            topic: "large.one",
+            payload: Raw(payload.as_bytes()),
+        };
+        say(&mut client, &ToClient::Event(event));
+    }
+    let mut buf = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(heard(&mut client, &mut buf), Some(ToRuntime::KeepAlive));
+    }
+    let out = std::io::BufReader::new(watch.stdout.take().unwrap());
+    let lines = std::io::BufRead::lines(out).map_while(Result::ok);
+    assert_eq!(lines.take(EVENTS as usize).count() as u64, EVENTS);
+    drop(client);
+    // Its reader has gone, or its runtime: whichever it sees first.
+    assert!(matches!(wait(&mut watch).code(), Some(0 | 3)));
+}
+
+#[test]
+fn a_watch_says_that_it_is_there_whether_events_come_or_not() {
+    let (mut watch, mut client) = watched(Stdio::null());
+    let mut buf = Vec::new();
     for _ in 0..3 {
         assert_eq!(heard(&mut client, &mut buf), Some(ToRuntime::KeepAlive));
     }

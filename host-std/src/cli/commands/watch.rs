@@ -1,17 +1,20 @@
 //! `watch`.
 
+use std::io::{self, Write};
 use std::thread;
 
 use clap::Args;
 use kernel_link::{LostAt, Request, ToClient, ToRuntime};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep_until;
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session, count};
 use crate::cli::exit::Failure;
 use crate::cli::json;
-use crate::cli::output::Out;
+use crate::cli::output::document;
 
 pub(crate) const HELP: &str = "\
 Each event is a line:
@@ -34,6 +37,9 @@ const CREDIT: u32 = 512;
 /// How many are printed before as many more are allowed.
 const BATCH: u32 = CREDIT / 2;
 
+/// A pipe that has room takes so many bytes at once, in POSIX.
+const PIPE_BUF: usize = 512;
+
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
     /// The events: a topic in which `*` stands for one word and a last `>` for all that follow
@@ -47,9 +53,9 @@ pub(crate) struct WatchArgs {
     since: Option<u64>,
 }
 
-pub(crate) async fn watch(args: WatchArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+pub(crate) async fn watch(args: WatchArgs, link: &mut Link) -> Result<(), Failure> {
     tokio::select! {
-        ended = follow(args, link, out) => ended,
+        ended = follow(args, link) => ended,
         () = reader_left() => Err(Failure::ClosedPipe),
     }
 }
@@ -75,7 +81,7 @@ async fn reader_left() {
     }
 }
 
-async fn follow(args: WatchArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+async fn follow(args: WatchArgs, link: &mut Link) -> Result<(), Failure> {
     let mut session = link.open().await?;
     let mut credit = Credit::new(args.count);
     let request = Request::Watch {
@@ -93,7 +99,7 @@ async fn follow(args: WatchArgs, link: &mut Link, out: &mut Out) -> Result<(), F
             )
         })?;
     while !credit.is_done() {
-        if next(&mut session, out).await? {
+        if next(&mut session).await? {
             let more = credit.printed();
             if more > 0 {
                 session.send(ToRuntime::Credit(more)).await?;
@@ -104,31 +110,63 @@ async fn follow(args: WatchArgs, link: &mut Link, out: &mut Out) -> Result<(), F
 }
 
 /// Prints what comes next; true for an event.
-async fn next(session: &mut Session<'_>, out: &mut Out) -> Result<bool, Failure> {
+async fn next(session: &mut Session<'_>) -> Result<bool, Failure> {
     let epoch = session.epoch();
-    let is_event = session
+    let (line, is_event) = session
         .receive(Patience::WhileAlive, |message| match message {
             ToClient::Event(event) => {
-                let line = json::Event::new(event, epoch).and_then(|event| out.document(&event));
-                Some(line.map(|()| true))
+                let line = json::Event::new(event, epoch).and_then(|event| document(&event));
+                Some(line.map(|line| (line, true)))
             }
             ToClient::Lost { from, count, at } => {
                 let at = match at {
                     LostAt::Bus => "bus",
                     LostAt::Link => "link",
                 };
-                let line = out.document(&json::Lost {
+                let line = document(&json::Lost {
                     lost: count,
                     from,
                     at,
                 });
-                Some(line.map(|()| false))
+                Some(line.map(|line| (line, false)))
             }
             _ => None,
         })
         .await?;
-    out.flush()?;
+    print(session, line).await?;
     Ok(is_event)
+}
+
+/// Prints a line; while its reader takes its time, the runtime is told that this client is still there.
+async fn print(session: &mut Session<'_>, line: String) -> Result<(), Failure> {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+    let has_room = poll(&mut polled, Some(&Timespec::default())) == Ok(1) && line.len() <= PIPE_BUF;
+    if has_room {
+        return Ok(write(&line)?);
+    }
+    let mut writing = spawn_blocking(move || write(&line));
+    loop {
+        let quiet = async {
+            match session.quiet_until() {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            written = &mut writing => {
+                return Ok(written.unwrap_or_else(|cause| Err(io::Error::other(cause)))?);
+            }
+            () = quiet => {}
+        }
+        session.send(ToRuntime::KeepAlive).await?;
+    }
+}
+
+fn write(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(line.as_bytes())?;
+    stdout.flush()
 }
 
 /// How many events are still wanted, and how many the runtime may still send.
