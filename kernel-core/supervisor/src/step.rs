@@ -61,7 +61,7 @@ impl<const N: usize> Supervisor<N> {
                 Action::Unload => installed.set_goal(PluginState::Unloaded, LIMIT),
                 Action::Fail => {
                     let message =
-                        "a plugin that it depends on is not installed, is switched off, is not started any more, or depends on it";
+                        "a plugin that it depends on is not installed, switched off, given up, or depends on it";
                     installed.crashed(&Error::new("dependency_not_started", message));
                 }
             }
