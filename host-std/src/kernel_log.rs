@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use kernel_core::{Kernel, PluginId, Tap, TapRecord, Tapped};
+use kernel_core::{INVALID_SETTINGS, Kernel, PluginId, Tap, TapRecord, Tapped};
 use serde::Deserialize;
 use tracing::{error, info, warn};
 
@@ -106,7 +106,7 @@ enum Warning<'a> {
 /// Where the settings are that a plugin failed of.
 fn place_of_settings(plugin: &str, code: &str, config: Option<&Path>) -> String {
     match config {
-        _ if code != "invalid_settings" => String::new(),
+        _ if code != INVALID_SETTINGS => String::new(),
         Some(file) => format!(", in [plugins.{plugin}.settings] of {}", file.display()),
         None => format!(", and RUNTIME_CONFIG names no file with [plugins.{plugin}.settings]"),
     }

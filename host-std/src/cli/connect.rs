@@ -214,12 +214,10 @@ impl<'b> Session<'b> {
         let mut pinged = false;
         loop {
             // Checked here, because messages that come without a pause leave a timeout no time.
-            if self.quiet.is_some_and(|quiet| self.spoke.elapsed() >= quiet) {
+            if self.quiet_until().is_some_and(|until| Instant::now() >= until) {
                 self.send(ToRuntime::KeepAlive).await?;
             }
-            let wake = self
-                .quiet
-                .map_or(deadline, |quiet| deadline.min(self.spoke + quiet));
+            let wake = self.quiet_until().map_or(deadline, |until| deadline.min(until));
             match timeout_at(wake, self.client.next()).await {
                 Ok(Ok(ToClient::Refused(why))) => return Err(Failure::runtime(why)),
                 Ok(Ok(message)) => {

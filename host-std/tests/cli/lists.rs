@@ -236,6 +236,11 @@ fn the_program_explains_itself() {
         "storage list",
         "storage namespaces",
         "storage clear",
+        "storage backup",
+        "storage check",
+        "storage restore",
+        "storage export",
+        "storage import",
         "completions",
         "man",
     ] {

@@ -18,9 +18,10 @@ use super::bus::{EventBus, PUBLISH_TIMEOUT};
 use super::services::ServiceRegistry;
 use super::state::StateEngine;
 
-/// The code of the error that says that a plugin's settings are wrong: starting it again is of no use.
+/// The code of the error that says that a plugin's settings are wrong: see [`Context::decode_settings`]. A supervisor does
+/// not start it again, for that would be of no use.
 #[cfg(feature = "large")]
-pub(crate) const INVALID_SETTINGS: &str = "invalid_settings";
+pub const INVALID_SETTINGS: &str = "invalid_settings";
 
 /// A plugin's way to the bus, the services, the state and the storage, in one life of the plugin: a handle on the
 /// waist, free to copy.

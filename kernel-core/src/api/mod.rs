@@ -24,6 +24,8 @@ pub use ask::{Ask, CallError, Calling};
 pub use attach::{AttachedPlugin, Attachment};
 pub use bus::{EventBus, PUBLISH_TIMEOUT};
 pub use context::Context;
+#[cfg(feature = "large")]
+pub use context::INVALID_SETTINGS;
 pub use drive::{Exit, drive};
 pub use lists::{CallInfo, Dependencies, PluginInfo, ServiceInfo, SubscriptionInfo};
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
