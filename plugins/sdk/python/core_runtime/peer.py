@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple, TypeVar
 
 from . import wire
-from .errors import NO_SUCH_METHOD, PluginError, TooLarge, from_answer, to_answer
+from .errors import NO_SUCH_METHOD, PluginError, Timeout, TooLarge, from_answer, to_answer
 from .worker import Method, Worker
 
 Convert = Callable[[Any], Any]
@@ -64,6 +65,8 @@ class Peer:
         self._workers: List[Worker] = []
         self._idle: List[Worker] = []
         self._waiting: Deque[Tuple[Any, Method, Dict[str, Any]]] = deque()
+        #: Reads for so many seconds while the event loop stands still; false when nothing came. See :meth:`ask_now`.
+        self.pump: Optional[Callable[[float], bool]] = None
         #: How many messages are handled at a time.
         self.window = 1
         #: How many requests of ours may be under way, less than the number at which the runtime stops reading.
@@ -103,6 +106,17 @@ class Peer:
                 self._idle.append(worker)
         else:
             self._waiting.append((message["id"], handler, params))
+
+    def feed_answer(self, line: bytes) -> None:
+        """Takes one line while a plain function waits for an answer: messages wait until it returns."""
+        try:
+            message = wire.parse(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict) and "method" not in message:
+            self._answered(message)
+        else:
+            self.loop.call_soon(self.feed, line)
 
     def next_waiting(self, worker: Worker) -> Optional[Tuple[Any, Method, Dict[str, Any]]]:
         """What a worker that is done handles next; where nothing waits, it is idle from now on."""
@@ -200,6 +214,20 @@ class Peer:
             # The runtime would read nothing more, not even our answers.
             self._held.append((id, text))
         return future
+
+    def ask_now(self, method: str, params: Dict[str, Any], patience: float) -> Any:
+        """Asks, and waits in place for the answer, for at most ``patience`` seconds: for plain functions alone.
+
+        Everything else of the plugin stands still meanwhile.
+        """
+        answer = self.request(method, params)
+        end = time.monotonic() + patience
+        while not answer.done():
+            left = end - time.monotonic()
+            if self.pump is None or left <= 0 or not self.pump(left):
+                answer.cancel()
+                raise Timeout(f"{method}: no answer within {patience} s")
+        return answer.result()
 
     def _write_held(self) -> None:
         while self._held and self._sent < self.in_flight:

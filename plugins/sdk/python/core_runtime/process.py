@@ -82,6 +82,13 @@ class Writer:
             self._left += line[written:]
             self._loop.add_writer(self._descriptor, self._more)
 
+    def flush(self, patience: float) -> None:
+        """Waits until the pipe has taken everything, for at most ``patience`` seconds."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        while self._left and poll.poll(max(1, round(patience * 1000))):
+            self._more()
+
     def _more(self) -> None:
         try:
             written = os.write(self._descriptor, self._left[:CHUNK])
@@ -118,16 +125,28 @@ class Reader:
         if end == len(data) and not self._begun:
             self._feed(data)
             return
-        self._several(data)
+        self._several(data, self._feed)
 
-    def _several(self, data: bytes) -> None:
+    def pump(self, patience: float, feed: Callable[[bytes], None]) -> bool:
+        """Waits for something to read, and hands its lines to ``feed``; false when nothing came in time."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        if not poll.poll(max(1, round(patience * 1000))):
+            return False
+        data = os.read(self._descriptor, CHUNK)
+        if not data:
+            self._ended()
+        self._several(data, feed)
+        return True
+
+    def _several(self, data: bytes, feed: Callable[[bytes], None]) -> None:
         lines = data.split(b"\n")
         if len(lines) > 1 and self._begun:
             lines[0] = b"".join((*self._begun, lines[0]))
             self._begun.clear()
         last = lines.pop()
         for line in lines:
-            self._feed(line)
+            feed(line)
         if last:
             self._begun.append(last)
 
@@ -161,8 +180,15 @@ def watch(reading: int) -> None:
 
 async def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
     loop = asyncio.get_running_loop()
-    session = Session(kind, Writer(writing, loop).send)
+    writer = Writer(writing, loop)
+    session = Session(kind, writer.send)
     reader = Reader(reading, session.feed, leave)
+
+    def pump(patience: float) -> bool:
+        writer.flush(patience)
+        return reader.pump(patience, session.peer.feed_answer)
+
+    session.peer.pump = pump
     loop.add_reader(reading, reader.read)
     threading.Thread(target=watch, args=(reading,), name="core-runtime-watch", daemon=True).start()
     await loop.create_future()
