@@ -77,7 +77,7 @@ class Peer:
     # What comes
 
     def feed(self, line: bytes) -> None:
-        """Takes one line, its line feed included or not."""
+        """Takes one line, its line feed included or not. Called outside of any task: a handler's first step is made here."""
         try:
             message = wire.parse(line)
             method = message.get("method")
@@ -124,6 +124,11 @@ class Peer:
             return self._waiting.popleft()
         self._idle.append(worker)
         return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether some message is being handled."""
+        return len(self._idle) < len(self._workers)
 
     def _cancel(self, id: Any) -> None:
         for worker in self._workers:

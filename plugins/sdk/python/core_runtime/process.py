@@ -22,8 +22,11 @@ CHUNK = 65536
 #: Seconds between looks at who the parent is, where the system has no descriptor for that.
 LOOK = 2.0
 
-#: Seconds in which what is left in standard input is still read once it has ended.
+#: Seconds that a hanging event loop has, once standard input has ended, to read what is left and to leave by itself.
 GRACE = 0.25
+
+#: Seconds that handlers have, once standard input has ended, to end as well.
+LAST = 0.05
 
 
 def take_descriptors() -> "tuple[int, int]":
@@ -48,11 +51,19 @@ def take_descriptors() -> "tuple[int, int]":
                 pass
 
     os.register_at_fork(after_in_child=close_in_child)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
+    sys.stdout = _to_the_log(sys.stdout, 1)
+    sys.stderr = _to_the_log(sys.stderr, 2)
     return reading, writing
+
+
+def _to_the_log(stream: Any, descriptor: int) -> Any:
+    """The stream, in UTF-8 and line by line; what was printed before is let out to where it goes now."""
+    try:
+        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
+        return stream
+    except (AttributeError, OSError, ValueError):
+        # None, another object in its place, or a file that was replaced by a pipe.
+        return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 class Writer:
@@ -135,7 +146,7 @@ class Reader:
             return False
         data = os.read(self._descriptor, CHUNK)
         if not data:
-            self._ended()
+            leave()
         self._several(data, feed)
         return True
 
@@ -182,7 +193,15 @@ async def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
     loop = asyncio.get_running_loop()
     writer = Writer(writing, loop)
     session = Session(kind, writer.send)
-    reader = Reader(reading, session.feed, leave)
+
+    def ended() -> None:
+        loop.remove_reader(reading)
+        if session.peer.busy:
+            loop.call_later(LAST, leave)
+        else:
+            leave()
+
+    reader = Reader(reading, session.feed, ended)
 
     def pump(patience: float) -> bool:
         writer.flush(patience)

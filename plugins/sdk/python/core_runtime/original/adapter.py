@@ -169,18 +169,25 @@ def made(kind: Type[Any], runtime: Any, settings: Any = None) -> Any:
         missing = ", ".join(sorted(kind.__abstractmethods__))
         raise PluginError("error", f"{kind.__name__} is abstract: it must define {missing}")
     instance = cast(Any, kind).__new__(kind)
-    # Before its __init__, so that one which does not call the base's has it as well.
-    instance._runtime = runtime
+    # Before its __init__ as well, for one that does not call the base's.
+    _give(instance, runtime)
     if isinstance(instance, BasePlugin):
         instance._settings = settings if isinstance(settings, dict) else {}
+    takes_runtime = kind.__init__ is not object.__init__
     try:
         inspect.signature(instance.__init__).bind(runtime)
     except TypeError:
-        instance.__init__()
-    else:
-        instance.__init__(runtime)
-    instance._runtime = runtime
+        takes_runtime = False
+    instance.__init__(*((runtime,) if takes_runtime else ()))
+    _give(instance, runtime)
     return instance
+
+
+def _give(instance: Any, runtime: Any) -> None:
+    if isinstance(instance, BasePlugin):
+        instance._runtime = runtime
+    else:
+        instance.runtime = runtime
 
 
 def adapted(find: Callable[[], Type[Any]]) -> Type[OriginalPlugin]:
