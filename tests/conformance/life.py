@@ -435,5 +435,9 @@ class Life:
     def last_words(self) -> str:
         """The status and the last line of the log, for people."""
         self._threads[1].join(0.5)
+        try:
+            self.process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            pass
         lines = self.log.strip().splitlines()
         return f"status {self.process.poll()}" + (f", {lines[-1]}" if lines else "")
