@@ -1,15 +1,37 @@
-//! Plugins that are installed into a running Core Runtime.
+//! Plugins that are installed into a running Core Runtime: as processes that speak [the plugin
+//! protocol](https://docs.rs/plugin-host), from packages on disk.
+//!
+//! ```text
+//!   serve.rs      the thread ── commands.rs: the services `plugins.*`
+//!     │
+//!   keeper.rs     all plugins: install, upgrade, remove ── rows.rs
+//!     ├── store.rs      their folder ── package: folders and archives ── manifest
+//!     └── lives.rs      one life after another
+//!           ├── process.rs ── launcher.rs   a process, restricted
+//!           └── session                     its lines, and the kernel's mailbox
+//!                 └── gate.rs ── permissions.rs, services.rs, log.rs
+//! ```
 
+mod commands;
 mod error;
 mod gate;
+mod keeper;
 pub mod launcher;
 mod lists;
+mod lives;
 mod log;
 pub mod manifest;
 pub mod package;
 pub mod permissions;
 mod process;
+mod rows;
 pub mod schema;
+mod sdk;
+mod serve;
 mod services;
 mod session;
 mod store;
+
+pub use error::InstallError;
+pub use keeper::Options;
+pub use serve::serve;

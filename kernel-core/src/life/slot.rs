@@ -272,6 +272,11 @@ impl PluginSlot {
         &self.about
     }
 
+    #[cfg(feature = "large")]
+    pub(crate) fn set_limits(&mut self, step: Span, handler: Span) {
+        self.limits = [step, handler];
+    }
+
     /// The most that one step may take.
     pub(crate) fn step_limit(&self) -> Span {
         self.limits[0]

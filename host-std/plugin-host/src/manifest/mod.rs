@@ -31,6 +31,7 @@ mod toml_file;
 
 use std::path::Path;
 
+pub(crate) use check::{is_grant, is_name};
 pub use error::ManifestError;
 
 use crate::permissions::Permissions;

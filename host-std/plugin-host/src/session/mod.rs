@@ -43,7 +43,7 @@ pub(crate) const MAX_LINE: usize = 1 << 20;
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
 
 /// Requests of a plugin that are under way at a time.
-const IN_FLIGHT: usize = 64;
+pub(crate) const IN_FLIGHT: usize = 64;
 
 /// Bytes for the plugin that wait to be written, above which nothing more is read from it.
 const UNWRITTEN: usize = 1 << 20;
