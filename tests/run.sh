@@ -129,6 +129,7 @@ section_mcu() {
 section_size() {
     local crate
     for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/*; do
+        [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }
             # Behind it are the tests of a file, to its end.
