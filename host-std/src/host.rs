@@ -9,10 +9,12 @@
 //! "link"        operators, inspectors, remote plugins nobody
 //! "watchdog"    watches "plugins-1" ..                nobody
 //! "reactor"     I/O and timers of plugins             nobody
+//! "processes"   the pipes of installed plugins        nobody
 //! "log"         plugins' states, for people           nobody
 //! "log-lines"   writes the log, for the program       whoever reads the log
 //! ```
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -35,7 +37,7 @@ use crate::storage_thread::StorageThread;
 use crate::timekeeper::{self, Supervisor};
 use crate::watchdog::{self, Made};
 use crate::worker::{Ended, Worker};
-use crate::{kernel_log, memory, panics};
+use crate::{installed, kernel_log, memory, panics};
 
 /// Bytes in a plugin's buffer beside the arguments of a call: the name of the service.
 const SERVICE_NAME: usize = 256;
@@ -52,6 +54,7 @@ pub struct HostBuilder {
     plugins: Vec<PluginType>,
     capacities: Capacities,
     database_limit: Option<u64>,
+    launcher: Option<PathBuf>,
 }
 
 impl HostBuilder {
@@ -89,6 +92,14 @@ impl HostBuilder {
         self
     }
 
+    /// Sets the program that becomes each installed plugin: one that calls
+    /// [`enter_if_asked`](plugin_host::launcher::enter_if_asked) first, as [`run_host`](crate::run_host) does. Unless
+    /// set, it is this program.
+    pub fn launcher(mut self, program: impl Into<PathBuf>) -> Self {
+        self.launcher = Some(program.into());
+        self
+    }
+
     /// Starts the host with all its plugins, and returns once each is started or has failed.
     ///
     /// # Errors
@@ -104,7 +115,12 @@ impl HostBuilder {
     /// # Errors
     /// See [`HostError`].
     pub fn launch(self, config: Config) -> Result<Host, HostError> {
-        let known: Vec<&str> = self.plugins.iter().map(PluginType::name).collect();
+        let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
+        let installed = installed.unwrap_or_default();
+        let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
+        for plugin in &self.plugins {
+            known.push(plugin.name());
+        }
         config.check_plugins(&known)?;
         panics::install_hook();
         let options = Options {
@@ -134,12 +150,18 @@ impl HostBuilder {
             pool: None,
             moved: Made::default(),
             watchdog: None,
+            processes: None,
             link: None,
         };
         // From here on an error drops the host, which closes the database.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         host.run_plugins(&self, &config)?;
+        if let Some(folder) = config.plugins_folder.clone() {
+            let launcher = self.launcher.clone();
+            let processes = installed::spawn(runtime, host.supervisor, folder, launcher, &config)?;
+            host.processes = Some(processes);
+        }
         runtime.set_handler_budget(config.slow_handler);
         let manager = link_server::Manager {
             runtime,
@@ -164,6 +186,8 @@ pub struct Host {
     /// Threads of plugins that held up a shared one.
     moved: Made,
     watchdog: Option<Worker>,
+    /// Runs the installed plugins.
+    processes: Option<Worker>,
     link: Option<LinkServer>,
 }
 
@@ -199,6 +223,7 @@ impl Host {
             plugins: Vec::new(),
             capacities: Capacities::HOST,
             database_limit: None,
+            launcher: None,
         }
     }
 
@@ -278,7 +303,7 @@ impl Host {
             watchdog.join_until(threads_end);
         }
         let moved = std::mem::take(&mut *self.moved.lock().unwrap_or_else(PoisonError::into_inner));
-        let others = [self.timers.take(), self.log.take()];
+        let others = [self.processes.take(), self.timers.take(), self.log.take()];
         let mut workers: Vec<Worker> = self
             .plugins
             .drain(..)

@@ -9,6 +9,7 @@
 //!     ├── pool.rs ── watchdog.rs  the threads that plugins share
 //!     ├── execute.rs ── panics.rs one life after another
 //!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
+//!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
 //!     └── log.rs, kernel_log.rs   log lines; escape.rs: text from outside
@@ -42,6 +43,7 @@ mod escape;
 mod execute;
 mod host;
 mod host_error;
+mod installed;
 mod kernel_log;
 mod link_server;
 pub mod log;

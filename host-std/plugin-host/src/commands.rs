@@ -29,7 +29,7 @@ use crate::lists;
 use crate::session::MAX_VALUE;
 
 /// What the plugin says of itself.
-pub static METADATA: PluginMetadata = PluginMetadata {
+pub(crate) static METADATA: PluginMetadata = PluginMetadata {
     description: "Installs, removes and leads plugins",
     ..PluginMetadata::new("plugins", env!("CARGO_PKG_VERSION"))
 };

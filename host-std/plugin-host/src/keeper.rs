@@ -23,7 +23,7 @@ use crate::permissions::Permissions;
 use crate::process::Program;
 use crate::sdk;
 use crate::services::Services;
-use crate::store::{Incoming, Record, Store};
+use crate::store::{self, Incoming, Record, Store};
 
 /// What the kernel keeps of a description.
 const DESCRIPTION: usize = 120;
@@ -100,7 +100,7 @@ impl Keeper {
             configured: options.configured,
             changes: Mutex::new(()),
         };
-        for name in keeper.store.names()? {
+        for name in store::installed(keeper.store.root()) {
             if let Err(cause) = keeper.take_in(&name, options.safe) {
                 error!(plugin = name, "the installed plugin {name} is left out: {cause}");
             }

@@ -35,3 +35,4 @@ mod store;
 pub use error::InstallError;
 pub use keeper::Options;
 pub use serve::serve;
+pub use store::installed;

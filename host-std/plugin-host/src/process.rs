@@ -91,7 +91,7 @@ impl Process {
                 }
                 match read {
                     Ok(()) | Err(NoLine::TooLong) => {}
-                    Err(NoLine::Closed | NoLine::Broken(_)) => return,
+                    Err(NoLine::Closed | NoLine::Broken) => return,
                 }
             }
         });

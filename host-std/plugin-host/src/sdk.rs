@@ -15,7 +15,26 @@ macro_rules! files {
 }
 
 /// The library's files.
-const PYTHON: &[(&str, &str)] = &files![];
+const PYTHON: &[(&str, &str)] = &files![
+    "__about__.py",
+    "__init__.py",
+    "arguments.py",
+    "declare.py",
+    "errors.py",
+    "logs.py",
+    "memory.py",
+    "peer.py",
+    "plugin.py",
+    "process.py",
+    "session.py",
+    "testing.py",
+    "topics.py",
+    "types.py",
+    "values.py",
+    "wire.py",
+    "worker.py",
+    "py.typed",
+];
 
 /// Writes the library where it is not there, or another one is.
 pub(crate) fn unpack(root: &Path) -> io::Result<()> {

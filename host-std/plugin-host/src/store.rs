@@ -59,6 +59,17 @@ pub(crate) struct Store {
     root: PathBuf,
 }
 
+/// The names of the plugins that are installed in `folder`; none when it is not there.
+pub fn installed(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.') && folder.join(name).join(RECORD).is_file())
+        .collect();
+    names.sort();
+    names
+}
+
 impl Store {
     /// Opens the folder, making it where it is not there, and clears away what an interrupted installation left.
     pub(crate) fn open(root: &Path) -> Result<Store, InstallError> {
@@ -71,7 +82,7 @@ impl Store {
             fs::remove_dir_all(&incoming).map_err(|cause| failed(&incoming, &cause))?;
         }
         make_folders(&incoming)?;
-        for name in store.names()? {
+        for name in installed(&store.root) {
             if let Ok(record) = store.record(&name) {
                 store.clear_versions(&name, &record);
             }
@@ -81,17 +92,6 @@ impl Store {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The names of all that are installed.
-    pub(crate) fn names(&self) -> Result<Vec<String>, InstallError> {
-        let entries = fs::read_dir(&self.root).map_err(|cause| failed(&self.root, &cause))?;
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.') && self.folder(name).join(RECORD).is_file())
-            .collect();
-        names.sort();
-        Ok(names)
     }
 
     pub(crate) fn record(&self, name: &str) -> Result<Record, InstallError> {

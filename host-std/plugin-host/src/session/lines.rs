@@ -1,7 +1,5 @@
 //! Lines out of a pipe, each at most so long.
 
-use std::io;
-
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Why there is no further line.
@@ -12,7 +10,7 @@ pub(crate) enum NoLine {
     /// A line is longer than allowed.
     TooLong,
     /// The pipe failed.
-    Broken(io::Error),
+    Broken,
 }
 
 /// Reads lines.
@@ -55,7 +53,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             match self.from.read_buf(&mut self.bytes).await {
                 Ok(0) => return Err(NoLine::Closed),
                 Ok(_) => {}
-                Err(cause) => return Err(NoLine::Broken(cause)),
+                Err(_) => return Err(NoLine::Broken),
             }
         }
     }

@@ -236,7 +236,7 @@ impl Session {
                 let message = format!("a line on standard output is longer than {MAX_LINE} bytes");
                 return Err(Error::new("line_too_long", &message));
             }
-            Err(NoLine::Closed | NoLine::Broken(_)) => return self.last_words().await,
+            Err(NoLine::Closed | NoLine::Broken) => return self.last_words().await,
         }
         while let Some(line) = self.lines.take() {
             let Ok(line) = std::str::from_utf8(line) else {
