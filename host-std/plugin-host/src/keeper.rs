@@ -57,13 +57,7 @@ pub(crate) struct Entry {
     pub(crate) running: Rc<Running>,
     /// It runs in the folder of its author, and goes with the runtime.
     pub(crate) in_place: bool,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    task: RefCell<Option<JoinHandle<()>>>,
 }
 
 /// See the module's documentation.
@@ -180,7 +174,7 @@ impl Keeper {
             manifest,
             running,
             in_place,
-            task: spawn_local(async move { lives.run().await }),
+            task: RefCell::new(Some(spawn_local(async move { lives.run().await }))),
         });
         self.entries.borrow_mut().insert(name.to_owned(), entry);
         Ok(index)
@@ -213,6 +207,12 @@ impl Keeper {
             // A plugin that does not go has its process ended all the same.
             let _ = self.runtime.plugins().unload(name).await;
             entry.running.idle().await;
+            // The slot is free once the task, which holds it too, is gone.
+            let task = entry.task.take();
+            if let Some(task) = task {
+                task.abort();
+                let _ = task.await;
+            }
         }
         self.services.remove_of(name);
     }
