@@ -21,7 +21,7 @@ pub(crate) struct Identity {
     pub(crate) runtime: CoreRuntime,
     pub(crate) granted: RefCell<Permissions>,
     pub(crate) limits: Limits,
-    pub(crate) log: PluginLog,
+    pub(crate) log: Rc<PluginLog>,
     pub(crate) services: Rc<Services>,
     /// Things that were refused for want of a permission.
     pub(crate) refusals: Cell<u64>,
@@ -87,7 +87,8 @@ impl Refused {
 impl Identity {
     fn refuse(&self, refused: &Refused) {
         self.refusals.set(self.refusals.get() + 1);
-        self.log.write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
+        self.log
+            .write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
         if let Some(cx) = self.announcer.get() {
             let told = serde_json::json!({
                 "plugin": self.name, "permission": refused.permission, "name": refused.name,
@@ -101,7 +102,10 @@ impl Identity {
 }
 
 fn too_fast(what: &str, limit: u32) -> RpcError {
-    RpcError::new("busy", format!("more than {limit} {what} per second: limits.{what}_per_second in its manifest"))
+    RpcError::new(
+        "busy",
+        format!("more than {limit} {what} per second: limits.{what}_per_second in its manifest"),
+    )
 }
 
 /// So many a second, and as many at once.

@@ -9,6 +9,8 @@ use std::process::{Command, ExitCode};
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use crate::guardian;
+
 /// The first argument of a launcher; after it come the restrictions and the plugin's command.
 pub(crate) const ARGUMENT: &str = "--become-plugin";
 
@@ -50,12 +52,14 @@ impl Restrictions {
     }
 }
 
-/// Becomes a plugin, when this process was started for that: then it does not return but to say why not. A program
+/// Becomes a plugin, or the guardian of all, when this process was started for that: then it does not return but to say why not. A program
 /// that embeds a host calls it first; [`run_host`](https://docs.rs/host-std) does.
 pub fn enter_if_asked() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
-    if args.next()? != ARGUMENT {
-        return None;
+    match args.next()? {
+        asked if asked == guardian::ARGUMENT => return Some(guardian::guard()),
+        asked if asked == ARGUMENT => {}
+        _ => return None,
     }
     let why = become_plugin(args);
     let _ = writeln!(std::io::stderr(), "ERROR: {why}");

@@ -15,6 +15,7 @@
 mod commands;
 mod error;
 mod gate;
+mod guardian;
 mod keeper;
 pub mod launcher;
 mod lists;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 
 use crate::gate::{Gate, Identity};
+use crate::guardian::Guardian;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
 use crate::schema::{self, Schema};
@@ -23,6 +24,7 @@ pub(crate) struct Running {
     pub(crate) identity: Rc<Identity>,
     pub(crate) attached: AttachedPlugin,
     pub(crate) program: Program,
+    pub(crate) guardian: Rc<Guardian>,
     pub(crate) version: String,
     /// The JSON Schema of its settings, and what was set of them.
     pub(crate) schema: Option<Value>,
@@ -80,17 +82,20 @@ impl Running {
     }
 
     async fn live(&self, cx: Context, buf: &mut [u8]) -> Result<(), Error> {
-        let settings = self.effective_settings().map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
+        let settings = self
+            .effective_settings()
+            .map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
         let name = &self.identity.name;
         let mut program = self.program.clone();
         program.env.extend(process::settings_env(name, &settings));
-        let started = Process::start(&program, &self.identity).map_err(|cause| {
-            Error::new("not_started", &process::cannot_start(&program.launcher, &cause))
-        })?;
+        let started = Process::start(&program, &self.identity, &self.guardian)
+            .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
         let parameters = self.parameters(settings);
         let gate = Rc::new(Gate::new(self.identity.clone(), cx));
         let mut session = Session::new(gate, &self.version, started);
-        let end = session.run(&parameters, buf, || self.attached.set_concurrent()).await;
+        let end = session
+            .run(&parameters, buf, || self.attached.set_concurrent())
+            .await;
         // Told before the process is waited for: its callers know at once.
         if let End::Failed(error) = &end
             && self.attached.context().id() == cx.id()

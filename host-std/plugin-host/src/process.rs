@@ -13,6 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::gate::Identity;
+use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
 use crate::session::{Lines, NoLine};
 
@@ -42,6 +43,7 @@ pub(crate) struct Program {
 pub(crate) struct Process {
     child: Child,
     group: Option<Pid>,
+    guardian: Rc<Guardian>,
 }
 
 /// A process that was started, and its pipes.
@@ -53,7 +55,11 @@ pub(crate) struct Started {
 
 impl Process {
     /// Starts the program; what it writes to its standard error goes to the plugin's log.
-    pub(crate) fn start(program: &Program, identity: &Rc<Identity>) -> io::Result<Started> {
+    pub(crate) fn start(
+        program: &Program,
+        identity: &Rc<Identity>,
+        guardian: &Rc<Guardian>,
+    ) -> io::Result<Started> {
         let restrictions = program.restrictions.to_text();
         let mut command = Command::new(&program.launcher);
         command
@@ -77,6 +83,9 @@ impl Process {
         let stderr = child.stderr.take().ok_or_else(no_pipe)?;
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        if let Some(group) = group {
+            guardian.add(group);
+        }
         let identity = identity.clone();
         tokio::task::spawn_local(async move {
             let mut lines = Lines::new(stderr, LONGEST_LINE);
@@ -96,7 +105,11 @@ impl Process {
             }
         });
         Ok(Started {
-            process: Process { child, group },
+            process: Process {
+                child,
+                group,
+                guardian: guardian.clone(),
+            },
             stdin,
             stdout,
         })
@@ -110,7 +123,8 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Ends it, whose standard input was closed: it is waited for, then asked, then killed with all of its group.
+    /// Ends it, whose standard input was closed: it is waited for, then asked, then killed. Its children do not outlive
+    /// it.
     pub(crate) async fn end(mut self) {
         if timeout(GRACE, self.child.wait()).await.is_err() {
             self.signal(Signal::TERM);
@@ -119,8 +133,6 @@ impl Process {
                 let _ = self.child.wait().await;
             }
         }
-        // Its children do not outlive it.
-        self.signal(Signal::KILL);
     }
 
     fn signal(&self, signal: Signal) {
@@ -134,6 +146,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        if let Some(group) = self.group {
+            self.guardian.remove(group);
+        }
     }
 }
 
@@ -141,9 +156,13 @@ impl Drop for Process {
 fn inherited() -> impl Iterator<Item = (&'static str, String)> {
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
     let zone = std::env::var("TZ").ok().map(|zone| ("TZ", zone));
-    [("PATH", path), ("LANG", "C.UTF-8".to_owned()), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())]
-        .into_iter()
-        .chain(zone)
+    [
+        ("PATH", path),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ]
+    .into_iter()
+    .chain(zone)
 }
 
 /// The settings as variables of the environment: `NAME_KEY`, for values that are text, numbers or flags.

@@ -27,9 +27,14 @@ impl Keeper {
                 "state": plugin.state.as_str(),
                 "placement": plugin.placement,
             });
-            let Some(members) = row.as_object_mut() else { continue };
+            let Some(members) = row.as_object_mut() else {
+                continue;
+            };
             if plugin.state == PluginState::Failed {
-                members.insert("error".into(), json!({"code": plugin.error_code, "message": plugin.error}));
+                members.insert(
+                    "error".into(),
+                    json!({"code": plugin.error_code, "message": plugin.error}),
+                );
             }
             if let Some(entry) = self.entries.borrow().get(plugin.name) {
                 let record = entry.record.borrow();
@@ -51,7 +56,10 @@ impl Keeper {
     /// One plugin.
     pub(crate) fn row(&self, name: &str) -> Value {
         let rows = self.rows();
-        let row = rows.as_array().and_then(|rows| rows.iter().find(|row| row.get("name").is_some_and(|other| other == name)));
+        let row = rows.as_array().and_then(|rows| {
+            rows.iter()
+                .find(|row| row.get("name").is_some_and(|other| other == name))
+        });
         row.cloned().unwrap_or(Value::Null)
     }
 }

@@ -32,7 +32,12 @@ impl Services {
     /// # Errors
     /// What is wrong with the schema.
     pub(crate) fn add(&self, name: &str, about: About) -> Result<(), String> {
-        let compiled = about.schema.as_ref().map(Schema::compile).transpose()?.map(Rc::new);
+        let compiled = about
+            .schema
+            .as_ref()
+            .map(Schema::compile)
+            .transpose()?
+            .map(Rc::new);
         self.0.borrow_mut().insert(name.to_owned(), (about, compiled));
         Ok(())
     }

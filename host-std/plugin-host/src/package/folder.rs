@@ -16,7 +16,10 @@ pub(super) fn copy(source: &Path, target: &mut Target) -> Result<(), PackageErro
 
 fn walk(folder: &Path, below: &str, target: &mut Target) -> Result<(), PackageError> {
     let failed = |cause: std::io::Error| PackageError::io(folder, &cause);
-    let mut entries: Vec<_> = fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let place = entry.path();

@@ -45,7 +45,11 @@ impl From<ManifestError> for PackageError {
 /// # Errors
 /// What is wrong with it. `into` may hold a part of it then.
 pub fn unpack(source: &Path, into: &Path) -> Result<Manifest, PackageError> {
-    let name = source.file_name().and_then(|name| name.to_str()).unwrap_or("").to_lowercase();
+    let name = source
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("")
+        .to_lowercase();
     let mut target = unpack::Target::new(into)?;
     if source.is_dir() {
         folder::copy(source, &mut target)?;
@@ -54,7 +58,10 @@ pub fn unpack(source: &Path, into: &Path) -> Result<Manifest, PackageError> {
     } else if name.ends_with(".zip") {
         archive::zip(source, &mut target)?;
     } else if source.symlink_metadata().is_err() {
-        return Err(PackageError::new(format!("{}: there is no such folder or file", source.display())));
+        return Err(PackageError::new(format!(
+            "{}: there is no such folder or file",
+            source.display()
+        )));
     } else {
         let wants = "a plugin is a folder, or an archive that ends in .tar.gz, .tgz or .zip";
         return Err(PackageError::new(format!("{}: {wants}", source.display())));

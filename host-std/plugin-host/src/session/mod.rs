@@ -259,7 +259,9 @@ impl Session {
                 identity.noise.set(identity.noise.get() + 1);
                 self.noise += 1;
                 let quoted: String = line.chars().take(QUOTED).collect();
-                identity.log.write(Level::Warn, &format!("no message on standard output: {quoted}"));
+                identity
+                    .log
+                    .write(Level::Warn, &format!("no message on standard output: {quoted}"));
                 if self.noise > NOISE {
                     return Err(Error::new(
                         "not_protocol",
@@ -295,7 +297,9 @@ impl Session {
             return;
         }
         let parent = match method {
-            "call" => serde_json::from_str::<Parent>(params).ok().and_then(|params| params.parent),
+            "call" => serde_json::from_str::<Parent>(params)
+                .ok()
+                .and_then(|params| params.parent),
             _ => None,
         };
         let parent = parent.and_then(|id| match self.pending.get(&id)?.what {
@@ -347,7 +351,7 @@ impl Session {
             if pending.since.elapsed().as_secs_f64() > most {
                 let what = pending.what.name();
                 let message = format!("{what} was not answered within {most} s");
-                return Err(Error::new("hung", &message));
+                return Err(Error::new("hook_timeout", &message));
             }
         }
         self.cancel_the_abandoned();

@@ -121,7 +121,9 @@ impl RpcError {
     }
 
     fn of_plugin(raw: &RawError<'_>) -> Self {
-        let data = raw.data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
+        let data = raw
+            .data
+            .and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
         let code = match (data, raw.code) {
             (Some(data), _) => data.code,
             (None, -32602) => "invalid_argument".to_owned(),
@@ -283,9 +285,16 @@ mod tests {
     #[test]
     fn what_is_no_message_is_told_from_what_is_one() {
         for noise in [
-            "", "hello", "{}", "[]", "{\"level\":\"info\"}", "{\"jsonrpc\":\"1.0\",\"id\":1,\"result\":1}",
-            "{\"jsonrpc\":\"2.0\",\"id\":1}", "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}",
-            "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"x\"}", "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"result\":1}",
+            "",
+            "hello",
+            "{}",
+            "[]",
+            "{\"level\":\"info\"}",
+            "{\"jsonrpc\":\"1.0\",\"id\":1,\"result\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"x\"}",
+            "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"result\":1}",
         ] {
             assert!(parse(noise).is_none(), "{noise}");
         }
@@ -297,18 +306,32 @@ mod tests {
             parse(r#"{"jsonrpc":"2.0","id":"a","method":"log","params":{}}"#),
             Some(Line::Request { id, .. }) if id.get() == "\"a\""
         ));
-        assert!(matches!(parse(r#"{"jsonrpc":"2.0","method":"log"}"#), Some(Line::Notification { params: None, .. })));
+        assert!(matches!(
+            parse(r#"{"jsonrpc":"2.0","method":"log"}"#),
+            Some(Line::Notification { params: None, .. })
+        ));
     }
 
     #[test]
     fn an_error_has_a_word_in_any_case() {
         let error = |text: &str| match parse(text) {
-            Some(Line::Answer { outcome: Err(error), .. }) => error.code,
+            Some(Line::Answer {
+                outcome: Err(error), ..
+            }) => error.code,
             _ => String::new(),
         };
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"m","data":{"code":"cold"}}}"#), "cold");
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"m"}}"#), "invalid_argument");
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"message":"m","data":7}}"#), "error");
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"m","data":{"code":"cold"}}}"#),
+            "cold"
+        );
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"m"}}"#),
+            "invalid_argument"
+        );
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"message":"m","data":7}}"#),
+            "error"
+        );
     }
 
     #[test]
@@ -318,7 +341,10 @@ mod tests {
             event.value("topic", "a\nb").json("payload", b"[1,\n 2]");
         });
         let text = std::str::from_utf8(out.rest()).unwrap();
-        assert_eq!(text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"event\",\"params\":{\"topic\":\"a\\nb\",\"payload\":[1,  2]}}\n");
+        assert_eq!(
+            text,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"event\",\"params\":{\"topic\":\"a\\nb\",\"payload\":[1,  2]}}\n"
+        );
         out.advance(10);
         assert!(!out.rest().is_empty());
         out.advance(text_len());

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use clap::Args;
 use kernel_core::STATUS;
 use kernel_link::{Failure as LinkFailure, Plugin, Reply, Request, Slots};
+use serde_json::Value;
 
+use super::services::ask;
+use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session};
 use crate::cli::exit::Failure;
 use crate::cli::json;
@@ -24,7 +27,10 @@ shared, own thread, remote, or what a board says; `error` is its last one.";
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of
   {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
-`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.";
+`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.
+
+With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, examples?}, the schemas of its \
+arguments and its reply as JSON Schema.";
 
 pub(crate) const HEALTH_HELP: &str = "\
 It is well when it runs, has storage, and no plugin has failed.
@@ -37,6 +43,13 @@ JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes,
   refused, cycles, shares, dropped, timed_out, next_seq}
 `refused` are events, `cycles` those of them that too many others had caused, `shares` operations of \
 plugins that held their share of a capacity, and `dropped` events lost by subscribers that were too slow.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServicesArgs {
+    /// The service to show
+    #[arg(value_parser = check::topic)]
+    service: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
@@ -142,7 +155,10 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
     out.table(&table)
 }
 
-pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    if let Some(name) = args.service {
+        return service(&name, link, out).await;
+    }
     let mut services: Vec<json::Service> = Vec::new();
     let mut session = link.open().await?;
     session
@@ -186,6 +202,21 @@ pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failu
         ]);
     }
     out.table(&table)
+}
+
+/// One service, with all that its plugin says of it.
+async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let all = ask(link, "plugins.services", &Value::Null, SOON).await?;
+    let all = all.as_array().ok_or_else(Failure::unexpected)?;
+    let found = all
+        .iter()
+        .find(|service| service.get("name").is_some_and(|found| found == name));
+    let missing = || {
+        Failure::No(format!(
+            "there is no service {name}; `core-runtime services` lists those there are"
+        ))
+    };
+    out.value(found.ok_or_else(missing)?.to_string().as_bytes())
 }
 
 pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
