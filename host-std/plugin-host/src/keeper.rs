@@ -22,6 +22,7 @@ use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;
 use crate::process::Program;
+use crate::sandbox::Sandbox;
 use crate::sdk;
 use crate::services::Services;
 use crate::store::{self, Incoming, Record, Store};
@@ -178,11 +179,13 @@ impl Keeper {
                 command: program(command, &folder),
                 folder,
                 data,
+                library: sdk::folder(self.store.root()),
                 env: sdk::env(self.store.root()),
                 restrictions: Restrictions {
                     parent: std::process::id(),
                     memory_mb: manifest.limits.memory_mb,
                     files: OPEN_FILES,
+                    sandbox: Sandbox::default(),
                 },
             },
             guardian: self.guardian.clone(),
@@ -206,7 +209,9 @@ impl Keeper {
 
     fn log_of(&self, name: &str) -> Rc<PluginLog> {
         let mut logs = self.logs.borrow_mut();
-        logs.entry(name.to_owned()).or_insert_with(|| Rc::new(PluginLog::new(name))).clone()
+        logs.entry(name.to_owned())
+            .or_insert_with(|| Rc::new(PluginLog::new(name)))
+            .clone()
     }
 
     /// What was set by command, and above it what the configuration says.

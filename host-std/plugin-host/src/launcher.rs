@@ -4,12 +4,14 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::guardian;
+use crate::sandbox::Sandbox;
 
 /// The first argument of a launcher; after it come the restrictions and the plugin's command.
 pub(crate) const ARGUMENT: &str = "--become-plugin";
@@ -26,15 +28,16 @@ pub(crate) struct Restrictions {
     pub(crate) memory_mb: u32,
     /// Open files.
     pub(crate) files: u32,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Restrictions {
     pub(crate) fn to_text(&self) -> String {
-        // A struct of numbers has a JSON.
+        // Numbers and paths that were given as text have a JSON.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    fn apply(&self) -> std::io::Result<()> {
+    fn apply(&self, program: &Path) -> std::io::Result<()> {
         // Whoever kills the runtime kills its plugins: no orphans.
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
@@ -48,7 +51,7 @@ impl Restrictions {
         setrlimit(Resource::Data, at_most(u64::from(self.memory_mb) << 20))?;
         setrlimit(Resource::Nofile, at_most(self.files.into()))?;
         setrlimit(Resource::Core, at_most(0))?;
-        Ok(())
+        self.sandbox.enter(program).map_err(std::io::Error::other)
     }
 }
 
@@ -72,7 +75,7 @@ fn become_plugin(mut args: impl Iterator<Item = OsString>) -> String {
     let (Some(restrictions), Some(program)) = (restrictions, args.next()) else {
         return format!("{ARGUMENT} is for the runtime's own use");
     };
-    if let Err(cause) = restrictions.apply() {
+    if let Err(cause) = restrictions.apply(Path::new(&program)) {
         return format!("the process could not be restricted: {cause}");
     }
     let cause = Command::new(&program).args(args).exec();

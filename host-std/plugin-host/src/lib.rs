@@ -6,8 +6,9 @@
 //!     │
 //!   keeper.rs     all plugins: install, upgrade, remove ── rows.rs
 //!     ├── store.rs      their folder ── package: folders and archives ── manifest
+//!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
-//!           ├── process.rs ── launcher.rs   a process, restricted
+//!           ├── process.rs ── launcher.rs ── sandbox.rs   a process, restricted
 //!           └── session                     its lines, and the kernel's mailbox
 //!                 └── gate.rs ── permissions.rs, services.rs, log.rs
 //! ```
@@ -22,10 +23,12 @@ mod lists;
 mod lives;
 mod log;
 pub mod manifest;
+mod orphans;
 pub mod package;
 pub mod permissions;
 mod process;
 mod rows;
+mod sandbox;
 pub mod schema;
 mod sdk;
 mod serve;
@@ -35,5 +38,6 @@ mod store;
 
 pub use error::InstallError;
 pub use keeper::Options;
+pub use orphans::is_of_a_plugin;
 pub use serve::serve;
 pub use store::installed;

@@ -1,6 +1,7 @@
 //! One life after another of an installed plugin, each with a process of its own.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::gate::{Gate, Identity};
 use crate::guardian::Guardian;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
+use crate::sandbox::Sandbox;
 use crate::schema::{self, Schema};
 use crate::session::{End, MAX_LINE, MAX_VALUE, Session};
 
@@ -88,6 +90,7 @@ impl Running {
         let name = &self.identity.name;
         let mut program = self.program.clone();
         program.env.extend(process::settings_env(name, &settings));
+        program.restrictions.sandbox = self.sandbox();
         let started = Process::start(&program, &self.identity, &self.guardian)
             .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
         let parameters = self.parameters(settings);
@@ -104,6 +107,21 @@ impl Running {
         }
         session.end().await;
         Ok(())
+    }
+
+    /// What it may see of the machine: its folders, and what was granted.
+    fn sandbox(&self) -> Sandbox {
+        let granted = self.identity.granted.borrow();
+        let paths = |list: &[String]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let mut read = paths(&granted.files.read);
+        read.extend([self.program.folder.clone(), self.program.library.clone()]);
+        let mut write = paths(&granted.files.write);
+        write.push(self.program.data.clone());
+        Sandbox {
+            read,
+            write,
+            network: granted.network,
+        }
     }
 
     /// What the plugin is told at the beginning of a life.

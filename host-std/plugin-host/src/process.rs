@@ -1,11 +1,12 @@
 //! The process of a plugin: begun by the [launcher](crate::launcher), in a group of its own, with three pipes and a clean
 //! environment; and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -30,6 +31,8 @@ pub(crate) struct Program {
     pub(crate) launcher: PathBuf,
     /// The plugin's folder, in which it is run.
     pub(crate) folder: PathBuf,
+    /// The libraries that the runtime brings along.
+    pub(crate) library: PathBuf,
     /// Where it may write.
     pub(crate) data: PathBuf,
     /// What it is called with.
@@ -37,6 +40,18 @@ pub(crate) struct Program {
     /// What its environment has beside what every plugin's has.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) restrictions: Restrictions,
+}
+
+/// The processes of all plugins of this process, of which the system knows nothing more than that they are children.
+static KNOWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn known<R>(todo: impl FnOnce(&mut BTreeSet<i32>) -> R) -> R {
+    todo(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether the process of this number is a plugin's own.
+pub(crate) fn is_known(pid: i32) -> bool {
+    known(|known| known.contains(&pid))
 }
 
 /// A running one.
@@ -84,6 +99,7 @@ impl Process {
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         if let Some(group) = group {
+            known(|known| known.insert(group.as_raw_nonzero().get()));
             guardian.add(group);
         }
         let identity = identity.clone();
@@ -147,6 +163,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
         if let Some(group) = self.group {
+            known(|known| known.remove(&group.as_raw_nonzero().get()));
             self.guardian.remove(group);
         }
     }

@@ -4,12 +4,10 @@ use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
+use crate::sandbox;
 
 /// Room for a row's texts.
 const ROW: usize = 1024;
-
-/// What a process is not kept from here, for want of something in the system.
-const NOT_ENFORCED: [&str; 3] = ["network", "files", "processor time"];
 
 impl Keeper {
     /// All plugins, the built-in ones too.
@@ -44,7 +42,7 @@ impl Keeper {
                 members.insert("author".into(), entry.manifest.author.clone().into());
                 members.insert("refused".into(), identity.refusals.get().into());
                 members.insert("noise".into(), identity.noise.get().into());
-                members.insert("not_enforced".into(), NOT_ENFORCED.to_vec().into());
+                members.insert("not_enforced".into(), sandbox::not_enforced().into());
                 if entry.in_place {
                     members.insert("in_place".into(), true.into());
                 }

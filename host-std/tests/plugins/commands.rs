@@ -202,6 +202,9 @@ fn an_upgrade_that_does_not_start_goes_back_and_data_stays() {
         (&plugin["version"], &plugin["state"]),
         (&json!("0.2.0"), &json!("STARTED"))
     );
+    // What the version said that did not start is what its author wants to see.
+    let log = author.cli(&["plugin", "logs", "thermostat"]).ok();
+    assert!(log.contains("SyntaxError"), "{log}");
     assert_eq!(
         author.cli(&["storage", "get", "thermostat", "target"]).ok(),
         "17.5\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,49 @@ def ask(method, **params):
 def spin():
     while True:
         pass
+
+
+def reach():
+    """Tries what it may not, and says which of it was possible."""
+    place = sys.argv[2]
+    tries = {
+        "read": lambda: open(place + "/secret").read(),
+        "write": lambda: open(place + "/written", "w"),
+        "tcp": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[3])), 2),
+        "runtime": lambda: operate(place + "/runtime.sock"),
+        "signal": lambda: os.kill(os.getppid(), 0),
+        "environment": lambda: open("/proc/%d/environ" % os.getppid()).read(),
+        "passwords": lambda: open("/etc/shadow").read(),
+        "own": lambda: open(os.environ["HOME"] + "/written", "w"),
+    }
+    possible = []
+    for name, attempt in tries.items():
+        try:
+            attempt()
+            possible.append(name)
+        except OSError:
+            pass
+    return possible
+
+
+def operate(path):
+    link = socket.socket(socket.AF_UNIX)
+    link.settimeout(2)
+    link.connect(path)
+    if not link.recv(1):
+        raise OSError("closed")
+
+
+def orphan():
+    """Leaves a process behind that has another session, and no parent."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for fd in (0, 1, 2):
+                os.close(fd)
+            time.sleep(1000)
+        os._exit(0)
+    os.wait()
 
 
 def eat():
@@ -90,6 +134,11 @@ for line in sys.stdin:
             eat()
         if how == "forks":
             fork()
+        if how == "reaches":
+            answer(request, reach())
+            continue
+        if how == "orphans":
+            orphan()
         if how == "reads-secret":
             answer(request, open(sys.argv[2]).read())
             continue

@@ -1,5 +1,7 @@
 //! Plugins in processes that mean no good, each with an honest one beside it whose calls go on.
 
+use std::fs;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use kernel_core::PluginState;
@@ -173,6 +175,32 @@ fn floods_cost_whoever_makes_them() {
             _ => assert_eq!(house.state("hostile"), Some(PluginState::Started)),
         }
     }
+}
+
+#[test]
+fn it_reaches_only_what_is_its_own() {
+    let house = House::new();
+    fs::write(house.dir.path().join("secret"), "secret").unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port().to_string();
+    let place = house.dir.path().display().to_string();
+    house.install_hostile(&["reaches", &place, &port]);
+    assert_eq!(house.call("hostile.do", json!(null)).unwrap(), json!(["own"]));
+}
+
+#[test]
+fn a_process_that_is_left_alone_does_not_stay() {
+    let house = House::new();
+    house.install_hostile(&["orphans"]);
+    let pid = house.call("hostile.do", json!(null)).unwrap().as_i64().unwrap();
+    let others = || {
+        let all = processes_with("hostile.py orphans");
+        all.into_iter()
+            .filter(|other| *other != pid && in_group_of(&house, *other))
+            .count()
+    };
+    until("the orphan is gone", || (others() == 0).then_some(()));
+    assert!(runs(pid));
 }
 
 #[test]
