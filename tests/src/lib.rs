@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod binary;
+pub mod book;
 mod client;
 pub mod deep;
 pub mod inspector;
