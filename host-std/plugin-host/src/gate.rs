@@ -130,10 +130,12 @@ impl Rate {
             let grown = (now - self.since.replace(now)).as_secs_f64() * self.per_second;
             self.left.set((self.left.get() + grown).min(self.per_second));
         }
-        match self.left.get() {
-            left if left >= 1.0 => Ok(self.left.set(left - 1.0)),
-            _ => Err(()),
+        let left = self.left.get() - 1.0;
+        if left < 0.0 {
+            return Err(());
         }
+        self.left.set(left);
+        Ok(())
     }
 }
 

@@ -22,9 +22,12 @@ pub(crate) struct About {
     pub(crate) examples: Vec<Value>,
 }
 
+/// A service, and its schema compiled.
+type Known = (About, Option<Rc<Schema>>);
+
 /// All of them.
 #[derive(Default)]
-pub(crate) struct Services(RefCell<BTreeMap<String, (About, Option<Rc<Schema>>)>>);
+pub(crate) struct Services(RefCell<BTreeMap<String, Known>>);
 
 impl Services {
     /// Keeps what a plugin says of its service.

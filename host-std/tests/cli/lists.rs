@@ -103,7 +103,8 @@ fn health_and_metrics_are_told() {
     let runtime = Runtime::start();
     assert_eq!(
         runtime.json(&["health"]),
-        json!({"ok": true, "running": true, "storage": true, "plugins": 3, "started": 3, "failed": []})
+        json!({"ok": true, "running": true, "storage": true, "storage_fault": null, "plugins": 3, "started": 3,
+            "failed": []})
     );
     let told = runtime.cli(&["health", "--check"]).ok();
     assert_eq!(

@@ -127,6 +127,11 @@ pub fn log_line(parts: &[&str]) -> String {
     })
 }
 
+/// Forgets the lines that were kept so far.
+pub fn forget_log() {
+    LINES.lock().unwrap().clear();
+}
+
 struct Keep;
 
 impl<S: tracing::Subscriber> Layer<S> for Keep {

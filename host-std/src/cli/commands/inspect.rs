@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use kernel_core::STATUS;
-use kernel_link::{Failure as LinkFailure, Plugin, Reply, Request, Slots};
+use kernel_core::{STATUS, STORAGE_FAULT};
+use kernel_link::{Failure as LinkFailure, Plugin, Raw, Reply, Request, Slots};
 use serde_json::Value;
 
 use super::services::ask;
@@ -33,9 +33,10 @@ With a service's name: {name, plugin, version, description, deprecated, schema?,
 arguments and its reply as JSON Schema.";
 
 pub(crate) const HEALTH_HELP: &str = "\
-It is well when it runs, has storage, and no plugin has failed.
+It is well when it runs, has storage that takes writes, and no plugin has failed.
 
-JSON: {ok, running, storage, plugins, started, failed: [name]}";
+JSON: {ok, running, storage, storage_fault, plugins, started, failed: [name]}
+`storage_fault` is what the storage's database was last found wrong with, null once it can be written and read again.";
 
 pub(crate) const METRICS_HELP: &str = "\
 JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes, names, waits, taps:
@@ -219,6 +220,11 @@ async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failu
     out.value(found.ok_or_else(missing)?.to_string().as_bytes())
 }
 
+/// The text that a JSON string holds.
+fn text_of(json: Raw<'_>) -> String {
+    serde_json::from_slice(json.0).unwrap_or_else(|_| String::from_utf8_lossy(json.0).into_owned())
+}
+
 pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let mut session = link.open().await?;
     let health = session.ask(Request::Health, Patience::For(SOON), |reply| match reply {
@@ -236,8 +242,18 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         },
     );
     let running = status.await?;
+    let fault = session.ask(
+        Request::StateGet { key: STORAGE_FAULT },
+        Patience::For(SOON),
+        |reply| match reply {
+            Reply::State(state) => Some(state.value.map(text_of)),
+            Reply::Absent => Some(None),
+            _ => None,
+        },
+    );
+    let fault = fault.await?;
     let name = names(&fetch(&mut session).await?);
-    let report = json::HealthReport::new(health, running, name);
+    let report = json::HealthReport::new(health, running, fault, name);
     if out.is_json() {
         out.document(&report)?;
     } else {
@@ -246,6 +262,9 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         table.row(["ok".to_owned(), yes(report.ok)]);
         table.row(["running".to_owned(), yes(report.running)]);
         table.row(["storage".to_owned(), yes(report.storage)]);
+        if let Some(fault) = &report.storage_fault {
+            table.row(["storage fault".to_owned(), fault.clone()]);
+        }
         let started = format!("{} of {} started", report.started, report.plugins);
         table.row(["plugins".to_owned(), started]);
         if !report.failed.is_empty() {
