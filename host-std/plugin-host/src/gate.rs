@@ -9,8 +9,8 @@ use kernel_core::{Context, CoreRuntime, Json};
 use crate::log::{Level, PluginLog};
 use crate::manifest::Limits;
 use crate::permissions::{Permissions, Refused, Use};
+use crate::rpc_error::RpcError;
 use crate::services::Services;
-use crate::session::RpcError;
 
 /// The topic on which refusals are told.
 pub(crate) const REFUSED_TOPIC: &str = "plugins.refused";

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::gate::Identity;
 use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
-use crate::session::{Lines, NoLine};
+use crate::lines::{Lines, NoLine};
 
 /// How long a plugin may take to leave once its standard input is closed, and again once it was asked by SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);

@@ -25,8 +25,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::config::{self, Config, TcpConfig};
-use crate::host::set_settings;
 use crate::host_error::HostError;
+use crate::plugins::set_settings;
 use crate::socket;
 use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};

@@ -5,10 +5,10 @@ use std::time::Instant;
 use kernel_core::{CallId, Error, Json, Message};
 use serde_json::value::RawValue;
 
-use super::wire::RpcError;
 use super::{Initialized, Session};
 use crate::log::Level;
 use crate::manifest::API;
+use crate::rpc_error::RpcError;
 
 /// What the plugin was sent.
 pub(super) struct Pending {

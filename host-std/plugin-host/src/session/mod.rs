@@ -6,7 +6,6 @@
 //! kernel ◀── Gate ◀── requests.rs ◀── Lines ◀────── stdout ┘
 //! ```
 
-mod lines;
 mod messages;
 mod requests;
 mod wire;
@@ -27,12 +26,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::sleep_until;
 
-pub(crate) use lines::{Lines, NoLine};
-pub(crate) use wire::RpcError;
-
 use crate::gate::Gate;
+use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
+use crate::rpc_error::RpcError;
 use messages::{Handled, Pending};
 use wire::{Line, Outgoing};
 

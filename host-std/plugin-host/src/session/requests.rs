@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::wire::RpcError;
 use crate::gate::Gate;
 use crate::log::Level;
 use crate::permissions::Use;
+use crate::rpc_error::RpcError;
 use crate::services::About;
 
 type Answer = Result<Vec<u8>, RpcError>;
