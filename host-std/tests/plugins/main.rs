@@ -9,4 +9,5 @@ mod support;
 
 mod commands;
 mod hostile;
+mod originals;
 mod packages;

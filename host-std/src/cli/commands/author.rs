@@ -45,6 +45,7 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
     Python,
+    Js,
 }
 
 #[derive(Debug, Args)]
@@ -63,9 +64,23 @@ macro_rules! template {
     };
 }
 
+macro_rules! library {
+    ($language:literal: $($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../../plugins/sdk/", $language, "/", $file)))),*]
+    };
+}
+
 pub(crate) fn new(args: &NewArgs, out: &mut Out) -> Result<(), Failure> {
     let files: &[(&str, &str)] = match args.lang {
         Language::Python => template!("python": "main.py", "plugin.toml", "test_main.py"),
+        Language::Js => template!("js": "main.mjs", "main.test.mjs", "plugin.toml"),
+    };
+    // A module of JavaScript finds its library beside it; that of Python is found in the runtime.
+    let library: &[(&str, &str)] = match args.lang {
+        Language::Python => &[],
+        Language::Js => {
+            library!("js": "core-runtime.mjs", "core-runtime.d.mts", "testing.mjs", "testing.d.mts")
+        }
     };
     let folder = PathBuf::from(&args.name);
     if folder.symlink_metadata().is_ok() {
@@ -79,6 +94,9 @@ pub(crate) fn new(args: &NewArgs, out: &mut Out) -> Result<(), Failure> {
         let text = text
             .replace("{name}", &args.name)
             .replace("{Name}", &class_name(&args.name));
+        fs::write(folder.join(file), text)?;
+    }
+    for (file, text) in library {
         fs::write(folder.join(file), text)?;
     }
     out.line(&format!(
