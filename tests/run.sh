@@ -2,14 +2,18 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host tui mcu sdk
+#   tests/run.sh SECTION...    only these: lint unit host break tui mcu sdk
+#   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
-# CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator.
+# CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
+# repeats what a test chose at random that printed this number; CORE_RUNTIME_DEEP=1 is what --deep sets for the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host tui mcu sdk)
+SECTIONS=(lint unit host break tui mcu sdk)
+# Tests that try to break what is promised; they have short and long forms.
+BREAKING=(kill faults simulation)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
@@ -93,7 +97,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case $name in inspector | mcu | shells) ;; *) chosen+=(--test "$name") ;; esac
+        case " inspector mcu shells ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -103,6 +107,15 @@ section_host() {
     done
     "${LIMIT[@]}" cargo test -p tests --test shells --locked -- --include-ignored
     "${LIMIT[@]}" cargo test -p tests --doc --locked
+}
+
+section_break() {
+    local name
+    for name in "${BREAKING[@]}"; do
+        say "what tries to break it: $name"
+        # What they count is printed.
+        "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
+    done
 }
 
 section_tui() {
@@ -209,6 +222,11 @@ section_size() {
 }
 
 main() {
+    if [ "${1:-}" = --deep ]; then
+        shift
+        export CORE_RUNTIME_DEEP=1
+        LIMIT=(timeout --kill-after=30 14400)
+    fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
     for name in "${wanted[@]}"; do

@@ -9,17 +9,18 @@
 //! "link"        operators, inspectors, remote plugins nobody
 //! "watchdog"    watches "plugins-1" ..                nobody
 //! "reactor"     I/O and timers of plugins             nobody
+//! "processes"   the pipes of installed plugins        nobody
 //! "log"         plugins' states, for people           nobody
 //! "log-lines"   writes the log, for the program       whoever reads the log
 //! ```
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use kernel_core::json::JsonError;
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, Installed, Json, Kernel, LocalPlugin, Plugin, PluginSet};
+use kernel_core::{Capacities, CoreRuntime, Kernel, LocalPlugin, Plugin, PluginSet};
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
@@ -28,14 +29,14 @@ use crate::execute::{self, Job};
 use crate::host_error::HostError;
 use crate::link_server::{self, LinkServer};
 use crate::park::block_on;
-use crate::plugins::{BUILT_IN, PluginType, Run};
+use crate::plugins::{BUILT_IN, PluginType, Run, set_settings};
 use crate::pool::Pool;
 use crate::sqlite::{Database, Options, StorageError};
 use crate::storage_thread::StorageThread;
 use crate::timekeeper::{self, Supervisor};
 use crate::watchdog::{self, Made};
 use crate::worker::{Ended, Worker};
-use crate::{kernel_log, memory, panics};
+use crate::{installed, kernel_log, memory, panics};
 
 /// Bytes in a plugin's buffer beside the arguments of a call: the name of the service.
 const SERVICE_NAME: usize = 256;
@@ -52,6 +53,7 @@ pub struct HostBuilder {
     plugins: Vec<PluginType>,
     capacities: Capacities,
     database_limit: Option<u64>,
+    launcher: Option<PathBuf>,
 }
 
 impl HostBuilder {
@@ -89,6 +91,14 @@ impl HostBuilder {
         self
     }
 
+    /// Sets the program that becomes each installed plugin: one that calls
+    /// [`enter_if_asked`](plugin_host::launcher::enter_if_asked) first, as [`run_host`](crate::run_host) does. Unless
+    /// set, it is this program.
+    pub fn launcher(mut self, program: impl Into<PathBuf>) -> Self {
+        self.launcher = Some(program.into());
+        self
+    }
+
     /// Starts the host with all its plugins, and returns once each is started or has failed.
     ///
     /// # Errors
@@ -104,7 +114,12 @@ impl HostBuilder {
     /// # Errors
     /// See [`HostError`].
     pub fn launch(self, config: Config) -> Result<Host, HostError> {
-        let known: Vec<&str> = self.plugins.iter().map(PluginType::name).collect();
+        let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
+        let installed = installed.unwrap_or_default();
+        let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
+        for plugin in &self.plugins {
+            known.push(plugin.name());
+        }
         config.check_plugins(&known)?;
         panics::install_hook();
         let options = Options {
@@ -134,12 +149,18 @@ impl HostBuilder {
             pool: None,
             moved: Made::default(),
             watchdog: None,
+            processes: None,
             link: None,
         };
         // From here on an error drops the host, which closes the database.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         host.run_plugins(&self, &config)?;
+        if let Some(folder) = config.plugins_folder.clone() {
+            let launcher = self.launcher.clone();
+            let processes = installed::spawn(runtime, host.supervisor, folder, launcher, &config)?;
+            host.processes = Some(processes);
+        }
         runtime.set_handler_budget(config.slow_handler);
         let manager = link_server::Manager {
             runtime,
@@ -164,6 +185,8 @@ pub struct Host {
     /// Threads of plugins that held up a shared one.
     moved: Made,
     watchdog: Option<Worker>,
+    /// Runs the installed plugins.
+    processes: Option<Worker>,
     link: Option<LinkServer>,
 }
 
@@ -199,6 +222,7 @@ impl Host {
             plugins: Vec::new(),
             capacities: Capacities::HOST,
             database_limit: None,
+            launcher: None,
         }
     }
 
@@ -278,7 +302,7 @@ impl Host {
             watchdog.join_until(threads_end);
         }
         let moved = std::mem::take(&mut *self.moved.lock().unwrap_or_else(PoisonError::into_inner));
-        let others = [self.timers.take(), self.log.take()];
+        let others = [self.processes.take(), self.timers.take(), self.log.take()];
         let mut workers: Vec<Worker> = self
             .plugins
             .drain(..)
@@ -379,13 +403,6 @@ impl Host {
         }
         found
     }
-}
-
-/// Gives a plugin its settings, which the kernel keeps as long as itself: for ever.
-pub(crate) fn set_settings(installed: Installed, settings: &str) -> Result<(), JsonError> {
-    let settings: &'static str = settings.to_owned().leak();
-    installed.set_settings(Json::parse(settings)?);
-    Ok(())
 }
 
 impl Drop for Host {

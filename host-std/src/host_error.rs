@@ -34,6 +34,8 @@ pub enum HostError {
         /// Its settings as they were given.
         settings: String,
     },
+    /// The installed plugins could not be taken in.
+    Installed(String),
     /// A thread could not be started.
     Thread {
         /// What it was for.
@@ -51,6 +53,7 @@ impl fmt::Display for HostError {
             Self::Config(cause) => cause.fmt(f),
             Self::Database(cause) => cause.fmt(f),
             Self::Socket(cause) => cause.fmt(f),
+            Self::Installed(cause) => write!(f, "the installed plugins cannot be taken in: {cause}"),
             Self::Plugin { name, cause } => write!(f, "cannot install plugin {name:?}: {cause}"),
             Self::Settings { name, settings } => write!(
                 f,
@@ -76,7 +79,7 @@ impl std::error::Error for HostError {
             Self::Socket(cause) => Some(cause),
             Self::Plugin { cause, .. } => Some(cause),
             Self::Thread { cause, .. } | Self::Reactor(cause) => Some(cause),
-            Self::Settings { .. } => None,
+            Self::Settings { .. } | Self::Installed(_) => None,
         }
     }
 }

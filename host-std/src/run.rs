@@ -28,6 +28,9 @@ pub fn run(config: Config) -> ExitCode {
 
 /// [`run`] for a program with plugins of its own.
 pub fn run_host(host: HostBuilder, config: Config) -> ExitCode {
+    if let Some(status) = plugin_host::launcher::enter_if_asked() {
+        return status;
+    }
     if let Err(refused) = log::init(&config) {
         // There is no log yet, and maybe nobody who reads this.
         let _ = writeln!(io::stderr(), "core-runtime: {refused}");

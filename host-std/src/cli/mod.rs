@@ -89,6 +89,7 @@ struct Global {
 const RUN: &str = "\
 Environment:
   RUNTIME_DB_PATH               the database file [default: data/runtime.db]
+  RUNTIME_PLUGINS               the folder of installed plugins [default: plugins beside the database]
   RUNTIME_SOCKET                the Unix socket [default: runtime.sock beside the database]
   RUNTIME_SHUTDOWN_TIMEOUT      seconds for the whole shutdown, 1 to 86400 [default: 10]
   RUNTIME_SERVICE_CALL_TIMEOUT  seconds for a service call [default: 30]
@@ -98,11 +99,18 @@ Environment:
 
 SIGINT, SIGTERM, SIGQUIT and SIGHUP shut it down in order, with exit status 0; a second signal ends it at once.";
 
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Start no plugin but those of the program: none that was installed
+    #[arg(long)]
+    safe: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the runtime; the same as no command at all
     #[command(after_long_help = RUN)]
-    Run,
+    Run(RunArgs),
     /// Call a service and print its reply
     #[command(after_long_help = call::HELP)]
     Call(call::CallArgs),
@@ -115,9 +123,9 @@ enum Command {
     /// List the plugins
     #[command(after_long_help = inspect::PLUGINS_HELP)]
     Plugins,
-    /// List the services
+    /// List the services, or show one with its schema
     #[command(after_long_help = inspect::SERVICES_HELP)]
-    Services,
+    Services(inspect::ServicesArgs),
     /// List the subscriptions
     #[command(after_long_help = bus::SUBSCRIPTIONS_HELP)]
     Subscriptions,
@@ -213,6 +221,9 @@ impl Global {
 
 /// The program: parses its arguments, does what they say, and gives the exit status.
 pub fn main() -> ExitCode {
+    if let Some(status) = plugin_host::launcher::enter_if_asked() {
+        return status;
+    }
     let Cli { global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {
@@ -224,13 +235,13 @@ pub fn main() -> ExitCode {
         }
     };
     match command {
-        None | Some(Command::Run) => match global.without_meaning_for_run() {
+        None | Some(Command::Run(_)) => match global.without_meaning_for_run() {
             Some(option) => Failure::Usage(format!(
                 "{option} is for the commands that talk to a runtime, and means nothing to the one that is started: \
                  leave it out, or configure the runtime by RUNTIME_CONFIG"
             ))
             .report(),
-            None => start(&global),
+            None => start(&global, matches!(command, Some(Command::Run(RunArgs { safe: true })))),
         },
         Some(command) => match perform(&global, command) {
             Ok(()) => ExitCode::SUCCESS,
@@ -239,9 +250,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn start(global: &Global) -> ExitCode {
+fn start(global: &Global, safe: bool) -> ExitCode {
     match Config::from_vars(|name| global.var(name)) {
-        Ok(config) => crate::run(config),
+        Ok(config) => crate::run(Config { safe, ..config }),
         Err(refused) => {
             let _ = writeln!(std::io::stderr(), "core-runtime: {}", global.explain(&refused));
             ExitCode::from(crate::EXIT_CONFIG)
@@ -278,7 +289,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Publish(args) => bus::publish(args, link, out).await,
         Command::Watch(args) => watch::watch(args, link).await,
         Command::Plugins => inspect::plugins(link, out).await,
-        Command::Services => inspect::services(link, out).await,
+        Command::Services(args) => inspect::services(args, link, out).await,
         Command::Subscriptions => bus::subscriptions(link, out).await,
         Command::Calls => call::calls(link, out).await,
         Command::Health(args) => inspect::health(&args, link, out).await,
@@ -287,6 +298,6 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
         // These need no runtime and were done before.
-        Command::Run | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Run(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }

@@ -6,6 +6,7 @@
 //! | `RUNTIME_SHUTDOWN_TIMEOUT` | seconds for the whole shutdown, whole, 1 to 86,400 | 10 |
 //! | `RUNTIME_SERVICE_CALL_TIMEOUT` | seconds for a service call, above 0, to 86,400 | 30 |
 //! | `RUNTIME_SOCKET` | the Unix socket of the link, at most 107 bytes | `runtime.sock` beside the database |
+//! | `RUNTIME_PLUGINS` | the folder of installed plugins | `plugins` beside the database |
 //! | `RUNTIME_LOG` | log filter | `info` |
 //! | `RUNTIME_LOG_FORMAT` | `text` or `json` | `text` |
 //! | `RUNTIME_CONFIG` | the TOML file | none |
@@ -45,8 +46,9 @@ pub use error::ConfigError;
 use crate::sqlite::Synchronous;
 
 /// The variables that the program or its commands read.
-pub(crate) const VARIABLES: [&str; 8] = [
+pub(crate) const VARIABLES: [&str; 9] = [
     "RUNTIME_DB_PATH",
+    "RUNTIME_PLUGINS",
     "RUNTIME_SHUTDOWN_TIMEOUT",
     "RUNTIME_SERVICE_CALL_TIMEOUT",
     "RUNTIME_SOCKET",
@@ -74,6 +76,10 @@ pub struct Config {
     pub call_timeout: Duration,
     /// The Unix socket of the link; at most 107 bytes.
     pub socket: PathBuf,
+    /// The folder of the plugins that are installed at run time; `None` when there are to be none.
+    pub plugins_folder: Option<PathBuf>,
+    /// Whether no plugin is started but those of the program.
+    pub safe: bool,
     /// Log filter; not empty, otherwise not checked here.
     pub log: String,
     /// How log lines look.
@@ -166,6 +172,7 @@ impl Config {
     pub fn from_vars(vars: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let db_path = vars::db_path(&vars)?;
         let socket = vars::socket(&vars, || Ok(db_path.clone()))?;
+        let plugins_folder = vars::plugins_folder(&vars, &db_path)?;
         let file = vars::config_path(&vars)?;
         let from_file = match &file {
             Some(path) => file::read(path)?,
@@ -176,6 +183,8 @@ impl Config {
             shutdown_timeout: vars::shutdown_timeout(&vars)?,
             call_timeout: vars::call_timeout(&vars)?,
             socket,
+            plugins_folder: Some(plugins_folder),
+            safe: false,
             log: vars::log(&vars)?,
             log_format: vars::log_format(&vars)?,
             slow_handler: from_file.slow_handler,

@@ -39,6 +39,8 @@ fn defaults() {
         db_path: "data/runtime.db".into(),
         shutdown_timeout: Duration::from_secs(10),
         call_timeout: Duration::from_secs(30),
+        plugins_folder: Some("data/plugins".into()),
+        safe: false,
         socket: "data/runtime.sock".into(),
         log: "info".to_owned(),
         log_format: LogFormat::Text,

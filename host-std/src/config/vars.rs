@@ -22,6 +22,19 @@ pub(super) fn config_path(vars: &impl Fn(&str) -> Option<OsString>) -> Result<Op
     path(vars, "RUNTIME_CONFIG", "the path of a TOML file")
 }
 
+/// The folder that is set, or `plugins` beside the database.
+pub(super) fn plugins_folder(
+    vars: &impl Fn(&str) -> Option<OsString>,
+    db_path: &Path,
+) -> Result<PathBuf, ConfigError> {
+    let set = path(
+        vars,
+        "RUNTIME_PLUGINS",
+        "the path of a folder for installed plugins",
+    )?;
+    Ok(set.unwrap_or_else(|| db_path.parent().unwrap_or(Path::new("")).join("plugins")))
+}
+
 /// The socket that is set, or `runtime.sock` beside the database.
 pub(super) fn socket(
     vars: &impl Fn(&str) -> Option<OsString>,

@@ -1,7 +1,9 @@
 //! Plugins that come at run time: from the other side of a link, or from wherever a host runs them.
 
+use core::time::Duration;
+
 use super::context::Context;
-use super::manager::check_name;
+use super::manager::{Installed, PluginManager, check_name};
 use crate::bus::Overflow;
 use crate::fault::Fault;
 use crate::id::PluginId;
@@ -41,8 +43,23 @@ impl AttachedPlugin {
     /// Takes a slot for the plugin, with the goal to be STARTED.
     ///
     /// # Errors
-    /// [`Fault::Name`], [`Fault::Reserved`], [`Fault::Taken`], [`Fault::Full`] of `plugins` or `names`.
+    /// See [`AttachedPlugin::install`].
     pub fn attach(kernel: Kernel, attachment: &Attachment<'_>) -> Result<AttachedPlugin, Fault> {
+        let attached = AttachedPlugin::install(kernel, attachment)?;
+        let index = attached.index;
+        kernel.with(|core| {
+            let limit = core.lives.at(index).map_or(Span::NONE, |slot| slot.step_limit());
+            let due = core.now().due(limit);
+            core.set_goal(index, PluginState::Started, due);
+        });
+        Ok(attached)
+    }
+
+    /// Takes a slot for the plugin, UNLOADED.
+    ///
+    /// # Errors
+    /// [`Fault::Name`], [`Fault::Reserved`], [`Fault::Taken`], [`Fault::Full`] of `plugins` or `names`.
+    pub fn install(kernel: Kernel, attachment: &Attachment<'_>) -> Result<AttachedPlugin, Fault> {
         check_name(attachment.name)?;
         for dependency in attachment.dependencies.split(',').filter(|name| !name.is_empty()) {
             check_plugin_name(dependency)?;
@@ -54,9 +71,6 @@ impl AttachedPlugin {
                     if let Some(slot) = core.lives.at_mut(index) {
                         slot.more.placement = attachment.placement;
                     }
-                    let limit = core.lives.at(index).map_or(Span::NONE, |slot| slot.step_limit());
-                    let due = core.now().due(limit);
-                    core.set_goal(index, PluginState::Started, due);
                     core.lives
                         .at(index)
                         .map(|slot| (index, slot.id()))
@@ -70,6 +84,21 @@ impl AttachedPlugin {
         });
         let (index, id) = attached.unwrap_or(Err(Fault::Unavailable))?;
         Ok(AttachedPlugin { kernel, index, id })
+    }
+
+    /// The handle to its slot, as a plugin of the program has it.
+    pub fn installed(&self) -> Installed {
+        PluginManager::new(self.kernel).installed(self.index)
+    }
+
+    /// Sets how long one of its lifecycle hooks, and the handling of one message, may take; those of
+    /// [`PluginMetadata::new`](crate::PluginMetadata::new) unless set.
+    pub fn set_timeouts(&self, hook: Duration, handler: Duration) {
+        self.kernel.with(|core| {
+            if let Some(slot) = core.lives.at_mut(self.index) {
+                slot.set_limits(Span::of(hook), Span::of(handler));
+            }
+        });
     }
 
     /// The plugin's way to the kernel, in its present life.

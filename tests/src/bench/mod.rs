@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 mod call;
 mod call_threads;
-mod client;
 mod executor;
 mod filters;
 mod harness;

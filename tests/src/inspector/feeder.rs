@@ -38,6 +38,8 @@ impl Feeder {
             shutdown_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(5),
             socket: dir.path().join("socket"),
+            plugins_folder: None,
+            safe: false,
             log: "error".into(),
             log_format: LogFormat::Text,
             slow_handler: Duration::from_secs(1),

@@ -1,10 +1,14 @@
 //! The commands, one file for each family.
 
+pub(crate) mod author;
 pub(crate) mod backup;
 pub(crate) mod bus;
 pub(crate) mod call;
 pub(crate) mod inspect;
+pub(crate) mod packages;
 pub(crate) mod plugin;
+pub(crate) mod plugin_settings;
+pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod state;
 pub(crate) mod storage;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use kernel_link::{Action, Reply, Request};
 
+use super::{author, packages, plugin_settings};
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience};
 use crate::cli::exit::Failure;
@@ -36,6 +37,37 @@ pub(crate) enum PluginCommand {
     /// Unload a plugin: all that it registered is taken back
     #[command(after_long_help = HELP)]
     Unload(PluginArgs),
+    /// Make the folder of a new plugin
+    #[command(after_long_help = author::NEW_HELP)]
+    New(author::NewArgs),
+    /// Look whether a plugin's folder is sound, and try it in a runtime of its own
+    #[command(after_long_help = author::CHECK_HELP)]
+    Check(author::CheckArgs),
+    /// Run a plugin in its folder, and again whenever a file changes
+    #[command(after_long_help = author::DEV_HELP)]
+    Dev(author::DevArgs),
+    /// Install a plugin into the running runtime, and start it
+    #[command(after_long_help = packages::INSTALL_HELP)]
+    Install(packages::InstallArgs),
+    /// Put another version in a plugin's place
+    #[command(after_long_help = packages::UPGRADE_HELP)]
+    Upgrade(packages::UpgradeArgs),
+    /// Remove an installed plugin
+    #[command(after_long_help = packages::REMOVE_HELP)]
+    Remove(packages::NamedArgs),
+    /// Start an installed plugin with the runtime, and now
+    Enable(packages::NamedArgs),
+    /// Unload an installed plugin, and do not start it with the runtime
+    Disable(packages::NamedArgs),
+    /// Show or change the settings of an installed plugin
+    #[command(after_long_help = plugin_settings::SETTINGS_HELP)]
+    Settings(plugin_settings::SettingsArgs),
+    /// Show or change what is granted to an installed plugin
+    #[command(after_long_help = plugin_settings::PERMISSIONS_HELP)]
+    Permissions(plugin_settings::PermissionsArgs),
+    /// Print what an installed plugin has logged
+    #[command(after_long_help = plugin_settings::LOGS_HELP)]
+    Logs(plugin_settings::LogsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +79,17 @@ pub(crate) struct PluginArgs {
 
 pub(crate) async fn plugin(command: PluginCommand, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let (action, PluginArgs { name }) = match command {
+        PluginCommand::New(args) => return author::new(&args, out),
+        PluginCommand::Check(args) => return author::check(args, out).await,
+        PluginCommand::Dev(args) => return author::dev(args, link, out).await,
+        PluginCommand::Install(args) => return packages::install(args, link, out).await,
+        PluginCommand::Upgrade(args) => return packages::upgrade(args, link, out).await,
+        PluginCommand::Remove(args) => return packages::remove(args, link, out).await,
+        PluginCommand::Enable(args) => return packages::enable(args, true, link, out).await,
+        PluginCommand::Disable(args) => return packages::enable(args, false, link, out).await,
+        PluginCommand::Settings(args) => return plugin_settings::settings(args, link, out).await,
+        PluginCommand::Permissions(args) => return plugin_settings::permissions(args, link, out).await,
+        PluginCommand::Logs(args) => return plugin_settings::logs(args, link, out).await,
         PluginCommand::Load(args) => (Action::Load, args),
         PluginCommand::Start(args) => (Action::Start, args),
         PluginCommand::Stop(args) => (Action::Stop, args),

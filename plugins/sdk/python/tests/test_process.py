@@ -80,7 +80,7 @@ class Process:
         self.ask("load")
         self.ask("start")
 
-    def end(self, seconds: float = 2) -> float:
+    def end(self, seconds: float = 15) -> float:
         """Closes standard input; how long the process took to leave."""
         assert self.process.stdin is not None
         self.process.stdin.close()

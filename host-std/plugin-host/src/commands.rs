@@ -1,0 +1,300 @@
+//! The plugin `plugins`: what can be done with plugins, as services, for the command line, the inspector and other plugins.
+//!
+//! | service | arguments | for |
+//! |---|---|---|
+//! | `plugins.list` | | all |
+//! | `plugins.services` | | all |
+//! | `plugins.start`, `stop`, `load`, `unload`, `reload` | `{name}` | all |
+//! | `plugins.install`, `upgrade` | `{path, name?, asked?, granted?, settings?}` | operators |
+//! | `plugins.develop` | `{path, name?}` | operators |
+//! | `plugins.remove`, `enable`, `disable` | `{name}` | operators |
+//! | `plugins.settings` | `{name, set?}` | operators |
+//! | `plugins.permissions` | `{name, grant?, revoke?}`: lists of `[permission, what]` | operators |
+//! | `plugins.logs` | `{name, after?, limit?}` | operators |
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use kernel_core::{
+    Context, Error, Installed, Json, Mailbox, Message, Name, PluginMetadata, PluginState, Service,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use tokio::task::{spawn_local, yield_now};
+
+use crate::error::InstallError;
+use crate::keeper::{Install, Keeper};
+use crate::lists;
+use crate::session::MAX_VALUE;
+
+/// What the plugin says of itself.
+pub(crate) static METADATA: PluginMetadata = PluginMetadata {
+    description: "Installs, removes and leads plugins",
+    ..PluginMetadata::new("plugins", env!("CARGO_PKG_VERSION"))
+};
+
+/// Its services, each with one sentence, and whether plugins may call it.
+const SERVICES: [(&str, &str, bool); 17] = [
+    ("plugins.list", "Lists all plugins", true),
+    ("plugins.services", "Lists all services with their schemas", true),
+    ("plugins.load", "Loads a plugin", true),
+    ("plugins.start", "Starts a plugin", true),
+    ("plugins.stop", "Stops a plugin", true),
+    ("plugins.unload", "Unloads a plugin", true),
+    ("plugins.reload", "Unloads a plugin and brings it back", true),
+    ("plugins.install", "Installs a package and starts it", false),
+    (
+        "plugins.upgrade",
+        "Puts another version in a plugin's place",
+        false,
+    ),
+    ("plugins.develop", "Runs a folder in its place", false),
+    ("plugins.remove", "Removes a plugin", false),
+    (
+        "plugins.enable",
+        "Lets a plugin start with the runtime, and now",
+        false,
+    ),
+    (
+        "plugins.disable",
+        "Unloads a plugin, and does not start it with the runtime",
+        false,
+    ),
+    (
+        "plugins.settings",
+        "Shows a plugin's settings, or sets some",
+        false,
+    ),
+    (
+        "plugins.permissions",
+        "Shows what is granted to a plugin, or changes it",
+        false,
+    ),
+    ("plugins.logs", "Shows what a plugin has logged", false),
+    (
+        "plugins.package",
+        "Shows what the manifest of an installed plugin says",
+        false,
+    ),
+];
+
+/// Log lines in an answer.
+const LOG_LINES: usize = 100;
+
+/// Runs the plugin's lives, for ever.
+pub(crate) async fn run(keeper: Rc<Keeper>, installed: Installed) {
+    let mut buf = vec![0; MAX_VALUE + 1024];
+    loop {
+        let mailbox = installed.mailbox();
+        let cx = mailbox.context();
+        loop {
+            match mailbox.next(&mut buf).await {
+                Message::Load => {
+                    if let Err(error) = load(&cx).await {
+                        let _ = mailbox.fail(&error).await;
+                    }
+                    keeper.announcer.set(Some(cx));
+                }
+                Message::Call(call) => {
+                    let (keeper, id) = (keeper.clone(), call.id);
+                    let by_plugin = call.caller.is_plugin();
+                    let (service, args) = (call.service().to_owned(), call.args().as_str().to_owned());
+                    spawn_local(async move {
+                        let outcome = answer(&keeper, &service, &args, by_plugin).await;
+                        reply(mailbox, id, outcome).await;
+                    });
+                }
+                Message::Ended => break,
+                _ => {}
+            }
+        }
+        keeper.announcer.set(None);
+        yield_now().await;
+    }
+}
+
+async fn load(cx: &Context) -> Result<(), Error> {
+    for (name, description, _) in SERVICES {
+        let service = Service::new(Name::Fixed(name)).describe(Name::Fixed(description));
+        cx.register(&service).await?;
+    }
+    Ok(())
+}
+
+async fn reply(mailbox: Mailbox, id: kernel_core::CallId, outcome: Result<Value, InstallError>) {
+    let text;
+    let error;
+    let answer = match outcome {
+        Ok(value) => {
+            text = value.to_string();
+            Json::parse(&text).map_err(|wrong| Error::new("not_json", &wrong.to_string()))
+        }
+        Err(cause) => Err(Error::new(cause.code(), cause.message())),
+    };
+    let answer = match answer {
+        Ok(json) => Ok(json),
+        Err(cause) => {
+            error = cause;
+            Err(&error)
+        }
+    };
+    // A caller that is gone does not matter.
+    let _ = mailbox.reply(id, answer).await;
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Develop {
+    path: PathBuf,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    name: String,
+    set: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Permit {
+    name: String,
+    #[serde(default)]
+    grant: Vec<(String, String)>,
+    #[serde(default)]
+    revoke: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logs {
+    name: String,
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+fn args<T: DeserializeOwned>(text: &str) -> Result<T, InstallError> {
+    serde_json::from_str(text).map_err(|cause| {
+        let cause = cause.to_string();
+        let cause = cause.split(" at line ").next().unwrap_or(&cause).to_owned();
+        InstallError::new("invalid_argument", cause)
+    })
+}
+
+async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> Result<Value, InstallError> {
+    let open = SERVICES.iter().any(|(name, _, open)| *name == service && *open);
+    if by_plugin && !open {
+        let why = format!("{service} is for operators: no plugin may call it");
+        return Err(InstallError::new("denied", why));
+    }
+    let (runtime, supervisor) = (keeper.runtime, keeper.supervisor);
+    let led = |name: String, state: Result<PluginState, Error>| match state {
+        Ok(state) => Ok(json!({ "name": name, "state": state.as_str() })),
+        Err(error) => Err(InstallError::from(error)),
+    };
+    match service {
+        "plugins.list" => Ok(keeper.rows()),
+        "plugins.services" => Ok(lists::services(runtime, &keeper.services)),
+        "plugins.load" => {
+            let Named { name } = args(text)?;
+            let state = supervisor.load(runtime, &name).await;
+            led(name, state)
+        }
+        "plugins.start" => {
+            let Named { name } = args(text)?;
+            let state = supervisor.start(runtime, &name).await;
+            led(name, state)
+        }
+        "plugins.stop" => {
+            let Named { name } = args(text)?;
+            let state = supervisor.stop(runtime, &name).await;
+            led(name, state)
+        }
+        "plugins.unload" => {
+            let Named { name } = args(text)?;
+            let state = supervisor.unload(runtime, &name).await;
+            led(name, state)
+        }
+        "plugins.reload" => {
+            let Named { name } = args(text)?;
+            let state = supervisor.reload(runtime, &name).await;
+            led(name, state)
+        }
+        "plugins.install" => keeper.install(args::<Install>(text)?).await,
+        "plugins.upgrade" => keeper.upgrade(args::<Install>(text)?).await,
+        "plugins.develop" => {
+            let Develop { path, name } = args(text)?;
+            keeper.develop(&path, name).await
+        }
+        "plugins.remove" => keeper.remove(&args::<Named>(text)?.name).await,
+        "plugins.enable" => keeper.enable(&args::<Named>(text)?.name, true).await,
+        "plugins.disable" => keeper.enable(&args::<Named>(text)?.name, false).await,
+        "plugins.settings" => {
+            let Settings { name, set } = args(text)?;
+            if let Some(set) = set {
+                keeper.set_settings(&name, set).await?;
+            }
+            let entry = keeper.entry(&name)?;
+            let settings = entry.running.effective_settings();
+            let settings = settings.map_err(|wrong| InstallError::new("invalid_settings", wrong))?;
+            Ok(json!({ "name": name, "settings": settings, "schema": entry.manifest.settings }))
+        }
+        "plugins.permissions" => {
+            let Permit { name, grant, revoke } = args(text)?;
+            if !(grant.is_empty() && revoke.is_empty()) {
+                keeper.permit(&name, &grant, &revoke).await?;
+            }
+            let entry = keeper.entry(&name)?;
+            let record = entry.record.borrow();
+            Ok(json!({ "name": name, "granted": record.granted, "asked": entry.manifest.permissions }))
+        }
+        "plugins.logs" => {
+            let Logs { name, after, limit } = args(text)?;
+            let entry = keeper.entry(&name)?;
+            let lines = entry
+                .running
+                .identity
+                .log
+                .after(after, limit.unwrap_or(LOG_LINES).clamp(1, LOG_LINES));
+            Ok(page_of(lines))
+        }
+        "plugins.package" => {
+            let Named { name } = args(text)?;
+            let entry = keeper.entry(&name)?;
+            let manifest = &entry.manifest;
+            Ok(json!({
+                "name": manifest.name, "version": manifest.version, "description": manifest.description,
+                "author": manifest.author, "license": manifest.license, "homepage": manifest.homepage,
+                "needs": manifest.needs, "permissions": manifest.permissions, "settings": manifest.settings,
+            }))
+        }
+        _ => Err(InstallError::new(
+            "not_found",
+            format!("there is no service {service}"),
+        )),
+    }
+}
+
+/// As many lines as an answer has room for.
+fn page_of(lines: Vec<crate::log::Entry>) -> Value {
+    let mut room = MAX_VALUE - 1024;
+    let mut rows = Vec::new();
+    for line in lines {
+        let row = json!(line);
+        match room.checked_sub(row.to_string().len() + 1) {
+            Some(left) => room = left,
+            None => break,
+        }
+        rows.push(row);
+    }
+    json!({ "lines": rows })
+}

@@ -1,0 +1,583 @@
+//! All installed plugins, and what can be done with them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use kernel_core::{AttachedPlugin, Attachment, Context, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
+use kernel_supervisor::Supervisor;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
+use tracing::{error, info, warn};
+
+use crate::error::InstallError;
+use crate::gate::Identity;
+use crate::guardian::Guardian;
+use crate::launcher::Restrictions;
+use crate::lives::{Running, checked_settings};
+use crate::log::PluginLog;
+use crate::manifest::{self, Manifest, Run};
+use crate::permissions::Permissions;
+use crate::process::Program;
+use crate::sandbox::Sandbox;
+use crate::sdk;
+use crate::services::Services;
+use crate::store::{self, Incoming, Record, Store};
+
+/// What the kernel keeps of a description.
+const DESCRIPTION: usize = 120;
+
+/// Files that a process may have open.
+const OPEN_FILES: u32 = 1024;
+
+/// What the keeper is told at the start.
+pub struct Options {
+    /// The runtime.
+    pub runtime: CoreRuntime,
+    /// Who leads plugins through their lives.
+    pub supervisor: &'static Supervisor<MAX_PLUGINS>,
+    /// The folder of what is installed; made where it is not there.
+    pub folder: PathBuf,
+    /// The program that calls [`enter_if_asked`](crate::launcher::enter_if_asked) first of all.
+    pub launcher: PathBuf,
+    /// How long a call takes at most unless its caller says otherwise.
+    pub call_timeout: Duration,
+    /// What the configuration says of plugins: whether they are enabled, and settings that come before those that were
+    /// set by command.
+    pub configured: BTreeMap<String, (bool, Value)>,
+    /// None is started with the runtime.
+    pub safe: bool,
+}
+
+/// One plugin.
+pub(crate) struct Entry {
+    pub(crate) record: RefCell<Record>,
+    pub(crate) manifest: Manifest,
+    pub(crate) running: Rc<Running>,
+    /// It runs in the folder of its author, and goes with the runtime.
+    pub(crate) in_place: bool,
+    task: RefCell<Option<JoinHandle<()>>>,
+}
+
+/// See the module's documentation.
+pub(crate) struct Keeper {
+    pub(crate) runtime: CoreRuntime,
+    pub(crate) supervisor: &'static Supervisor<MAX_PLUGINS>,
+    pub(crate) store: Store,
+    pub(crate) services: Rc<Services>,
+    pub(crate) announcer: Rc<Cell<Option<Context>>>,
+    pub(crate) entries: RefCell<BTreeMap<String, Rc<Entry>>>,
+    launcher: PathBuf,
+    guardian: Rc<Guardian>,
+    call_timeout: Duration,
+    configured: BTreeMap<String, (bool, Value)>,
+    /// What each has logged, over its versions.
+    logs: RefCell<BTreeMap<String, Rc<PluginLog>>>,
+    /// One change at a time.
+    changes: Mutex<()>,
+}
+
+impl Keeper {
+    /// Takes in all that is installed; one that cannot be is logged and left out.
+    pub(crate) fn open(options: Options) -> Result<Keeper, InstallError> {
+        let store = Store::open(&options.folder)?;
+        sdk::unpack(store.root())
+            .map_err(|cause| InstallError::new("io", format!("{}: {cause}", store.root().display())))?;
+        let keeper = Keeper {
+            runtime: options.runtime,
+            supervisor: options.supervisor,
+            store,
+            services: Rc::default(),
+            announcer: Rc::default(),
+            entries: RefCell::default(),
+            guardian: Rc::new(Guardian::new(options.launcher.clone())),
+            launcher: options.launcher,
+            call_timeout: options.call_timeout,
+            configured: options.configured,
+            logs: RefCell::default(),
+            changes: Mutex::new(()),
+        };
+        for name in store::installed(keeper.store.root()) {
+            if let Err(cause) = keeper.take_in(&name, options.safe) {
+                error!(plugin = name, "the installed plugin {name} is left out: {cause}");
+            }
+        }
+        Ok(keeper)
+    }
+
+    fn take_in(&self, name: &str, safe: bool) -> Result<(), InstallError> {
+        let record = self.store.record(name)?;
+        let manifest = self.store.manifest(name, &record)?;
+        let folder = self.store.package(name, &record);
+        let enabled = record.enabled && self.configured.get(name).is_none_or(|(enabled, _)| *enabled);
+        let index = self.attach(name, record, manifest, folder, false)?;
+        if safe || !enabled {
+            info!(
+                plugin = name,
+                "plugin {name} is not started: {}",
+                if safe { "--safe" } else { "it is disabled" }
+            );
+            self.supervisor.switch_off(index);
+        }
+        Ok(())
+    }
+
+    /// Gives a plugin its slot in the kernel and its task; returns the slot.
+    fn attach(
+        &self,
+        name: &str,
+        record: Record,
+        manifest: Manifest,
+        folder: PathBuf,
+        in_place: bool,
+    ) -> Result<usize, InstallError> {
+        let Run::Process { command } = &manifest.run else {
+            let what = "this runtime runs plugins of kind \"process\"; it does not run \"wasm\" yet";
+            return Err(InstallError::new("not_supported", what));
+        };
+        let needs = manifest.needs.join(",");
+        let attachment = Attachment {
+            name,
+            version: &manifest.version,
+            description: cut(&manifest.description),
+            dependencies: &needs,
+            overflow: Overflow::DropOldest,
+            restarts: true,
+            placement: manifest.run.kind(),
+        };
+        let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
+        let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
+        attached.set_timeouts(
+            seconds(manifest.limits.hook_seconds),
+            seconds(manifest.limits.handler_seconds),
+        );
+        let index = attached.installed().index();
+        let identity = Rc::new(Identity {
+            name: name.to_owned(),
+            runtime: self.runtime,
+            granted: RefCell::new(record.granted.clone()),
+            limits: manifest.limits.clone(),
+            log: self.log_of(name),
+            services: self.services.clone(),
+            refusals: Cell::new(0),
+            noise: Cell::new(0),
+            announcer: self.announcer.clone(),
+        });
+        let data = if in_place {
+            folder.clone()
+        } else {
+            self.store.data(name)?
+        };
+        let running = Rc::new(Running {
+            identity,
+            attached,
+            program: Program {
+                launcher: self.launcher.clone(),
+                command: program(command, &folder),
+                folder,
+                data,
+                library: sdk::folder(self.store.root()),
+                env: sdk::env(self.store.root()),
+                restrictions: Restrictions {
+                    parent: std::process::id(),
+                    memory_mb: manifest.limits.memory_mb,
+                    files: OPEN_FILES,
+                    sandbox: Sandbox::default(),
+                },
+            },
+            guardian: self.guardian.clone(),
+            version: manifest.version.clone(),
+            schema: manifest.settings.clone(),
+            settings: RefCell::new(self.settings_of(name, &record)),
+            call_timeout: self.call_timeout,
+            alive: watch::Sender::new(false),
+        });
+        let lives = running.clone();
+        let entry = Rc::new(Entry {
+            record: RefCell::new(record),
+            manifest,
+            running,
+            in_place,
+            task: RefCell::new(Some(spawn_local(async move { lives.run().await }))),
+        });
+        self.entries.borrow_mut().insert(name.to_owned(), entry);
+        Ok(index)
+    }
+
+    fn log_of(&self, name: &str) -> Rc<PluginLog> {
+        let mut logs = self.logs.borrow_mut();
+        logs.entry(name.to_owned())
+            .or_insert_with(|| Rc::new(PluginLog::new(name)))
+            .clone()
+    }
+
+    /// What was set by command, and above it what the configuration says.
+    fn settings_of(&self, name: &str, record: &Record) -> Value {
+        let mut settings = record.settings.as_object().cloned().unwrap_or_default();
+        if let Some((_, Value::Object(configured))) = self.configured.get(name) {
+            settings.extend(configured.clone());
+        }
+        Value::Object(settings)
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Result<Rc<Entry>, InstallError> {
+        let found = self.entries.borrow().get(name).cloned();
+        found.ok_or_else(|| {
+            let why = match self.runtime.plugins().state(name) {
+                Some(_) => format!("the plugin {name} was not installed at run time"),
+                None => format!("no plugin of the name {name} is installed"),
+            };
+            InstallError::new("not_found", why)
+        })
+    }
+
+    /// Takes a plugin out of the kernel, and ends its process.
+    async fn detach(&self, name: &str) {
+        let entry = self.entries.borrow_mut().remove(name);
+        if let Some(entry) = entry {
+            // A plugin that does not go has its process ended all the same.
+            let _ = self.runtime.plugins().unload(name).await;
+            entry.running.idle().await;
+            // The slot is free once the task, which holds it too, is gone.
+            let task = entry.task.take();
+            if let Some(task) = task {
+                task.abort();
+                let _ = task.await;
+            }
+        }
+        self.services.remove_of(name);
+    }
+
+    /// Installs a package and starts it.
+    pub(crate) async fn install(&self, wanted: Install) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let incoming = self.unpack(&wanted.path).await?;
+        let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
+        if !manifest::is_name(&name) {
+            return Err(InstallError::new(
+                "invalid_name",
+                format!("no plugin may have the name {name:?}"),
+            ));
+        }
+        if self.runtime.plugins().state(&name).is_some() {
+            let why =
+                format!("there is a plugin {name} already: upgrade it, or install under another --name");
+            return Err(InstallError::new("taken", why));
+        }
+        same(wanted.asked.as_ref(), &incoming.manifest)?;
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
+        let settings = wanted.settings.unwrap_or_else(|| json!({}));
+        checked_settings(incoming.manifest.settings.as_ref(), settings.clone())
+            .map_err(|wrong| InstallError::new("invalid_settings", wrong))?;
+        let record = self.store.install(&name, &incoming, granted, settings)?;
+        let folder = self.store.package(&name, &record);
+        let manifest = incoming.manifest.clone();
+        if let Err(cause) = self.attach(&name, record, manifest, folder, false) {
+            self.store.remove(&name)?;
+            return Err(cause);
+        }
+        info!(
+            plugin = name,
+            "plugin {name} {} is installed", incoming.manifest.version
+        );
+        Ok(self.begin(&name).await)
+    }
+
+    /// Runs a folder in its place, until it is removed or the runtime ends.
+    pub(crate) async fn develop(&self, path: &Path, name: Option<String>) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let manifest = Manifest::read(path).map_err(crate::package::PackageError::from)?;
+        let name = name.unwrap_or_else(|| manifest.name.clone());
+        if self.runtime.plugins().state(&name).is_some() {
+            return Err(InstallError::new(
+                "taken",
+                format!("there is a plugin {name} already: give another --name"),
+            ));
+        }
+        let record = Record {
+            package: String::new(),
+            previous: None,
+            enabled: true,
+            granted: manifest.permissions.clone(),
+            settings: json!({}),
+        };
+        self.attach(&name, record, manifest, path.to_path_buf(), true)?;
+        Ok(self.begin(&name).await)
+    }
+
+    /// Puts another version in a plugin's place; goes back when that does not start.
+    pub(crate) async fn upgrade(&self, wanted: Install) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let incoming = self.unpack(&wanted.path).await?;
+        let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
+        let before = self.entry(&name)?;
+        if before.in_place {
+            return Err(InstallError::new(
+                "in_place",
+                format!("{name} runs in its author's folder: there is nothing to upgrade"),
+            ));
+        }
+        same(wanted.asked.as_ref(), &incoming.manifest)?;
+        let old = before.record.borrow().clone();
+        checked_settings(incoming.manifest.settings.as_ref(), self.settings_of(&name, &old)).map_err(
+            |wrong| {
+                InstallError::new(
+                    "invalid_settings",
+                    format!("the present settings do not fit the new version: {wrong}"),
+                )
+            },
+        )?;
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
+        let was_started = self.runtime.plugins().state(&name) == Some(PluginState::Started);
+        drop(before);
+        self.detach(&name).await;
+        let version = incoming.manifest.version.clone();
+        let record = self.store.upgrade(&name, &incoming, granted)?;
+        let folder = self.store.package(&name, &record);
+        let outcome = match self.attach(&name, record, incoming.manifest.clone(), folder, false) {
+            Ok(_) if !was_started => return Ok(self.row(&name)),
+            Ok(_) => self
+                .supervisor
+                .start(self.runtime, &name)
+                .await
+                .map_err(InstallError::from),
+            Err(cause) => Err(cause),
+        };
+        let Err(cause) = outcome else {
+            info!(plugin = name, "plugin {name} is upgraded to {version}");
+            return Ok(self.row(&name));
+        };
+        warn!(
+            plugin = name,
+            "plugin {name}: version {version} did not start, back to the one before: {cause}"
+        );
+        self.detach(&name).await;
+        self.store.save(&name, &old)?;
+        let manifest = self.store.manifest(&name, &old)?;
+        let folder = self.store.package(&name, &old);
+        self.attach(&name, old, manifest, folder, false)?;
+        let back = self.begin(&name).await;
+        let state = back.get("state").and_then(Value::as_str).unwrap_or("").to_owned();
+        Err(InstallError::new(
+            "rolled_back",
+            format!("{cause}; the version before is back, {state}"),
+        ))
+    }
+
+    /// Removes a plugin. What it stored stays in the database.
+    pub(crate) async fn remove(&self, name: &str) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let in_place = self.entry(name)?.in_place;
+        // Those that depend on it are in the way; a plugin that fails on its way out is not.
+        if let Err(error) = self.supervisor.unload(self.runtime, name).await
+            && error.code() == "needed"
+        {
+            return Err(error.into());
+        }
+        self.detach(name).await;
+        self.logs.borrow_mut().remove(name);
+        if !in_place {
+            self.store.remove(name)?;
+        }
+        info!(plugin = name, "plugin {name} is removed");
+        Ok(json!({ "name": name, "removed": true }))
+    }
+
+    /// Lets a plugin start with the runtime, and now; or not.
+    pub(crate) async fn enable(&self, name: &str, enabled: bool) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let entry = self.entry(name)?;
+        if enabled {
+            self.keep(name, &entry, |record| record.enabled = true)?;
+            return Ok(self.begin(name).await);
+        }
+        self.supervisor.unload(self.runtime, name).await?;
+        self.supervisor
+            .switch_off(entry.running.attached.installed().index());
+        self.keep(name, &entry, |record| record.enabled = false)?;
+        Ok(self.row(name))
+    }
+
+    /// Sets settings (`null` takes one back), and reloads the plugin.
+    pub(crate) async fn set_settings(
+        &self,
+        name: &str,
+        changes: serde_json::Map<String, Value>,
+    ) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let entry = self.entry(name)?;
+        let mut settings = entry
+            .record
+            .borrow()
+            .settings
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        for (key, value) in changes {
+            match value {
+                Value::Null => drop(settings.remove(&key)),
+                value => drop(settings.insert(key, value)),
+            }
+        }
+        let record = Record {
+            settings: Value::Object(settings),
+            ..entry.record.borrow().clone()
+        };
+        let whole = self.settings_of(name, &record);
+        checked_settings(entry.manifest.settings.as_ref(), whole.clone())
+            .map_err(|wrong| InstallError::new("invalid_settings", wrong))?;
+        self.keep(name, &entry, |kept| *kept = record)?;
+        entry.running.settings.replace(whole);
+        self.reload_if_started(name).await
+    }
+
+    /// Grants or revokes a permission. What was revoked is lost at once: the plugin is reloaded.
+    pub(crate) async fn permit(
+        &self,
+        name: &str,
+        grant: &[(String, String)],
+        revoke: &[(String, String)],
+    ) -> Result<Value, InstallError> {
+        let _change = self.changes.lock().await;
+        let entry = self.entry(name)?;
+        let mut granted = entry.record.borrow().granted.clone();
+        for (permission, item) in grant {
+            let list = list_of(&mut granted, permission)?;
+            if !manifest::is_grant(permission, item) {
+                return Err(InstallError::new(
+                    "invalid_argument",
+                    format!("{item:?} cannot be granted as {permission}"),
+                ));
+            }
+            if !list.contains(item) {
+                list.push(item.clone());
+            }
+        }
+        for (permission, item) in revoke {
+            let list = list_of(&mut granted, permission)?;
+            let count = list.len();
+            list.retain(|other| other != item);
+            if list.len() == count {
+                let why = format!(
+                    "{permission} {item} is not granted to {name}; granted is: {}",
+                    granted.lines().join(", ")
+                );
+                return Err(InstallError::new("not_found", why));
+            }
+        }
+        self.keep(name, &entry, |record| record.granted = granted.clone())?;
+        entry.running.identity.granted.replace(granted);
+        match revoke.is_empty() {
+            true => Ok(self.row(name)),
+            false => self.reload_if_started(name).await,
+        }
+    }
+
+    fn keep(&self, name: &str, entry: &Entry, change: impl FnOnce(&mut Record)) -> Result<(), InstallError> {
+        let mut record = entry.record.borrow().clone();
+        change(&mut record);
+        if !entry.in_place {
+            self.store.save(name, &record)?;
+        }
+        entry.record.replace(record);
+        Ok(())
+    }
+
+    async fn reload_if_started(&self, name: &str) -> Result<Value, InstallError> {
+        if self.runtime.plugins().state(name) == Some(PluginState::Started) {
+            self.supervisor.reload(self.runtime, name).await?;
+        }
+        Ok(self.row(name))
+    }
+
+    /// Starts a plugin; that it fails is a part of the answer.
+    async fn begin(&self, name: &str) -> Value {
+        // Its row has the error.
+        let _ = self.supervisor.start(self.runtime, name).await;
+        self.row(name)
+    }
+
+    async fn unpack(&self, path: &Path) -> Result<Incoming, InstallError> {
+        let (store, path) = (self.store.clone(), path.to_path_buf());
+        let unpacked = spawn_blocking(move || store.unpack(&path)).await;
+        unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+    }
+
+    /// Waits until no process runs, at most so long.
+    pub(crate) async fn all_idle(&self, limit: Duration) {
+        let running: Vec<_> = self
+            .entries
+            .borrow()
+            .values()
+            .map(|entry| entry.running.clone())
+            .collect();
+        let idle = async {
+            for running in running {
+                running.idle().await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, idle).await;
+    }
+}
+
+/// What is to be installed, or upgraded to.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Install {
+    /// The folder or archive, by its absolute path.
+    pub(crate) path: PathBuf,
+    /// The name, unless it is the manifest's.
+    pub(crate) name: Option<String>,
+    /// The permissions that the manifest asked for when somebody agreed to them.
+    pub(crate) asked: Option<Permissions>,
+    /// Those that are granted; all that it asks for unless given.
+    pub(crate) granted: Option<Permissions>,
+    pub(crate) settings: Option<Value>,
+}
+
+/// Refuses a package that is not the one that somebody agreed to.
+fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallError> {
+    match asked {
+        Some(asked) if *asked != manifest.permissions => Err(InstallError::new(
+            "changed",
+            "the package asks for other permissions than a moment ago: look again",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn list_of<'p>(permissions: &'p mut Permissions, name: &str) -> Result<&'p mut Vec<String>, InstallError> {
+    permissions.list_mut(name).ok_or_else(|| {
+        let known = crate::permissions::LISTS.join(", ");
+        InstallError::new(
+            "invalid_argument",
+            format!("{name:?} is no permission that can be granted; there are: {known}"),
+        )
+    })
+}
+
+/// A program that the package brings is named by its place in it.
+fn program(command: &[String], folder: &Path) -> Vec<String> {
+    let mut command = command.to_vec();
+    if let Some(program) = command.first_mut()
+        && program.contains('/')
+    {
+        *program = folder.join(&*program).display().to_string();
+    }
+    command
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = DESCRIPTION.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}

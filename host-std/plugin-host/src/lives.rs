@@ -1,0 +1,165 @@
+//! One life after another of an installed plugin, each with a process of its own.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use kernel_core::{AttachedPlugin, Context, Error, INVALID_SETTINGS, Mailbox, Message};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::yield_now;
+
+use crate::gate::{Gate, Identity};
+use crate::guardian::Guardian;
+use crate::manifest::API;
+use crate::process::{self, Process, Program};
+use crate::sandbox::Sandbox;
+use crate::schema::{self, Schema};
+use crate::session::{End, MAX_LINE, MAX_VALUE, Session};
+
+/// Bytes of a message beside its value: a topic, or the name of a service.
+const HEAD: usize = 512;
+
+/// A plugin that is installed and attached.
+pub(crate) struct Running {
+    pub(crate) identity: Rc<Identity>,
+    pub(crate) attached: AttachedPlugin,
+    pub(crate) program: Program,
+    pub(crate) guardian: Rc<Guardian>,
+    pub(crate) version: String,
+    /// The JSON Schema of its settings, and what was set of them.
+    pub(crate) schema: Option<Value>,
+    pub(crate) settings: RefCell<Value>,
+    pub(crate) call_timeout: Duration,
+    /// Whether a process runs.
+    pub(crate) alive: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Runs its lives, for ever.
+    pub(crate) async fn run(&self) {
+        let mut buf = vec![0; MAX_VALUE + HEAD];
+        loop {
+            let cx = self.attached.context();
+            if self.is_to_load(cx, &mut buf).await {
+                self.alive.send_replace(true);
+                let fault = self.live(cx, &mut buf).await;
+                self.alive.send_replace(false);
+                self.identity.services.remove_of(&self.identity.name);
+                // One that the kernel has ended already failed for another reason, and the next life must not pay.
+                if let Err(error) = fault
+                    && self.attached.context().id() == cx.id()
+                {
+                    self.attached.installed().crashed(&error);
+                }
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Waits until no process runs.
+    pub(crate) async fn idle(&self) {
+        // The sender is here.
+        let _ = self.alive.subscribe().wait_for(|alive| !alive).await;
+    }
+
+    /// Its settings, with the defaults of the schema.
+    ///
+    /// # Errors
+    /// Where they do not fit the schema, and how.
+    pub(crate) fn effective_settings(&self) -> Result<Value, String> {
+        checked_settings(self.schema.as_ref(), self.settings.borrow().clone())
+    }
+
+    async fn is_to_load(&self, cx: Context, buf: &mut [u8]) -> bool {
+        let mailbox = Mailbox::new(cx);
+        loop {
+            match mailbox.next(buf).await {
+                Message::Load => return true,
+                Message::Ended => return false,
+                _ => {}
+            }
+        }
+    }
+
+    async fn live(&self, cx: Context, buf: &mut [u8]) -> Result<(), Error> {
+        let settings = self
+            .effective_settings()
+            .map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
+        let name = &self.identity.name;
+        let mut program = self.program.clone();
+        program.env.extend(process::settings_env(name, &settings));
+        program.restrictions.sandbox = self.sandbox();
+        let started = Process::start(&program, &self.identity, &self.guardian)
+            .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
+        let parameters = self.parameters(settings);
+        let gate = Rc::new(Gate::new(self.identity.clone(), cx));
+        let mut session = Session::new(gate, &self.version, started);
+        let end = session
+            .run(&parameters, buf, || self.attached.set_concurrent())
+            .await;
+        // Told before the process is waited for: its callers know at once.
+        if let End::Failed(error) = &end
+            && self.attached.context().id() == cx.id()
+        {
+            self.attached.installed().crashed(error);
+        }
+        session.end().await;
+        Ok(())
+    }
+
+    /// What it may see of the machine: its folders, and what was granted.
+    fn sandbox(&self) -> Sandbox {
+        let granted = self.identity.granted.borrow();
+        let paths = |list: &[String]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let mut read = paths(&granted.files.read);
+        read.extend([self.program.folder.clone(), self.program.library.clone()]);
+        let mut write = paths(&granted.files.write);
+        write.push(self.program.data.clone());
+        Sandbox {
+            read,
+            write,
+            network: granted.network,
+        }
+    }
+
+    /// What the plugin is told at the beginning of a life.
+    fn parameters(&self, settings: Value) -> Value {
+        let identity = &self.identity;
+        let limits = &identity.limits;
+        json!({
+            "protocol": API,
+            "runtime": {"name": "core-runtime", "version": env!("CARGO_PKG_VERSION")},
+            "plugin": {
+                "name": identity.name,
+                "version": self.version,
+                "folder": self.program.folder,
+                "data": self.program.data,
+            },
+            "settings": settings,
+            "permissions": *identity.granted.borrow(),
+            "limits": {
+                "max_line": MAX_LINE,
+                "max_value": MAX_VALUE,
+                "in_flight": crate::session::IN_FLIGHT,
+                "hook_ms": limits.hook_seconds * 1000.0,
+                "handler_ms": limits.handler_seconds * 1000.0,
+                "call_ms": self.call_timeout.as_millis() as u64,
+            },
+        })
+    }
+}
+
+/// These settings with the schema's defaults, when they fit it.
+///
+/// # Errors
+/// Where they do not, and how.
+pub(crate) fn checked_settings(schema: Option<&Value>, settings: Value) -> Result<Value, String> {
+    let Some(schema) = schema else {
+        return Ok(settings);
+    };
+    let settings = schema::with_defaults(schema, settings);
+    Schema::compile(schema)?.check(&settings)?;
+    Ok(settings)
+}

@@ -1,0 +1,63 @@
+//! Plugins as JSON.
+
+use kernel_core::PluginState;
+use serde_json::{Value, json};
+
+use crate::keeper::Keeper;
+use crate::sandbox;
+
+/// Room for a row's texts.
+const ROW: usize = 1024;
+
+impl Keeper {
+    /// All plugins, the built-in ones too.
+    pub(crate) fn rows(&self) -> Value {
+        let (mut cursor, mut rows) = (0, Vec::new());
+        loop {
+            let mut buf = [0; ROW];
+            let Some(plugin) = self.runtime.next_plugin(&mut cursor, &mut buf) else {
+                return rows.into();
+            };
+            let mut row = json!({
+                "name": plugin.name,
+                "version": plugin.version,
+                "description": plugin.description,
+                "state": plugin.state.as_str(),
+                "placement": plugin.placement,
+            });
+            let Some(members) = row.as_object_mut() else {
+                continue;
+            };
+            if plugin.state == PluginState::Failed {
+                members.insert(
+                    "error".into(),
+                    json!({"code": plugin.error_code, "message": plugin.error}),
+                );
+            }
+            if let Some(entry) = self.entries.borrow().get(plugin.name) {
+                let record = entry.record.borrow();
+                let identity = &entry.running.identity;
+                members.insert("enabled".into(), record.enabled.into());
+                members.insert("plugin".into(), entry.manifest.name.clone().into());
+                members.insert("author".into(), entry.manifest.author.clone().into());
+                members.insert("refused".into(), identity.refusals.get().into());
+                members.insert("noise".into(), identity.noise.get().into());
+                members.insert("not_enforced".into(), sandbox::not_enforced().into());
+                if entry.in_place {
+                    members.insert("in_place".into(), true.into());
+                }
+            }
+            rows.push(row);
+        }
+    }
+
+    /// One plugin.
+    pub(crate) fn row(&self, name: &str) -> Value {
+        let rows = self.rows();
+        let row = rows.as_array().and_then(|rows| {
+            rows.iter()
+                .find(|row| row.get("name").is_some_and(|other| other == name))
+        });
+        row.cloned().unwrap_or(Value::Null)
+    }
+}

@@ -1,0 +1,73 @@
+//! What plugins say of their services beyond what the kernel keeps: schemas and examples.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::schema::Schema;
+
+/// What is known of a service.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct About {
+    pub(crate) plugin: String,
+    pub(crate) description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schema: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) returns: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) examples: Vec<Value>,
+}
+
+/// A service, and its schema compiled.
+type Known = (About, Option<Rc<Schema>>);
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct Services(RefCell<BTreeMap<String, Known>>);
+
+impl Services {
+    /// Keeps what a plugin says of its service.
+    ///
+    /// # Errors
+    /// What is wrong with the schema.
+    pub(crate) fn add(&self, name: &str, about: About) -> Result<(), String> {
+        let compiled = about
+            .schema
+            .as_ref()
+            .map(Schema::compile)
+            .transpose()?
+            .map(Rc::new);
+        self.0.borrow_mut().insert(name.to_owned(), (about, compiled));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.borrow_mut().remove(name);
+    }
+
+    /// Forgets the services of a plugin whose life is over.
+    pub(crate) fn remove_of(&self, plugin: &str) {
+        self.0.borrow_mut().retain(|_, (about, _)| about.plugin != plugin);
+    }
+
+    pub(crate) fn about(&self, name: &str) -> Option<About> {
+        self.0.borrow().get(name).map(|(about, _)| about.clone())
+    }
+
+    /// Whether these arguments fit the service.
+    ///
+    /// # Errors
+    /// Where they do not, and how.
+    pub(crate) fn check(&self, name: &str, args: &[u8]) -> Result<(), String> {
+        let schema = self.0.borrow().get(name).and_then(|(_, schema)| schema.clone());
+        let Some(schema) = schema else {
+            return Ok(());
+        };
+        let value: Value = serde_json::from_slice(args).map_err(|error| error.to_string())?;
+        schema.check(&value)
+    }
+}
