@@ -117,11 +117,9 @@ export function mismatch(schema, value, at = "") {
     const types = [schema.type].flat();
     if (!types.some((type) => isType(type, value))) return wrong(`expected ${types.join(" or ")}, got ${typeOf(value)}`);
   }
-  for (const rule in RULES) {
-    if (rule in schema) {
-      const why = RULES[rule](schema[rule], value);
-      if (why !== null) return wrong(why);
-    }
+  for (const word in schema) {
+    const why = Object.hasOwn(RULES, word) ? RULES[word](schema[word], value) : null;
+    if (why !== null) return wrong(why);
   }
   if (schema.anyOf) {
     const found = schema.anyOf.map((each) => mismatch(each, value, at));
@@ -199,6 +197,8 @@ function signature(service, said) {
   if (required.length === 0 && !types.includes("null")) types.push("null");
   let schema = { type: types.length > 1 ? types : "object", ...object };
   if (alone && !plain) schema = { anyOf: [schema, first] };
+  const whole = { type: "object", ...object, items: undefined };
+  const defaults = names.filter((name, index) => "default" in all[index].schema);
   const bind = (args) => {
     let given = args ?? {};
     if (isBoth(args)) {
@@ -212,10 +212,10 @@ function signature(service, said) {
       if (!names.length) throw invalidArgument(`expected no arguments, got ${typeOf(args)}`);
       given = { [names[0]]: args };
     }
-    const why = mismatch({ type: "object", ...object, items: undefined }, given);
+    const why = mismatch(whole, given);
     if (why !== null) throw invalidArgument(why);
-    for (const [index, name] of names.entries()) {
-      if ("default" in all[index].schema && !Object.hasOwn(given, name)) given = { ...given, [name]: structuredClone(all[index].schema.default) };
+    for (const name of defaults) {
+      if (!Object.hasOwn(given, name)) given = { ...given, [name]: structuredClone(properties[name].default) };
     }
     return given;
   };
