@@ -124,7 +124,10 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         self.assertNotIn(2, begun)
 
     async def test_a_handler_may_swallow_its_cancellation(self) -> None:
+        begun = asyncio.Event()
+
         async def call(params: Dict[str, Any]) -> Any:
+            begun.set()
             try:
                 await asyncio.sleep(10)
             except asyncio.CancelledError:
@@ -132,7 +135,9 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
         peer = self.peer(call=call)
         for id in (1, 2):
+            begun.clear()
             await self.feed(peer, id=id, method="call", params={})
+            await begun.wait()
             await self.feed(peer, method="cancel", params={"id": id})
             await self.answers(id)
         self.assertEqual([answer["result"] for answer in self.sent], ["half", "half"])
