@@ -19,7 +19,8 @@ import inspect
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .errors import InvalidArgument
-from .types import Mismatch, Schema, Shape, Unsupported, expectation, fields_schema, hints_of, shape_of
+from .hints import Unsupported, hints_of
+from .types import Mismatch, Schema, Shape, expectation, fields_schema, shape_of
 
 Bind = Callable[[Any], Tuple[List[Any], Dict[str, Any]]]
 

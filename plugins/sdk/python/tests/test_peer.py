@@ -109,9 +109,9 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
         peer = self.peer(call=call)
         loop = asyncio.get_running_loop()
-        messages: List[Dict[str, Any]] = [
-            {"id": id, "method": "call", "params": {"x": id}} for id in (1, 2, 3)
-        ] + [{"method": "cancel", "params": {"id": id}} for id in (1, 2, 99)]
+        messages: List[Dict[str, Any]] = [{"id": id, "method": "call", "params": {"x": id}} for id in (1, 2, 3)] + [
+            {"method": "cancel", "params": {"id": id}} for id in (1, 2, 99)
+        ]
         # All in one turn: the first is cancelled before its task had one.
         for message in messages:
             loop.call_soon(peer.feed, json.dumps(message).encode())

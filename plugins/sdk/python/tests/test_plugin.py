@@ -182,7 +182,11 @@ class Asking(Plugin):
             await self.call("nobody.there")
         except NotFound as error:
             missing = error.code
-        return [missing, await self.call("weather.now", {"city": "Riga"}, timeout=2), await self.has_service("weather.now")]
+        return [
+            missing,
+            await self.call("weather.now", {"city": "Riga"}, timeout=2),
+            await self.has_service("weather.now"),
+        ]
 
     async def do_denied(self) -> Any:
         try:
