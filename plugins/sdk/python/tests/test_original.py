@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -139,6 +140,21 @@ class Life(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(PluginError, "register 'other.service' is not granted: .*grant register"):
             async with runtime(Greedy, permissions={}):
                 self.fail("it was loaded")
+
+    async def test_what_fails_without_await_in_a_handler_is_logged(self) -> None:
+        class Careless(Named):
+            async def on_load(self) -> None:
+                self.runtime.service_registry.register("trial.go", self.go)
+
+            async def go(self) -> str:
+                self.runtime.event_bus.publish("other.topic", {})
+                return "gone"
+
+        with self.assertLogs("asyncio", logging.ERROR) as logs:
+            async with runtime(Careless, permissions={}) as rt:
+                self.assertEqual(await rt.call("trial.go"), "gone")
+            gc.collect()
+        self.assertIn("publish 'other.topic' is not granted", logs.output[0])
 
     async def test_environment_and_settings(self) -> None:
         class Configured(Named):
