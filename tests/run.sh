@@ -44,6 +44,12 @@ install_package() {
     apt-get update -q && apt-get install -yq --no-install-recommends "$@"
 }
 
+# What plugins are written in beside Rust.
+need_languages() {
+    command -v python3 >/dev/null || install_package python3
+    command -v node >/dev/null || install_package nodejs
+}
+
 section_lint() {
     say "format"
     cargo fmt --all --check
@@ -91,6 +97,7 @@ section_unit() {
 }
 
 section_host() {
+    need_languages
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std --all-features --locked
     # All of them but those that have a section of their own.

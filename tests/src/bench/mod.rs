@@ -10,11 +10,13 @@ mod executor;
 mod filters;
 mod harness;
 mod hosted;
+mod idle;
 mod link_broadcast;
 mod link_calls;
 mod link_events;
 mod lookup;
 mod pinned;
+mod process;
 mod publish;
 mod report;
 mod shuffle;
@@ -123,6 +125,21 @@ pub const SECTIONS: &[Section] = &[
         name: "link-calls",
         about: "calls over the Unix socket",
         run: link_calls::run,
+    },
+    Section {
+        name: "process-calls",
+        about: "a call of a plugin in a process",
+        run: process::calls,
+    },
+    Section {
+        name: "process-events",
+        about: "an event to a plugin in a process",
+        run: process::events,
+    },
+    Section {
+        name: "process-idle",
+        about: "plugins in processes that have nothing to do",
+        run: process::idle,
     },
     Section {
         name: "start",
