@@ -314,7 +314,9 @@ class Runtime(unittest.IsolatedAsyncioTestCase):
                 await storage.set("trial", "a", "text")
             with self.assertRaises(ValueError):
                 await storage.get("trial", "")
-            await storage.batch_set("trial", {f"k{number}": {"n": number} for number in range(20)})
+            with self.assertLogs("core_runtime", logging.WARNING) as logs:
+                await storage.batch_set("trial", {f"k{number}": {"n": number} for number in range(20)})
+            self.assertIn("20 changes in 1 namespaces are done in parts", logs.output[0])
             self.assertEqual(len(await storage.list_keys("trial")), 22)
             self.assertTrue(await storage.delete("trial", "a"))
             self.assertFalse(await storage.delete("trial", "a"))

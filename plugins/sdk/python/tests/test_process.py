@@ -80,7 +80,7 @@ class Process:
         self.ask("load")
         self.ask("start")
 
-    def end(self, seconds: float = 2) -> float:
+    def end(self, seconds: float = 15) -> float:
         """Closes standard input; how long the process took to leave."""
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -228,33 +228,37 @@ class Processes(unittest.TestCase):
         self.assertEqual([json.loads(line)["id"] for line in plugin.process.stdout], [1, 2])
 
     def test_it_leaves_when_its_parent_is_gone_though_somebody_holds_its_input(self) -> None:
-        source = "from core_runtime import Plugin, run\\nclass Trial(Plugin): pass\\nrun(Trial)"
         read, write = os.pipe()
+        answers, answering = os.pipe()
+        parent_source = """
+            import subprocess, sys, time
+            source = "from core_runtime import Plugin, run\\nclass Trial(Plugin): pass\\nrun(Trial)"
+            print(subprocess.Popen([sys.executable, "-c", source], stdout=int(sys.argv[1])).pid, flush=True)
+            time.sleep(60)
+            """
         parent = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {source!r}.replace(chr(92) + 'n', chr(10))], "
-                "stdout=subprocess.DEVNULL).pid, flush=True); sys.stdout.close(); import time; time.sleep(60)",
-            ],
+            [sys.executable, "-c", textwrap.dedent(parent_source), str(answering)],
             stdin=read,
             stdout=subprocess.PIPE,
+            pass_fds=[answering],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": SDK},
         )
         os.close(read)
+        os.close(answering)
         self.addCleanup(os.close, write)
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.stdout.close()
         os.write(write, json.dumps({"id": 1, "method": "initialize", "params": INITIALIZE}).encode() + b"\n")
-        time.sleep(0.5)
-        self.assertTrue(_runs(child))
-        parent.kill()
-        parent.wait()
-        end = time.monotonic() + 4
-        while time.monotonic() < end and _runs(child):
-            time.sleep(0.05)
-        self.assertFalse(_runs(child))
+        with open(answers, "rb") as lines:
+            self.assertEqual(json.loads(lines.readline())["id"], 1)
+            self.assertTrue(_runs(child))
+            parent.kill()
+            parent.wait()
+            end = time.monotonic() + 4
+            while time.monotonic() < end and _runs(child):
+                time.sleep(0.05)
+            self.assertFalse(_runs(child))
 
     def test_logging_from_everywhere(self) -> None:
         plugin = self.start(
