@@ -1,12 +1,13 @@
 //! All installed plugins, and what can be done with them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kernel_core::{AttachedPlugin, Attachment, Context, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
+use kernel_core::{AttachedPlugin, Attachment, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
 use kernel_supervisor::Supervisor;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
@@ -14,9 +15,9 @@ use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tracing::{error, info, warn};
 
 use crate::error::InstallError;
-use crate::gate::Identity;
+use crate::gate::{Announcer, Identity, lock};
 use crate::launcher::Restrictions;
-use crate::lives::{Running, checked_settings};
+use crate::lives::{Place, Running, checked_settings};
 use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;
@@ -24,6 +25,7 @@ use crate::process::Program;
 use crate::sdk;
 use crate::services::Services;
 use crate::store::{self, Incoming, Record, Store};
+use crate::wasm::Sandbox;
 
 /// What the kernel keeps of a description.
 const DESCRIPTION: usize = 120;
@@ -65,8 +67,8 @@ pub(crate) struct Keeper {
     pub(crate) runtime: CoreRuntime,
     pub(crate) supervisor: &'static Supervisor<MAX_PLUGINS>,
     pub(crate) store: Store,
-    pub(crate) services: Rc<Services>,
-    pub(crate) announcer: Rc<Cell<Option<Context>>>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) announcer: Arc<Announcer>,
     pub(crate) entries: RefCell<BTreeMap<String, Rc<Entry>>>,
     launcher: PathBuf,
     call_timeout: Duration,
@@ -86,8 +88,8 @@ impl Keeper {
             runtime: options.runtime,
             supervisor: options.supervisor,
             store,
-            services: Rc::default(),
-            announcer: Rc::default(),
+            services: Arc::default(),
+            announcer: Arc::default(),
             entries: RefCell::default(),
             launcher: options.launcher,
             call_timeout: options.call_timeout,
@@ -117,10 +119,6 @@ impl Keeper {
 
     /// Gives a plugin its slot in the kernel and its task; returns the slot.
     fn attach(&self, name: &str, record: Record, manifest: Manifest, folder: PathBuf, in_place: bool) -> Result<usize, InstallError> {
-        let Run::Process { command } = &manifest.run else {
-            let what = "this runtime runs plugins of kind \"process\"; it does not run \"wasm\" yet";
-            return Err(InstallError::new("not_supported", what));
-        };
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
@@ -135,33 +133,25 @@ impl Keeper {
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
         attached.set_timeouts(seconds(manifest.limits.hook_seconds), seconds(manifest.limits.handler_seconds));
         let index = attached.installed().index();
-        let identity = Rc::new(Identity {
+        let identity = Arc::new(Identity {
             name: name.to_owned(),
             runtime: self.runtime,
-            granted: RefCell::new(record.granted.clone()),
+            granted: record.granted.clone().into(),
             limits: manifest.limits.clone(),
             log: PluginLog::new(name),
             services: self.services.clone(),
-            refusals: Cell::new(0),
-            noise: Cell::new(0),
+            refusals: 0.into(),
+            noise: 0.into(),
             announcer: self.announcer.clone(),
         });
-        let data = if in_place { folder.clone() } else { self.store.data(name)? };
+        let place = match &manifest.run {
+            Run::Process { command } => Place::Process(self.program(name, &manifest, command, folder, in_place)?),
+            Run::Wasm { module } => Place::Wasm(Sandbox::of(&manifest, &folder, module)),
+        };
         let running = Rc::new(Running {
             identity,
             attached,
-            program: Program {
-                launcher: self.launcher.clone(),
-                command: program(command, &folder),
-                folder,
-                data,
-                env: sdk::env(self.store.root()),
-                restrictions: Restrictions {
-                    parent: std::process::id(),
-                    memory_mb: manifest.limits.memory_mb,
-                    files: OPEN_FILES,
-                },
-            },
+            place,
             version: manifest.version.clone(),
             schema: manifest.settings.clone(),
             settings: RefCell::new(self.settings_of(name, &record)),
@@ -178,6 +168,21 @@ impl Keeper {
         });
         self.entries.borrow_mut().insert(name.to_owned(), entry);
         Ok(index)
+    }
+
+    fn program(&self, name: &str, manifest: &Manifest, command: &[String], folder: PathBuf, in_place: bool) -> Result<Program, InstallError> {
+        Ok(Program {
+            launcher: self.launcher.clone(),
+            command: in_folder(command, &folder),
+            data: if in_place { folder.clone() } else { self.store.data(name)? },
+            folder,
+            env: sdk::env(self.store.root()),
+            restrictions: Restrictions {
+                parent: std::process::id(),
+                memory_mb: manifest.limits.memory_mb,
+                files: OPEN_FILES,
+            },
+        })
     }
 
     /// What was set by command, and above it what the configuration says.
@@ -249,6 +254,7 @@ impl Keeper {
     pub(crate) async fn develop(&self, path: &Path, name: Option<String>) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let manifest = Manifest::read(path).map_err(crate::package::PackageError::from)?;
+        checked(&manifest, path).await?;
         let name = name.unwrap_or_else(|| manifest.name.clone());
         if self.runtime.plugins().state(&name).is_some() {
             return Err(InstallError::new("taken", format!("there is a plugin {name} already: give another --name")));
@@ -383,7 +389,7 @@ impl Keeper {
             }
         }
         self.keep(name, &entry, |record| record.granted = granted.clone())?;
-        entry.running.identity.granted.replace(granted);
+        *lock(&entry.running.identity.granted) = granted;
         match revoke.is_empty() {
             true => Ok(self.row(name)),
             false => self.reload_if_started(name).await,
@@ -417,7 +423,9 @@ impl Keeper {
     async fn unpack(&self, path: &Path) -> Result<Incoming, InstallError> {
         let (store, path) = (self.store.clone(), path.to_path_buf());
         let unpacked = spawn_blocking(move || store.unpack(&path)).await;
-        unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+        let incoming = unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))?;
+        checked(&incoming.manifest, incoming.folder()).await?;
+        Ok(incoming)
     }
 
     /// Waits until no process runs, at most so long.
@@ -447,6 +455,16 @@ pub(crate) struct Install {
     pub(crate) settings: Option<Value>,
 }
 
+/// Refuses a module that cannot be run; one that is large takes a while.
+async fn checked(manifest: &Manifest, folder: &Path) -> Result<(), InstallError> {
+    let Run::Wasm { module } = &manifest.run else {
+        return Ok(());
+    };
+    let sandbox = Sandbox::of(manifest, folder, module);
+    let checked = spawn_blocking(move || sandbox.check()).await;
+    checked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+}
+
 /// Refuses a package that is not the one that somebody agreed to.
 fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallError> {
     match asked {
@@ -465,7 +483,7 @@ fn list_of<'p>(permissions: &'p mut Permissions, name: &str) -> Result<&'p mut V
 }
 
 /// A program that the package brings is named by its place in it.
-fn program(command: &[String], folder: &Path) -> Vec<String> {
+fn in_folder(command: &[String], folder: &Path) -> Vec<String> {
     let mut command = command.to_vec();
     if let Some(program) = command.first_mut()
         && program.contains('/')

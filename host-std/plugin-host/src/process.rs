@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -53,7 +53,7 @@ pub(crate) struct Started {
 
 impl Process {
     /// Starts the program; what it writes to its standard error goes to the plugin's log.
-    pub(crate) fn start(program: &Program, identity: &Rc<Identity>) -> io::Result<Started> {
+    pub(crate) fn start(program: &Program, identity: &Arc<Identity>) -> io::Result<Started> {
         let restrictions = program.restrictions.to_text();
         let mut command = Command::new(&program.launcher);
         command

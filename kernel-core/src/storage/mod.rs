@@ -6,7 +6,7 @@ mod page;
 mod request;
 
 pub use page::{Page, PageWriter};
-pub use request::request_head;
+pub use request::{request_head, request_namespace};
 pub use request::{Batch, BatchOp, MAX_BATCH};
 pub(crate) use request::{HEAD, Head};
 

@@ -24,6 +24,7 @@ mod start;
 mod state;
 mod stats;
 mod storage;
+mod wasm;
 mod world;
 
 pub use harness::Settings;
@@ -124,6 +125,11 @@ pub const SECTIONS: &[Section] = &[
         name: "link-calls",
         about: "calls over the Unix socket",
         run: link_calls::run,
+    },
+    Section {
+        name: "wasm",
+        about: "a call to a plugin in a sandbox",
+        run: wasm::run,
     },
     Section {
         name: "start",
