@@ -15,6 +15,8 @@ SECTIONS=(lint unit host break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
 BREAKING=(kill faults simulation)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
+# Of plugins in a sandbox.
+WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
 SMALL=(-p kernel-core --no-default-features --features messages)
@@ -32,9 +34,9 @@ need_rust() {
     for component in rustfmt clippy; do
         rustup component list --installed | grep -q "^$component" || rustup component add "$component"
     done
-    local chip
-    for chip in "${CHIPS[@]}"; do
-        rustup target list --installed | grep -qx "$chip" || rustup target add "$chip"
+    local target
+    for target in "${CHIPS[@]}" "$WASM"; do
+        rustup target list --installed | grep -qx "$target" || rustup target add "$target"
     done
 }
 
@@ -57,6 +59,7 @@ section_lint() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy "${SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    cargo clippy -p plugin-wasm -p example-wasm --target "$WASM" --locked -- -D warnings
     lint_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked

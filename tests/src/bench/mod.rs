@@ -25,6 +25,7 @@ mod start;
 mod state;
 mod stats;
 mod storage;
+mod wasm;
 mod world;
 
 pub use harness::Settings;
@@ -140,6 +141,11 @@ pub const SECTIONS: &[Section] = &[
         name: "process-idle",
         about: "plugins in processes that have nothing to do",
         run: process::idle,
+    },
+    Section {
+        name: "wasm",
+        about: "a call to a plugin in a sandbox",
+        run: wasm::run,
     },
     Section {
         name: "start",
