@@ -18,7 +18,7 @@ CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf ris
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros)
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -66,8 +66,8 @@ section_lint() {
     local chip
     for chip in "${CHIPS[@]}"; do
         say "no_std on $chip"
-        cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example --no-default-features \
-            --target "$chip" --locked
+        cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example -p plugin-kit \
+            --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
     done
 }
@@ -219,7 +219,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/*; do
+    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/* plugins/kit/macros; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }

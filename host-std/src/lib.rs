@@ -12,7 +12,7 @@
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
-//!     └── log.rs, kernel_log.rs   log lines; escape.rs: text from outside
+//!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
 //!
 //! A program with plugins of its own embeds a [`Host`]:
@@ -48,6 +48,7 @@ mod installed;
 mod kernel_log;
 mod link_server;
 pub mod log;
+mod log_format;
 mod log_lines;
 pub mod memory;
 mod panics;
