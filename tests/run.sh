@@ -13,13 +13,16 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host break tui mcu)
 # Tests that try to break what is promised; they have short and long forms.
-BREAKING=(kill faults simulation)
+BREAKING=(kill faults simulation fuzz)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
+
+# How long the fuzzer runs for each target, in the deep form.
+FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 
 say() { printf '\n== %s ==\n' "$*"; }
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
@@ -118,6 +121,23 @@ section_break() {
     done
 }
 
+# What only a nightly compiler does; --deep has it.
+section_nightly() {
+    local tool=+nightly
+    rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+    rustup component list --toolchain nightly --installed | grep -q ^miri ||
+        rustup component add miri rust-src --toolchain nightly
+    command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+    command -v c++ >/dev/null || install_package g++
+    say "fuzzer, $FUZZ_SECONDS s for each target"
+    local target corpus=tests/fuzz/corpus
+    cargo run -q -p tests --bin fuzz-corpus --locked -- "$corpus" | while read -r target; do
+        # Without a leak check: kernels live for ever. The fuzzer prints how many executions there were.
+        (cd tests && cargo $tool fuzz run "$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0)
+    done
+}
+
 section_tui() {
     # A picture that differs is a failure, and not a new picture.
     local -x INSTA_UPDATE=no CI=1
@@ -157,6 +177,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
+        SECTIONS+=(nightly)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
