@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host break tui mcu)
 # Tests that try to break what is promised; they have short and long forms.
-BREAKING=(kill faults simulation fuzz)
+BREAKING=(kill faults simulation fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
