@@ -11,6 +11,7 @@
 //!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
+//!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; escape.rs: text from outside
 //! ```
 //!
@@ -58,6 +59,7 @@ mod socket;
 pub mod sqlite;
 mod sqlite_storage;
 mod storage_thread;
+mod sync;
 mod timekeeper;
 mod unix_socket;
 mod watchdog;
