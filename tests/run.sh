@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host break tui mcu)
 # Tests that try to break what is promised; they have short and long forms.
-BREAKING=(kill faults simulation fuzz soak)
+BREAKING=(kill faults simulation orders fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
@@ -21,6 +21,9 @@ SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
 
+# Tests of the kernel that Miri, a hundred times as slow, comes to the end of; it has no files and no other processes.
+MIRI=(--test bus_props --test bus_waits --test calls --test calls_props --test cancellation --test capacity --test cycles
+    --test handlers --test lives --test neighbours --test state --test state_props --test storage --test tap)
 # How long the fuzzer runs for each target, in the deep form.
 FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 
@@ -136,6 +139,10 @@ section_nightly() {
         (cd tests && cargo $tool fuzz run "$target" "fuzz/corpus/$target" -- \
             -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0)
     done
+    say "Miri"
+    # A kernel lives for ever, which is no leak.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri \
+        "${LIMIT[@]}" cargo $tool miri test -p kernel-core "${MIRI[@]}" --locked
 }
 
 section_tui() {
