@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
-BREAKING=(kill faults simulation)
+BREAKING=(kill faults simulation orders fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
@@ -22,6 +22,12 @@ KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p ex
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
+
+# Tests of the kernel that Miri, a hundred times as slow, comes to the end of; it has no files and no other processes.
+MIRI=(--test bus_props --test bus_waits --test calls --test calls_props --test cancellation --test capacity --test cycles
+    --test handlers --test lives --test neighbours --test state --test state_props --test storage --test tap)
+# How long the fuzzer runs for each target, in the deep form.
+FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 
 say() { printf '\n== %s ==\n' "$*"; }
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
@@ -126,6 +132,27 @@ section_break() {
         # What they count is printed.
         "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
     done
+}
+
+# What only a nightly compiler does; --deep has it.
+section_nightly() {
+    local tool=+nightly
+    rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+    rustup component list --toolchain nightly --installed | grep -q ^miri ||
+        rustup component add miri rust-src --toolchain nightly
+    command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+    command -v c++ >/dev/null || install_package g++
+    say "fuzzer, $FUZZ_SECONDS s for each target"
+    local target corpus=tests/fuzz/corpus
+    cargo run -q -p tests --bin fuzz-corpus --locked -- "$corpus" | while read -r target; do
+        # Without a leak check: kernels live for ever. The fuzzer prints how many executions there were.
+        (cd tests && cargo $tool fuzz run "$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0)
+    done
+    say "Miri"
+    # A kernel lives for ever, which is no leak.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri \
+        "${LIMIT[@]}" cargo $tool miri test -p kernel-core "${MIRI[@]}" --locked
 }
 
 section_tui() {
@@ -236,6 +263,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
+        SECTIONS+=(nightly)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

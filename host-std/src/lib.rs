@@ -12,6 +12,7 @@
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
+//!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
 //!
@@ -61,6 +62,7 @@ mod socket;
 pub mod sqlite;
 mod sqlite_storage;
 mod storage_thread;
+mod sync;
 mod timekeeper;
 mod unix_socket;
 mod watchdog;

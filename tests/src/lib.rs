@@ -10,6 +10,7 @@ mod binary;
 pub mod book;
 mod client;
 pub mod deep;
+pub mod fuzz;
 pub mod inspector;
 pub mod mcu;
 pub mod runtime;
