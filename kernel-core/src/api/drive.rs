@@ -48,7 +48,10 @@ pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) 
                 Message::Event(event) => plugin.on_event(&cx, event).await,
                 Message::Call(request) => {
                     let reply = Reply { scratch };
-                    return plugin.on_call(&cx, request, reply).await.map(|replied| replied.len);
+                    return plugin
+                        .on_call(&cx, request, reply)
+                        .await
+                        .map(|replied| replied.len);
                 }
                 Message::Tick => plugin.on_tick(&cx).await,
                 Message::Stop => plugin.on_stop(&cx).await,
@@ -109,7 +112,11 @@ impl Turn {
     }
 
     /// Polls a hook; false when the plugin's life ended, by a deadline, before the hook did.
-    fn poll(&mut self, hook: Pin<&mut dyn Future<Output = Outcome>>, task: &mut TaskContext<'_>) -> Poll<bool> {
+    fn poll(
+        &mut self,
+        hook: Pin<&mut dyn Future<Output = Outcome>>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<bool> {
         self.polls = self.polls.wrapping_add(1);
         if self.polls.is_multiple_of(STREAK) {
             task.waker().wake_by_ref();
@@ -139,4 +146,3 @@ fn reply_at(step: &Step) -> usize {
     let (second, _, len) = step.texts();
     second.saturating_add(len)
 }
-

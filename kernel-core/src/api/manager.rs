@@ -205,36 +205,6 @@ impl PluginManager {
         self.find(name).ok().map(|(_, state)| state)
     }
 
-    /// Waits until the life of some plugin changes, or until `until`; false for that. Look at the plugins before:
-    /// a change between the look and this call is not missed when `seen` is [`PluginManager::changes`] from before
-    /// the look.
-    ///
-    /// # Errors
-    /// [`Fault::Full`] of `waits`.
-    ///
-    /// # Cancellation
-    /// Nothing happened.
-    pub async fn changed(&self, seen: u32, until: Option<crate::time::Instant>) -> Result<bool, Fault> {
-        let due = until.map_or(Deadline::NONE, Deadline::at);
-        let outcome = self.wait(due, |core| (core.changes != seen).then_some(())).await;
-        match outcome {
-            Ok(()) => Ok(true),
-            Err(Fault::Timeout) => Ok(false),
-            Err(fault) => Err(fault),
-        }
-    }
-
-    /// How many changes there were in the lives of plugins; it wraps around.
-    pub fn changes(&self) -> u32 {
-        self.kernel.with(|core| core.changes).unwrap_or(0)
-    }
-
-    /// Waits until `look` finds something, looking again whenever a plugin's life changes.
-    async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
-        let mut place = Place::new(self.kernel);
-        poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
-    }
-
     /// The plugin in this slot, as whoever installed it has it.
     pub fn installed(&self, index: usize) -> Installed {
         Installed {
@@ -370,7 +340,7 @@ impl Place {
                 return Poll::Ready(Ok(found));
             }
             let now = core.now();
-            match core.wait(On::Life, now, || due, ticket, Some(waker)) {
+            match core.wait(On::Life, now, due, ticket, Some(waker)) {
                 Ok(()) => Poll::Pending,
                 Err(fault) => Poll::Ready(Err(fault)),
             }

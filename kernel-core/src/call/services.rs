@@ -180,13 +180,7 @@ impl Services {
         if let Some(found) = self.find(text, names).and_then(|index| self.table.get(index)) {
             return Err(Fault::Taken { owner: found.owner });
         }
-        let usage = self.table.usage();
-        if usage.free() == 0 {
-            return Err(Fault::Full {
-                capacity: Capacity::Services,
-                size: usage.capacity,
-            });
-        }
+        self.table.usage().check(1, Capacity::Services)?;
         let name = new.name.keep(names)?;
         #[cfg(feature = "large")]
         let more = {

@@ -45,10 +45,7 @@ impl<'n> Name<'n> {
                     max: names.longest() as u32,
                 }
             } else {
-                Fault::Full {
-                    capacity: Capacity::Names,
-                    size: names.usage().capacity,
-                }
+                names.usage().full(Capacity::Names)
             }
         })
     }

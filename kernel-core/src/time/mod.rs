@@ -92,6 +92,7 @@ impl Instant {
     }
 
     /// The deadline a span later.
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(crate) const fn due(self, span: Span) -> Deadline {
         Deadline::at(self.plus(span))
     }
@@ -265,6 +266,7 @@ impl Deadline {
     }
 
     /// The one that comes first.
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(crate) const fn first(self, other: Deadline) -> Deadline {
         if self.0 == 0 || (other.0 != 0 && Instant(other.0).is_before(Instant(self.0))) {
             other
