@@ -5,17 +5,15 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginId, PluginSet};
+use crate::id::{CallId, PluginSet};
 use crate::kernel::Core;
 use crate::life::{PluginCounters, PluginState};
 
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct PluginInfo<'b> {
-    /// Its slot, as in [`PluginId::index`].
+    /// Its slot, as in [`PluginId::index`](crate::PluginId::index).
     pub index: usize,
-    /// Who it was in the life that it was installed with: another plugin in the same slot has another one.
-    pub installed: PluginId,
     /// Its name.
     pub name: &'b str,
     /// Its version.
@@ -78,8 +76,6 @@ pub struct CallInfo<'b> {
     pub parent: Option<CallId>,
     /// When it began.
     pub since: crate::time::Instant,
-    /// When it ends at the latest.
-    pub due: Option<crate::time::Instant>,
 }
 
 /// A subscription.
@@ -138,7 +134,6 @@ impl CoreRuntime {
                 let (version, description) = slot.words(&core.names);
                 found = Some(PluginInfo {
                     index,
-                    installed: slot.first_id(),
                     name: texts.add(slot.name(&core.names)),
                     version: texts.add(version),
                     description: texts.add(description),
@@ -209,7 +204,6 @@ impl CoreRuntime {
                 phase: call.phase,
                 parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
                 since: call.since,
-                due: call.due.instant(),
             });
             Some(())
         });

@@ -44,18 +44,14 @@ impl Changes {
     /// # Errors
     /// [`Fault::Full`] of `waits`.
     pub fn poll(&mut self, until: Option<Instant>, waker: &Waker) -> Poll<Result<(), Fault>> {
-        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), self.seen);
-        let changed = self.place.poll(due, waker, &mut |core| {
-            Some(core.changes).filter(|changes| Some(*changes) != seen)
+        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), &mut self.seen);
+        let changed = self.place.poll(due, waker, |core| {
+            seen.replace(core.changes) != Some(core.changes)
         });
         let outcome = match changed {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(changes)) => {
-                self.seen = Some(changes);
-                Ok(())
-            }
             Poll::Ready(Err(Fault::Timeout)) => Ok(()),
-            Poll::Ready(Err(fault)) => Err(fault),
+            Poll::Ready(outcome) => outcome,
         };
         // The next wait is until another time.
         self.place.leave();

@@ -71,11 +71,8 @@ pub(crate) enum About {
 #[cfg(feature = "large")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attached {
-    pub(crate) name: Text,
-    pub(crate) version: Text,
-    pub(crate) description: Text,
-    /// The plugins that it depends on, with commas between.
-    pub(crate) dependencies: Text,
+    /// Its name, its version, what it does, and the plugins that it depends on, with commas between.
+    pub(crate) texts: [Text; 4],
     pub(crate) overflow: Overflow,
     pub(crate) restarts: bool,
 }
@@ -238,14 +235,7 @@ impl PluginSlot {
     #[cfg(feature = "large")]
     pub(super) fn uninstall(&mut self, names: &mut Names) {
         if let About::Attached(attached) = self.about {
-            for text in [
-                attached.name,
-                attached.version,
-                attached.description,
-                attached.dependencies,
-            ] {
-                names.release(text);
-            }
+            attached.texts.iter().for_each(|text| names.release(*text));
         }
         self.about = About::Nobody;
         self.id = self.id.next_life();
@@ -288,7 +278,7 @@ impl PluginSlot {
             About::Nobody => "",
             About::Static(metadata) => metadata.name,
             #[cfg(feature = "large")]
-            About::Attached(attached) => names.get(attached.name),
+            About::Attached(attached) => names.get(attached.texts[0]),
         }
     }
 
@@ -297,7 +287,7 @@ impl PluginSlot {
     pub(crate) fn words<'n>(&self, names: &'n Names) -> (&'n str, &'n str) {
         #[cfg(feature = "large")]
         if let About::Attached(attached) = self.about {
-            return (names.get(attached.version), names.get(attached.description));
+            return (names.get(attached.texts[1]), names.get(attached.texts[2]));
         }
         (self.metadata().version, self.metadata().description)
     }
@@ -307,7 +297,7 @@ impl PluginSlot {
     pub(crate) fn each_dependency<'n>(&self, names: &'n Names, show: &mut dyn FnMut(&'n str)) {
         #[cfg(feature = "large")]
         if let About::Attached(attached) = self.about {
-            let names = names.get(attached.dependencies).split(',');
+            let names = names.get(attached.texts[3]).split(',');
             return names.filter(|name| !name.is_empty()).for_each(show);
         }
         self.metadata().dependencies.iter().for_each(|name| show(name));
