@@ -104,19 +104,13 @@ impl Instant {
         other.0.wrapping_sub(self.0).wrapping_sub(1) < LONGEST
     }
 
-    /// The raw number in two words, as a record of the log keeps it.
-    pub(crate) const fn words(self) -> [u32; TIME_WORDS] {
-        #[cfg(feature = "large")]
-        return [self.0 as u32, self.0.wrapping_shr(32) as u32];
-        #[cfg(not(feature = "large"))]
-        [self.0]
+    /// The raw number in words, as a record of the log keeps it.
+    pub(crate) fn words(self) -> [u32; TIME_WORDS] {
+        bytemuck::cast(self.0)
     }
 
-    pub(crate) const fn from_words(words: [u32; TIME_WORDS]) -> Self {
-        #[cfg(feature = "large")]
-        return Instant(words[0] as u64 | (words[1] as u64).wrapping_shl(32));
-        #[cfg(not(feature = "large"))]
-        Instant(words[0])
+    pub(crate) fn from_words(words: [u32; TIME_WORDS]) -> Self {
+        Instant(bytemuck::cast(words))
     }
 }
 
