@@ -13,13 +13,21 @@ cd "$(dirname "$0")/.."
 
 SECTIONS=(lint unit host break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
-BREAKING=(kill faults simulation)
+BREAKING=(kill faults simulation orders fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
+# Of plugins in a sandbox.
+WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros)
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
+
+# Tests of the kernel that Miri, a hundred times as slow, comes to the end of; it has no files and no other processes.
+MIRI=(--test bus_props --test bus_waits --test calls --test calls_props --test cancellation --test capacity --test cycles
+    --test handlers --test lives --test neighbours --test state --test state_props --test storage --test tap)
+# How long the fuzzer runs for each target, in the deep form.
+FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 
 say() { printf '\n== %s ==\n' "$*"; }
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
@@ -32,9 +40,9 @@ need_rust() {
     for component in rustfmt clippy; do
         rustup component list --installed | grep -q "^$component" || rustup component add "$component"
     done
-    local chip
-    for chip in "${CHIPS[@]}"; do
-        rustup target list --installed | grep -qx "$chip" || rustup target add "$chip"
+    local target
+    for target in "${CHIPS[@]}" "$WASM"; do
+        rustup target list --installed | grep -qx "$target" || rustup target add "$target"
     done
 }
 
@@ -44,6 +52,12 @@ install_package() {
     apt-get update -q && apt-get install -yq --no-install-recommends "$@"
 }
 
+# What plugins are written in beside Rust.
+need_languages() {
+    command -v python3 >/dev/null || install_package python3
+    command -v node >/dev/null || install_package nodejs
+}
+
 section_lint() {
     say "format"
     cargo fmt --all --check
@@ -51,14 +65,15 @@ section_lint() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy "${SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    cargo clippy -p plugin-wasm -p example-wasm --target "$WASM" --locked -- -D warnings
     lint_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
     local chip
     for chip in "${CHIPS[@]}"; do
         say "no_std on $chip"
-        cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example --no-default-features \
-            --target "$chip" --locked
+        cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example -p plugin-kit \
+            --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
     done
 }
@@ -91,6 +106,7 @@ section_unit() {
 }
 
 section_host() {
+    need_languages
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std --all-features --locked
     # All of them but those that have a section of their own.
@@ -116,6 +132,27 @@ section_break() {
         # What they count is printed.
         "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
     done
+}
+
+# What only a nightly compiler does; --deep has it.
+section_nightly() {
+    local tool=+nightly
+    rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+    rustup component list --toolchain nightly --installed | grep -q ^miri ||
+        rustup component add miri rust-src --toolchain nightly
+    command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+    command -v c++ >/dev/null || install_package g++
+    say "fuzzer, $FUZZ_SECONDS s for each target"
+    local target corpus=tests/fuzz/corpus
+    cargo run -q -p tests --bin fuzz-corpus --locked -- "$corpus" | while read -r target; do
+        # Without a leak check: kernels live for ever. The fuzzer prints how many executions there were.
+        (cd tests && cargo $tool fuzz run "$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0)
+    done
+    say "Miri"
+    # A kernel lives for ever, which is no leak.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri \
+        "${LIMIT[@]}" cargo $tool miri test -p kernel-core "${MIRI[@]}" --locked
 }
 
 section_tui() {
@@ -209,7 +246,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/*; do
+    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/* plugins/kit/macros; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }
@@ -226,6 +263,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
+        SECTIONS+=(nightly)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

@@ -1,11 +1,16 @@
 //! What is wrong with the database, for whoever looks after the runtime: said once in the log, and in the state as long
 //! as it is so.
 
+use std::time::{Duration, Instant};
+
 use kernel_core::storage::{StorageOp, StorageRequest};
 use kernel_core::{CoreRuntime, Json, STORAGE_FAULT, name};
 use tracing::{error, info};
 
 use crate::sqlite::StorageError;
+
+/// How long a read that failed is told at the least: others, which find in memory what they read, prove nothing.
+const STAYS: Duration = Duration::from_secs(5);
 
 /// What is wrong.
 #[derive(Default)]
@@ -14,7 +19,7 @@ pub(crate) struct Faults {
     pub(crate) runtime: Option<CoreRuntime>,
     /// With writing and with reading: what was met last, until one of the kind goes well.
     writing: Option<String>,
-    reading: Option<String>,
+    reading: Option<(String, Instant)>,
     told: Option<String>,
 }
 
@@ -24,7 +29,7 @@ impl Faults {
         match error {
             StorageError::Corrupt { .. } | StorageError::InvalidValue { .. } => {}
             _ if op.is_write() => self.writing = Some(error.to_string()),
-            _ => self.reading = Some(error.to_string()),
+            _ => self.reading = Some((error.to_string(), Instant::now())),
         }
     }
 
@@ -33,10 +38,11 @@ impl Faults {
         for request in group.iter().filter(|request| request.result.is_ok()) {
             match request.op.is_write() {
                 true => self.writing = None,
-                false => self.reading = None,
+                false => drop(self.reading.take_if(|(_, met)| met.elapsed() >= STAYS)),
             }
         }
-        let now = self.writing.as_ref().or(self.reading.as_ref());
+        let reading = self.reading.as_ref().map(|(text, _)| text);
+        let now = self.writing.as_ref().or(reading);
         if now == self.told.as_ref() {
             return;
         }

@@ -12,7 +12,8 @@
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
-//!     └── log.rs, kernel_log.rs   log lines; escape.rs: text from outside
+//!     ├── park.rs, sync.rs        one future on one thread
+//!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
 //!
 //! A program with plugins of its own embeds a [`Host`]:
@@ -48,6 +49,7 @@ mod installed;
 mod kernel_log;
 mod link_server;
 pub mod log;
+mod log_format;
 mod log_lines;
 pub mod memory;
 mod panics;
@@ -60,6 +62,7 @@ mod socket;
 pub mod sqlite;
 mod sqlite_storage;
 mod storage_thread;
+mod sync;
 mod timekeeper;
 mod unix_socket;
 mod watchdog;

@@ -7,6 +7,7 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, ConfigError, LogFormat};
+use crate::log_format::WithPlugin;
 use crate::log_lines::{LINES, Line};
 
 /// How long the end of the program waits for whoever reads the log.
@@ -22,19 +23,25 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// [`ConfigError::Variable`] for a filter that cannot be used.
 pub fn init(config: &Config) -> Result<(), ConfigError> {
     let text = config.log_format == LogFormat::Text;
+    let colour = has_colour(io::stderr().is_terminal(), |name| std::env::var(name).ok());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter(&config.log)?)
         .with_writer(move || Line { text })
         // It would report a failed write by writing again, and panic when that fails: a reader of the
         // log that goes away must not take the runtime with it.
         .log_internal_errors(false)
-        .with_ansi(has_colour(io::stderr().is_terminal(), |name| {
-            std::env::var(name).ok()
-        }));
+        .with_ansi(colour);
     // Refused only when there is a subscriber already.
+    // `try_init` takes over what is logged by the crate `log` as well.
     let set_up = match config.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines
+            .map_event_format(|format| WithPlugin(format.with_ansi(colour)))
+            .try_init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .map_event_format(WithPlugin)
+            .try_init(),
     };
     if set_up.is_ok() {
         LINES.serve();

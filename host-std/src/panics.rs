@@ -33,6 +33,11 @@ impl Drop for Running {
     }
 }
 
+/// The plugin whose code this thread runs.
+pub(crate) fn plugin() -> Option<&'static str> {
+    PLUGIN.try_with(Cell::get).ok().flatten()
+}
+
 /// Takes over the panics of plugins, once a process.
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use host_std::block_on;
-use kernel_link::{Client, Raw, Reply, Request, ToClient};
+use kernel_link::{Client, Raw, Reply, Request, ToClient, ToRuntime};
 
 use crate::client::{self, Blocking};
 
@@ -131,6 +131,67 @@ impl Open<'_> {
         self.ask(what, |reply| match reply {
             Reply::Json(json) => String::from_utf8_lossy(json.0).into_owned(),
             other => format!("{other:?}"),
+        })
+    }
+}
+
+impl Open<'_> {
+    /// Begins a call and a watch, and hangs up.
+    ///
+    /// # Errors
+    /// When they could not be sent.
+    pub fn leave_in_the_middle(mut self) -> Result<(), String> {
+        let call = Request::Call {
+            service: "example.hello",
+            timeout_ms: 0,
+            parent: None,
+            args: Raw(b"\"nobody\""),
+        };
+        let watch = Request::Watch {
+            filter: ">",
+            credit: 10,
+            since: None,
+        };
+        block_on(async {
+            self.client.request(1_000_000, call).await?;
+            self.client.request(1_000_001, watch).await
+        })
+        .map_err(|cause| cause.to_string())
+    }
+
+    /// Watches everything until `enough` says so, at an event; how many events came or were told as lost, none of
+    /// which is missing.
+    ///
+    /// # Errors
+    /// When the connection fails, or an event is missing.
+    pub fn watch(mut self, enough: impl Fn() -> bool) -> Result<u64, String> {
+        let watch = Request::Watch {
+            filter: ">",
+            credit: 1000,
+            since: None,
+        };
+        let first = self.ask(watch, |reply| match reply {
+            Reply::Count(first) => first,
+            _ => 0,
+        });
+        let first = first.map_err(|why| why.to_string())?;
+        let (mut next, mut credit) = (first, 1000_u32);
+        block_on(async {
+            while !enough() {
+                match self.client.next().await.map_err(|cause| cause.to_string())? {
+                    ToClient::Event(event) if event.seq == next => next += 1,
+                    ToClient::Lost { from, count, .. } if from == next => next += count,
+                    ToClient::KeepAlive => continue,
+                    other => return Err(format!("{next} is next, and not {other:?}")),
+                }
+                credit -= 1;
+                if credit < 500 {
+                    let more = self.client.send(&ToRuntime::Credit(500)).await;
+                    more.map_err(|cause| cause.to_string())?;
+                    credit += 500;
+                }
+            }
+            Ok(next - first)
         })
     }
 }

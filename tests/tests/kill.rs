@@ -69,7 +69,7 @@ fn what_was_acknowledged_survives_kills_at_any_point() {
         wrong.len()
     );
     assert!(wrong.is_empty(), "CORE_RUNTIME_SEED={seed}: {wrong:#?}");
-    assert!(acknowledged > rounds * 10, "so few are no load: {acknowledged}");
+    assert!(acknowledged > rounds * 2, "so few are no load: {acknowledged}");
     assert!(interrupted > rounds / 2, "kills meet writes: {interrupted}");
     runtime.run("storage check data/runtime.db").unwrap();
 }

@@ -1,12 +1,13 @@
 //! All installed plugins, and what can be done with them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kernel_core::{AttachedPlugin, Attachment, Context, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
+use kernel_core::{AttachedPlugin, Attachment, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
 use kernel_supervisor::Supervisor;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
@@ -14,18 +15,19 @@ use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tracing::{error, info, warn};
 
 use crate::error::InstallError;
-use crate::gate::Identity;
+use crate::gate::{Announcer, Identity, lock};
 use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
-use crate::lives::{Running, checked_settings};
+use crate::lives::{Place, Running, checked_settings};
 use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;
 use crate::process::Program;
-use crate::sandbox::Sandbox;
+use crate::sandbox::Rules;
 use crate::sdk;
 use crate::services::Services;
 use crate::store::{self, Incoming, Record, Store};
+use crate::wasm::Sandbox;
 
 /// What the kernel keeps of a description.
 const DESCRIPTION: usize = 120;
@@ -67,15 +69,15 @@ pub(crate) struct Keeper {
     pub(crate) runtime: CoreRuntime,
     pub(crate) supervisor: &'static Supervisor<MAX_PLUGINS>,
     pub(crate) store: Store,
-    pub(crate) services: Rc<Services>,
-    pub(crate) announcer: Rc<Cell<Option<Context>>>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) announcer: Arc<Announcer>,
     pub(crate) entries: RefCell<BTreeMap<String, Rc<Entry>>>,
     launcher: PathBuf,
     guardian: Rc<Guardian>,
     call_timeout: Duration,
     configured: BTreeMap<String, (bool, Value)>,
     /// What each has logged, over its versions.
-    logs: RefCell<BTreeMap<String, Rc<PluginLog>>>,
+    logs: RefCell<BTreeMap<String, Arc<PluginLog>>>,
     /// One change at a time.
     changes: Mutex<()>,
 }
@@ -90,8 +92,8 @@ impl Keeper {
             runtime: options.runtime,
             supervisor: options.supervisor,
             store,
-            services: Rc::default(),
-            announcer: Rc::default(),
+            services: Arc::default(),
+            announcer: Arc::default(),
             entries: RefCell::default(),
             guardian: Rc::new(Guardian::new(options.launcher.clone())),
             launcher: options.launcher,
@@ -134,10 +136,6 @@ impl Keeper {
         folder: PathBuf,
         in_place: bool,
     ) -> Result<usize, InstallError> {
-        let Run::Process { command } = &manifest.run else {
-            let what = "this runtime runs plugins of kind \"process\"; it does not run \"wasm\" yet";
-            return Err(InstallError::new("not_supported", what));
-        };
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
@@ -155,39 +153,27 @@ impl Keeper {
             seconds(manifest.limits.handler_seconds),
         );
         let index = attached.installed().index();
-        let identity = Rc::new(Identity {
+        let identity = Arc::new(Identity {
             name: name.to_owned(),
             runtime: self.runtime,
-            granted: RefCell::new(record.granted.clone()),
+            granted: record.granted.clone().into(),
             limits: manifest.limits.clone(),
             log: self.log_of(name),
             services: self.services.clone(),
-            refusals: Cell::new(0),
-            noise: Cell::new(0),
+            refusals: 0.into(),
+            noise: 0.into(),
             announcer: self.announcer.clone(),
         });
-        let data = if in_place {
-            folder.clone()
-        } else {
-            self.store.data(name)?
+        let place = match &manifest.run {
+            Run::Process { command } => {
+                Place::Process(self.program(name, &manifest, command, folder, in_place)?)
+            }
+            Run::Wasm { module } => Place::Wasm(Sandbox::of(&manifest, &folder, module)),
         };
         let running = Rc::new(Running {
             identity,
             attached,
-            program: Program {
-                launcher: self.launcher.clone(),
-                command: program(command, &folder),
-                folder,
-                data,
-                library: sdk::folder(self.store.root()),
-                env: sdk::env(self.store.root()),
-                restrictions: Restrictions {
-                    parent: std::process::id(),
-                    memory_mb: manifest.limits.memory_mb,
-                    files: OPEN_FILES,
-                    sandbox: Sandbox::default(),
-                },
-            },
+            place,
             guardian: self.guardian.clone(),
             version: manifest.version.clone(),
             schema: manifest.settings.clone(),
@@ -207,11 +193,39 @@ impl Keeper {
         Ok(index)
     }
 
-    fn log_of(&self, name: &str) -> Rc<PluginLog> {
+    fn log_of(&self, name: &str) -> Arc<PluginLog> {
         let mut logs = self.logs.borrow_mut();
         logs.entry(name.to_owned())
-            .or_insert_with(|| Rc::new(PluginLog::new(name)))
+            .or_insert_with(|| Arc::new(PluginLog::new(name)))
             .clone()
+    }
+
+    fn program(
+        &self,
+        name: &str,
+        manifest: &Manifest,
+        command: &[String],
+        folder: PathBuf,
+        in_place: bool,
+    ) -> Result<Program, InstallError> {
+        Ok(Program {
+            launcher: self.launcher.clone(),
+            command: in_folder(command, &folder),
+            data: if in_place {
+                folder.clone()
+            } else {
+                self.store.data(name)?
+            },
+            folder,
+            library: sdk::folder(self.store.root()),
+            env: sdk::env(self.store.root()),
+            restrictions: Restrictions {
+                parent: std::process::id(),
+                memory_mb: manifest.limits.memory_mb,
+                files: OPEN_FILES,
+                rules: Rules::default(),
+            },
+        })
     }
 
     /// What was set by command, and above it what the configuration says.
@@ -292,6 +306,7 @@ impl Keeper {
     pub(crate) async fn develop(&self, path: &Path, name: Option<String>) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let manifest = Manifest::read(path).map_err(crate::package::PackageError::from)?;
+        checked(&manifest, path).await?;
         let name = name.unwrap_or_else(|| manifest.name.clone());
         if self.runtime.plugins().state(&name).is_some() {
             return Err(InstallError::new(
@@ -473,7 +488,7 @@ impl Keeper {
             }
         }
         self.keep(name, &entry, |record| record.granted = granted.clone())?;
-        entry.running.identity.granted.replace(granted);
+        *lock(&entry.running.identity.granted) = granted;
         match revoke.is_empty() {
             true => Ok(self.row(name)),
             false => self.reload_if_started(name).await,
@@ -507,7 +522,9 @@ impl Keeper {
     async fn unpack(&self, path: &Path) -> Result<Incoming, InstallError> {
         let (store, path) = (self.store.clone(), path.to_path_buf());
         let unpacked = spawn_blocking(move || store.unpack(&path)).await;
-        unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+        let incoming = unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))?;
+        checked(&incoming.manifest, incoming.folder()).await?;
+        Ok(incoming)
     }
 
     /// Waits until no process runs, at most so long.
@@ -542,6 +559,16 @@ pub(crate) struct Install {
     pub(crate) settings: Option<Value>,
 }
 
+/// Refuses a module that cannot be run; one that is large takes a while.
+async fn checked(manifest: &Manifest, folder: &Path) -> Result<(), InstallError> {
+    let Run::Wasm { module } = &manifest.run else {
+        return Ok(());
+    };
+    let sandbox = Sandbox::of(manifest, folder, module);
+    let checked = spawn_blocking(move || sandbox.check()).await;
+    checked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+}
+
 /// Refuses a package that is not the one that somebody agreed to.
 fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallError> {
     match asked {
@@ -564,7 +591,7 @@ fn list_of<'p>(permissions: &'p mut Permissions, name: &str) -> Result<&'p mut V
 }
 
 /// A program that the package brings is named by its place in it.
-fn program(command: &[String], folder: &Path) -> Vec<String> {
+fn in_folder(command: &[String], folder: &Path) -> Vec<String> {
     let mut command = command.to_vec();
     if let Some(program) = command.first_mut()
         && program.contains('/')

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_deat
 use serde::{Deserialize, Serialize};
 
 use crate::guardian;
-use crate::sandbox::Sandbox;
+use crate::sandbox::Rules;
 
 /// The first argument of a launcher; after it come the restrictions and the plugin's command.
 pub(crate) const ARGUMENT: &str = "--become-plugin";
@@ -28,7 +28,7 @@ pub(crate) struct Restrictions {
     pub(crate) memory_mb: u32,
     /// Open files.
     pub(crate) files: u32,
-    pub(crate) sandbox: Sandbox,
+    pub(crate) rules: Rules,
 }
 
 impl Restrictions {
@@ -51,7 +51,7 @@ impl Restrictions {
         setrlimit(Resource::Data, at_most(u64::from(self.memory_mb) << 20))?;
         setrlimit(Resource::Nofile, at_most(self.files.into()))?;
         setrlimit(Resource::Core, at_most(0))?;
-        self.sandbox.enter(program).map_err(std::io::Error::other)
+        self.rules.enter(program).map_err(std::io::Error::other)
     }
 }
 

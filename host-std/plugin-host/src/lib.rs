@@ -1,5 +1,5 @@
-//! Plugins that are installed into a running Core Runtime: as processes that speak [the plugin
-//! protocol](https://docs.rs/plugin-host), from packages on disk.
+//! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak [the plugin
+//! protocol](https://docs.rs/plugin-host), or as WebAssembly modules.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
@@ -9,13 +9,16 @@
 //!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
 //!           ├── process.rs ── launcher.rs ── sandbox.rs   a process, restricted
-//!           └── session                     its lines, and the kernel's mailbox
-//!                 └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           ├── session                     its lines, and the kernel's mailbox
+//!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           └── wasm                        a module in a sandbox
+//!                 └── guard.rs ── gate.rs   the waist, with permissions
 //! ```
 
 mod commands;
 mod error;
 mod gate;
+mod guard;
 mod guardian;
 mod keeper;
 pub mod launcher;
@@ -37,6 +40,7 @@ mod serve;
 mod services;
 mod session;
 mod store;
+mod wasm;
 
 pub use error::InstallError;
 pub use keeper::Options;

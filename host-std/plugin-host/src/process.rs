@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -72,7 +72,7 @@ impl Process {
     /// Starts the program; what it writes to its standard error goes to the plugin's log.
     pub(crate) fn start(
         program: &Program,
-        identity: &Rc<Identity>,
+        identity: &Arc<Identity>,
         guardian: &Rc<Guardian>,
     ) -> io::Result<Started> {
         let restrictions = program.restrictions.to_text();

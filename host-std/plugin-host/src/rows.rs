@@ -1,9 +1,12 @@
 //! Plugins as JSON.
 
+use std::sync::atomic::Ordering;
+
 use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
+use crate::manifest::Run;
 use crate::sandbox;
 
 /// Room for a row's texts.
@@ -40,9 +43,14 @@ impl Keeper {
                 members.insert("enabled".into(), record.enabled.into());
                 members.insert("plugin".into(), entry.manifest.name.clone().into());
                 members.insert("author".into(), entry.manifest.author.clone().into());
-                members.insert("refused".into(), identity.refusals.get().into());
-                members.insert("noise".into(), identity.noise.get().into());
-                members.insert("not_enforced".into(), sandbox::not_enforced().into());
+                members.insert("refused".into(), identity.refusals.load(Ordering::Relaxed).into());
+                members.insert("noise".into(), identity.noise.load(Ordering::Relaxed).into());
+                let not_enforced = match entry.manifest.run {
+                    Run::Process { .. } => sandbox::not_enforced(),
+                    // There is nothing that it could reach.
+                    Run::Wasm { .. } => Vec::new(),
+                };
+                members.insert("not_enforced".into(), not_enforced.into());
                 if entry.in_place {
                     members.insert("in_place".into(), true.into());
                 }

@@ -51,7 +51,7 @@ const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
 /// The files and the network of a process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Sandbox {
+pub(crate) struct Rules {
     /// To read and run.
     pub(crate) read: Vec<PathBuf>,
     /// To read, run and write.
@@ -60,7 +60,7 @@ pub(crate) struct Sandbox {
     pub(crate) network: bool,
 }
 
-impl Sandbox {
+impl Rules {
     /// Restricts this process for ever, as far as the system can.
     pub(crate) fn enter(&self, program: &Path) -> Result<(), RulesetError> {
         let (read, all) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));

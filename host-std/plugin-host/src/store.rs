@@ -46,6 +46,12 @@ pub(crate) struct Incoming {
     pub(crate) manifest: Manifest,
 }
 
+impl Incoming {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         // It was moved away, or the next start does it.

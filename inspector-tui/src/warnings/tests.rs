@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::facts::Usage;
-use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots};
+use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots, State};
 
 fn plugin(name: &str) -> Plugin {
     Plugin {
@@ -268,6 +268,27 @@ fn those_that_are_over_do_not_pile_up() {
         warnings.tick(at + Duration::from_secs(15));
     }
     assert_eq!(warnings.iter().len(), KEPT);
+}
+
+#[test]
+fn a_fault_of_the_database_is_shown_as_long_as_it_is_told() {
+    let mut warnings = after(|snapshot| {
+        snapshot.states.push(State {
+            key: "runtime.storage.fault".into(),
+            value: Some("\"the disk is full; free some space\"".to_owned()),
+            version: 7,
+            ttl_ms: None,
+            owner: "kernel".into(),
+        });
+    });
+    let shown: Vec<_> = warnings
+        .iter()
+        .map(|warning| (warning.kind, &*warning.what))
+        .collect();
+    assert_eq!(shown, [(Kind::StorageFault, "the disk is full; free some space")]);
+    assert_eq!(warnings.worst(), Some(Level::Error));
+    warnings.observe(Some(&quiet()), &quiet(), Instant::now() + Duration::from_secs(1));
+    assert_eq!(warnings.worst(), None);
 }
 
 #[test]

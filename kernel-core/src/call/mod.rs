@@ -145,10 +145,7 @@ impl Calls {
                 max: self.size as u32,
             });
         }
-        let full = Fault::Full {
-            capacity: Capacity::Calls,
-            size: self.usage.capacity,
-        };
+        let full = self.usage.full(Capacity::Calls);
         let index = self
             .slots
             .iter()

@@ -30,10 +30,7 @@ impl Core {
             topic: [topic.as_bytes(), slot.name(&self.names).as_bytes()],
             payload: &[payload],
         };
-        if let Ok(size) = self.bus.check(&record) {
-            self.bus
-                .publish(&record, size, None, now, &self.names, &mut self.wakes);
-        }
+        self.bus.announce(&record, now, &self.names, &mut self.wakes);
     }
 
     /// Says in which state a plugin is now: `runtime.plugin.<name>`.

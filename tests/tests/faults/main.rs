@@ -130,6 +130,13 @@ fn meet(
     // The first one that is written from now on is stored, and all is read.
     runtime.run("storage set after fault 1").unwrap();
     assert_eq!(read_large(runtime), (LARGE, Vec::new()), "{fault}");
+    if call == "read" {
+        // Reads that find all in memory prove nothing, so that this takes its time.
+        until("it is well again", || {
+            thread::sleep(Duration::from_millis(200));
+            runtime.run("storage get large k0 >/dev/null").is_ok() && runtime.run("health --check").is_ok()
+        });
+    }
     assert!(
         !runtime.run("health").unwrap().contains(advice),
         "it is well again"

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -254,7 +255,7 @@ impl Session {
             Some(Line::Answer { id, outcome }) => self.answered(id, outcome)?,
             None => {
                 let identity = &self.gate.identity;
-                identity.noise.set(identity.noise.get() + 1);
+                identity.noise.fetch_add(1, Ordering::Relaxed);
                 self.noise += 1;
                 let quoted: String = line.chars().take(QUOTED).collect();
                 identity

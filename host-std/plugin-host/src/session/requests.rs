@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::gate::Gate;
+use crate::gate::{Gate, lock};
 use crate::log::Level;
 use crate::permissions::Use;
 use crate::rpc_error::RpcError;
@@ -335,7 +335,7 @@ impl<'a> Request<'a> {
         let identity = &self.gate.identity;
         let (mut cursor, mut buf, mut keys) = (0, [0; 512], Vec::new());
         while let Some(entry) = self.cx().state().keys(&prefix, &mut cursor, &mut buf).await? {
-            let granted = identity.granted.borrow();
+            let granted = lock(&identity.granted);
             if entry.key > after.as_str() && granted.check(&identity.name, Use::State(entry.key)).is_ok() {
                 keys.push(entry.key.to_owned());
             }

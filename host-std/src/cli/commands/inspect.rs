@@ -1,6 +1,6 @@
 //! `plugins`, `services`, `health` and `metrics`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use kernel_core::{STATUS, STORAGE_FAULT};
@@ -22,7 +22,7 @@ JSON: an array, in the order of installation, of
    counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
               handled, busy_micros, worst_micros}}
 `state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
-shared, own thread, remote, or what a board says; `error` is its last one.";
+shared, own thread, process, wasm, remote, or what a board says; `error` is its last one.";
 
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of
@@ -120,10 +120,12 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
     if out.is_json() {
         return out.document(&plugins);
     }
+    let in_processes = plugins.iter().any(|plugin| plugin.placement == "process");
     let mut table = Table::new(&[
         ("NAME", Align::Left),
         ("VERSION", Align::Left),
         ("STATE", Align::Left),
+        ("PLACEMENT", Align::Left),
         ("DOING", Align::Left),
         ("EVENTS", Align::Right),
         ("LOST", Align::Right),
@@ -140,6 +142,7 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
             plugin.name,
             plugin.version,
             plugin.state.to_owned(),
+            plugin.placement,
             plugin.hook,
             counters.events.to_string(),
             counters.dropped.to_string(),
@@ -153,7 +156,27 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
                 .map_or_else(String::new, |error| format!("{}: {}", error.code, error.message)),
         ]);
     }
-    out.table(&table)
+    out.table(&table)?;
+    match in_processes {
+        true => not_restricted(link, out).await,
+        false => Ok(()),
+    }
+}
+
+/// Says what plugins in processes are not kept from on the runtime's system.
+async fn not_restricted(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let all = ask(link, "plugins.list", &Value::Null, SOON).await?;
+    let lists = all.as_array().into_iter().flatten();
+    let lists = lists.filter_map(|plugin| plugin.get("not_enforced")?.as_array());
+    let names: BTreeSet<&str> = lists.flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    out.line(&format!(
+        "plugins in processes are not restricted on this system in: {}",
+        names.join(", ")
+    ))
 }
 
 pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
