@@ -365,6 +365,36 @@ class Processes(unittest.TestCase):
         plugin.send(id=99, method="call", params={"service": "trial.exit", "args": None})
         self.assertEqual(plugin.process.wait(10), 7)
 
+    def test_a_system_without_epoll_and_pidfd(self) -> None:
+        plugin = self.start(
+            """
+            import os, select, time
+            del select.epoll
+            if hasattr(os, "pidfd_open"):
+                del os.pidfd_open
+            from core_runtime import Plugin, run, service
+
+            class Trial(Plugin):
+                @service(".echo")
+                async def echo(self, args: object) -> object:
+                    return args
+
+                @service(".hang")
+                def hang(self) -> None:
+                    self.log.info("hangs now")
+                    time.sleep(60)
+
+            run(Trial)
+            """
+        )
+        plugin.live()
+        self.assertEqual(plugin.ask("call", service="trial.echo", args=[1]), [1])
+        plugin.send(id=99, method="call", params={"service": "trial.hang", "args": None})
+        assert plugin.process.stdout is not None
+        while b"hangs now" not in plugin.process.stdout.readline():
+            pass
+        self.assertLess(plugin.end(), 1)
+
     def test_sigterm_ends_it(self) -> None:
         plugin = self.start("from core_runtime import Plugin, run\nclass Trial(Plugin): pass\nrun(Trial)")
         plugin.live()
