@@ -192,7 +192,7 @@ section_sdk() {
     (cd "$python" && "${LIMIT[@]}" python3 -W error -m unittest)
     (cd "$js" && "${LIMIT[@]}" node --test test/)
     fill_templates "$out"
-    (cd "$out/python" && "${LIMIT[@]}" python3 -m unittest)
+    (cd "$out/python" && "${LIMIT[@]}" python3 -m unittest && "$MYPY" --strict --cache-dir=/dev/null main.py test_main.py)
     (cd "$out/js" && "${LIMIT[@]}" node --test)
     (cd plugins/example/python && "${LIMIT[@]}" python3 -m unittest)
     say "conformance: the checks themselves"
@@ -208,9 +208,10 @@ section_sdk() {
     conform "$out/6" node plugins/example/js/core-runtime.mjs plugins/example/js/main.mjs & running+=($!)
     conform "$out/7" python3 "$out/python/main.py" & running+=($!)
     conform "$out/8" node "$out/js/core-runtime.mjs" "$out/js/main.mjs" & running+=($!)
+    conform "$out/9" python3 -m core_runtime.original tests/conformance/original.py & running+=($!)
     local process failed=0
     for process in "${running[@]}"; do wait "$process" || failed=1; done
-    cat "$out"/[1-8]
+    cat "$out"/[1-9]
     rm -r "$out"
     [ $failed = 0 ] || die "a plugin does not keep the protocol: see FAIL above"
 }
@@ -237,11 +238,10 @@ check_types() {
         python3 -m venv --clear "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check "mypy==$version"
     fi
-    local mypy
-    mypy=$(realpath "$venv/bin/mypy")
-    (cd plugins/sdk/python && "$mypy" --strict --cache-dir=/dev/null core_runtime tests)
-    (cd tests/conformance && "$mypy" --strict --cache-dir=/dev/null conformance.py test_conformance.py)
-    (cd plugins/example/python && "$mypy" --strict --cache-dir=/dev/null main.py test_main.py)
+    MYPY=$(realpath "$venv/bin/mypy")
+    (cd plugins/sdk/python && "$MYPY" --strict --cache-dir=/dev/null core_runtime tests)
+    (cd tests/conformance && "$MYPY" --strict --cache-dir=/dev/null conformance.py test_conformance.py)
+    (cd plugins/example/python && "$MYPY" --strict --cache-dir=/dev/null main.py test_main.py)
 }
 
 section_size() {
