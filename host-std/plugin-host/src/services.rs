@@ -24,7 +24,9 @@ pub(crate) struct About {
 
 /// All of them.
 #[derive(Default)]
-pub(crate) struct Services(Mutex<BTreeMap<String, (About, Option<Arc<Schema>>)>>);
+pub(crate) struct Services(Mutex<BTreeMap<String, Known>>);
+
+type Known = (About, Option<Arc<Schema>>);
 
 impl Services {
     /// Keeps what a plugin says of its service.
