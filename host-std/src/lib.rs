@@ -8,7 +8,7 @@
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
 //!     ├── pool.rs ── watchdog.rs  the threads that plugins share
 //!     ├── execute.rs ── panics.rs one life after another
-//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
+//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
@@ -41,6 +41,7 @@ pub mod clock;
 pub mod config;
 mod escape;
 mod execute;
+mod faults;
 mod host;
 mod host_error;
 mod installed;

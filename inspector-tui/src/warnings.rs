@@ -55,6 +55,8 @@ pub enum Kind {
     HandlerFailed,
     /// Plugins answer one another's events without end.
     EventCycle,
+    /// A plugin wanted more than its share of a capacity.
+    ShareUsed,
 }
 
 impl Kind {
@@ -74,6 +76,7 @@ impl Kind {
             Kind::Missed => "events missed",
             Kind::HandlerFailed => "handler failed",
             Kind::EventCycle => "event cycle",
+            Kind::ShareUsed => "share used up",
         }
     }
 

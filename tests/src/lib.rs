@@ -2,13 +2,18 @@
 //!
 //! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
-//! pseudoterminal, and measures it; [`wasm`] builds plugins as WebAssembly modules and runs them in a host.
+//! pseudoterminal, and measures it; [`wasm`] builds plugins as WebAssembly modules and runs them in a host. [`deep`] says
+//! how long is tried to break something, and [`session`] asks a runtime.
 
 pub mod bench;
 mod binary;
+pub mod book;
+mod client;
+pub mod deep;
 pub mod inspector;
 pub mod mcu;
 pub mod runtime;
+pub mod session;
 pub mod wasm;
 
 pub use binary::binary;

@@ -9,8 +9,8 @@ use kernel_core::{Context, CoreRuntime, Json};
 use crate::log::{Level, PluginLog};
 use crate::manifest::Limits;
 use crate::permissions::{Permissions, Refused, Use};
+use crate::rpc_error::RpcError;
 use crate::services::Services;
-use crate::session::RpcError;
 
 /// The topic on which refusals are told.
 pub(crate) const REFUSED_TOPIC: &str = "plugins.refused";
@@ -21,7 +21,7 @@ pub(crate) struct Identity {
     pub(crate) runtime: CoreRuntime,
     pub(crate) granted: Mutex<Permissions>,
     pub(crate) limits: Limits,
-    pub(crate) log: PluginLog,
+    pub(crate) log: Arc<PluginLog>,
     pub(crate) services: Arc<Services>,
     /// Things that were refused for want of a permission.
     pub(crate) refusals: AtomicU64,
@@ -72,17 +72,23 @@ impl Gate {
     /// on the bus.
     pub(crate) fn check(&self, wanted: Use<'_>) -> Result<(), RpcError> {
         let identity = &self.identity;
-        identity.check(wanted).map_err(|refused| RpcError::new("denied", refused.advice(&identity.name)))
+        identity
+            .check(wanted)
+            .map_err(|refused| RpcError::new("denied", refused.advice(&identity.name)))
     }
 
     /// One more event.
     pub(crate) fn count_event(&self) -> Result<(), RpcError> {
-        self.events.take().map_err(|limit| RpcError::new("busy", too_fast("events", limit)))
+        self.events
+            .take()
+            .map_err(|limit| RpcError::new("busy", too_fast("events", limit)))
     }
 
     /// One more call.
     pub(crate) fn count_call(&self) -> Result<(), RpcError> {
-        self.calls.take().map_err(|limit| RpcError::new("busy", too_fast("calls", limit)))
+        self.calls
+            .take()
+            .map_err(|limit| RpcError::new("busy", too_fast("calls", limit)))
     }
 }
 
@@ -105,7 +111,8 @@ impl Identity {
 
     fn refuse(&self, refused: &Refused) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
-        self.log.write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
+        self.log
+            .write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
         let announcer = *lock(&self.announcer.0);
         if let Some(cx) = announcer {
             let told = serde_json::json!({
@@ -152,10 +159,11 @@ impl Rate {
             let grown = (now - std::mem::replace(since, now)).as_secs_f64() * per_second;
             *left = (*left + grown).min(per_second);
         }
-        if *left < 1.0 {
+        let rest = *left - 1.0;
+        if rest < 0.0 {
             return Err(self.per_second);
         }
-        *left -= 1.0;
+        *left = rest;
         Ok(())
     }
 }

@@ -16,16 +16,18 @@ use tracing::{error, info, warn};
 
 use crate::error::InstallError;
 use crate::gate::{Announcer, Identity, lock};
+use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
 use crate::lives::{Place, Running, checked_settings};
 use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;
 use crate::process::Program;
+use crate::sandbox::Sandbox;
 use crate::sdk;
 use crate::services::Services;
 use crate::store::{self, Incoming, Record, Store};
-use crate::wasm::Sandbox;
+use crate::wasm::WasmPlugin;
 
 /// What the kernel keeps of a description.
 const DESCRIPTION: usize = 120;
@@ -71,8 +73,11 @@ pub(crate) struct Keeper {
     pub(crate) announcer: Arc<Announcer>,
     pub(crate) entries: RefCell<BTreeMap<String, Rc<Entry>>>,
     launcher: PathBuf,
+    guardian: Rc<Guardian>,
     call_timeout: Duration,
     configured: BTreeMap<String, (bool, Value)>,
+    /// What each has logged, over its versions.
+    logs: RefCell<BTreeMap<String, Arc<PluginLog>>>,
     /// One change at a time.
     changes: Mutex<()>,
 }
@@ -81,9 +86,8 @@ impl Keeper {
     /// Takes in all that is installed; one that cannot be is logged and left out.
     pub(crate) fn open(options: Options) -> Result<Keeper, InstallError> {
         let store = Store::open(&options.folder)?;
-        sdk::unpack(store.root()).map_err(|cause| {
-            InstallError::new("io", format!("{}: {cause}", store.root().display()))
-        })?;
+        sdk::unpack(store.root())
+            .map_err(|cause| InstallError::new("io", format!("{}: {cause}", store.root().display())))?;
         let keeper = Keeper {
             runtime: options.runtime,
             supervisor: options.supervisor,
@@ -91,9 +95,11 @@ impl Keeper {
             services: Arc::default(),
             announcer: Arc::default(),
             entries: RefCell::default(),
+            guardian: Rc::new(Guardian::new(options.launcher.clone())),
             launcher: options.launcher,
             call_timeout: options.call_timeout,
             configured: options.configured,
+            logs: RefCell::default(),
             changes: Mutex::new(()),
         };
         for name in store::installed(keeper.store.root()) {
@@ -111,14 +117,25 @@ impl Keeper {
         let enabled = record.enabled && self.configured.get(name).is_none_or(|(enabled, _)| *enabled);
         let index = self.attach(name, record, manifest, folder, false)?;
         if safe || !enabled {
-            info!(plugin = name, "plugin {name} is not started: {}", if safe { "--safe" } else { "it is disabled" });
+            info!(
+                plugin = name,
+                "plugin {name} is not started: {}",
+                if safe { "--safe" } else { "it is disabled" }
+            );
             self.supervisor.switch_off(index);
         }
         Ok(())
     }
 
     /// Gives a plugin its slot in the kernel and its task; returns the slot.
-    fn attach(&self, name: &str, record: Record, manifest: Manifest, folder: PathBuf, in_place: bool) -> Result<usize, InstallError> {
+    fn attach(
+        &self,
+        name: &str,
+        record: Record,
+        manifest: Manifest,
+        folder: PathBuf,
+        in_place: bool,
+    ) -> Result<usize, InstallError> {
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
@@ -131,27 +148,38 @@ impl Keeper {
         };
         let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
-        attached.set_timeouts(seconds(manifest.limits.hook_seconds), seconds(manifest.limits.handler_seconds));
+        attached.set_timeouts(
+            seconds(manifest.limits.hook_seconds),
+            seconds(manifest.limits.handler_seconds),
+        );
         let index = attached.installed().index();
         let identity = Arc::new(Identity {
             name: name.to_owned(),
             runtime: self.runtime,
             granted: record.granted.clone().into(),
             limits: manifest.limits.clone(),
-            log: PluginLog::new(name),
+            log: self.log_of(name),
             services: self.services.clone(),
             refusals: 0.into(),
             noise: 0.into(),
             announcer: self.announcer.clone(),
         });
         let place = match &manifest.run {
-            Run::Process { command } => Place::Process(self.program(name, &manifest, command, folder, in_place)?),
-            Run::Wasm { module } => Place::Wasm(Sandbox::of(&manifest, &folder, module)),
+            Run::Process { command } => {
+                let data = if in_place {
+                    folder.clone()
+                } else {
+                    self.store.data(name)?
+                };
+                Place::Process(self.program(&manifest, command, folder, data))
+            }
+            Run::Wasm { module } => Place::Wasm(WasmPlugin::of(&manifest, &folder, module)),
         };
         let running = Rc::new(Running {
             identity,
             attached,
             place,
+            guardian: self.guardian.clone(),
             version: manifest.version.clone(),
             schema: manifest.settings.clone(),
             settings: RefCell::new(self.settings_of(name, &record)),
@@ -170,19 +198,28 @@ impl Keeper {
         Ok(index)
     }
 
-    fn program(&self, name: &str, manifest: &Manifest, command: &[String], folder: PathBuf, in_place: bool) -> Result<Program, InstallError> {
-        Ok(Program {
+    fn program(&self, manifest: &Manifest, command: &[String], folder: PathBuf, data: PathBuf) -> Program {
+        Program {
             launcher: self.launcher.clone(),
             command: in_folder(command, &folder),
-            data: if in_place { folder.clone() } else { self.store.data(name)? },
             folder,
+            data,
+            library: sdk::folder(self.store.root()),
             env: sdk::env(self.store.root()),
             restrictions: Restrictions {
                 parent: std::process::id(),
                 memory_mb: manifest.limits.memory_mb,
                 files: OPEN_FILES,
+                sandbox: Sandbox::default(),
             },
-        })
+        }
+    }
+
+    fn log_of(&self, name: &str) -> Arc<PluginLog> {
+        let mut logs = self.logs.borrow_mut();
+        logs.entry(name.to_owned())
+            .or_insert_with(|| Arc::new(PluginLog::new(name)))
+            .clone()
     }
 
     /// What was set by command, and above it what the configuration says.
@@ -228,14 +265,20 @@ impl Keeper {
         let incoming = self.unpack(&wanted.path).await?;
         let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
         if !manifest::is_name(&name) {
-            return Err(InstallError::new("invalid_name", format!("no plugin may have the name {name:?}")));
+            return Err(InstallError::new(
+                "invalid_name",
+                format!("no plugin may have the name {name:?}"),
+            ));
         }
         if self.runtime.plugins().state(&name).is_some() {
-            let why = format!("there is a plugin {name} already: upgrade it, or install under another --name");
+            let why =
+                format!("there is a plugin {name} already: upgrade it, or install under another --name");
             return Err(InstallError::new("taken", why));
         }
         same(wanted.asked.as_ref(), &incoming.manifest)?;
-        let granted = wanted.granted.unwrap_or_else(|| incoming.manifest.permissions.clone());
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
         let settings = wanted.settings.unwrap_or_else(|| json!({}));
         checked_settings(incoming.manifest.settings.as_ref(), settings.clone())
             .map_err(|wrong| InstallError::new("invalid_settings", wrong))?;
@@ -246,7 +289,10 @@ impl Keeper {
             self.store.remove(&name)?;
             return Err(cause);
         }
-        info!(plugin = name, "plugin {name} {} is installed", incoming.manifest.version);
+        info!(
+            plugin = name,
+            "plugin {name} {} is installed", incoming.manifest.version
+        );
         Ok(self.begin(&name).await)
     }
 
@@ -257,7 +303,10 @@ impl Keeper {
         checked(&manifest, path).await?;
         let name = name.unwrap_or_else(|| manifest.name.clone());
         if self.runtime.plugins().state(&name).is_some() {
-            return Err(InstallError::new("taken", format!("there is a plugin {name} already: give another --name")));
+            return Err(InstallError::new(
+                "taken",
+                format!("there is a plugin {name} already: give another --name"),
+            ));
         }
         let record = Record {
             package: String::new(),
@@ -277,13 +326,24 @@ impl Keeper {
         let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
         let before = self.entry(&name)?;
         if before.in_place {
-            return Err(InstallError::new("in_place", format!("{name} runs in its author's folder: there is nothing to upgrade")));
+            return Err(InstallError::new(
+                "in_place",
+                format!("{name} runs in its author's folder: there is nothing to upgrade"),
+            ));
         }
         same(wanted.asked.as_ref(), &incoming.manifest)?;
         let old = before.record.borrow().clone();
-        checked_settings(incoming.manifest.settings.as_ref(), self.settings_of(&name, &old))
-            .map_err(|wrong| InstallError::new("invalid_settings", format!("the present settings do not fit the new version: {wrong}")))?;
-        let granted = wanted.granted.unwrap_or_else(|| incoming.manifest.permissions.clone());
+        checked_settings(incoming.manifest.settings.as_ref(), self.settings_of(&name, &old)).map_err(
+            |wrong| {
+                InstallError::new(
+                    "invalid_settings",
+                    format!("the present settings do not fit the new version: {wrong}"),
+                )
+            },
+        )?;
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
         let was_started = self.runtime.plugins().state(&name) == Some(PluginState::Started);
         drop(before);
         self.detach(&name).await;
@@ -292,14 +352,21 @@ impl Keeper {
         let folder = self.store.package(&name, &record);
         let outcome = match self.attach(&name, record, incoming.manifest.clone(), folder, false) {
             Ok(_) if !was_started => return Ok(self.row(&name)),
-            Ok(_) => self.supervisor.start(self.runtime, &name).await.map_err(InstallError::from),
+            Ok(_) => self
+                .supervisor
+                .start(self.runtime, &name)
+                .await
+                .map_err(InstallError::from),
             Err(cause) => Err(cause),
         };
         let Err(cause) = outcome else {
             info!(plugin = name, "plugin {name} is upgraded to {version}");
             return Ok(self.row(&name));
         };
-        warn!(plugin = name, "plugin {name}: version {version} did not start, back to the one before: {cause}");
+        warn!(
+            plugin = name,
+            "plugin {name}: version {version} did not start, back to the one before: {cause}"
+        );
         self.detach(&name).await;
         self.store.save(&name, &old)?;
         let manifest = self.store.manifest(&name, &old)?;
@@ -307,7 +374,10 @@ impl Keeper {
         self.attach(&name, old, manifest, folder, false)?;
         let back = self.begin(&name).await;
         let state = back.get("state").and_then(Value::as_str).unwrap_or("").to_owned();
-        Err(InstallError::new("rolled_back", format!("{cause}; the version before is back, {state}")))
+        Err(InstallError::new(
+            "rolled_back",
+            format!("{cause}; the version before is back, {state}"),
+        ))
     }
 
     /// Removes a plugin. What it stored stays in the database.
@@ -321,6 +391,7 @@ impl Keeper {
             return Err(error.into());
         }
         self.detach(name).await;
+        self.logs.borrow_mut().remove(name);
         if !in_place {
             self.store.remove(name)?;
         }
@@ -337,16 +408,27 @@ impl Keeper {
             return Ok(self.begin(name).await);
         }
         self.supervisor.unload(self.runtime, name).await?;
-        self.supervisor.switch_off(entry.running.attached.installed().index());
+        self.supervisor
+            .switch_off(entry.running.attached.installed().index());
         self.keep(name, &entry, |record| record.enabled = false)?;
         Ok(self.row(name))
     }
 
     /// Sets settings (`null` takes one back), and reloads the plugin.
-    pub(crate) async fn set_settings(&self, name: &str, changes: serde_json::Map<String, Value>) -> Result<Value, InstallError> {
+    pub(crate) async fn set_settings(
+        &self,
+        name: &str,
+        changes: serde_json::Map<String, Value>,
+    ) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let entry = self.entry(name)?;
-        let mut settings = entry.record.borrow().settings.as_object().cloned().unwrap_or_default();
+        let mut settings = entry
+            .record
+            .borrow()
+            .settings
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         for (key, value) in changes {
             match value {
                 Value::Null => drop(settings.remove(&key)),
@@ -366,14 +448,22 @@ impl Keeper {
     }
 
     /// Grants or revokes a permission. What was revoked is lost at once: the plugin is reloaded.
-    pub(crate) async fn permit(&self, name: &str, grant: &[(String, String)], revoke: &[(String, String)]) -> Result<Value, InstallError> {
+    pub(crate) async fn permit(
+        &self,
+        name: &str,
+        grant: &[(String, String)],
+        revoke: &[(String, String)],
+    ) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let entry = self.entry(name)?;
         let mut granted = entry.record.borrow().granted.clone();
         for (permission, item) in grant {
             let list = list_of(&mut granted, permission)?;
             if !manifest::is_grant(permission, item) {
-                return Err(InstallError::new("invalid_argument", format!("{item:?} cannot be granted as {permission}")));
+                return Err(InstallError::new(
+                    "invalid_argument",
+                    format!("{item:?} cannot be granted as {permission}"),
+                ));
             }
             if !list.contains(item) {
                 list.push(item.clone());
@@ -384,7 +474,10 @@ impl Keeper {
             let count = list.len();
             list.retain(|other| other != item);
             if list.len() == count {
-                let why = format!("{permission} {item} is not granted to {name}; granted is: {}", granted.lines().join(", "));
+                let why = format!(
+                    "{permission} {item} is not granted to {name}; granted is: {}",
+                    granted.lines().join(", ")
+                );
                 return Err(InstallError::new("not_found", why));
             }
         }
@@ -430,7 +523,12 @@ impl Keeper {
 
     /// Waits until no process runs, at most so long.
     pub(crate) async fn all_idle(&self, limit: Duration) {
-        let running: Vec<_> = self.entries.borrow().values().map(|entry| entry.running.clone()).collect();
+        let running: Vec<_> = self
+            .entries
+            .borrow()
+            .values()
+            .map(|entry| entry.running.clone())
+            .collect();
         let idle = async {
             for running in running {
                 running.idle().await;
@@ -460,17 +558,18 @@ async fn checked(manifest: &Manifest, folder: &Path) -> Result<(), InstallError>
     let Run::Wasm { module } = &manifest.run else {
         return Ok(());
     };
-    let sandbox = Sandbox::of(manifest, folder, module);
-    let checked = spawn_blocking(move || sandbox.check()).await;
+    let plugin = WasmPlugin::of(manifest, folder, module);
+    let checked = spawn_blocking(move || plugin.check()).await;
     checked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
 }
 
 /// Refuses a package that is not the one that somebody agreed to.
 fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallError> {
     match asked {
-        Some(asked) if *asked != manifest.permissions => {
-            Err(InstallError::new("changed", "the package asks for other permissions than a moment ago: look again"))
-        }
+        Some(asked) if *asked != manifest.permissions => Err(InstallError::new(
+            "changed",
+            "the package asks for other permissions than a moment ago: look again",
+        )),
         _ => Ok(()),
     }
 }
@@ -478,7 +577,10 @@ fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallE
 fn list_of<'p>(permissions: &'p mut Permissions, name: &str) -> Result<&'p mut Vec<String>, InstallError> {
     permissions.list_mut(name).ok_or_else(|| {
         let known = crate::permissions::LISTS.join(", ");
-        InstallError::new("invalid_argument", format!("{name:?} is no permission that can be granted; there are: {known}"))
+        InstallError::new(
+            "invalid_argument",
+            format!("{name:?} is no permission that can be granted; there are: {known}"),
+        )
     })
 }
 

@@ -1,6 +1,7 @@
 //! One life after another of an installed plugin, each with a process or a sandbox of its own.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,13 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 
 use crate::gate::{Gate, Identity, lock};
+use crate::guardian::Guardian;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
+use crate::sandbox::Sandbox;
 use crate::schema::{self, Schema};
 use crate::session::{End, MAX_LINE, MAX_VALUE, Session};
-use crate::wasm::Sandbox;
+use crate::wasm::WasmPlugin;
 
 /// Bytes of a message beside its value: a topic, or the name of a service.
 const HEAD: usize = 512;
@@ -23,7 +26,7 @@ const HEAD: usize = 512;
 /// Where a plugin runs.
 pub(crate) enum Place {
     Process(Program),
-    Wasm(Sandbox),
+    Wasm(WasmPlugin),
 }
 
 /// A plugin that is installed and attached.
@@ -31,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) identity: Arc<Identity>,
     pub(crate) attached: AttachedPlugin,
     pub(crate) place: Place,
+    pub(crate) guardian: Rc<Guardian>,
     pub(crate) version: String,
     /// The JSON Schema of its settings, and what was set of them.
     pub(crate) schema: Option<Value>,
@@ -88,21 +92,25 @@ impl Running {
     }
 
     async fn live(&self, cx: Context, buf: &mut [u8]) -> Result<(), Error> {
-        let settings = self.effective_settings().map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
+        let settings = self
+            .effective_settings()
+            .map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
         let program = match &self.place {
             Place::Process(program) => program,
-            Place::Wasm(sandbox) => return sandbox.live(&self.identity, cx, settings.to_string()).await,
+            Place::Wasm(plugin) => return plugin.live(&self.identity, cx, settings.to_string()).await,
         };
         let name = &self.identity.name;
         let mut program = program.clone();
         program.env.extend(process::settings_env(name, &settings));
-        let started = Process::start(&program, &self.identity).map_err(|cause| {
-            Error::new("not_started", &process::cannot_start(&program.launcher, &cause))
-        })?;
+        program.restrictions.sandbox = self.sandbox(&program);
+        let started = Process::start(&program, &self.identity, &self.guardian)
+            .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
         let parameters = self.parameters(&program, settings);
         let gate = Rc::new(Gate::new(self.identity.clone(), cx));
         let mut session = Session::new(gate, &self.version, started);
-        let end = session.run(&parameters, buf, || self.attached.set_concurrent()).await;
+        let end = session
+            .run(&parameters, buf, || self.attached.set_concurrent())
+            .await;
         // Told before the process is waited for: its callers know at once.
         if let End::Failed(error) = &end
             && self.attached.context().id() == cx.id()
@@ -111,6 +119,21 @@ impl Running {
         }
         session.end().await;
         Ok(())
+    }
+
+    /// What it may see of the machine: its folders, and what was granted.
+    fn sandbox(&self, program: &Program) -> Sandbox {
+        let granted = lock(&self.identity.granted);
+        let paths = |list: &[String]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let mut read = paths(&granted.files.read);
+        read.extend([program.folder.clone(), program.library.clone()]);
+        let mut write = paths(&granted.files.write);
+        write.push(program.data.clone());
+        Sandbox {
+            read,
+            write,
+            network: granted.network,
+        }
     }
 
     /// What the plugin is told at the beginning of a life.

@@ -107,7 +107,9 @@ impl PluginLog {
         kept.seq += 1;
         let entry = Entry {
             seq: kept.seq,
-            time_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
+            time_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_millis() as u64),
             level,
             text: text.to_owned(),
         };
@@ -119,7 +121,12 @@ impl PluginLog {
             (kept.since, kept.tokens) = (Instant::now(), RATE);
             let held_back = std::mem::take(&mut kept.held_back);
             if held_back > 0 {
-                warn!(plugin = self.plugin, "plugin {}: {held_back} more lines; `core-runtime plugin logs {}` has the last {KEPT}", self.plugin, self.plugin);
+                warn!(
+                    plugin = self.plugin,
+                    "plugin {}: {held_back} more lines; `core-runtime plugin logs {}` has the last {KEPT}",
+                    self.plugin,
+                    self.plugin
+                );
             }
         }
         match kept.tokens.checked_sub(1) {

@@ -22,11 +22,12 @@ pub(crate) struct About {
     pub(crate) examples: Vec<Value>,
 }
 
+/// A service, and its schema compiled.
+type Known = (About, Option<Arc<Schema>>);
+
 /// All of them.
 #[derive(Default)]
 pub(crate) struct Services(Mutex<BTreeMap<String, Known>>);
-
-type Known = (About, Option<Arc<Schema>>);
 
 impl Services {
     /// Keeps what a plugin says of its service.
@@ -34,7 +35,12 @@ impl Services {
     /// # Errors
     /// What is wrong with the schema.
     pub(crate) fn add(&self, name: &str, about: About) -> Result<(), String> {
-        let compiled = about.schema.as_ref().map(Schema::compile).transpose()?.map(Arc::new);
+        let compiled = about
+            .schema
+            .as_ref()
+            .map(Schema::compile)
+            .transpose()?
+            .map(Arc::new);
         lock(&self.0).insert(name.to_owned(), (about, compiled));
         Ok(())
     }

@@ -25,8 +25,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::config::{self, Config, TcpConfig};
-use crate::host::set_settings;
 use crate::host_error::HostError;
+use crate::plugins::set_settings;
 use crate::socket;
 use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};
@@ -194,6 +194,9 @@ async fn listen(
                 }
             },
             accepted = unix.accept() => match accepted {
+                Ok((stream, _)) if is_of_a_plugin(&stream) => {
+                    warn!("a process that a plugin started was turned away at the socket of the link");
+                }
                 Ok((stream, _)) if owners.has_room() => {
                     owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
                 }
@@ -274,6 +277,12 @@ fn note(ended: Result<(), JoinError>) {
 async fn rest(cause: &std::io::Error) {
     warn!("a client of the link could not be accepted: {cause}");
     sleep(ACCEPT_PAUSE).await;
+}
+
+/// A plugin's process has its owner's rights to the socket's file, and must not be an operator.
+fn is_of_a_plugin(stream: &tokio::net::UnixStream) -> bool {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    peer.is_some_and(|pid| plugin_host::is_of_a_plugin(pid as u32))
 }
 
 /// Waits for ever where TCP is off.

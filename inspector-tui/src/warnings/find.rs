@@ -353,6 +353,16 @@ pub(super) fn warned(topic: &str, payload: &[u8]) -> Option<Finding> {
             ),
             "Stop one of them, and let it tell its own events from those of others.",
         )),
+        Warned::ShareUsed { capacity, share } => Some(Finding {
+            about: Arc::from(&*capacity),
+            ..finding(
+                Kind::ShareUsed,
+                Level::Warning,
+                &plugin,
+                format!("was refused more of the capacity `{capacity}`: it holds its share, {share}"),
+                "Let it give back what it does not need, or raise the capacity.",
+            )
+        }),
     }
 }
 
@@ -371,6 +381,10 @@ enum Warned {
     },
     EventCycle {
         plugins: Vec<String>,
+    },
+    ShareUsed {
+        capacity: String,
+        share: u32,
     },
 }
 

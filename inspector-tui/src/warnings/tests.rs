@@ -284,6 +284,11 @@ fn the_kernels_own_warnings_are_shown() {
         br#"{"warning":"event_cycle","plugins":["loop","lamp"]}"#,
         now,
     );
+    warnings.warned(
+        "runtime.warning.hog",
+        br#"{"warning":"share_used","capacity":"filters","share":5}"#,
+        now,
+    );
     for (topic, payload) in [
         (
             "runtime.warning.lamp",
@@ -310,6 +315,11 @@ fn the_kernels_own_warnings_are_shown() {
                 Kind::EventCycle,
                 "loop",
                 "was refused an event that too many others had caused: loop, lamp answer one another's events"
+            ),
+            (
+                Kind::ShareUsed,
+                "hog",
+                "was refused more of the capacity `filters`: it holds its share, 5"
             ),
         ]
     );

@@ -33,7 +33,7 @@ pub use manager::{Installed, Leading, PluginManager};
 pub use overview::{Changes, Overview};
 pub use plugin::{LocalPlugin, Plugin};
 pub use rows::{List, Row};
-pub use runtime::{CoreRuntime, Health, Metrics, STATUS, Status};
+pub use runtime::{CoreRuntime, Health, Metrics, STATUS, STORAGE_FAULT, Status};
 pub use serve::{STORAGE_METADATA, corrupt, serve};
 pub use services::ServiceRegistry;
 pub use state::{StateEngine, StateEntry};

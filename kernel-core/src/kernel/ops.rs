@@ -374,6 +374,7 @@ impl Core {
             return Ok(());
         }
         self.shares_refused = self.shares_refused.wrapping_add(1);
+        self.warn_share(who, capacity, share);
         Err(Fault::Share { capacity, share })
     }
 

@@ -167,6 +167,8 @@ pub(crate) struct More {
     /// When the next error of a handler is announced again, and how many were not meanwhile.
     pub(crate) quiet_until: Deadline,
     pub(crate) unsaid: u32,
+    /// When it is announced again that it holds its share of a capacity.
+    pub(crate) share_quiet_until: Deadline,
 }
 
 impl PluginSlot {
@@ -211,6 +213,7 @@ impl PluginSlot {
             budget: None,
             quiet_until: Deadline::NONE,
             unsaid: 0,
+            share_quiet_until: Deadline::NONE,
         },
     };
 

@@ -11,7 +11,7 @@ use wasmi::{Linker, Memory, Store, StoreLimits, TrapCode, TypedResumableCall};
 
 use super::module::{MEMORY, RUN};
 use super::ops::Tickets;
-use super::{Sandbox, imports};
+use super::{WasmPlugin, imports};
 use crate::guard::Guard;
 
 /// Fuel that a module has each time it is woken: a few milliseconds. One that needs more is looked at whether its life is
@@ -99,9 +99,9 @@ impl Drop for Life {
 }
 
 /// Runs it to its end.
-pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), Error> {
+pub(super) fn run(plugin: &WasmPlugin, guard: Guard, who: PluginId) -> Result<(), Error> {
     let invalid = |wrong: String| Error::new("invalid_module", &wrong);
-    let (engine, module) = sandbox.load().map_err(invalid)?;
+    let (engine, module) = plugin.load().map_err(invalid)?;
     let woken = Arc::new(Woken {
         is: AtomicBool::new(false),
         thread: thread::current(),
@@ -119,16 +119,16 @@ pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), 
         life,
         memory: None,
         op: Vec::new(),
-        limits: sandbox.limits(),
+        limits: plugin.limits(),
     };
     let mut store = Store::new(&engine, state);
     store.limiter(|state| &mut state.limits);
     let mut linker = Linker::new(&engine);
-    let failed = |error: wasmi::Error| failure(&error, sandbox);
+    let failed = |error: wasmi::Error| failure(&error, plugin);
     imports::link(&mut linker).map_err(failed)?;
     store.set_fuel(SLICE).map_err(failed)?;
     let instance = linker.instantiate_and_start(&mut store, &module);
-    let instance = instance.map_err(|error| invalid(failure(&error, sandbox).message().to_owned()))?;
+    let instance = instance.map_err(|error| invalid(failure(&error, plugin).message().to_owned()))?;
     store.data_mut().memory = instance.get_memory(&store, MEMORY);
     let function = instance.get_typed_func::<(), ()>(&store, RUN).map_err(failed)?;
     let mut call = function.call_resumable(&mut store, ());
@@ -140,7 +140,7 @@ pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), 
                     "the module's function `run` returned before the plugin was unloaded",
                 ));
             }
-            TypedResumableCall::HostTrap(trap) => return Err(failure(trap.host_error(), sandbox)),
+            TypedResumableCall::HostTrap(trap) => return Err(failure(trap.host_error(), plugin)),
             TypedResumableCall::OutOfFuel(out) => {
                 if store.data().life.is_over() {
                     return Ok(());
@@ -154,7 +154,7 @@ pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), 
 }
 
 /// Why it failed, for people.
-fn failure(error: &wasmi::Error, sandbox: &Sandbox) -> Error {
+fn failure(error: &wasmi::Error, plugin: &WasmPlugin) -> Error {
     if let Some(imports::Ended(error)) = error.downcast_ref() {
         return error.clone();
     }
@@ -162,7 +162,7 @@ fn failure(error: &wasmi::Error, sandbox: &Sandbox) -> Error {
         Some(TrapCode::GrowthOperationLimited) => {
             let text = format!(
                 "it wants more than limits.memory_mb = {} in its manifest",
-                sandbox.memory_mb
+                plugin.memory_mb
             );
             Error::new("out_of_memory", &text)
         }

@@ -2,7 +2,7 @@
 //! for ever holds up nobody else.
 //!
 //! ```text
-//! lives.rs ── Sandbox::live ── the thread: life.rs ── module.rs  what may be run
+//! lives.rs ── WasmPlugin::live ── the thread: life.rs ── module.rs  what may be run
 //!                                            └── imports.rs      what it may ask for
 //!                                                  └── ops.rs ── Guard ── the kernel
 //! ```
@@ -23,7 +23,7 @@ use crate::guard::Guard;
 
 /// A module, and what it may use.
 #[derive(Clone, Debug)]
-pub(crate) struct Sandbox {
+pub(crate) struct WasmPlugin {
     pub(crate) module: PathBuf,
     /// What the manifest says that it is.
     pub(crate) name: String,
@@ -31,7 +31,7 @@ pub(crate) struct Sandbox {
     pub(crate) memory_mb: u32,
 }
 
-impl Sandbox {
+impl WasmPlugin {
     /// Runs one life, whose first message is that it is to load; the settings are JSON.
     ///
     /// # Errors
@@ -39,16 +39,23 @@ impl Sandbox {
     ///
     /// # Cancellation
     /// It goes on until the kernel has ended the life.
-    pub(crate) async fn live(&self, identity: &Arc<Identity>, cx: Context, settings: String) -> Result<(), Error> {
+    pub(crate) async fn live(
+        &self,
+        identity: &Arc<Identity>,
+        cx: Context,
+        settings: String,
+    ) -> Result<(), Error> {
         let (say, ended) = oneshot::channel();
         let guard = Guard::new(identity.clone(), Some(settings));
-        let sandbox = self.clone();
+        let plugin = self.clone();
         let thread = std::thread::Builder::new().name(format!("wasm {}", identity.name));
         let spawned = thread.spawn(move || {
             // Nobody listens any more when the runtime is ending.
-            let _ = say.send(life::run(&sandbox, guard, cx.id()));
+            let _ = say.send(life::run(&plugin, guard, cx.id()));
         });
         spawned.map_err(|cause| Error::new("not_started", &format!("no thread for it: {cause}")))?;
-        ended.await.unwrap_or_else(|_| Err(Error::new("panic", "the interpreter panicked")))
+        ended
+            .await
+            .unwrap_or_else(|_| Err(Error::new("panic", "the interpreter panicked")))
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use plugin_wasm::packed::{IMPORTS, SECTION};
 use wasmi::{Config, EnforcedLimits, Engine, ExternType, Module, StoreLimits, StoreLimitsBuilder};
 
-use super::Sandbox;
+use super::WasmPlugin;
 use super::imports::NAMES;
 use crate::error::InstallError;
 use crate::manifest::Manifest;
@@ -23,10 +23,10 @@ pub(super) const RUN: &str = "run";
 /// The memory.
 pub(super) const MEMORY: &str = "memory";
 
-impl Sandbox {
+impl WasmPlugin {
     /// For the `module` in the folder of this manifest.
-    pub(crate) fn of(manifest: &Manifest, folder: &Path, module: &str) -> Sandbox {
-        Sandbox {
+    pub(crate) fn of(manifest: &Manifest, folder: &Path, module: &str) -> WasmPlugin {
+        WasmPlugin {
             module: folder.join(module),
             name: manifest.name.clone(),
             version: manifest.version.clone(),
