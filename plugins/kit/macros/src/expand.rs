@@ -210,7 +210,7 @@ impl<'a> Expansion<'a> {
                 .map_or_else(|| method.name.span(), Spanned::span);
             let answer = match method.params.contains(&Param::Reply) {
                 true => quote!(#invoke.map_err(kernel_core::Error::from)),
-                false => quote_spanned!(returned=> let answer = #invoke?; reply.json(&answer)),
+                false => quote_spanned!(returned=> reply.json(&#invoke?)),
             };
             quote!(#name => { #decode #answer })
         });
