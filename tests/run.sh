@@ -2,20 +2,32 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host tui mcu
+#   tests/run.sh SECTION...    only these: lint unit host break tui mcu sdk
+#   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
-# CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator.
+# CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
+# repeats what a test chose at random that printed this number; CORE_RUNTIME_DEEP=1 is what --deep sets for the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host tui mcu)
+SECTIONS=(lint unit host break tui mcu sdk)
+# Tests that try to break what is promised; they have short and long forms.
+BREAKING=(kill faults simulation orders fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
+# Of plugins in a sandbox.
+WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
 KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros)
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
+
+# Tests of the kernel that Miri, a hundred times as slow, comes to the end of; it has no files and no other processes.
+MIRI=(--test bus_props --test bus_waits --test calls --test calls_props --test cancellation --test capacity --test cycles
+    --test handlers --test lives --test neighbours --test state --test state_props --test storage --test tap)
+# How long the fuzzer runs for each target, in the deep form.
+FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 
 say() { printf '\n== %s ==\n' "$*"; }
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
@@ -28,9 +40,9 @@ need_rust() {
     for component in rustfmt clippy; do
         rustup component list --installed | grep -q "^$component" || rustup component add "$component"
     done
-    local chip
-    for chip in "${CHIPS[@]}"; do
-        rustup target list --installed | grep -qx "$chip" || rustup target add "$chip"
+    local target
+    for target in "${CHIPS[@]}" "$WASM"; do
+        rustup target list --installed | grep -qx "$target" || rustup target add "$target"
     done
 }
 
@@ -40,6 +52,12 @@ install_package() {
     apt-get update -q && apt-get install -yq --no-install-recommends "$@"
 }
 
+# What plugins are written in beside Rust.
+need_languages() {
+    command -v python3 >/dev/null || install_package python3
+    command -v node >/dev/null || install_package nodejs
+}
+
 section_lint() {
     say "format"
     cargo fmt --all --check
@@ -47,6 +65,7 @@ section_lint() {
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
     cargo clippy "${SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
+    cargo clippy -p plugin-wasm -p example-wasm --target "$WASM" --locked -- -D warnings
     lint_firmware
     say "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
@@ -87,13 +106,14 @@ section_unit() {
 }
 
 section_host() {
+    need_languages
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test -p host-std --all-features --locked
     # All of them but those that have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case $name in inspector | mcu | shells) ;; *) chosen+=(--test "$name") ;; esac
+        case " inspector mcu shells ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -103,6 +123,36 @@ section_host() {
     done
     "${LIMIT[@]}" cargo test -p tests --test shells --locked -- --include-ignored
     "${LIMIT[@]}" cargo test -p tests --doc --locked
+}
+
+section_break() {
+    local name
+    for name in "${BREAKING[@]}"; do
+        say "what tries to break it: $name"
+        # What they count is printed.
+        "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
+    done
+}
+
+# What only a nightly compiler does; --deep has it.
+section_nightly() {
+    local tool=+nightly
+    rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+    rustup component list --toolchain nightly --installed | grep -q ^miri ||
+        rustup component add miri rust-src --toolchain nightly
+    command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+    command -v c++ >/dev/null || install_package g++
+    say "fuzzer, $FUZZ_SECONDS s for each target"
+    local target corpus=tests/fuzz/corpus
+    cargo run -q -p tests --bin fuzz-corpus --locked -- "$corpus" | while read -r target; do
+        # Without a leak check: kernels live for ever. The fuzzer prints how many executions there were.
+        (cd tests && cargo $tool fuzz run "$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0)
+    done
+    say "Miri"
+    # A kernel lives for ever, which is no leak.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri \
+        "${LIMIT[@]}" cargo $tool miri test -p kernel-core "${MIRI[@]}" --locked
 }
 
 section_tui() {
@@ -126,6 +176,74 @@ section_mcu() {
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
 }
 
+# The libraries for Python and JavaScript; needs no Rust.
+section_sdk() {
+    command -v python3 >/dev/null || install_package python3
+    command -v node >/dev/null || install_package nodejs
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || die "python3 is older than 3.9: $(python3 --version)"
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || die "node is older than 18: $(node --version)"
+    local python=$PWD/plugins/sdk/python js=$PWD/plugins/sdk/js out
+    # Nothing is written beside the sources.
+    local -x PYTHONPATH=$python PYTHONDONTWRITEBYTECODE=1
+    out=$(mktemp -d)
+    say "Python: types"
+    check_types
+    say "Python and JavaScript: unit tests, the templates, the examples"
+    (cd "$python" && "${LIMIT[@]}" python3 -W error -m unittest)
+    (cd "$js" && "${LIMIT[@]}" node --test test/)
+    fill_templates "$out"
+    (cd "$out/python" && "${LIMIT[@]}" python3 -m unittest)
+    (cd "$out/js" && "${LIMIT[@]}" node --test)
+    (cd plugins/example/python && "${LIMIT[@]}" python3 -m unittest)
+    say "conformance: the checks themselves"
+    (cd tests/conformance && "${LIMIT[@]}" python3 -m unittest)
+    say "conformance"
+    local plugin=(python3 tests/conformance/plugin.py) script=(node "$js/core-runtime.mjs" tests/conformance/plugin.mjs)
+    local running=()
+    conform "$out/1" --contract "${plugin[@]}" & running+=($!)
+    conform "$out/2" --contract "${plugin[@]}" 8 & running+=($!)
+    conform "$out/3" --contract "${script[@]}" & running+=($!)
+    conform "$out/4" --contract "${script[@]}" 8 & running+=($!)
+    conform "$out/5" python3 plugins/example/python/main.py & running+=($!)
+    conform "$out/6" node plugins/example/js/core-runtime.mjs plugins/example/js/main.mjs & running+=($!)
+    conform "$out/7" python3 "$out/python/main.py" & running+=($!)
+    conform "$out/8" node "$out/js/core-runtime.mjs" "$out/js/main.mjs" & running+=($!)
+    local process failed=0
+    for process in "${running[@]}"; do wait "$process" || failed=1; done
+    cat "$out"/[1-8]
+    rm -r "$out"
+    [ $failed = 0 ] || die "a plugin does not keep the protocol: see FAIL above"
+}
+
+conform() { "${LIMIT[@]}" python3 tests/conformance/conformance.py "${@:2}" >"$1"; }
+
+# What 'core-runtime plugin new' makes of the templates.
+fill_templates() {
+    local lang file
+    for lang in python js; do
+        mkdir "$1/$lang"
+        for file in plugins/sdk/$lang/template/*; do
+            sed 's/{name}/my-heating/g; s/{Name}/MyHeating/g' "$file" >"$1/$lang/$(basename "$file")"
+        done
+    done
+    cp plugins/sdk/js/{core-runtime,testing}.mjs "$1/js"
+}
+
+# mypy is used for the tests alone: it is put where the builds are, once.
+check_types() {
+    local venv=${CARGO_TARGET_DIR:-target}/mypy version=2.4.1
+    if ! "$venv/bin/mypy" --version 2>/dev/null | grep -qF "mypy $version "; then
+        python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv
+        python3 -m venv --clear "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "mypy==$version"
+    fi
+    local mypy
+    mypy=$(realpath "$venv/bin/mypy")
+    (cd plugins/sdk/python && "$mypy" --strict --cache-dir=/dev/null core_runtime tests)
+    (cd tests/conformance && "$mypy" --strict --cache-dir=/dev/null conformance.py test_conformance.py)
+    (cd plugins/example/python && "$mypy" --strict --cache-dir=/dev/null main.py test_main.py)
+}
+
 section_size() {
     local crate
     for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/* plugins/kit/macros; do
@@ -141,12 +259,18 @@ section_size() {
 }
 
 main() {
+    if [ "${1:-}" = --deep ]; then
+        shift
+        export CORE_RUNTIME_DEEP=1
+        LIMIT=(timeout --kill-after=30 14400)
+        SECTIONS+=(nightly)
+    fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
     for name in "${wanted[@]}"; do
         declare -F "section_$name" >/dev/null || die "no section '$name'; there are: ${SECTIONS[*]}"
     done
-    need_rust
+    [ "${wanted[*]}" = sdk ] || need_rust
     local start=$SECONDS
     for name in "${wanted[@]}"; do
         local began=$SECONDS

@@ -19,9 +19,8 @@ use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use kernel_core::json::JsonError;
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, Installed, Json, Kernel, LocalPlugin, Plugin, PluginSet};
+use kernel_core::{Capacities, CoreRuntime, Kernel, LocalPlugin, Plugin, PluginSet};
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
@@ -30,7 +29,7 @@ use crate::execute::{self, Job};
 use crate::host_error::HostError;
 use crate::link_server::{self, LinkServer};
 use crate::park::block_on;
-use crate::plugins::{BUILT_IN, PluginType, Run};
+use crate::plugins::{BUILT_IN, PluginType, Run, set_settings};
 use crate::pool::Pool;
 use crate::sqlite::{Database, Options, StorageError};
 use crate::storage_thread::StorageThread;
@@ -404,13 +403,6 @@ impl Host {
         }
         found
     }
-}
-
-/// Gives a plugin its settings, which the kernel keeps as long as itself: for ever.
-pub(crate) fn set_settings(installed: Installed, settings: &str) -> Result<(), JsonError> {
-    let settings: &'static str = settings.to_owned().leak();
-    installed.set_settings(Json::parse(settings)?);
-    Ok(())
 }
 
 impl Drop for Host {

@@ -91,6 +91,10 @@ enum Warning<'a> {
     EventCycle {
         plugins: Vec<String>,
     },
+    ShareUsed {
+        capacity: String,
+        share: u32,
+    },
     HandlerFailed {
         hook: &'a str,
         code: String,
@@ -165,6 +169,13 @@ fn note_record(record: &TapRecord<'_>, config: Option<&Path>) {
                     warning = "event_cycle",
                     "plugin {plugin} was refused an event that too many others had caused: {plugins} answer one \
                      another's events without end"
+                );
+            }
+            Ok(Warning::ShareUsed { capacity, share }) => {
+                warn!(
+                    plugin,
+                    warning = "share_used",
+                    "plugin {plugin} was refused more of the capacity `{capacity}`: it holds its share, {share}"
                 );
             }
             Err(_) => {}

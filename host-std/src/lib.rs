@@ -8,10 +8,11 @@
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
 //!     ├── pool.rs ── watchdog.rs  the threads that plugins share
 //!     ├── execute.rs ── panics.rs one life after another
-//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite
+//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server.rs          ── unix_socket.rs
+//!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
 //!
@@ -41,6 +42,7 @@ pub mod clock;
 pub mod config;
 mod escape;
 mod execute;
+mod faults;
 mod host;
 mod host_error;
 mod installed;
@@ -60,6 +62,7 @@ mod socket;
 pub mod sqlite;
 mod sqlite_storage;
 mod storage_thread;
+mod sync;
 mod timekeeper;
 mod unix_socket;
 mod watchdog;

@@ -5,12 +5,13 @@
 //! until they are used; the whole of [`Capacities::HOST`] reserves some 60 MiB of addresses and touches
 //! under 4 MiB at the start.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use kernel_core::parts::Empty;
 use kernel_core::{Capacities, Cell, Core, Kernel, Memory, Parts};
 
 use crate::clock;
+use crate::sync::Mutex;
 
 /// Makes a kernel of this size, on this process's [`clock`].
 pub fn kernel(capacities: &Capacities) -> Kernel {
@@ -37,24 +38,5 @@ impl Cell for Locked {
         // No plugin code runs under the lock, so a panic there left nothing half done by a plugin; and
         // a kernel that answers is worth more than one that is refused for ever.
         operation(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::block_on;
-    use kernel_core::{CoreRuntime, json_literal};
-
-    #[test]
-    fn a_kernel_of_the_host_profile_works() {
-        let runtime = CoreRuntime::new(kernel(&Capacities::HOST));
-        let state = runtime.state();
-        block_on(state.set("lamp", json_literal!("true"))).unwrap();
-        assert_eq!(block_on(state.exists("lamp")), Ok(true));
-        assert_eq!(
-            runtime.metrics().log_bytes.capacity as usize,
-            Capacities::HOST.log_bytes
-        );
     }
 }

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+
+use crate::sync::thread::{self, Thread};
 
 /// Runs `future` to its end; the thread sleeps while it waits.
 pub fn block_on<F: Future>(future: F) -> F::Output {
@@ -29,26 +30,5 @@ impl Wake for Parked {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.unpark();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::poll_fn;
-
-    #[test]
-    fn another_thread_wakes_it() {
-        let mut asked = 0;
-        let answer = block_on(poll_fn(|cx| {
-            asked += 1;
-            if asked < 3 {
-                let waker = cx.waker().clone();
-                thread::spawn(move || waker.wake());
-                return Poll::Pending;
-            }
-            Poll::Ready(asked)
-        }));
-        assert_eq!(answer, 3);
     }
 }

@@ -6,8 +6,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use kernel_core::json::JsonError;
 use kernel_core::{
-    Context, Error, Event, Installed, LocalPlugin, Plugin, PluginMetadata, Replied, Reply, Request, drive,
+    Context, Error, Event, Installed, Json, LocalPlugin, Plugin, PluginMetadata, Replied, Reply, Request,
+    drive,
 };
 
 /// The plugins of this program.
@@ -141,6 +143,13 @@ macro_rules! loaded {
 
 loaded!(Loaded: Plugin);
 loaded!(LoadedHere: LocalPlugin);
+
+/// Gives a plugin its settings, which the kernel keeps as long as itself: for ever.
+pub(crate) fn set_settings(installed: Installed, settings: &str) -> Result<(), JsonError> {
+    let settings: &'static str = settings.to_owned().leak();
+    installed.set_settings(Json::parse(settings)?);
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,10 @@
 use std::time::{Duration, Instant};
 
 use kernel_core::storage::{self, PageWriter, Storage, StorageOp, StorageRequest, Stored};
-use kernel_core::{Error, Fault};
-use tracing::{debug, error};
+use kernel_core::{CoreRuntime, Error, Fault};
+use tracing::debug;
 
+use crate::faults::Faults;
 use crate::sqlite::{BatchOp, Database, StorageError};
 
 /// How often, at the most, a write is followed by a checkpoint: so that a copy of the file alone, which leaves the log
@@ -28,8 +29,7 @@ pub struct SqliteStorage {
     database: Database,
     value: Vec<u8>,
     names: Vec<String>,
-    /// Writes are refused since the file is gone, which was logged.
-    refuses: bool,
+    faults: Faults,
     checkpoint: Option<Instant>,
 }
 
@@ -40,9 +40,16 @@ impl SqliteStorage {
             database,
             value: Vec::new(),
             names: Vec::new(),
-            refuses: false,
+            faults: Faults::default(),
             checkpoint: None,
         }
+    }
+
+    /// Says in the state [`STORAGE_FAULT`](kernel_core::STORAGE_FAULT) of this runtime what is wrong with the database,
+    /// as long as it is.
+    pub fn reporting_to(mut self, runtime: CoreRuntime) -> Self {
+        self.faults.runtime = Some(runtime);
+        self
     }
 
     /// Forgets a group that was left open, after a panic for instance: nothing of it was acknowledged.
@@ -68,7 +75,7 @@ impl SqliteStorage {
             let alone = writes > 1 && error != StorageError::Busy;
             for request in group.iter_mut() {
                 request.result = match request.op.is_write() && !alone {
-                    true => Err(shown(&error)),
+                    true => Err(self.shown(request.op, &error)),
                     false => self.one(request),
                 };
             }
@@ -84,12 +91,9 @@ impl SqliteStorage {
 
     /// Nothing that is written to this file would be there afterwards.
     fn refuse_writes(&mut self, group: &mut [StorageRequest<'_>], error: &StorageError) {
-        if !std::mem::replace(&mut self.refuses, true) {
-            error!("{error}");
-        }
         for request in group {
             request.result = match request.op.is_write() {
-                true => Err(shown(error)),
+                true => Err(self.shown(request.op, error)),
                 false => self.one(request),
             };
         }
@@ -107,12 +111,12 @@ impl SqliteStorage {
             StorageOp::Get => self.get(request),
             StorageOp::Set => match self.database.set(namespace, key, request.value) {
                 Ok(()) => Ok(Stored::Done),
-                Err(error) => Err(shown(&error)),
+                Err(error) => Err(self.shown(request.op, &error)),
             },
             StorageOp::Delete => match self.database.delete(namespace, key) {
                 Ok(true) => Ok(Stored::Done),
                 Ok(false) => Ok(Stored::Absent),
-                Err(error) => Err(shown(&error)),
+                Err(error) => Err(self.shown(request.op, &error)),
             },
             StorageOp::ListKeys => self.page(request, |database, after, names| {
                 database.list_keys(namespace, after, NAMES_AT_ONCE, names)
@@ -122,21 +126,32 @@ impl SqliteStorage {
             }),
             StorageOp::ClearNamespace => match self.database.clear_namespace(namespace) {
                 Ok(count) => Ok(Stored::Count(u32::try_from(count).unwrap_or(u32::MAX))),
-                Err(error) => Err(shown(&error)),
+                Err(error) => Err(self.shown(request.op, &error)),
             },
             StorageOp::Batch => {
                 let ops: Vec<BatchOp<'_>> = request.batch().map(|op| batch_op(namespace, op)).collect();
                 match self.database.batch(&ops) {
                     Ok(()) => Ok(Stored::Done),
-                    Err(error) => Err(shown(&error)),
+                    Err(error) => Err(self.shown(request.op, &error)),
                 }
             }
         }
     }
 
+    /// The database's error as callers see it: its kind by the code, its message as it is.
+    fn shown(&mut self, op: StorageOp, error: &StorageError) -> Error {
+        self.faults.meet(op, error);
+        let code = match error {
+            StorageError::Corrupt { .. } | StorageError::Damaged { .. } => Fault::Corrupt.code(),
+            StorageError::Full => "storage_full",
+            _ => Fault::Storage.code(),
+        };
+        Error::format(code, format_args!("{error}"))
+    }
+
     fn get(&mut self, request: &mut StorageRequest<'_>) -> Result<Stored, Error> {
         let found = self.database.get(request.namespace, request.key, &mut self.value);
-        if !found.map_err(|error| shown(&error))? {
+        if !found.map_err(|error| self.shown(request.op, &error))? {
             return Ok(Stored::Absent);
         }
         let (len, max) = (self.value.len(), request.out.len());
@@ -162,7 +177,8 @@ impl SqliteStorage {
         let mut page = PageWriter::new(request.out, request.limit);
         let mut last = (!request.key.is_empty()).then(|| request.key.to_owned());
         loop {
-            read(&mut self.database, last.as_deref(), &mut self.names).map_err(|error| shown(&error))?;
+            read(&mut self.database, last.as_deref(), &mut self.names)
+                .map_err(|error| self.shown(request.op, &error))?;
             for name in &self.names {
                 if !page.push(name) {
                     return Ok(Stored::Bytes(page.len()));
@@ -184,13 +200,15 @@ impl Storage for SqliteStorage {
         if writes > 0
             && let Err(error) = self.database.check_place()
         {
-            return self.refuse_writes(group, &error);
+            self.refuse_writes(group, &error);
+            return self.faults.tell(group);
         }
         if group.len() < 2 || writes == 0 {
             self.each(group);
         } else {
             self.as_one(group, writes);
         }
+        self.faults.tell(group);
         if writes > 0
             && self
                 .checkpoint
@@ -213,14 +231,4 @@ fn batch_op<'a>(namespace: &'a str, op: storage::BatchOp<'a>) -> BatchOp<'a> {
         },
         storage::BatchOp::Delete(key) => BatchOp::Delete { namespace, key },
     }
-}
-
-/// The database's error as callers see it: its kind by the code, its message as it is.
-fn shown(error: &StorageError) -> Error {
-    let code = match error {
-        StorageError::Corrupt { .. } | StorageError::Damaged { .. } => Fault::Corrupt.code(),
-        StorageError::Full => "storage_full",
-        _ => Fault::Storage.code(),
-    };
-    Error::format(code, format_args!("{error}"))
 }

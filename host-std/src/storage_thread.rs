@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
-use kernel_core::{Error, Installed, serve};
+use kernel_core::{CoreRuntime, Error, Installed, serve};
 use tracing::error;
 
 use crate::host_error::HostError;
@@ -36,7 +36,7 @@ impl StorageThread {
         let worker = Worker::spawn("storage", move |stop| {
             serve_until_asked(
                 installed,
-                SqliteStorage::new(database),
+                SqliteStorage::new(database).reporting_to(CoreRuntime::new(installed.kernel())),
                 call_bytes,
                 stop,
                 &closing,

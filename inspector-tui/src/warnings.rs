@@ -55,6 +55,10 @@ pub enum Kind {
     HandlerFailed,
     /// Plugins answer one another's events without end.
     EventCycle,
+    /// A plugin wanted more than its share of a capacity.
+    ShareUsed,
+    /// The storage's database cannot be written or read.
+    StorageFault,
 }
 
 impl Kind {
@@ -74,12 +78,17 @@ impl Kind {
             Kind::Missed => "events missed",
             Kind::HandlerFailed => "handler failed",
             Kind::EventCycle => "event cycle",
+            Kind::ShareUsed => "share used up",
+            Kind::StorageFault => "database at fault",
         }
     }
 
     /// True for what is so until it is not; the others happen and are over some time later.
     fn lasts(self) -> bool {
-        matches!(self, Kind::Capacity | Kind::Failed | Kind::GrowingLag)
+        matches!(
+            self,
+            Kind::Capacity | Kind::Failed | Kind::GrowingLag | Kind::StorageFault
+        )
     }
 }
 

@@ -7,6 +7,12 @@ pub const MAX_CODE: usize = 24;
 /// The longest error message, in bytes; a longer one is cut at a character.
 pub const MAX_MESSAGE: usize = 160;
 
+/// The code of the error that says that a plugin's settings are wrong: see
+/// [`Context::decode_settings`](../struct.Context.html#method.decode_settings). A supervisor does not start it again,
+/// for that would be of no use.
+#[cfg(feature = "large")]
+pub const INVALID_SETTINGS: &str = "invalid_settings";
+
 pub(crate) const INVALID_ARGUMENT: &str = "invalid_argument";
 
 /// What went wrong in a plugin: a stable code for programs and a message for people.

@@ -122,6 +122,8 @@ pub use api::*;
 pub use bus::Overflow;
 pub use call::{Answer, LATENCY_BUCKETS, Phase, Service, ServiceCounters};
 pub use capacity::Capacities;
+#[cfg(feature = "large")]
+pub use error::INVALID_SETTINGS;
 pub use error::{Error, MAX_CODE, MAX_MESSAGE};
 pub use fault::{Capacity, Fault, NameFault};
 pub use id::{CallId, Cause, MAX_PLUGINS, PluginId, PluginSet};

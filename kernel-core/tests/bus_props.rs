@@ -288,7 +288,7 @@ fn check(steps: &[Step], overflow: Overflow) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 96 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn slow_subscribers_lose_their_oldest_events_and_know_how_many(steps in prop::collection::vec(step(), 1..160)) {

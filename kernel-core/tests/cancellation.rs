@@ -1,6 +1,7 @@
 //! Whatever is dropped at whatever point leaves nothing behind.
 mod support;
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use kernel_core::*;
@@ -42,10 +43,14 @@ fn every_future_dropped_after_any_poll_gives_back_what_it_took() {
         poll_and_drop(polls, cx.call("slow.call", json("1"), &mut [0; 64]));
         poll_and_drop(polls, cx.storage("n").get("k", &mut [0; 64]));
         poll_and_drop(polls, runtime.plugins().start("slow"));
-        poll_and_drop(
-            polls,
-            runtime.plugins().changed(runtime.plugins().changes(), None),
-        );
+        let mut changes = runtime.plugins().watch();
+        // The first look is at what is there; the second one waits.
+        poll_and_drop(polls, async {
+            loop {
+                let _ = poll_fn(|task| changes.poll(None, task.waker())).await;
+            }
+        });
+        drop(changes);
         let mut tap = Tap::open(runtime.kernel(), None).unwrap();
         poll_and_drop(polls, tap.next(&mut [0; 64]));
         drop(tap);

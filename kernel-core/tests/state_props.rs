@@ -264,7 +264,7 @@ fn check(steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 128 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_state_behaves_like_a_map_with_times_to_live(steps in prop::collection::vec(step(), 1..120)) {

@@ -2,13 +2,20 @@
 //!
 //! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
-//! pseudoterminal, and measures it.
+//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] asks a runtime, and
+//! [`wasm`] builds plugins as WebAssembly modules and runs them in a host.
 
 pub mod bench;
 mod binary;
+pub mod book;
+mod client;
+pub mod deep;
+pub mod fuzz;
 pub mod inspector;
 pub mod mcu;
 pub mod runtime;
+pub mod session;
+pub mod wasm;
 
 pub use binary::binary;
 

@@ -1,5 +1,6 @@
 //! A real `core-runtime` process in a folder of its own.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -18,6 +19,7 @@ pub struct Runtime {
     binary: PathBuf,
     child: Option<Child>,
     folder: tempfile::TempDir,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Runtime {
@@ -40,6 +42,7 @@ impl Runtime {
             binary: binary("host-std", "dev")?,
             child: None,
             folder: tempfile::tempdir().map_err(|cause| format!("no folder for a runtime: {cause}"))?,
+            variables: Vec::new(),
         })
     }
 
@@ -49,9 +52,8 @@ impl Runtime {
     /// When it does not come to say that it is running.
     pub fn start_again(&mut self) -> Result<(), String> {
         self.kill();
-        let mut child = clean(Command::new(&self.binary))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
+        let mut child = self
+            .command()
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|cause| format!("the runtime does not start: {cause}"))?;
@@ -78,6 +80,38 @@ impl Runtime {
             }
             said.push(line);
         }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = clean(Command::new(&self.binary));
+        command
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it and kills it so soon afterwards that it may not even be ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_and_kill(&mut self, after: Duration) -> Result<(), String> {
+        self.kill();
+        let child = self.command().stderr(Stdio::null()).spawn();
+        self.child = Some(child.map_err(|cause| format!("the runtime does not start: {cause}"))?);
+        thread::sleep(after);
+        self.kill();
+        Ok(())
+    }
+
+    /// Sets a variable of its environment, from its next start on.
+    pub fn set_variable(&mut self, name: &str, value: impl Into<OsString>) {
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// The number of its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// The command's path.

@@ -1,6 +1,6 @@
 //! Which crate of the workspace may depend on which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
@@ -51,9 +51,12 @@ fn every_arrow_points_the_allowed_way() {
             "kernel-core" => &[],
             "kernel-flash" | "kernel-link" | "kernel-supervisor" => &["kernel-core"],
             "host-std" => &["kernel-core", "kernel-link", "kernel-supervisor", "plugin-host"],
-            "plugin-host" => &["kernel-core", "kernel-supervisor"],
+            "plugin-host" => &["kernel-core", "kernel-supervisor", "plugin-wasm"],
             "inspector-tui" => &["kernel-core", "kernel-link"],
             "tests" => continue,
+            // Plugins as modules.
+            "example-wasm" => &["example", "plugin-wasm"],
+            "wasm-probe" => &["kernel-core", "plugin-wasm"],
             "plugin-kit" => &["kernel-core", "plugin-kit-macros"],
             "plugin-kit-macros" => &[],
             name if plugins.contains(name) => &["kernel-core", "plugin-kit"],
@@ -112,4 +115,93 @@ fn the_kernel_is_built_of_no_std_crates_that_need_no_allocator() {
         ("static_cell", true),
     ]);
     assert_eq!(found, expected);
+}
+
+/// The modules of a crate, each with those it names by `crate::`.
+fn modules(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("the sources are there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let inside = path.strip_prefix(folder).expect("it is below");
+            let module = inside
+                .iter()
+                .next()
+                .and_then(|first| first.to_str())
+                .unwrap_or("");
+            let text = std::fs::read_to_string(&path).expect("a source is text");
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code.collect::<Vec<_>>().join("\n");
+            let uses = found
+                .entry(module.trim_end_matches(".rs").to_owned())
+                .or_default();
+            for (at, _) in code.match_indices("crate::") {
+                let rest = &code[at + "crate::".len()..];
+                let list = rest
+                    .strip_prefix('{')
+                    .and_then(|rest| rest.split_once('}'))
+                    .map(|(list, _)| list);
+                for name in list
+                    .unwrap_or(rest)
+                    .split(if list.is_some() { ',' } else { '\0' })
+                {
+                    let name = name.trim_start();
+                    let end = name
+                        .find(|c: char| !c.is_alphanumeric() && c != '_')
+                        .unwrap_or(name.len());
+                    uses.insert(name[..end].to_owned());
+                }
+            }
+        }
+    }
+    let known: BTreeSet<_> = found.keys().cloned().collect();
+    for (module, uses) in &mut found {
+        uses.retain(|name| known.contains(name) && name != module);
+    }
+    found
+}
+
+/// What is left when all are taken away that know none of the others: the cycles.
+fn cycles(mut modules: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    loop {
+        let free: BTreeSet<_> = modules
+            .iter()
+            .filter(|(_, uses)| uses.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
+        if free.is_empty() {
+            return modules.into_keys().collect();
+        }
+        modules.retain(|name, _| !free.contains(name));
+        for uses in modules.values_mut() {
+            uses.retain(|name| !free.contains(name));
+        }
+    }
+}
+
+/// The kernel has a test of its own, for the order of its modules.
+#[test]
+fn no_modules_know_one_another_in_a_cycle() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for place in [
+        "host-std",
+        "host-std/plugin-host",
+        "kernel-core/supervisor",
+        "kernel-core/flash",
+    ] {
+        let found = modules(&root.join(place).join("src"));
+        assert!(found.len() > 2, "{place}: {found:?}");
+        assert_eq!(cycles(found), [""; 0], "{place}");
+    }
+    let two = BTreeMap::from([
+        ("a".to_owned(), BTreeSet::from(["b".to_owned()])),
+        ("b".to_owned(), BTreeSet::from(["a".to_owned()])),
+        ("c".to_owned(), BTreeSet::new()),
+    ]);
+    assert_eq!(cycles(two), ["a", "b"]);
 }

@@ -37,7 +37,8 @@ fn every_test_that_the_page_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
     let mut count = 0;
-    for line in page.lines().filter(|line| line.starts_with("| ")) {
+    let promises = page.split("## Figures").next().unwrap();
+    for line in promises.lines().filter(|line| line.starts_with("| ")) {
         if line == "| promise | tried by |" {
             continue;
         }

@@ -44,15 +44,39 @@ const SERVICES: [(&str, &str, bool); 17] = [
     ("plugins.unload", "Unloads a plugin", true),
     ("plugins.reload", "Unloads a plugin and brings it back", true),
     ("plugins.install", "Installs a package and starts it", false),
-    ("plugins.upgrade", "Puts another version in a plugin's place", false),
+    (
+        "plugins.upgrade",
+        "Puts another version in a plugin's place",
+        false,
+    ),
     ("plugins.develop", "Runs a folder in its place", false),
     ("plugins.remove", "Removes a plugin", false),
-    ("plugins.enable", "Lets a plugin start with the runtime, and now", false),
-    ("plugins.disable", "Unloads a plugin, and does not start it with the runtime", false),
-    ("plugins.settings", "Shows a plugin's settings, or sets some", false),
-    ("plugins.permissions", "Shows what is granted to a plugin, or changes it", false),
+    (
+        "plugins.enable",
+        "Lets a plugin start with the runtime, and now",
+        false,
+    ),
+    (
+        "plugins.disable",
+        "Unloads a plugin, and does not start it with the runtime",
+        false,
+    ),
+    (
+        "plugins.settings",
+        "Shows a plugin's settings, or sets some",
+        false,
+    ),
+    (
+        "plugins.permissions",
+        "Shows what is granted to a plugin, or changes it",
+        false,
+    ),
     ("plugins.logs", "Shows what a plugin has logged", false),
-    ("plugins.package", "Shows what the manifest of an installed plugin says", false),
+    (
+        "plugins.package",
+        "Shows what the manifest of an installed plugin says",
+        false,
+    ),
 ];
 
 /// Log lines in an answer.
@@ -236,7 +260,11 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
         "plugins.logs" => {
             let Logs { name, after, limit } = args(text)?;
             let entry = keeper.entry(&name)?;
-            let lines = entry.running.identity.log.after(after, limit.unwrap_or(LOG_LINES).clamp(1, LOG_LINES));
+            let lines = entry
+                .running
+                .identity
+                .log
+                .after(after, limit.unwrap_or(LOG_LINES).clamp(1, LOG_LINES));
             Ok(page_of(lines))
         }
         "plugins.package" => {
@@ -249,7 +277,10 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
                 "needs": manifest.needs, "permissions": manifest.permissions, "settings": manifest.settings,
             }))
         }
-        _ => Err(InstallError::new("not_found", format!("there is no service {service}"))),
+        _ => Err(InstallError::new(
+            "not_found",
+            format!("there is no service {service}"),
+        )),
     }
 }
 

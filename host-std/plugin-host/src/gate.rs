@@ -1,7 +1,7 @@
 //! The way of one plugin's life to the runtime: what passes here was granted, and stays within its rates.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use kernel_core::{Context, CoreRuntime, Json};
@@ -9,8 +9,8 @@ use kernel_core::{Context, CoreRuntime, Json};
 use crate::log::{Level, PluginLog};
 use crate::manifest::Limits;
 use crate::permissions::{Permissions, Refused, Use};
+use crate::rpc_error::RpcError;
 use crate::services::Services;
-use crate::session::RpcError;
 
 /// The topic on which refusals are told.
 pub(crate) const REFUSED_TOPIC: &str = "plugins.refused";
@@ -19,28 +19,43 @@ pub(crate) const REFUSED_TOPIC: &str = "plugins.refused";
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) runtime: CoreRuntime,
-    pub(crate) granted: RefCell<Permissions>,
+    pub(crate) granted: Mutex<Permissions>,
     pub(crate) limits: Limits,
-    pub(crate) log: PluginLog,
-    pub(crate) services: Rc<Services>,
+    pub(crate) log: Arc<PluginLog>,
+    pub(crate) services: Arc<Services>,
     /// Things that were refused for want of a permission.
-    pub(crate) refusals: Cell<u64>,
+    pub(crate) refusals: AtomicU64,
     /// Lines on its standard output that were no messages.
-    pub(crate) noise: Cell<u64>,
+    pub(crate) noise: AtomicU64,
     /// Who tells of refusals on the bus.
-    pub(crate) announcer: Rc<Cell<Option<Context>>>,
+    pub(crate) announcer: Arc<Announcer>,
+}
+
+/// Who publishes for the runtime's own part in installed plugins, while it is there.
+#[derive(Default)]
+pub(crate) struct Announcer(Mutex<Option<Context>>);
+
+impl Announcer {
+    pub(crate) fn set(&self, cx: Option<Context>) {
+        *lock(&self.0) = cx;
+    }
+}
+
+/// Locks it; a panic of somebody who held it left nothing half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// See the module's documentation.
 pub(crate) struct Gate {
-    pub(crate) identity: Rc<Identity>,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) cx: Context,
     events: Rate,
     calls: Rate,
 }
 
 impl Gate {
-    pub(crate) fn new(identity: Rc<Identity>, cx: Context) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, cx: Context) -> Self {
         let limits = &identity.limits;
         Gate {
             events: Rate::new(limits.events_per_second),
@@ -57,23 +72,23 @@ impl Gate {
     /// on the bus.
     pub(crate) fn check(&self, wanted: Use<'_>) -> Result<(), RpcError> {
         let identity = &self.identity;
-        let Err(refused) = identity.granted.borrow().check(&identity.name, wanted) else {
-            return Ok(());
-        };
-        identity.refuse(&refused);
-        Err(RpcError::new("denied", refused.advice(&identity.name)))
+        identity
+            .check(wanted)
+            .map_err(|refused| RpcError::new("denied", refused.advice(&identity.name)))
     }
 
     /// One more event.
     pub(crate) fn count_event(&self) -> Result<(), RpcError> {
-        let limit = self.identity.limits.events_per_second;
-        self.events.take().map_err(|()| too_fast("events", limit))
+        self.events
+            .take()
+            .map_err(|limit| RpcError::new("busy", too_fast("events", limit)))
     }
 
     /// One more call.
     pub(crate) fn count_call(&self) -> Result<(), RpcError> {
-        let limit = self.identity.limits.calls_per_second;
-        self.calls.take().map_err(|()| too_fast("calls", limit))
+        self.calls
+            .take()
+            .map_err(|limit| RpcError::new("busy", too_fast("calls", limit)))
     }
 }
 
@@ -85,10 +100,21 @@ impl Refused {
 }
 
 impl Identity {
+    /// Whether the plugin may do this.
+    ///
+    /// # Errors
+    /// The permission that is missing. It is counted, logged, and told on the bus.
+    pub(crate) fn check(&self, wanted: Use<'_>) -> Result<(), Refused> {
+        let checked = lock(&self.granted).check(&self.name, wanted);
+        checked.inspect_err(|refused| self.refuse(refused))
+    }
+
     fn refuse(&self, refused: &Refused) {
-        self.refusals.set(self.refusals.get() + 1);
-        self.log.write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
-        if let Some(cx) = self.announcer.get() {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+        self.log
+            .write(Level::Warn, &format!("refused: {}", refused.advice(&self.name)));
+        let announcer = *lock(&self.announcer.0);
+        if let Some(cx) = announcer {
             let told = serde_json::json!({
                 "plugin": self.name, "permission": refused.permission, "name": refused.name,
             });
@@ -100,36 +126,44 @@ impl Identity {
     }
 }
 
-fn too_fast(what: &str, limit: u32) -> RpcError {
-    RpcError::new("busy", format!("more than {limit} {what} per second: limits.{what}_per_second in its manifest"))
+/// What is wrong when a rate is exceeded.
+pub(crate) fn too_fast(what: &str, limit: u32) -> String {
+    format!("more than {limit} {what} per second: limits.{what}_per_second in its manifest")
 }
 
 /// So many a second, and as many at once.
-struct Rate {
-    per_second: f64,
-    left: Cell<f64>,
-    since: Cell<Instant>,
+pub(crate) struct Rate {
+    per_second: u32,
+    /// How many are left, and since when.
+    left: Mutex<(f64, Instant)>,
 }
 
 impl Rate {
-    fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         Rate {
-            per_second: per_second.into(),
-            left: Cell::new(per_second.into()),
-            since: Cell::new(Instant::now()),
+            per_second,
+            left: Mutex::new((per_second.into(), Instant::now())),
         }
     }
 
-    fn take(&self) -> Result<(), ()> {
-        if self.left.get() < 1.0 {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// The rate, when none is left.
+    pub(crate) fn take(&self) -> Result<(), u32> {
+        let mut place = lock(&self.left);
+        let (left, since) = &mut *place;
+        if *left < 1.0 {
             let now = Instant::now();
-            let grown = (now - self.since.replace(now)).as_secs_f64() * self.per_second;
-            self.left.set((self.left.get() + grown).min(self.per_second));
+            let per_second = f64::from(self.per_second);
+            let grown = (now - std::mem::replace(since, now)).as_secs_f64() * per_second;
+            *left = (*left + grown).min(per_second);
         }
-        match self.left.get() {
-            left if left >= 1.0 => Ok(self.left.set(left - 1.0)),
-            _ => Err(()),
+        if *left < 1.0 {
+            return Err(self.per_second);
         }
+        *left -= 1.0;
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! All installed plugins, and what can be done with them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kernel_core::{AttachedPlugin, Attachment, Context, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
+use kernel_core::{AttachedPlugin, Attachment, CoreRuntime, MAX_PLUGINS, Overflow, PluginState};
 use kernel_supervisor::Supervisor;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
@@ -14,16 +15,19 @@ use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tracing::{error, info, warn};
 
 use crate::error::InstallError;
-use crate::gate::Identity;
+use crate::gate::{Announcer, Identity, lock};
+use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
-use crate::lives::{Running, checked_settings};
+use crate::lives::{Place, Running, checked_settings};
 use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;
 use crate::process::Program;
+use crate::sandbox::Rules;
 use crate::sdk;
 use crate::services::Services;
 use crate::store::{self, Incoming, Record, Store};
+use crate::wasm::Sandbox;
 
 /// What the kernel keeps of a description.
 const DESCRIPTION: usize = 120;
@@ -65,12 +69,15 @@ pub(crate) struct Keeper {
     pub(crate) runtime: CoreRuntime,
     pub(crate) supervisor: &'static Supervisor<MAX_PLUGINS>,
     pub(crate) store: Store,
-    pub(crate) services: Rc<Services>,
-    pub(crate) announcer: Rc<Cell<Option<Context>>>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) announcer: Arc<Announcer>,
     pub(crate) entries: RefCell<BTreeMap<String, Rc<Entry>>>,
     launcher: PathBuf,
+    guardian: Rc<Guardian>,
     call_timeout: Duration,
     configured: BTreeMap<String, (bool, Value)>,
+    /// What each has logged, over its versions.
+    logs: RefCell<BTreeMap<String, Arc<PluginLog>>>,
     /// One change at a time.
     changes: Mutex<()>,
 }
@@ -79,19 +86,20 @@ impl Keeper {
     /// Takes in all that is installed; one that cannot be is logged and left out.
     pub(crate) fn open(options: Options) -> Result<Keeper, InstallError> {
         let store = Store::open(&options.folder)?;
-        sdk::unpack(store.root()).map_err(|cause| {
-            InstallError::new("io", format!("{}: {cause}", store.root().display()))
-        })?;
+        sdk::unpack(store.root())
+            .map_err(|cause| InstallError::new("io", format!("{}: {cause}", store.root().display())))?;
         let keeper = Keeper {
             runtime: options.runtime,
             supervisor: options.supervisor,
             store,
-            services: Rc::default(),
-            announcer: Rc::default(),
+            services: Arc::default(),
+            announcer: Arc::default(),
             entries: RefCell::default(),
+            guardian: Rc::new(Guardian::new(options.launcher.clone())),
             launcher: options.launcher,
             call_timeout: options.call_timeout,
             configured: options.configured,
+            logs: RefCell::default(),
             changes: Mutex::new(()),
         };
         for name in store::installed(keeper.store.root()) {
@@ -109,18 +117,25 @@ impl Keeper {
         let enabled = record.enabled && self.configured.get(name).is_none_or(|(enabled, _)| *enabled);
         let index = self.attach(name, record, manifest, folder, false)?;
         if safe || !enabled {
-            info!(plugin = name, "plugin {name} is not started: {}", if safe { "--safe" } else { "it is disabled" });
+            info!(
+                plugin = name,
+                "plugin {name} is not started: {}",
+                if safe { "--safe" } else { "it is disabled" }
+            );
             self.supervisor.switch_off(index);
         }
         Ok(())
     }
 
     /// Gives a plugin its slot in the kernel and its task; returns the slot.
-    fn attach(&self, name: &str, record: Record, manifest: Manifest, folder: PathBuf, in_place: bool) -> Result<usize, InstallError> {
-        let Run::Process { command } = &manifest.run else {
-            let what = "this runtime runs plugins of kind \"process\"; it does not run \"wasm\" yet";
-            return Err(InstallError::new("not_supported", what));
-        };
+    fn attach(
+        &self,
+        name: &str,
+        record: Record,
+        manifest: Manifest,
+        folder: PathBuf,
+        in_place: bool,
+    ) -> Result<usize, InstallError> {
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
@@ -133,35 +148,33 @@ impl Keeper {
         };
         let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
-        attached.set_timeouts(seconds(manifest.limits.hook_seconds), seconds(manifest.limits.handler_seconds));
+        attached.set_timeouts(
+            seconds(manifest.limits.hook_seconds),
+            seconds(manifest.limits.handler_seconds),
+        );
         let index = attached.installed().index();
-        let identity = Rc::new(Identity {
+        let identity = Arc::new(Identity {
             name: name.to_owned(),
             runtime: self.runtime,
-            granted: RefCell::new(record.granted.clone()),
+            granted: record.granted.clone().into(),
             limits: manifest.limits.clone(),
-            log: PluginLog::new(name),
+            log: self.log_of(name),
             services: self.services.clone(),
-            refusals: Cell::new(0),
-            noise: Cell::new(0),
+            refusals: 0.into(),
+            noise: 0.into(),
             announcer: self.announcer.clone(),
         });
-        let data = if in_place { folder.clone() } else { self.store.data(name)? };
+        let place = match &manifest.run {
+            Run::Process { command } => {
+                Place::Process(self.program(name, &manifest, command, folder, in_place)?)
+            }
+            Run::Wasm { module } => Place::Wasm(Sandbox::of(&manifest, &folder, module)),
+        };
         let running = Rc::new(Running {
             identity,
             attached,
-            program: Program {
-                launcher: self.launcher.clone(),
-                command: program(command, &folder),
-                folder,
-                data,
-                env: sdk::env(self.store.root()),
-                restrictions: Restrictions {
-                    parent: std::process::id(),
-                    memory_mb: manifest.limits.memory_mb,
-                    files: OPEN_FILES,
-                },
-            },
+            place,
+            guardian: self.guardian.clone(),
             version: manifest.version.clone(),
             schema: manifest.settings.clone(),
             settings: RefCell::new(self.settings_of(name, &record)),
@@ -178,6 +191,41 @@ impl Keeper {
         });
         self.entries.borrow_mut().insert(name.to_owned(), entry);
         Ok(index)
+    }
+
+    fn log_of(&self, name: &str) -> Arc<PluginLog> {
+        let mut logs = self.logs.borrow_mut();
+        logs.entry(name.to_owned())
+            .or_insert_with(|| Arc::new(PluginLog::new(name)))
+            .clone()
+    }
+
+    fn program(
+        &self,
+        name: &str,
+        manifest: &Manifest,
+        command: &[String],
+        folder: PathBuf,
+        in_place: bool,
+    ) -> Result<Program, InstallError> {
+        Ok(Program {
+            launcher: self.launcher.clone(),
+            command: in_folder(command, &folder),
+            data: if in_place {
+                folder.clone()
+            } else {
+                self.store.data(name)?
+            },
+            folder,
+            library: sdk::folder(self.store.root()),
+            env: sdk::env(self.store.root()),
+            restrictions: Restrictions {
+                parent: std::process::id(),
+                memory_mb: manifest.limits.memory_mb,
+                files: OPEN_FILES,
+                rules: Rules::default(),
+            },
+        })
     }
 
     /// What was set by command, and above it what the configuration says.
@@ -223,14 +271,20 @@ impl Keeper {
         let incoming = self.unpack(&wanted.path).await?;
         let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
         if !manifest::is_name(&name) {
-            return Err(InstallError::new("invalid_name", format!("no plugin may have the name {name:?}")));
+            return Err(InstallError::new(
+                "invalid_name",
+                format!("no plugin may have the name {name:?}"),
+            ));
         }
         if self.runtime.plugins().state(&name).is_some() {
-            let why = format!("there is a plugin {name} already: upgrade it, or install under another --name");
+            let why =
+                format!("there is a plugin {name} already: upgrade it, or install under another --name");
             return Err(InstallError::new("taken", why));
         }
         same(wanted.asked.as_ref(), &incoming.manifest)?;
-        let granted = wanted.granted.unwrap_or_else(|| incoming.manifest.permissions.clone());
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
         let settings = wanted.settings.unwrap_or_else(|| json!({}));
         checked_settings(incoming.manifest.settings.as_ref(), settings.clone())
             .map_err(|wrong| InstallError::new("invalid_settings", wrong))?;
@@ -241,7 +295,10 @@ impl Keeper {
             self.store.remove(&name)?;
             return Err(cause);
         }
-        info!(plugin = name, "plugin {name} {} is installed", incoming.manifest.version);
+        info!(
+            plugin = name,
+            "plugin {name} {} is installed", incoming.manifest.version
+        );
         Ok(self.begin(&name).await)
     }
 
@@ -249,9 +306,13 @@ impl Keeper {
     pub(crate) async fn develop(&self, path: &Path, name: Option<String>) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let manifest = Manifest::read(path).map_err(crate::package::PackageError::from)?;
+        checked(&manifest, path).await?;
         let name = name.unwrap_or_else(|| manifest.name.clone());
         if self.runtime.plugins().state(&name).is_some() {
-            return Err(InstallError::new("taken", format!("there is a plugin {name} already: give another --name")));
+            return Err(InstallError::new(
+                "taken",
+                format!("there is a plugin {name} already: give another --name"),
+            ));
         }
         let record = Record {
             package: String::new(),
@@ -271,13 +332,24 @@ impl Keeper {
         let name = wanted.name.unwrap_or_else(|| incoming.manifest.name.clone());
         let before = self.entry(&name)?;
         if before.in_place {
-            return Err(InstallError::new("in_place", format!("{name} runs in its author's folder: there is nothing to upgrade")));
+            return Err(InstallError::new(
+                "in_place",
+                format!("{name} runs in its author's folder: there is nothing to upgrade"),
+            ));
         }
         same(wanted.asked.as_ref(), &incoming.manifest)?;
         let old = before.record.borrow().clone();
-        checked_settings(incoming.manifest.settings.as_ref(), self.settings_of(&name, &old))
-            .map_err(|wrong| InstallError::new("invalid_settings", format!("the present settings do not fit the new version: {wrong}")))?;
-        let granted = wanted.granted.unwrap_or_else(|| incoming.manifest.permissions.clone());
+        checked_settings(incoming.manifest.settings.as_ref(), self.settings_of(&name, &old)).map_err(
+            |wrong| {
+                InstallError::new(
+                    "invalid_settings",
+                    format!("the present settings do not fit the new version: {wrong}"),
+                )
+            },
+        )?;
+        let granted = wanted
+            .granted
+            .unwrap_or_else(|| incoming.manifest.permissions.clone());
         let was_started = self.runtime.plugins().state(&name) == Some(PluginState::Started);
         drop(before);
         self.detach(&name).await;
@@ -286,14 +358,21 @@ impl Keeper {
         let folder = self.store.package(&name, &record);
         let outcome = match self.attach(&name, record, incoming.manifest.clone(), folder, false) {
             Ok(_) if !was_started => return Ok(self.row(&name)),
-            Ok(_) => self.supervisor.start(self.runtime, &name).await.map_err(InstallError::from),
+            Ok(_) => self
+                .supervisor
+                .start(self.runtime, &name)
+                .await
+                .map_err(InstallError::from),
             Err(cause) => Err(cause),
         };
         let Err(cause) = outcome else {
             info!(plugin = name, "plugin {name} is upgraded to {version}");
             return Ok(self.row(&name));
         };
-        warn!(plugin = name, "plugin {name}: version {version} did not start, back to the one before: {cause}");
+        warn!(
+            plugin = name,
+            "plugin {name}: version {version} did not start, back to the one before: {cause}"
+        );
         self.detach(&name).await;
         self.store.save(&name, &old)?;
         let manifest = self.store.manifest(&name, &old)?;
@@ -301,7 +380,10 @@ impl Keeper {
         self.attach(&name, old, manifest, folder, false)?;
         let back = self.begin(&name).await;
         let state = back.get("state").and_then(Value::as_str).unwrap_or("").to_owned();
-        Err(InstallError::new("rolled_back", format!("{cause}; the version before is back, {state}")))
+        Err(InstallError::new(
+            "rolled_back",
+            format!("{cause}; the version before is back, {state}"),
+        ))
     }
 
     /// Removes a plugin. What it stored stays in the database.
@@ -315,6 +397,7 @@ impl Keeper {
             return Err(error.into());
         }
         self.detach(name).await;
+        self.logs.borrow_mut().remove(name);
         if !in_place {
             self.store.remove(name)?;
         }
@@ -331,16 +414,27 @@ impl Keeper {
             return Ok(self.begin(name).await);
         }
         self.supervisor.unload(self.runtime, name).await?;
-        self.supervisor.switch_off(entry.running.attached.installed().index());
+        self.supervisor
+            .switch_off(entry.running.attached.installed().index());
         self.keep(name, &entry, |record| record.enabled = false)?;
         Ok(self.row(name))
     }
 
     /// Sets settings (`null` takes one back), and reloads the plugin.
-    pub(crate) async fn set_settings(&self, name: &str, changes: serde_json::Map<String, Value>) -> Result<Value, InstallError> {
+    pub(crate) async fn set_settings(
+        &self,
+        name: &str,
+        changes: serde_json::Map<String, Value>,
+    ) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let entry = self.entry(name)?;
-        let mut settings = entry.record.borrow().settings.as_object().cloned().unwrap_or_default();
+        let mut settings = entry
+            .record
+            .borrow()
+            .settings
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         for (key, value) in changes {
             match value {
                 Value::Null => drop(settings.remove(&key)),
@@ -360,14 +454,22 @@ impl Keeper {
     }
 
     /// Grants or revokes a permission. What was revoked is lost at once: the plugin is reloaded.
-    pub(crate) async fn permit(&self, name: &str, grant: &[(String, String)], revoke: &[(String, String)]) -> Result<Value, InstallError> {
+    pub(crate) async fn permit(
+        &self,
+        name: &str,
+        grant: &[(String, String)],
+        revoke: &[(String, String)],
+    ) -> Result<Value, InstallError> {
         let _change = self.changes.lock().await;
         let entry = self.entry(name)?;
         let mut granted = entry.record.borrow().granted.clone();
         for (permission, item) in grant {
             let list = list_of(&mut granted, permission)?;
             if !manifest::is_grant(permission, item) {
-                return Err(InstallError::new("invalid_argument", format!("{item:?} cannot be granted as {permission}")));
+                return Err(InstallError::new(
+                    "invalid_argument",
+                    format!("{item:?} cannot be granted as {permission}"),
+                ));
             }
             if !list.contains(item) {
                 list.push(item.clone());
@@ -378,12 +480,15 @@ impl Keeper {
             let count = list.len();
             list.retain(|other| other != item);
             if list.len() == count {
-                let why = format!("{permission} {item} is not granted to {name}; granted is: {}", granted.lines().join(", "));
+                let why = format!(
+                    "{permission} {item} is not granted to {name}; granted is: {}",
+                    granted.lines().join(", ")
+                );
                 return Err(InstallError::new("not_found", why));
             }
         }
         self.keep(name, &entry, |record| record.granted = granted.clone())?;
-        entry.running.identity.granted.replace(granted);
+        *lock(&entry.running.identity.granted) = granted;
         match revoke.is_empty() {
             true => Ok(self.row(name)),
             false => self.reload_if_started(name).await,
@@ -417,12 +522,19 @@ impl Keeper {
     async fn unpack(&self, path: &Path) -> Result<Incoming, InstallError> {
         let (store, path) = (self.store.clone(), path.to_path_buf());
         let unpacked = spawn_blocking(move || store.unpack(&path)).await;
-        unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+        let incoming = unpacked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))?;
+        checked(&incoming.manifest, incoming.folder()).await?;
+        Ok(incoming)
     }
 
     /// Waits until no process runs, at most so long.
     pub(crate) async fn all_idle(&self, limit: Duration) {
-        let running: Vec<_> = self.entries.borrow().values().map(|entry| entry.running.clone()).collect();
+        let running: Vec<_> = self
+            .entries
+            .borrow()
+            .values()
+            .map(|entry| entry.running.clone())
+            .collect();
         let idle = async {
             for running in running {
                 running.idle().await;
@@ -447,12 +559,23 @@ pub(crate) struct Install {
     pub(crate) settings: Option<Value>,
 }
 
+/// Refuses a module that cannot be run; one that is large takes a while.
+async fn checked(manifest: &Manifest, folder: &Path) -> Result<(), InstallError> {
+    let Run::Wasm { module } = &manifest.run else {
+        return Ok(());
+    };
+    let sandbox = Sandbox::of(manifest, folder, module);
+    let checked = spawn_blocking(move || sandbox.check()).await;
+    checked.unwrap_or_else(|cause| Err(InstallError::new("io", cause.to_string())))
+}
+
 /// Refuses a package that is not the one that somebody agreed to.
 fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallError> {
     match asked {
-        Some(asked) if *asked != manifest.permissions => {
-            Err(InstallError::new("changed", "the package asks for other permissions than a moment ago: look again"))
-        }
+        Some(asked) if *asked != manifest.permissions => Err(InstallError::new(
+            "changed",
+            "the package asks for other permissions than a moment ago: look again",
+        )),
         _ => Ok(()),
     }
 }
@@ -460,12 +583,15 @@ fn same(asked: Option<&Permissions>, manifest: &Manifest) -> Result<(), InstallE
 fn list_of<'p>(permissions: &'p mut Permissions, name: &str) -> Result<&'p mut Vec<String>, InstallError> {
     permissions.list_mut(name).ok_or_else(|| {
         let known = crate::permissions::LISTS.join(", ");
-        InstallError::new("invalid_argument", format!("{name:?} is no permission that can be granted; there are: {known}"))
+        InstallError::new(
+            "invalid_argument",
+            format!("{name:?} is no permission that can be granted; there are: {known}"),
+        )
     })
 }
 
 /// A program that the package brings is named by its place in it.
-fn program(command: &[String], folder: &Path) -> Vec<String> {
+fn in_folder(command: &[String], folder: &Path) -> Vec<String> {
     let mut command = command.to_vec();
     if let Some(program) = command.first_mut()
         && program.contains('/')

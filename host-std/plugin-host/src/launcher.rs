@@ -4,10 +4,14 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
+
+use crate::guardian;
+use crate::sandbox::Rules;
 
 /// The first argument of a launcher; after it come the restrictions and the plugin's command.
 pub(crate) const ARGUMENT: &str = "--become-plugin";
@@ -24,15 +28,16 @@ pub(crate) struct Restrictions {
     pub(crate) memory_mb: u32,
     /// Open files.
     pub(crate) files: u32,
+    pub(crate) rules: Rules,
 }
 
 impl Restrictions {
     pub(crate) fn to_text(&self) -> String {
-        // A struct of numbers has a JSON.
+        // Numbers and paths that were given as text have a JSON.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    fn apply(&self) -> std::io::Result<()> {
+    fn apply(&self, program: &Path) -> std::io::Result<()> {
         // Whoever kills the runtime kills its plugins: no orphans.
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
@@ -46,16 +51,18 @@ impl Restrictions {
         setrlimit(Resource::Data, at_most(u64::from(self.memory_mb) << 20))?;
         setrlimit(Resource::Nofile, at_most(self.files.into()))?;
         setrlimit(Resource::Core, at_most(0))?;
-        Ok(())
+        self.rules.enter(program).map_err(std::io::Error::other)
     }
 }
 
-/// Becomes a plugin, when this process was started for that: then it does not return but to say why not. A program
+/// Becomes a plugin, or the guardian of all, when this process was started for that: then it does not return but to say why not. A program
 /// that embeds a host calls it first; [`run_host`](https://docs.rs/host-std) does.
 pub fn enter_if_asked() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
-    if args.next()? != ARGUMENT {
-        return None;
+    match args.next()? {
+        asked if asked == guardian::ARGUMENT => return Some(guardian::guard()),
+        asked if asked == ARGUMENT => {}
+        _ => return None,
     }
     let why = become_plugin(args);
     let _ = writeln!(std::io::stderr(), "ERROR: {why}");
@@ -68,7 +75,7 @@ fn become_plugin(mut args: impl Iterator<Item = OsString>) -> String {
     let (Some(restrictions), Some(program)) = (restrictions, args.next()) else {
         return format!("{ARGUMENT} is for the runtime's own use");
     };
-    if let Err(cause) = restrictions.apply() {
+    if let Err(cause) = restrictions.apply(Path::new(&program)) {
         return format!("the process could not be restricted: {cause}");
     }
     let cause = Command::new(&program).args(args).exec();

@@ -1,38 +1,49 @@
-//! Plugins that are installed into a running Core Runtime: as processes that speak [the plugin
-//! protocol](https://docs.rs/plugin-host), from packages on disk.
+//! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak [the plugin
+//! protocol](https://docs.rs/plugin-host), or as WebAssembly modules.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
 //!     │
 //!   keeper.rs     all plugins: install, upgrade, remove ── rows.rs
 //!     ├── store.rs      their folder ── package: folders and archives ── manifest
+//!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
-//!           ├── process.rs ── launcher.rs   a process, restricted
-//!           └── session                     its lines, and the kernel's mailbox
-//!                 └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           ├── process.rs ── launcher.rs ── sandbox.rs   a process, restricted
+//!           ├── session                     its lines, and the kernel's mailbox
+//!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           └── wasm                        a module in a sandbox
+//!                 └── guard.rs ── gate.rs   the waist, with permissions
 //! ```
 
 mod commands;
 mod error;
 mod gate;
+mod guard;
+mod guardian;
 mod keeper;
 pub mod launcher;
+mod lines;
 mod lists;
 mod lives;
 mod log;
 pub mod manifest;
+mod orphans;
 pub mod package;
 pub mod permissions;
 mod process;
 mod rows;
+mod rpc_error;
+mod sandbox;
 pub mod schema;
 mod sdk;
 mod serve;
 mod services;
 mod session;
 mod store;
+mod wasm;
 
 pub use error::InstallError;
 pub use keeper::Options;
+pub use orphans::is_of_a_plugin;
 pub use serve::serve;
 pub use store::installed;

@@ -1,7 +1,9 @@
-//! One life after another of an installed plugin, each with a process of its own.
+//! One life after another of an installed plugin, each with a process or a sandbox of its own.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kernel_core::{AttachedPlugin, Context, Error, INVALID_SETTINGS, Mailbox, Message};
@@ -9,26 +11,36 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
-use crate::gate::{Gate, Identity};
+use crate::gate::{Gate, Identity, lock};
+use crate::guardian::Guardian;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
+use crate::sandbox::Rules;
 use crate::schema::{self, Schema};
 use crate::session::{End, MAX_LINE, MAX_VALUE, Session};
+use crate::wasm::Sandbox;
 
 /// Bytes of a message beside its value: a topic, or the name of a service.
 const HEAD: usize = 512;
 
+/// Where a plugin runs.
+pub(crate) enum Place {
+    Process(Program),
+    Wasm(Sandbox),
+}
+
 /// A plugin that is installed and attached.
 pub(crate) struct Running {
-    pub(crate) identity: Rc<Identity>,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) attached: AttachedPlugin,
-    pub(crate) program: Program,
+    pub(crate) place: Place,
+    pub(crate) guardian: Rc<Guardian>,
     pub(crate) version: String,
     /// The JSON Schema of its settings, and what was set of them.
     pub(crate) schema: Option<Value>,
     pub(crate) settings: RefCell<Value>,
     pub(crate) call_timeout: Duration,
-    /// Whether a process runs.
+    /// Whether a life runs.
     pub(crate) alive: watch::Sender<bool>,
 }
 
@@ -54,7 +66,7 @@ impl Running {
         }
     }
 
-    /// Waits until no process runs.
+    /// Waits until no life runs.
     pub(crate) async fn idle(&self) {
         // The sender is here.
         let _ = self.alive.subscribe().wait_for(|alive| !alive).await;
@@ -80,17 +92,25 @@ impl Running {
     }
 
     async fn live(&self, cx: Context, buf: &mut [u8]) -> Result<(), Error> {
-        let settings = self.effective_settings().map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
+        let settings = self
+            .effective_settings()
+            .map_err(|wrong| Error::new(INVALID_SETTINGS, &wrong))?;
+        let program = match &self.place {
+            Place::Process(program) => program,
+            Place::Wasm(sandbox) => return sandbox.live(&self.identity, cx, settings.to_string()).await,
+        };
         let name = &self.identity.name;
-        let mut program = self.program.clone();
+        let mut program = program.clone();
         program.env.extend(process::settings_env(name, &settings));
-        let started = Process::start(&program, &self.identity).map_err(|cause| {
-            Error::new("not_started", &process::cannot_start(&program.launcher, &cause))
-        })?;
-        let parameters = self.parameters(settings);
+        program.restrictions.rules = self.rules(&program);
+        let started = Process::start(&program, &self.identity, &self.guardian)
+            .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
+        let parameters = self.parameters(&program, settings);
         let gate = Rc::new(Gate::new(self.identity.clone(), cx));
         let mut session = Session::new(gate, &self.version, started);
-        let end = session.run(&parameters, buf, || self.attached.set_concurrent()).await;
+        let end = session
+            .run(&parameters, buf, || self.attached.set_concurrent())
+            .await;
         // Told before the process is waited for: its callers know at once.
         if let End::Failed(error) = &end
             && self.attached.context().id() == cx.id()
@@ -101,8 +121,23 @@ impl Running {
         Ok(())
     }
 
+    /// What it may see of the machine: its folders, and what was granted.
+    fn rules(&self, program: &Program) -> Rules {
+        let granted = lock(&self.identity.granted);
+        let paths = |list: &[String]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let mut read = paths(&granted.files.read);
+        read.extend([program.folder.clone(), program.library.clone()]);
+        let mut write = paths(&granted.files.write);
+        write.push(program.data.clone());
+        Rules {
+            read,
+            write,
+            network: granted.network,
+        }
+    }
+
     /// What the plugin is told at the beginning of a life.
-    fn parameters(&self, settings: Value) -> Value {
+    fn parameters(&self, program: &Program, settings: Value) -> Value {
         let identity = &self.identity;
         let limits = &identity.limits;
         json!({
@@ -111,11 +146,11 @@ impl Running {
             "plugin": {
                 "name": identity.name,
                 "version": self.version,
-                "folder": self.program.folder,
-                "data": self.program.data,
+                "folder": program.folder,
+                "data": program.data,
             },
             "settings": settings,
-            "permissions": *identity.granted.borrow(),
+            "permissions": *lock(&identity.granted),
             "limits": {
                 "max_line": MAX_LINE,
                 "max_value": MAX_VALUE,

@@ -1,11 +1,13 @@
 //! What a plugin says for people: into the runtime's log, at a rate limit, and kept for `plugin logs`.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tracing::{debug, error, info, trace, warn};
+
+use crate::gate::lock;
 
 /// Lines that are kept of each plugin.
 const KEPT: usize = 1000;
@@ -67,7 +69,7 @@ pub(crate) struct Entry {
 /// The log of one plugin.
 pub(crate) struct PluginLog {
     plugin: String,
-    kept: RefCell<Kept>,
+    kept: Mutex<Kept>,
 }
 
 struct Kept {
@@ -83,7 +85,7 @@ impl PluginLog {
     pub(crate) fn new(plugin: &str) -> Self {
         PluginLog {
             plugin: plugin.to_owned(),
-            kept: RefCell::new(Kept {
+            kept: Mutex::new(Kept {
                 lines: VecDeque::new(),
                 seq: 0,
                 tokens: RATE,
@@ -100,12 +102,14 @@ impl PluginLog {
     }
 
     pub(crate) fn write(&self, level: Level, text: &str) {
-        let mut kept = self.kept.borrow_mut();
+        let mut kept = lock(&self.kept);
         let text = cut(text);
         kept.seq += 1;
         let entry = Entry {
             seq: kept.seq,
-            time_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
+            time_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_millis() as u64),
             level,
             text: text.to_owned(),
         };
@@ -117,7 +121,12 @@ impl PluginLog {
             (kept.since, kept.tokens) = (Instant::now(), RATE);
             let held_back = std::mem::take(&mut kept.held_back);
             if held_back > 0 {
-                warn!(plugin = self.plugin, "plugin {}: {held_back} more lines; `core-runtime plugin logs {}` has the last {KEPT}", self.plugin, self.plugin);
+                warn!(
+                    plugin = self.plugin,
+                    "plugin {}: {held_back} more lines; `core-runtime plugin logs {}` has the last {KEPT}",
+                    self.plugin,
+                    self.plugin
+                );
             }
         }
         match kept.tokens.checked_sub(1) {
@@ -139,7 +148,7 @@ impl PluginLog {
 
     /// At most `limit` lines after number `after`, the newest when it is 0 and there are more.
     pub(crate) fn after(&self, after: u64, limit: usize) -> Vec<Entry> {
-        let kept = self.kept.borrow();
+        let kept = lock(&self.kept);
         let from = match after {
             0 => kept.lines.len().saturating_sub(limit),
             _ => kept.lines.partition_point(|entry| entry.seq <= after),

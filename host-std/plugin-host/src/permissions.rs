@@ -160,7 +160,10 @@ impl Permissions {
     /// What these permissions have and `before` has not: what an upgrade asks for anew.
     pub fn beyond(&self, before: &Permissions) -> Vec<String> {
         let had = before.lines();
-        self.lines().into_iter().filter(|line| !had.contains(line)).collect()
+        self.lines()
+            .into_iter()
+            .filter(|line| !had.contains(line))
+            .collect()
     }
 }
 
@@ -261,11 +264,19 @@ mod tests {
         };
         assert!(some.check("lamp", Use::Publish("heating.on")).is_ok());
         assert!(some.check("lamp", Use::Publish("heating.on.now")).is_err());
-        assert!(some.check("lamp", Use::Subscribe("state.changed.house.*")).is_ok());
+        assert!(
+            some.check("lamp", Use::Subscribe("state.changed.house.*"))
+                .is_ok()
+        );
         assert!(some.check("lamp", Use::Subscribe("state.changed.*")).is_err());
         assert!(some.check("lamp", Use::Storage("devices")).is_ok());
         let all = Permissions::all();
-        for wanted in [Use::Subscribe(">"), Use::Storage("x"), Use::Call("a.b"), Use::State("x")] {
+        for wanted in [
+            Use::Subscribe(">"),
+            Use::Storage("x"),
+            Use::Call("a.b"),
+            Use::State("x"),
+        ] {
             assert!(all.check("lamp", wanted).is_ok());
         }
     }

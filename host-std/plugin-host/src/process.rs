@@ -1,11 +1,12 @@
 //! The process of a plugin: begun by the [launcher](crate::launcher), in a group of its own, with three pipes and a clean
 //! environment; and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,8 +14,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::gate::Identity;
+use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
-use crate::session::{Lines, NoLine};
+use crate::lines::{Lines, NoLine};
 
 /// How long a plugin may take to leave once its standard input is closed, and again once it was asked by SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
@@ -29,6 +31,8 @@ pub(crate) struct Program {
     pub(crate) launcher: PathBuf,
     /// The plugin's folder, in which it is run.
     pub(crate) folder: PathBuf,
+    /// The libraries that the runtime brings along.
+    pub(crate) library: PathBuf,
     /// Where it may write.
     pub(crate) data: PathBuf,
     /// What it is called with.
@@ -38,10 +42,23 @@ pub(crate) struct Program {
     pub(crate) restrictions: Restrictions,
 }
 
+/// The processes of all plugins of this process, of which the system knows nothing more than that they are children.
+static KNOWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn known<R>(todo: impl FnOnce(&mut BTreeSet<i32>) -> R) -> R {
+    todo(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether the process of this number is a plugin's own.
+pub(crate) fn is_known(pid: i32) -> bool {
+    known(|known| known.contains(&pid))
+}
+
 /// A running one.
 pub(crate) struct Process {
     child: Child,
     group: Option<Pid>,
+    guardian: Rc<Guardian>,
 }
 
 /// A process that was started, and its pipes.
@@ -53,7 +70,11 @@ pub(crate) struct Started {
 
 impl Process {
     /// Starts the program; what it writes to its standard error goes to the plugin's log.
-    pub(crate) fn start(program: &Program, identity: &Rc<Identity>) -> io::Result<Started> {
+    pub(crate) fn start(
+        program: &Program,
+        identity: &Arc<Identity>,
+        guardian: &Rc<Guardian>,
+    ) -> io::Result<Started> {
         let restrictions = program.restrictions.to_text();
         let mut command = Command::new(&program.launcher);
         command
@@ -77,6 +98,10 @@ impl Process {
         let stderr = child.stderr.take().ok_or_else(no_pipe)?;
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        if let Some(group) = group {
+            known(|known| known.insert(group.as_raw_nonzero().get()));
+            guardian.add(group);
+        }
         let identity = identity.clone();
         tokio::task::spawn_local(async move {
             let mut lines = Lines::new(stderr, LONGEST_LINE);
@@ -96,7 +121,11 @@ impl Process {
             }
         });
         Ok(Started {
-            process: Process { child, group },
+            process: Process {
+                child,
+                group,
+                guardian: guardian.clone(),
+            },
             stdin,
             stdout,
         })
@@ -110,7 +139,8 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Ends it, whose standard input was closed: it is waited for, then asked, then killed with all of its group.
+    /// Ends it, whose standard input was closed: it is waited for, then asked, then killed. Its children do not outlive
+    /// it.
     pub(crate) async fn end(mut self) {
         if timeout(GRACE, self.child.wait()).await.is_err() {
             self.signal(Signal::TERM);
@@ -119,8 +149,6 @@ impl Process {
                 let _ = self.child.wait().await;
             }
         }
-        // Its children do not outlive it.
-        self.signal(Signal::KILL);
     }
 
     fn signal(&self, signal: Signal) {
@@ -134,6 +162,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        if let Some(group) = self.group {
+            known(|known| known.remove(&group.as_raw_nonzero().get()));
+            self.guardian.remove(group);
+        }
     }
 }
 
@@ -141,9 +173,13 @@ impl Drop for Process {
 fn inherited() -> impl Iterator<Item = (&'static str, String)> {
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
     let zone = std::env::var("TZ").ok().map(|zone| ("TZ", zone));
-    [("PATH", path), ("LANG", "C.UTF-8".to_owned()), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())]
-        .into_iter()
-        .chain(zone)
+    [
+        ("PATH", path),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ]
+    .into_iter()
+    .chain(zone)
 }
 
 /// The settings as variables of the environment: `NAME_KEY`, for values that are text, numbers or flags.

@@ -1,15 +1,16 @@
 //! Plugins as JSON.
 
+use std::sync::atomic::Ordering;
+
 use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
+use crate::manifest::Run;
+use crate::sandbox;
 
 /// Room for a row's texts.
 const ROW: usize = 1024;
-
-/// What a process is not kept from here, for want of something in the system.
-const NOT_ENFORCED: [&str; 3] = ["network", "files", "processor time"];
 
 impl Keeper {
     /// All plugins, the built-in ones too.
@@ -27,9 +28,14 @@ impl Keeper {
                 "state": plugin.state.as_str(),
                 "placement": plugin.placement,
             });
-            let Some(members) = row.as_object_mut() else { continue };
+            let Some(members) = row.as_object_mut() else {
+                continue;
+            };
             if plugin.state == PluginState::Failed {
-                members.insert("error".into(), json!({"code": plugin.error_code, "message": plugin.error}));
+                members.insert(
+                    "error".into(),
+                    json!({"code": plugin.error_code, "message": plugin.error}),
+                );
             }
             if let Some(entry) = self.entries.borrow().get(plugin.name) {
                 let record = entry.record.borrow();
@@ -37,9 +43,14 @@ impl Keeper {
                 members.insert("enabled".into(), record.enabled.into());
                 members.insert("plugin".into(), entry.manifest.name.clone().into());
                 members.insert("author".into(), entry.manifest.author.clone().into());
-                members.insert("refused".into(), identity.refusals.get().into());
-                members.insert("noise".into(), identity.noise.get().into());
-                members.insert("not_enforced".into(), NOT_ENFORCED.to_vec().into());
+                members.insert("refused".into(), identity.refusals.load(Ordering::Relaxed).into());
+                members.insert("noise".into(), identity.noise.load(Ordering::Relaxed).into());
+                let not_enforced = match entry.manifest.run {
+                    Run::Process { .. } => sandbox::not_enforced(),
+                    // There is nothing that it could reach.
+                    Run::Wasm { .. } => Vec::new(),
+                };
+                members.insert("not_enforced".into(), not_enforced.into());
                 if entry.in_place {
                     members.insert("in_place".into(), true.into());
                 }
@@ -51,7 +62,10 @@ impl Keeper {
     /// One plugin.
     pub(crate) fn row(&self, name: &str) -> Value {
         let rows = self.rows();
-        let row = rows.as_array().and_then(|rows| rows.iter().find(|row| row.get("name").is_some_and(|other| other == name)));
+        let row = rows.as_array().and_then(|rows| {
+            rows.iter()
+                .find(|row| row.get("name").is_some_and(|other| other == name))
+        });
         row.cloned().unwrap_or(Value::Null)
     }
 }

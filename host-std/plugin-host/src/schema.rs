@@ -107,7 +107,11 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_none_is_refused_and_nothing_is_fetched() {
-        for schema in [json!({"type": "nmber"}), json!({"$ref": "https://example.org/x"}), json!({"$ref": "file:///etc/passwd"})] {
+        for schema in [
+            json!({"type": "nmber"}),
+            json!({"$ref": "https://example.org/x"}),
+            json!({"$ref": "file:///etc/passwd"}),
+        ] {
             assert!(Schema::compile(&schema).is_err(), "{schema}");
         }
     }
@@ -115,6 +119,9 @@ mod tests {
     #[test]
     fn defaults_fill_what_is_not_said() {
         let schema = json!({"properties": {"a": {"default": 1}, "b": {"properties": {"c": {"default": 2}}}}});
-        assert_eq!(with_defaults(&schema, json!({"b": {}})), json!({"a": 1, "b": {"c": 2}}));
+        assert_eq!(
+            with_defaults(&schema, json!({"b": {}})),
+            json!({"a": 1, "b": {"c": 2}})
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The folder below that of the plugins.
 const FOLDER: &str = ".sdk";
@@ -23,6 +23,17 @@ const PYTHON: &[(&str, &str)] = &files![
     "errors.py",
     "logs.py",
     "memory.py",
+    "original/__init__.py",
+    "original/__main__.py",
+    "original/adapter.py",
+    "original/base.py",
+    "original/bus.py",
+    "original/describe.py",
+    "original/doing.py",
+    "original/imports.py",
+    "original/manager.py",
+    "original/registry.py",
+    "original/values.py",
     "peer.py",
     "plugin.py",
     "process.py",
@@ -54,8 +65,41 @@ pub(crate) fn unpack(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the libraries are.
+pub(crate) fn folder(root: &Path) -> PathBuf {
+    root.join(FOLDER)
+}
+
 /// What a process needs to find it.
 pub(crate) fn env(root: &Path) -> BTreeMap<String, String> {
     let python = root.join(FOLDER).join("python").display().to_string();
     BTreeMap::from([("PYTHONPATH".to_owned(), python)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+            match entry.path() {
+                place if place.is_dir() && !name.ends_with("__pycache__") => {
+                    files(&place, &format!("{name}/"), found)
+                }
+                place if place.is_file() => drop(found.insert(name)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_library_is_brought_along() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/sdk/python/core_runtime");
+        let mut there = BTreeSet::new();
+        files(&folder, "", &mut there);
+        let known = PYTHON.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(there, known);
+    }
 }

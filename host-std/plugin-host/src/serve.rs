@@ -9,6 +9,7 @@ use tokio::task::{LocalSet, spawn_local};
 use crate::commands;
 use crate::error::InstallError;
 use crate::keeper::{Keeper, Options};
+use crate::orphans;
 
 /// How long processes that were told to leave may take, at the end: a little more than each has.
 const LEAVING: Duration = Duration::from_millis(2500);
@@ -38,6 +39,7 @@ pub fn serve(
             Ok(keeper) => Rc::new(keeper),
             Err(cause) => return ready(Err(cause)),
         };
+        spawn_local(orphans::run());
         spawn_local(commands::run(keeper.clone(), installed));
         ready(Ok(keeper.entries.borrow().keys().cloned().collect()));
         stop.await;

@@ -1,12 +1,12 @@
 //! What plugins say of their services beyond what the kernel keeps: schemas and examples.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::gate::lock;
 use crate::schema::Schema;
 
 /// What is known of a service.
@@ -22,9 +22,12 @@ pub(crate) struct About {
     pub(crate) examples: Vec<Value>,
 }
 
+/// A service, and its schema compiled.
+type Known = (About, Option<Arc<Schema>>);
+
 /// All of them.
 #[derive(Default)]
-pub(crate) struct Services(RefCell<BTreeMap<String, (About, Option<Rc<Schema>>)>>);
+pub(crate) struct Services(Mutex<BTreeMap<String, Known>>);
 
 impl Services {
     /// Keeps what a plugin says of its service.
@@ -32,22 +35,27 @@ impl Services {
     /// # Errors
     /// What is wrong with the schema.
     pub(crate) fn add(&self, name: &str, about: About) -> Result<(), String> {
-        let compiled = about.schema.as_ref().map(Schema::compile).transpose()?.map(Rc::new);
-        self.0.borrow_mut().insert(name.to_owned(), (about, compiled));
+        let compiled = about
+            .schema
+            .as_ref()
+            .map(Schema::compile)
+            .transpose()?
+            .map(Arc::new);
+        lock(&self.0).insert(name.to_owned(), (about, compiled));
         Ok(())
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        self.0.borrow_mut().remove(name);
+        lock(&self.0).remove(name);
     }
 
     /// Forgets the services of a plugin whose life is over.
     pub(crate) fn remove_of(&self, plugin: &str) {
-        self.0.borrow_mut().retain(|_, (about, _)| about.plugin != plugin);
+        lock(&self.0).retain(|_, (about, _)| about.plugin != plugin);
     }
 
     pub(crate) fn about(&self, name: &str) -> Option<About> {
-        self.0.borrow().get(name).map(|(about, _)| about.clone())
+        lock(&self.0).get(name).map(|(about, _)| about.clone())
     }
 
     /// Whether these arguments fit the service.
@@ -55,7 +63,7 @@ impl Services {
     /// # Errors
     /// Where they do not, and how.
     pub(crate) fn check(&self, name: &str, args: &[u8]) -> Result<(), String> {
-        let schema = self.0.borrow().get(name).and_then(|(_, schema)| schema.clone());
+        let schema = lock(&self.0).get(name).and_then(|(_, schema)| schema.clone());
         let Some(schema) = schema else {
             return Ok(());
         };

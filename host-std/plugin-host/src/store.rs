@@ -46,6 +46,12 @@ pub(crate) struct Incoming {
     pub(crate) manifest: Manifest,
 }
 
+impl Incoming {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         // It was moved away, or the next start does it.
@@ -98,7 +104,10 @@ impl Store {
         let file = self.folder(name).join(RECORD);
         let text = fs::read(&file).map_err(|cause| failed(&file, &cause))?;
         serde_json::from_slice(&text).map_err(|cause| {
-            let why = format!("{}: damaged: {cause}; remove the plugin and install it again", file.display());
+            let why = format!(
+                "{}: damaged: {cause}; remove the plugin and install it again",
+                file.display()
+            );
             InstallError::new("damaged", why)
         })
     }
@@ -123,7 +132,9 @@ impl Store {
         let incoming = self.root.join(INCOMING);
         let free = (0..1000).map(|number| incoming.join(number.to_string()));
         let mut free = free.filter(|folder| folder.symlink_metadata().is_err());
-        let folder = free.next().ok_or_else(|| InstallError::new("busy", "too many installations at a time"))?;
+        let folder = free
+            .next()
+            .ok_or_else(|| InstallError::new("busy", "too many installations at a time"))?;
         match package::unpack(source, &folder) {
             Ok(manifest) => Ok(Incoming { folder, manifest }),
             Err(error) => {
@@ -134,7 +145,13 @@ impl Store {
     }
 
     /// Installs what was unpacked.
-    pub(crate) fn install(&self, name: &str, incoming: &Incoming, granted: Permissions, settings: Value) -> Result<Record, InstallError> {
+    pub(crate) fn install(
+        &self,
+        name: &str,
+        incoming: &Incoming,
+        granted: Permissions,
+        settings: Value,
+    ) -> Result<Record, InstallError> {
         let record = Record {
             package: format!("0001-{}", incoming.manifest.version),
             previous: None,
@@ -144,7 +161,10 @@ impl Store {
         };
         let folder = self.folder(name);
         if folder.symlink_metadata().is_ok() {
-            let why = format!("{} is there already: upgrade it, or install under another --name", folder.display());
+            let why = format!(
+                "{} is there already: upgrade it, or install under another --name",
+                folder.display()
+            );
             return Err(InstallError::new("taken", why));
         }
         let whole = incoming.folder.with_extension("whole");
@@ -165,9 +185,19 @@ impl Store {
     }
 
     /// Puts another version in the place of the present one, which stays to go back to.
-    pub(crate) fn upgrade(&self, name: &str, incoming: &Incoming, granted: Permissions) -> Result<Record, InstallError> {
+    pub(crate) fn upgrade(
+        &self,
+        name: &str,
+        incoming: &Incoming,
+        granted: Permissions,
+    ) -> Result<Record, InstallError> {
         let before = self.record(name)?;
-        let number: u32 = before.package.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let number: u32 = before
+            .package
+            .split('-')
+            .next()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0);
         let record = Record {
             package: format!("{:04}-{}", number + 1, incoming.manifest.version),
             previous: Some(before.package.clone()),
@@ -231,7 +261,11 @@ fn write_record(folder: &Path, record: &Record) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(record).map_err(io::Error::other)?;
     let (whole, place) = (folder.join("record.json.new"), folder.join(RECORD));
     let _ = fs::remove_file(&whole);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&whole)?;
     file.write_all(&text)?;
     file.sync_all()?;
     fs::rename(&whole, &place)?;

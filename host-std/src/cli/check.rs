@@ -122,17 +122,8 @@ fn read_stdin() -> Result<String, Failure> {
 
 /// What is wrong, the text around it, and a mark below it.
 fn explain(text: &str, fault: JsonError) -> String {
-    let offset = match fault {
-        JsonError::Unexpected { offset }
-        | JsonError::TooDeep { offset }
-        | JsonError::BadUtf8 { offset }
-        | JsonError::BadEscape { offset }
-        | JsonError::BadNumber { offset }
-        | JsonError::Trailing { offset } => offset,
-        _ => text.len(),
-    };
     // The offset of a fault inside a character is that of the character.
-    let offset = text.floor_char_boundary(offset);
+    let offset = text.floor_char_boundary(fault.offset());
     let (before, after) = text.split_at(offset);
     let skipped = before.chars().count().saturating_sub(SHOWN);
     let left: String = before.chars().skip(skipped).map(plain).collect();

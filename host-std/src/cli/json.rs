@@ -185,6 +185,8 @@ pub(crate) struct HealthReport {
     pub(crate) ok: bool,
     pub(crate) running: bool,
     pub(crate) storage: bool,
+    /// What is wrong with the storage, if anything is.
+    pub(crate) storage_fault: Option<String>,
     pub(crate) plugins: u32,
     pub(crate) started: u32,
     /// The names of the plugins that failed.
@@ -192,11 +194,17 @@ pub(crate) struct HealthReport {
 }
 
 impl HealthReport {
-    pub(crate) fn new(health: link::Health, running: bool, name: impl Fn(usize) -> String) -> Self {
+    pub(crate) fn new(
+        health: link::Health,
+        running: bool,
+        storage_fault: Option<String>,
+        name: impl Fn(usize) -> String,
+    ) -> Self {
         HealthReport {
-            ok: running && health.storage && health.failed.is_empty(),
+            ok: running && health.storage && storage_fault.is_none() && health.failed.is_empty(),
             running,
             storage: health.storage,
+            storage_fault,
             plugins: health.plugins,
             started: health.started,
             failed: health.failed.iter().map(name).collect(),

@@ -123,9 +123,9 @@ enum Command {
     /// List the plugins
     #[command(after_long_help = inspect::PLUGINS_HELP)]
     Plugins,
-    /// List the services
+    /// List the services, or show one with its schema
     #[command(after_long_help = inspect::SERVICES_HELP)]
-    Services,
+    Services(inspect::ServicesArgs),
     /// List the subscriptions
     #[command(after_long_help = bus::SUBSCRIPTIONS_HELP)]
     Subscriptions,
@@ -289,7 +289,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Publish(args) => bus::publish(args, link, out).await,
         Command::Watch(args) => watch::watch(args, link).await,
         Command::Plugins => inspect::plugins(link, out).await,
-        Command::Services => inspect::services(link, out).await,
+        Command::Services(args) => inspect::services(args, link, out).await,
         Command::Subscriptions => bus::subscriptions(link, out).await,
         Command::Calls => call::calls(link, out).await,
         Command::Health(args) => inspect::health(&args, link, out).await,

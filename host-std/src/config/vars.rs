@@ -27,7 +27,11 @@ pub(super) fn plugins_folder(
     vars: &impl Fn(&str) -> Option<OsString>,
     db_path: &Path,
 ) -> Result<PathBuf, ConfigError> {
-    let set = path(vars, "RUNTIME_PLUGINS", "the path of a folder for installed plugins")?;
+    let set = path(
+        vars,
+        "RUNTIME_PLUGINS",
+        "the path of a folder for installed plugins",
+    )?;
     Ok(set.unwrap_or_else(|| db_path.parent().unwrap_or(Path::new("")).join("plugins")))
 }
 

@@ -5,8 +5,10 @@
 #[cfg(test)]
 mod tests;
 
+mod peers;
+
 use std::fmt;
-use std::net::TcpListener as StdTcpListener;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
@@ -18,22 +20,25 @@ use embedded_io_async::{Read, Write};
 use kernel_core::{CoreRuntime, Error, Fault, PluginState};
 use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
 use tokio::io::AsyncWrite;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::config::{self, Config, TcpConfig};
-use crate::host::set_settings;
 use crate::host_error::HostError;
+use crate::plugins::set_settings;
 use crate::socket;
 use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};
 use crate::worker::{Ended, Stop, Worker};
 
+use peers::Peers;
+
 /// Clients at the same time at one listener; one more is turned away.
 const MAX_SESSIONS: usize = 64;
+const ALL_TAKEN: Refusal = Refusal::Clients(MAX_SESSIONS as u32);
 
 /// How long a client may take to open its session, so that those that say nothing do not keep the others
 /// out, in milliseconds.
@@ -183,6 +188,7 @@ async fn listen(
     };
     // Apart, so that strangers at the TCP port do not keep the owner out.
     let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
+    let peers = Peers::default();
     let mut stop = std::pin::pin!(stop.asked());
     loop {
         tokio::select! {
@@ -194,17 +200,27 @@ async fn listen(
                 }
             },
             accepted = unix.accept() => match accepted {
+                Ok((stream, _)) if is_of_a_plugin(&stream) => {
+                    warn!("a process that a plugin started was turned away at the socket of the link");
+                }
                 Ok((stream, _)) if owners.has_room() => {
                     owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
                 }
-                Ok((stream, _)) => turn_away(stream).await,
+                Ok((stream, _)) => turn_away(stream, ALL_TAKEN).await,
                 Err(cause) => rest(&cause).await,
             },
             accepted = accept_tcp(tcp.as_ref()) => match accepted {
-                Ok(stream) if others.has_room() => {
-                    others.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), token.clone()));
-                }
-                Ok(stream) => turn_away(stream).await,
+                Ok((stream, peer)) => match (peers.take(peer.ip()), others.has_room()) {
+                    (Some(place), true) => {
+                        let session = serve_socket(manager, call_bytes, stream.into_std(), token.clone());
+                        others.running.spawn_local(async move {
+                            session.await;
+                            drop(place);
+                        });
+                    }
+                    (None, _) => turn_away(stream, Refusal::OneHost(peers::MOST)).await,
+                    (_, false) => turn_away(stream, ALL_TAKEN).await,
+                },
                 Err(cause) => rest(&cause).await,
             },
             Some(ended) = owners.running.join_next() => note(ended),
@@ -276,15 +292,21 @@ async fn rest(cause: &std::io::Error) {
     sleep(ACCEPT_PAUSE).await;
 }
 
+/// A plugin's process has its owner's rights to the socket's file, and must not be an operator.
+fn is_of_a_plugin(stream: &tokio::net::UnixStream) -> bool {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    peer.is_some_and(|pid| plugin_host::is_of_a_plugin(pid as u32))
+}
+
 /// Waits for ever where TCP is off.
-async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<tokio::net::TcpStream> {
+async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
     let Some(listener) = listener else {
         return std::future::pending().await;
     };
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Requests are small and wait for their answers.
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok((stream, peer))
 }
 
 /// Serves one client until it goes, or says nothing for too long.
@@ -343,7 +365,6 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
 
 /// Tells a client that there are too many. A fresh connection has room for so short a message; a
 /// client that is gone already needs to be told nothing.
-async fn turn_away<S: AsyncWrite + Unpin>(stream: S) {
-    let why = Failure::Link(Refusal::Clients(MAX_SESSIONS as u32));
-    let _ = kernel_link::refuse(FromTokio::new(stream), Framing::Stream, why).await;
+async fn turn_away<S: AsyncWrite + Unpin>(stream: S, why: Refusal) {
+    let _ = kernel_link::refuse(FromTokio::new(stream), Framing::Stream, Failure::Link(why)).await;
 }

@@ -249,7 +249,8 @@ impl fmt::Display for StorageError {
             ),
             Self::Damaged { reason } => write!(
                 f,
-                "the database file is damaged: {reason}; stop the runtime and restore a backup"
+                "the database file is damaged, or cannot be read: {reason}; check the disk, then stop the runtime and \
+                 restore a backup"
             ),
             Self::InvalidValue {
                 namespace,

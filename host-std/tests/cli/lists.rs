@@ -87,7 +87,7 @@ fn lists_have_headings_and_stable_shapes() {
 
     for (command, heading, row) in [
         ("plugins", "NAME", "example  1.0.0    STARTED"),
-        ("services", "NAME", "example.hello  example"),
+        ("services", "NAME", "example.hello        example"),
         ("subscriptions", "PLUGIN   FILTER\n", "example  example.test\n"),
         ("calls", "CALL", ""),
         ("state", "KEY", "runtime.status"),
@@ -103,12 +103,13 @@ fn health_and_metrics_are_told() {
     let runtime = Runtime::start();
     assert_eq!(
         runtime.json(&["health"]),
-        json!({"ok": true, "running": true, "storage": true, "plugins": 2, "started": 2, "failed": []})
+        json!({"ok": true, "running": true, "storage": true, "storage_fault": null, "plugins": 3, "started": 3,
+            "failed": []})
     );
     let told = runtime.cli(&["health", "--check"]).ok();
     assert_eq!(
         told,
-        "ok       yes\nrunning  yes\nstorage  yes\nplugins  2 of 2 started\n"
+        "ok       yes\nrunning  yes\nstorage  yes\nplugins  3 of 3 started\n"
     );
 
     let before = runtime.json(&["metrics"]);

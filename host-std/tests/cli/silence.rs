@@ -148,6 +148,11 @@ fn a_runtime_that_stands_still_is_given_up() {
     let mut out = std::io::BufReader::new(watch.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut out, &mut String::new()).unwrap();
     signal(&runtime.child, Signal::STOP);
+    // A busy machine takes its time to stop all threads.
+    let stat = format!("/proc/{}/stat", runtime.child.id());
+    until("it stands still", || {
+        std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+    });
     let told = runtime.cli(&["plugin", "stop", "example"]).fails(3);
     assert!(told.contains("did not answer within 10 s"), "{told}");
     assert_eq!(wait(&mut watch).code(), Some(3));

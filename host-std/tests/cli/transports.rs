@@ -2,15 +2,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::net;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::serial;
-use crate::support::{Runtime, named, program, run, until};
+use crate::support::{PATIENCE, Runtime, named, program, run, until};
 
 const TOKEN: &str = "a token of the right length";
 
@@ -141,10 +142,43 @@ fn a_serial_line_changes_hands_and_survives_noise() {
     assert!(none.contains("there is no such device"), "{none}");
 }
 
+/// A connection from this address, which is one of the loopback's own.
+fn connect_from(from: [u8; 4], to: &str) -> TcpStream {
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
+    net::connect(&socket, &to.parse::<SocketAddr>().unwrap()).unwrap();
+    TcpStream::from(socket)
+}
+
+#[test]
+fn one_host_cannot_take_all_places_at_the_tcp_port() {
+    let (runtime, address) = with_tcp();
+    let crowd: Vec<_> = (0..20).map(|_| connect_from([127, 0, 0, 2], &address)).collect();
+    // Those beyond its part are told so, and closed.
+    let mut told = String::new();
+    let mut last = crowd.last().unwrap();
+    last.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(last.read_to_string(&mut told).is_ok_and(|length| length > 0));
+    let at_tcp = run(
+        program().args(["--tcp", &address, "--token", TOKEN, "health"]),
+        b"",
+    );
+    at_tcp.ok();
+    let log = std::fs::read_to_string(runtime.path("log")).unwrap();
+    assert_eq!(
+        log.matches("16 sessions of that host are open").count(),
+        1,
+        "{log}"
+    );
+}
+
 #[test]
 fn strangers_at_the_tcp_port_do_not_keep_the_owner_out() {
     let (runtime, address) = with_tcp();
-    let crowd: Vec<_> = (0..64).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // From four hosts, none of which gets more than its part.
+    let crowd: Vec<_> = (0..64)
+        .map(|n| connect_from([127, 0, 0, 2 + n / 16], &address))
+        .collect();
     let at_tcp = || {
         run(
             program().args(["--tcp", &address, "--token", TOKEN, "health"]),

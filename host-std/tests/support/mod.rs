@@ -18,11 +18,12 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 /// Far longer than anything here takes on a machine that does anything else beside.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A configuration whose files are in `dir`.
+/// A configuration whose files are in `dir`, without plugins that are installed at run time.
 pub fn config(dir: &Path) -> Config {
     let database: OsString = dir.join("runtime.db").into();
     let mut config = Config::from_vars(|name| (name == "RUNTIME_DB_PATH").then(|| database.clone())).unwrap();
     config.shutdown_timeout = Duration::from_secs(20);
+    config.plugins_folder = None;
     config
 }
 
@@ -124,6 +125,11 @@ pub fn log_line(parts: &[&str]) -> String {
             .find(|line| parts.iter().all(|part| line.contains(part)));
         found.cloned()
     })
+}
+
+/// Forgets the lines that were kept so far.
+pub fn forget_log() {
+    LINES.lock().unwrap().clear();
 }
 
 struct Keep;

@@ -203,7 +203,35 @@ impl<'a> Ink<'a> {
     /// Writes a text at a tone.
     pub fn tone(&mut self, x: u16, y: u16, width: u16, text: &str, tone: Tone) -> u16 {
         let style = self.theme.tone(tone);
-        self.text(x, y, width, text, style)
+        match tone {
+            Tone::Name => self.name(x, y, width, text, style),
+            _ => self.text(x, y, width, text, style),
+        }
+    }
+
+    /// Writes a topic or a key: what does not fit is cut out of its middle, since the end says what it is.
+    fn name(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+        let room = usize::from(width);
+        // The sign, and characters of two columns.
+        if columns(text) <= room || room < 8 {
+            return self.text(x, y, width, text, style);
+        }
+        let head_columns = (room - 1) / 3;
+        let head = text
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take_while(|end| columns(&text[..*end]) <= head_columns)
+            .last()
+            .unwrap_or(0);
+        let tail = text
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|at| columns(&text[*at..]) < room - head_columns)
+            .unwrap_or(text.len());
+        let mut used = self.text(x, y, width, &text[..head], style);
+        let dim = style.patch(self.theme.tone(Tone::Dim));
+        used += self.text(x + used, y, width - used, self.theme.glyphs.ellipsis, dim);
+        used + self.text(x + used, y, width - used, &text[tail..], style)
     }
 
     /// Writes pieces one after the other and returns the columns they took.
@@ -385,6 +413,31 @@ mod tests {
         assert_eq!(write("abcdefg", 6).0.trim_end(), "abcde…");
         assert_eq!(write("abc\x1b", 4).0.trim_end(), "abc…");
         assert_eq!(write("x", 0), (" ".repeat(20), 0));
+    }
+
+    #[test]
+    fn a_name_is_cut_in_its_middle() {
+        let write = |text: &str, width| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 30, 1));
+            let theme = Theme::default();
+            let mut ink = Ink {
+                buf: &mut buf,
+                theme: &theme,
+                search: "",
+            };
+            let used = ink.tone(0, 0, width, text, Tone::Name);
+            let line: String = buf.content.iter().map(|cell| cell.symbol()).collect();
+            (line.trim_end().to_owned(), used)
+        };
+        let topic = "home.kitchen.ceiling.lamp.colour";
+        assert_eq!(write(topic, 21), ("home.k…ng.lamp.colour".to_owned(), 21));
+        assert_eq!(write(topic, 7).0, "home.k…");
+        assert_eq!(write("home.lamp", 9).0, "home.lamp");
+        // Whatever is cut where, it has the width it was given at the most.
+        let hostile = "a日本\u{202e}語.e\u{301}\x1b.日本語日本語日本語";
+        for width in 0..30 {
+            assert!(write(hostile, width).1 <= width);
+        }
     }
 
     #[test]

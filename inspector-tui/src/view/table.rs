@@ -136,8 +136,15 @@ impl Table {
 
     /// Writes a cell at a tone.
     pub fn tone(&self, ink: &mut Ink<'_>, y: u16, at: usize, text: &str, tone: Tone) {
-        let style = ink.theme.tone(tone);
-        self.cell(ink, y, at, text, style);
+        match (self.places.get(at), self.columns.get(at)) {
+            (Some(Some((x, width))), Some(column)) if !column.right => {
+                ink.tone(*x, y, *width, text, tone);
+            }
+            _ => {
+                let style = ink.theme.tone(tone);
+                self.cell(ink, y, at, text, style);
+            }
+        }
     }
 
     /// Writes a cell that holds a rate, dim where nothing happens.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel_core::PluginState;
+use kernel_core::{PluginState, STORAGE_FAULT};
 
 use super::{Kind, Level, RESTART_WINDOW};
 use crate::facts::{LostAt, Plugin, Service, Snapshot, Usage};
@@ -55,6 +55,16 @@ pub(super) fn lasting(now: &Snapshot) -> Vec<Finding> {
                 "It comes back after a pause, unless it failed too often or its settings are wrong: remove the cause, start it.",
             ));
         }
+    }
+    let fault = now.states.iter().find(|state| &*state.key == STORAGE_FAULT);
+    if let Some(text) = fault.and_then(|state| state.value.as_deref()) {
+        findings.push(finding(
+            Kind::StorageFault,
+            Level::Error,
+            &Arc::from("storage"),
+            serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()),
+            "Do what it says; it is over once the database is written and read again.",
+        ));
     }
     let metrics = &now.metrics;
     // The log is always as full as it can be, and plugins are installed by hand: they say nothing here.
@@ -353,6 +363,16 @@ pub(super) fn warned(topic: &str, payload: &[u8]) -> Option<Finding> {
             ),
             "Stop one of them, and let it tell its own events from those of others.",
         )),
+        Warned::ShareUsed { capacity, share } => Some(Finding {
+            about: Arc::from(&*capacity),
+            ..finding(
+                Kind::ShareUsed,
+                Level::Warning,
+                &plugin,
+                format!("was refused more of the capacity `{capacity}`: it holds its share, {share}"),
+                "Let it give back what it does not need, or raise the capacity.",
+            )
+        }),
     }
 }
 
@@ -371,6 +391,10 @@ enum Warned {
     },
     EventCycle {
         plugins: Vec<String>,
+    },
+    ShareUsed {
+        capacity: String,
+        share: u32,
     },
 }
 

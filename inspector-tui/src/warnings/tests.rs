@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::facts::Usage;
-use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots};
+use crate::facts::{Call, Health, Metrics, Plugin, PluginCounters, PluginState, Service, Slots, State};
 
 fn plugin(name: &str) -> Plugin {
     Plugin {
@@ -271,6 +271,27 @@ fn those_that_are_over_do_not_pile_up() {
 }
 
 #[test]
+fn a_fault_of_the_database_is_shown_as_long_as_it_is_told() {
+    let mut warnings = after(|snapshot| {
+        snapshot.states.push(State {
+            key: "runtime.storage.fault".into(),
+            value: Some("\"the disk is full; free some space\"".to_owned()),
+            version: 7,
+            ttl_ms: None,
+            owner: "kernel".into(),
+        });
+    });
+    let shown: Vec<_> = warnings
+        .iter()
+        .map(|warning| (warning.kind, &*warning.what))
+        .collect();
+    assert_eq!(shown, [(Kind::StorageFault, "the disk is full; free some space")]);
+    assert_eq!(warnings.worst(), Some(Level::Error));
+    warnings.observe(Some(&quiet()), &quiet(), Instant::now() + Duration::from_secs(1));
+    assert_eq!(warnings.worst(), None);
+}
+
+#[test]
 fn the_kernels_own_warnings_are_shown() {
     let now = Instant::now();
     let mut warnings = Warnings::default();
@@ -282,6 +303,11 @@ fn the_kernels_own_warnings_are_shown() {
     warnings.warned(
         "runtime.warning.loop",
         br#"{"warning":"event_cycle","plugins":["loop","lamp"]}"#,
+        now,
+    );
+    warnings.warned(
+        "runtime.warning.hog",
+        br#"{"warning":"share_used","capacity":"filters","share":5}"#,
         now,
     );
     for (topic, payload) in [
@@ -310,6 +336,11 @@ fn the_kernels_own_warnings_are_shown() {
                 Kind::EventCycle,
                 "loop",
                 "was refused an event that too many others had caused: loop, lamp answer one another's events"
+            ),
+            (
+                Kind::ShareUsed,
+                "hog",
+                "was refused more of the capacity `filters`: it holds its share, 5"
             ),
         ]
     );

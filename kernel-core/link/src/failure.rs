@@ -52,6 +52,8 @@ pub enum Refusal {
     Silent(u32),
     /// The runtime is shutting down.
     ShuttingDown,
+    /// One host has as many sessions as it may: so many.
+    OneHost(u32),
 }
 
 impl<'a> Failure<'a> {
@@ -92,7 +94,7 @@ impl Refusal {
             Refusal::InFlight(_) => "in_flight",
             Refusal::NotAttached => "not_attached",
             Refusal::Attached => "attached",
-            Refusal::Clients(_) => "too_many_clients",
+            Refusal::Clients(_) | Refusal::OneHost(_) => "too_many_clients",
             Refusal::Silent(_) => "silent",
             Refusal::ShuttingDown => "shutting_down",
         }
@@ -145,6 +147,7 @@ impl fmt::Display for Refusal {
                 write!(f, "nothing was heard for the keep-alive period of {period} ms")
             }
             Refusal::ShuttingDown => f.write_str("the runtime is shutting down"),
+            Refusal::OneHost(most) => write!(f, "this host has {most} sessions, as many as one may"),
         }
     }
 }

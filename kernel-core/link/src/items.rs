@@ -85,7 +85,7 @@ pub struct Plugin<'a> {
     pub description: &'a str,
     /// Who wrote it.
     pub author: &'a str,
-    /// The installed plugins it depends on. (Empty from a chip.)
+    /// The installed plugins it depends on.
     pub dependencies: Slots,
     /// Where it runs: what its platform says, `remote` for one on the other side of a link.
     pub placement: &'a str,

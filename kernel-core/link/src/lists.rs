@@ -1,11 +1,11 @@
 //! The lists: a page at a time. A row's numbers and texts are copied out of the kernel under its lock, and encoded
 //! outside it; as many rows go out as have room, and the place of the next one is all that is kept.
 
-use kernel_core::{CallId, EntryInfo, Instant, Phase, PluginId, PluginManager};
+use kernel_core::{CallId, EntryInfo, Instant, Phase, PluginId};
 
 use crate::entries::entry;
 use crate::flights::Kind;
-use crate::items::{Call, Plugin, Service, Slots};
+use crate::items::{Call, Plugin, Service};
 use crate::session::State;
 use crate::{Failure, Reply};
 
@@ -34,10 +34,7 @@ impl State<'_> {
         let mut more = true;
         while more && self.out.ready() {
             let row = match list {
-                List::Plugins => {
-                    let row = runtime.next_plugin(&mut cursor, self.work);
-                    row.map(|row| plugin(row, runtime.plugins()))
-                }
+                List::Plugins => runtime.next_plugin(&mut cursor, self.work).map(plugin),
                 List::Services => runtime.next_service(&mut cursor, self.work).map(service),
                 List::Subscriptions => {
                     let row = runtime.next_subscription(&mut cursor, self.work);
@@ -79,20 +76,14 @@ impl State<'_> {
 }
 
 #[inline(never)]
-fn plugin(row: kernel_core::PluginInfo<'_>, plugins: PluginManager) -> Reply<'_> {
-    let mut dependencies = Slots::default();
-    for name in row.dependencies.iter() {
-        if let Some(index) = plugins.index(name) {
-            dependencies.insert(index);
-        }
-    }
+fn plugin(row: kernel_core::PluginInfo<'_>) -> Reply<'_> {
     Reply::Plugin(Plugin {
         index: row.index as u8,
         name: row.name,
         version: row.version,
         description: row.description,
         author: row.author,
-        dependencies,
+        dependencies: row.providers.into(),
         placement: row.placement,
         state: row.state,
         hook: row.hook,

@@ -6,7 +6,7 @@ use super::ask::{Ask, Base, Calling, call_op, first, nothing, whether};
 use super::storage::Namespace;
 use crate::call::Service;
 #[cfg(feature = "large")]
-use crate::error::Error;
+use crate::error::{Error, INVALID_SETTINGS};
 use crate::fault::Fault;
 use crate::id::PluginId;
 use crate::json::Json;
@@ -17,11 +17,6 @@ use crate::time::{Instant, Span};
 use super::bus::{EventBus, PUBLISH_TIMEOUT};
 use super::services::ServiceRegistry;
 use super::state::StateEngine;
-
-/// The code of the error that says that a plugin's settings are wrong: see [`Context::decode_settings`]. A supervisor does
-/// not start it again, for that would be of no use.
-#[cfg(feature = "large")]
-pub const INVALID_SETTINGS: &str = "invalid_settings";
 
 /// A plugin's way to the bus, the services, the state and the storage, in one life of the plugin: a handle on the
 /// waist, free to copy.

@@ -1,14 +1,14 @@
-//! The loop that runs a plugin: one message, one hook, at a time.
+//! The loop that runs a plugin: one message, one hook, at a time. What each plugin has of its own here is the future
+//! of its hooks; all that goes on around it is there once for all plugins.
 
 use core::future::{Future, poll_fn};
-use core::pin::pin;
-use core::task::{Poll, Waker};
+use core::pin::{Pin, pin};
+use core::task::{Context as TaskContext, Poll};
 
 use super::context::Context;
-use super::mailbox::{Mailbox, Message, Replied, Reply, message};
+use super::mailbox::{Mailbox, Message, Reply, message};
 use super::plugin::LocalPlugin;
 use crate::error::Error;
-use crate::id::CallId;
 use crate::kernel::{Before, Op, Step, Ticket};
 
 /// How a plugin's life ended.
@@ -20,7 +20,7 @@ pub enum Exit {
     Failed,
 }
 
-/// Messages in a row after which the task gives way once to the others of its executor, so that one
+/// Polls of hooks after which the task gives way once to the others of its executor, so that one
 /// plugin with events without end does not keep them from theirs.
 const STREAK: u32 = 32;
 
@@ -34,93 +34,109 @@ const STREAK: u32 = 32;
 /// Between two messages nothing is lost: drive the same value again. Within a hook, the hook is cut
 /// off at its last `await`; tell the kernel by [`Installed::crashed`](crate::Installed::crashed).
 pub async fn drive<P: LocalPlugin>(plugin: &mut P, cx: Context, buf: &mut [u8]) -> Exit {
-    let mailbox = Mailbox::new(cx);
-    // Errors are large, and few: they do not move with every outcome.
-    let (mut outcome, mut error) = (Outcome::Done, None);
-    let (mut step, mut streak) = (Step::Ended, 0u32);
+    let mut turn = Turn::new(cx);
+    let mut step = Step::Ended;
     loop {
-        let unloads = matches!((&step, &error), (Step::Unload, None));
-        let taken = mailbox.step(before(outcome, &error), &mut step, buf).await;
-        if taken.is_err() || matches!(step, Step::Ended) {
-            return if unloads { Exit::Unloaded } else { Exit::Failed };
+        if let Some(exit) = turn.next(&mut step, buf).await {
+            return exit;
         }
-        streak = streak.wrapping_add(1);
-        let mut gives_way = streak.is_multiple_of(STREAK);
-        error = None;
-        let mut hook = pin!(handle(plugin, &cx, &step, buf, &mut error));
-        let done = poll_fn(|task| {
-            if core::mem::take(&mut gives_way) {
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            match hook.as_mut().poll(task) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending if has_ended(&cx, task.waker()) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
-        });
-        match done.await {
-            Some(came) => outcome = came,
-            None => return Exit::Failed,
-        }
-    }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy)]
-enum Outcome {
-    Done,
-    /// The reply to a call: where it begins in the buffer, and its bytes.
-    Replied(CallId, usize, usize),
-    /// Of a call, when it was one; why is kept apart.
-    Failed(Option<CallId>),
-}
-
-fn before(outcome: Outcome, error: &Option<Error>) -> Before<'_> {
-    match (outcome, error) {
-        (Outcome::Replied(call, start, len), _) => Before::Replied { call, start, len },
-        (Outcome::Failed(call), Some(error)) => Before::Failed { call, error },
-        _ => Before::Done,
-    }
-}
-
-/// Runs the hook for a message.
-async fn handle<P: LocalPlugin>(
-    plugin: &mut P,
-    cx: &Context,
-    step: &Step,
-    buf: &mut [u8],
-    error: &mut Option<Error>,
-) -> Outcome {
-    let start = reply_at(step);
-    let (text, scratch) = buf.split_at_mut_checked(start).unwrap_or_default();
-    let mut call = None;
-    let result = match message(step, text) {
-        Message::Load => plugin.on_load(cx).await,
-        Message::Start => plugin.on_start(cx).await,
-        Message::Event(event) => plugin.on_event(cx, event).await,
-        Message::Call(request) => {
-            let id = request.id;
-            match plugin.on_call(cx, request, Reply { scratch }).await {
-                Ok(Replied { len: Some(len) }) => return Outcome::Replied(id, start, len),
-                // It is answered later.
-                Ok(Replied { len: None }) => Ok(()),
-                Err(error) => {
-                    call = Some(id);
-                    Err(error)
+        let mut hook = pin!(async {
+            let (text, scratch) = buf.split_at_mut_checked(reply_at(&step)).unwrap_or_default();
+            let result = match message(&step, text) {
+                Message::Load => plugin.on_load(&cx).await,
+                Message::Start => plugin.on_start(&cx).await,
+                Message::Event(event) => plugin.on_event(&cx, event).await,
+                Message::Call(request) => {
+                    let reply = Reply { scratch };
+                    return plugin
+                        .on_call(&cx, request, reply)
+                        .await
+                        .map(|replied| replied.len);
                 }
-            }
+                Message::Tick => plugin.on_tick(&cx).await,
+                Message::Stop => plugin.on_stop(&cx).await,
+                Message::Unload => plugin.on_unload(&cx).await,
+                Message::Ended => Ok(()),
+            };
+            result.map(|()| None)
+        });
+        if !poll_fn(|task| turn.poll(hook.as_mut(), task)).await {
+            return Exit::Failed;
         }
-        Message::Tick => plugin.on_tick(cx).await,
-        Message::Stop => plugin.on_stop(cx).await,
-        Message::Unload => plugin.on_unload(cx).await,
-        Message::Ended => Ok(()),
-    };
-    match result {
-        Ok(()) => Outcome::Done,
-        Err(failed) => {
-            *error = Some(failed);
-            Outcome::Failed(call)
+    }
+}
+
+/// What a hook came to: the bytes of a reply, which lies in the buffer behind the call.
+type Outcome = Result<Option<usize>, Error>;
+
+/// What goes on between the hooks, and around them.
+struct Turn {
+    mailbox: Mailbox,
+    /// What became of the message before.
+    outcome: Outcome,
+    /// Polls of hooks.
+    polls: u32,
+}
+
+impl Turn {
+    fn new(cx: Context) -> Self {
+        Turn {
+            mailbox: Mailbox::new(cx),
+            outcome: Ok(None),
+            polls: 0,
+        }
+    }
+
+    /// Says what became of the message before, and waits for the next one; or how the life ended.
+    async fn next(&mut self, step: &mut Step, buf: &mut [u8]) -> Option<Exit> {
+        let exit = match (&*step, &self.outcome) {
+            (Step::Unload, Ok(_)) => Exit::Unloaded,
+            _ => Exit::Failed,
+        };
+        let call = match *step {
+            Step::Call { id, .. } => Some(id),
+            _ => None,
+        };
+        let before = match (&self.outcome, call) {
+            (Ok(Some(len)), Some(call)) => Before::Replied {
+                call,
+                start: reply_at(step),
+                len: *len,
+            },
+            // Without a length a call is answered later.
+            (Ok(_), _) => Before::Done,
+            (Err(error), call) => Before::Failed { call, error },
+        };
+        let taken = self.mailbox.step(before, step, buf).await;
+        (taken.is_err() || matches!(step, Step::Ended)).then_some(exit)
+    }
+
+    /// Polls a hook; false when the plugin's life ended, by a deadline, before the hook did.
+    fn poll(
+        &mut self,
+        hook: Pin<&mut dyn Future<Output = Outcome>>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<bool> {
+        self.polls = self.polls.wrapping_add(1);
+        if self.polls.is_multiple_of(STREAK) {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Poll::Ready(outcome) = hook.poll(task) {
+            self.outcome = outcome;
+            return Poll::Ready(true);
+        }
+        let Context { waist, who } = self.mailbox.context();
+        let alive = waist.run(
+            who,
+            &mut Op::Alive,
+            &mut Ticket::NONE.clone(),
+            Some(task.waker()),
+            &mut [],
+        );
+        match alive {
+            Poll::Ready(Err(_)) => Poll::Ready(false),
+            _ => Poll::Pending,
         }
     }
 }
@@ -129,17 +145,4 @@ async fn handle<P: LocalPlugin>(
 fn reply_at(step: &Step) -> usize {
     let (second, _, len) = step.texts();
     second.saturating_add(len)
-}
-
-/// True when the plugin's life ended, by a deadline, before the hook did.
-#[inline(never)]
-fn has_ended(cx: &Context, waker: &Waker) -> bool {
-    let alive = cx.waist.run(
-        cx.who,
-        &mut Op::Alive,
-        &mut Ticket::NONE.clone(),
-        Some(waker),
-        &mut [],
-    );
-    matches!(alive, Poll::Ready(Err(_)))
 }

@@ -5,37 +5,31 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginId};
+use crate::id::{CallId, PluginSet};
 use crate::kernel::Core;
-use crate::life::{About, PluginCounters, PluginState, RestartPolicy};
+use crate::life::{PluginCounters, PluginState};
 
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct PluginInfo<'b> {
-    /// Its slot, as in [`PluginId::index`].
+    /// Its slot, as in [`PluginId::index`](crate::PluginId::index).
     pub index: usize,
-    /// Who it is, in its present life.
-    pub id: PluginId,
-    /// Who it was in the life that it was installed with: another plugin in the same slot has another one.
-    pub installed: PluginId,
     /// Its name.
     pub name: &'b str,
     /// Its version.
     pub version: &'b str,
     /// One sentence on what it does.
     pub description: &'b str,
-    /// The plugins that must be started before it.
-    pub dependencies: Dependencies<'b>,
-    /// When a supervisor restarts it.
-    pub restart: RestartPolicy,
+    /// The installed plugins that must be started before it.
+    pub providers: PluginSet,
+    /// One that must be started before it and is not installed.
+    pub missing: Option<&'b str>,
     /// Who wrote it; empty for a plugin that came at run time.
     pub author: &'static str,
     /// Where it runs. Empty without the feature `large`.
     pub placement: &'static str,
     /// Where it is in its life.
     pub state: PluginState,
-    /// Where it should be.
-    pub goal: PluginState,
     /// The hook it is in, such as `on_event`, or `idle`.
     pub hook: &'static str,
     /// The code of its last error; empty when there was none.
@@ -44,27 +38,6 @@ pub struct PluginInfo<'b> {
     pub error: &'b str,
     /// Its counters.
     pub counters: PluginCounters,
-}
-
-/// The plugins that must be started before another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dependencies<'b> {
-    /// As the program says.
-    Static(&'static [&'static str]),
-    /// As was said at run time, with commas between.
-    List(&'b str),
-}
-
-impl<'b> Dependencies<'b> {
-    /// Their names.
-    pub fn iter(&self) -> impl Iterator<Item = &'b str> + use<'b> {
-        let (names, list) = match *self {
-            Dependencies::Static(names) => (names, ""),
-            Dependencies::List(list) => (&[][..], list),
-        };
-        let list = list.split(',').filter(|name| !name.is_empty());
-        names.iter().copied().chain(list)
-    }
 }
 
 /// What is known of a service.
@@ -103,8 +76,6 @@ pub struct CallInfo<'b> {
     pub parent: Option<CallId>,
     /// When it began.
     pub since: crate::time::Instant,
-    /// When it ends at the latest.
-    pub due: Option<crate::time::Instant>,
 }
 
 /// A subscription.
@@ -130,161 +101,113 @@ impl<'b> Texts<'b> {
     }
 }
 
-fn next<T>(
-    runtime: &CoreRuntime,
-    cursor: &mut usize,
-    end: impl Fn(&Core) -> usize,
-    mut row: impl FnMut(&Core, usize) -> Option<T>,
-) -> Option<T> {
-    let found = runtime.kernel().with(|core| {
-        while *cursor < end(core) {
-            let index = *cursor;
-            *cursor = index.wrapping_add(1);
-            if let Some(row) = row(core, index) {
-                return Some(row);
-            }
-        }
-        None
-    });
-    found.flatten()
-}
-
 impl CoreRuntime {
+    /// Looks at one place after the other, from the cursor to `end`, until there is something.
+    fn look(
+        &self,
+        cursor: &mut usize,
+        end: fn(&Core) -> usize,
+        look: &mut dyn FnMut(&Core, usize) -> Option<()>,
+    ) {
+        self.kernel().with(|core| {
+            while *cursor < end(core) {
+                let index = *cursor;
+                *cursor = index.wrapping_add(1);
+                if look(core, index).is_some() {
+                    break;
+                }
+            }
+        });
+    }
+
     /// The next plugin.
     pub fn next_plugin<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<PluginInfo<'b>> {
-        let mut texts = Texts(buf);
-        next(
-            self,
+        let (mut texts, mut found) = (Texts(buf), None);
+        self.look(
             cursor,
             |core| core.lives.usage().capacity as usize,
-            |core, index| {
+            &mut |core, index| {
                 let slot = core.lives.at(index)?;
-                let metadata = slot.metadata();
-                let (version, description) = match *slot.about() {
-                    #[cfg(feature = "large")]
-                    About::Attached(attached) => (
-                        core.names.get(attached.version),
-                        core.names.get(attached.description),
-                    ),
-                    About::Static(_) | About::Nobody => (metadata.version, metadata.description),
-                };
-                let dependencies = match *slot.about() {
-                    #[cfg(feature = "large")]
-                    About::Attached(attached) => {
-                        Dependencies::List(texts.add(core.names.get(attached.dependencies)))
-                    }
-                    About::Static(_) | About::Nobody => Dependencies::Static(metadata.dependencies),
-                };
-                let restart = match *slot.about() {
-                    #[cfg(feature = "large")]
-                    About::Attached(attached) if !attached.restarts => RestartPolicy::NEVER,
-                    _ => metadata.restart,
-                };
-                let error = slot.error.as_ref();
+                let (metadata, error) = (slot.metadata(), slot.error.as_ref());
                 let counts = core.bus.counts(index);
-                Some(PluginInfo {
+                let (providers, missing) = core.providers(slot);
+                let (version, description) = slot.words(&core.names);
+                found = Some(PluginInfo {
                     index,
-                    id: slot.id(),
-                    installed: slot.first_id(),
                     name: texts.add(slot.name(&core.names)),
                     version: texts.add(version),
                     description: texts.add(description),
-                    dependencies,
-                    restart,
+                    providers,
+                    missing: missing.map(|name| texts.add(name)),
                     author: metadata.author,
-                    #[cfg(feature = "large")]
-                    placement: slot.more.placement,
-                    #[cfg(not(feature = "large"))]
-                    placement: "",
+                    placement: slot.placement(),
                     state: slot.state(),
-                    goal: slot.goal(),
                     hook: slot.hook().name(),
                     error_code: texts.add(error.map_or("", |error| error.code())),
                     error: texts.add(error.map_or("", |error| error.message())),
                     counters: PluginCounters {
                         events: counts.events,
-                        calls: slot.calls,
-                        published: slot.published,
                         dropped: counts.dropped,
                         lag: counts.lag,
                         lag_high_water: counts.lag_high_water,
-                        errors: slot.errors,
-                        failures: slot.failures(),
-                        handled: slot.handled(),
-                        #[cfg(feature = "large")]
-                        busy_micros: slot.more.busy_micros,
-                        #[cfg(feature = "large")]
-                        worst_micros: slot.more.worst_micros,
-                        #[cfg(feature = "large")]
-                        slow: slot.more.slow,
-                        #[cfg(not(feature = "large"))]
-                        busy_micros: 0,
-                        #[cfg(not(feature = "large"))]
-                        worst_micros: 0,
-                        #[cfg(not(feature = "large"))]
-                        slow: 0,
+                        ..slot.counters()
                     },
-                })
+                });
+                Some(())
             },
-        )
+        );
+        found
     }
 
     /// The next service.
     pub fn next_service<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<ServiceInfo<'b>> {
-        let mut texts = Texts(buf);
-        next(
-            self,
-            cursor,
-            |core| core.calls.services.extent(),
-            |core, index| {
-                let service = core.calls.services.at(index)?;
-                Some(ServiceInfo {
-                    name: texts.add(core.names.get(service.name)),
-                    owner: texts.add(core.name_of(service.owner)),
-                    #[cfg(feature = "large")]
-                    description: texts.add(core.names.get(service.more.description)),
-                    #[cfg(feature = "large")]
-                    version: texts.add(core.names.get(service.more.version)),
-                    #[cfg(feature = "large")]
-                    latency: service.more.histogram,
-                    #[cfg(feature = "large")]
-                    deprecated: service.more.deprecated,
-                    #[cfg(not(feature = "large"))]
-                    deprecated: false,
-                    #[cfg(not(feature = "large"))]
-                    description: "",
-                    #[cfg(not(feature = "large"))]
-                    version: "",
-                    #[cfg(not(feature = "large"))]
-                    latency: [0; LATENCY_BUCKETS],
-                    counters: service.counters(),
-                })
-            },
-        )
+        let (mut texts, mut found) = (Texts(buf), None);
+        self.look(cursor, |core| core.calls.services.extent(), &mut |core, index| {
+            let service = core.calls.services.at(index)?;
+            found = Some(ServiceInfo {
+                name: texts.add(core.names.get(service.name)),
+                owner: texts.add(core.name_of(service.owner)),
+                #[cfg(feature = "large")]
+                description: texts.add(core.names.get(service.more.description)),
+                #[cfg(feature = "large")]
+                version: texts.add(core.names.get(service.more.version)),
+                #[cfg(feature = "large")]
+                latency: service.more.histogram,
+                #[cfg(feature = "large")]
+                deprecated: service.more.deprecated,
+                #[cfg(not(feature = "large"))]
+                deprecated: false,
+                #[cfg(not(feature = "large"))]
+                description: "",
+                #[cfg(not(feature = "large"))]
+                version: "",
+                #[cfg(not(feature = "large"))]
+                latency: [0; LATENCY_BUCKETS],
+                counters: service.counters(),
+            });
+            Some(())
+        });
+        found
     }
 
     /// The next call in flight.
     pub fn next_call<'b>(&self, cursor: &mut usize, buf: &'b mut [u8]) -> Option<CallInfo<'b>> {
-        let mut texts = Texts(buf);
-        next(
-            self,
-            cursor,
-            |core| core.calls.extent(),
-            |core, index| {
-                let call = core.calls.at(index)?;
-                let service = core.calls.services.at(call.service as usize);
-                Some(CallInfo {
-                    id: call.id,
-                    service: texts.add(service.map_or("", |service| core.names.get(service.name))),
-                    caller: texts.add(core.name_of(call.caller)),
-                    callee: texts.add(core.name_of(call.callee)),
-                    phase: call.phase,
-                    parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
-                    since: call.since,
-                    due: call.due.instant(),
-                })
-            },
-        )
+        let (mut texts, mut found) = (Texts(buf), None);
+        self.look(cursor, |core| core.calls.extent(), &mut |core, index| {
+            let call = core.calls.at(index)?;
+            let service = core.calls.services.at(call.service as usize);
+            found = Some(CallInfo {
+                id: call.id,
+                service: texts.add(service.map_or("", |service| core.names.get(service.name))),
+                caller: texts.add(core.name_of(call.caller)),
+                callee: texts.add(core.name_of(call.callee)),
+                phase: call.phase,
+                parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
+                since: call.since,
+            });
+            Some(())
+        });
+        found
     }
 
     /// The next subscription.
@@ -293,19 +216,16 @@ impl CoreRuntime {
         cursor: &mut usize,
         buf: &'b mut [u8],
     ) -> Option<SubscriptionInfo<'b>> {
-        let mut texts = Texts(buf);
-        next(
-            self,
-            cursor,
-            |core| core.bus.filters().extent(),
-            |core, index| {
-                let (who, filter) = core.bus.filters().at(index, &core.names)?;
-                Some(SubscriptionInfo {
-                    plugin: texts.add(core.name_of(who)),
-                    filter: texts.add(filter),
-                })
-            },
-        )
+        let (mut texts, mut found) = (Texts(buf), None);
+        self.look(cursor, |core| core.bus.filters().extent(), &mut |core, index| {
+            let (who, filter) = core.bus.filters().at(index, &core.names)?;
+            found = Some(SubscriptionInfo {
+                plugin: texts.add(core.name_of(who)),
+                filter: texts.add(filter),
+            });
+            Some(())
+        });
+        found
     }
 }
 

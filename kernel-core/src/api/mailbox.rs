@@ -227,6 +227,7 @@ impl Mailbox {
 }
 
 /// The message whose texts are in `buf`.
+#[cfg_attr(not(feature = "large"), inline(never))]
 pub(crate) fn message<'b>(step: &Step, buf: &'b [u8]) -> Message<'b> {
     let (second, first_len, second_len) = step.texts();
     let first = buf.get(..first_len).unwrap_or(&[]);

@@ -27,6 +27,10 @@ pub struct Installed {
 }
 
 impl Installed {
+    pub(super) const fn new(kernel: Kernel, index: usize) -> Self {
+        Installed { kernel, index }
+    }
+
     /// The kernel it is installed in.
     pub fn kernel(&self) -> Kernel {
         self.kernel
@@ -133,10 +137,7 @@ impl PluginManager {
             .kernel
             .with(|core| core.install(About::Static(metadata), metadata.name));
         let index = installed.unwrap_or(Err(Fault::Unavailable))?;
-        Ok(Installed {
-            kernel: self.kernel,
-            index,
-        })
+        Ok(self.installed(index))
     }
 
     /// Loads a plugin; one that is loaded, started or stopped is left as it is.
@@ -205,42 +206,9 @@ impl PluginManager {
         self.find(name).ok().map(|(_, state)| state)
     }
 
-    /// Waits until the life of some plugin changes, or until `until`; false for that. Look at the plugins before:
-    /// a change between the look and this call is not missed when `seen` is [`PluginManager::changes`] from before
-    /// the look.
-    ///
-    /// # Errors
-    /// [`Fault::Full`] of `waits`.
-    ///
-    /// # Cancellation
-    /// Nothing happened.
-    pub async fn changed(&self, seen: u32, until: Option<crate::time::Instant>) -> Result<bool, Fault> {
-        let due = until.map_or(Deadline::NONE, Deadline::at);
-        let outcome = self.wait(due, |core| (core.changes != seen).then_some(())).await;
-        match outcome {
-            Ok(()) => Ok(true),
-            Err(Fault::Timeout) => Ok(false),
-            Err(fault) => Err(fault),
-        }
-    }
-
-    /// How many changes there were in the lives of plugins; it wraps around.
-    pub fn changes(&self) -> u32 {
-        self.kernel.with(|core| core.changes).unwrap_or(0)
-    }
-
-    /// Waits until `look` finds something, looking again whenever a plugin's life changes.
-    async fn wait<R>(&self, due: Deadline, mut look: impl FnMut(&mut Core) -> Option<R>) -> Result<R, Fault> {
-        let mut place = Place::new(self.kernel);
-        poll_fn(|task| place.poll(due, task.waker(), &mut look)).await
-    }
-
     /// The plugin in this slot, as whoever installed it has it.
     pub fn installed(&self, index: usize) -> Installed {
-        Installed {
-            kernel: self.kernel,
-            index,
-        }
+        Installed::new(self.kernel, index)
     }
 
     /// The slot of the plugin of this name, as in [`PluginId::index`].
@@ -266,12 +234,7 @@ impl PluginManager {
     /// # Cancellation
     /// See [`PluginManager`].
     pub async fn bring(&self, name: &str, goal: PluginState) -> Result<PluginState, Fault> {
-        self.bring_to(self.find(name)?.0, goal).await
-    }
-
-    /// Sets the goal and waits until the plugin is there.
-    async fn bring_to(&self, index: usize, goal: PluginState) -> Result<PluginState, Fault> {
-        let mut way = self.lead_to(index, goal);
+        let mut way = self.lead_to(self.find(name)?.0, goal);
         poll_fn(|task| way.poll(task.waker())).await
     }
 
@@ -286,14 +249,17 @@ impl PluginManager {
 
     /// The same, a failure with the plugin's own error.
     async fn lead(&self, index: usize, goal: PluginState) -> Result<PluginState, Error> {
-        match self.bring_to(index, goal).await {
-            Err(fault @ Fault::Failed { .. }) => Err(self
-                .kernel
-                .with(|core| core.lives.at(index)?.error.clone())
-                .flatten()
-                .unwrap_or(fault.into())),
-            other => other.map_err(Error::from),
-        }
+        let mut way = self.lead_to(index, goal);
+        poll_fn(|task| way.poll(task.waker())).await.map_err(|fault| {
+            let own = match fault {
+                Fault::Failed { .. } => self
+                    .kernel
+                    .with(|core| core.lives.at(index)?.error.clone())
+                    .flatten(),
+                _ => None,
+            };
+            own.unwrap_or_else(|| fault.into())
+        })
     }
 }
 
@@ -324,16 +290,12 @@ impl Leading {
             Ok(way) => way,
             Err(at_once) => return Poll::Ready(at_once),
         };
-        let end = match self.place.poll(way.due, waker, &mut |core| core.end_of(way)) {
-            Poll::Ready(end) => end?,
-            Poll::Pending => return Poll::Pending,
-        };
-        Poll::Ready(match end {
-            End::At(state) => Ok(state),
-            End::Failed => Err(Fault::Failed { code: 0, len: 0 }),
-            End::Gone => Err(Fault::NotFound),
-            End::Superseded => Err(Fault::Superseded),
-        })
+        let mut end = None;
+        let looked = self.place.poll(way.due, waker, |core| {
+            end = core.end_of(way);
+            end.is_some()
+        });
+        looked.map(|looked| looked.and(end.unwrap_or(Err(Fault::Timeout))))
     }
 }
 
@@ -357,20 +319,19 @@ impl Place {
         self.kernel.with(|core| core.leave(ticket));
     }
 
-    /// Looks again, when there is something new to look at; keeps the waker and the place otherwise.
-    pub(super) fn poll<R>(
+    /// Whether `look` finds what it looks for; keeps the waker and the place, to look again, while it does not.
+    pub(super) fn poll(
         &mut self,
         due: Deadline,
         waker: &Waker,
-        look: &mut impl FnMut(&mut Core) -> Option<R>,
-    ) -> Poll<Result<R, Fault>> {
+        mut look: impl FnMut(&Core) -> bool,
+    ) -> Poll<Result<(), Fault>> {
         let ticket = &mut self.ticket;
         let looked = self.kernel.with(|core| {
-            if let Some(found) = look(core) {
-                return Poll::Ready(Ok(found));
+            if look(core) {
+                return Poll::Ready(Ok(()));
             }
-            let now = core.now();
-            match core.wait(On::Life, now, || due, ticket, Some(waker)) {
+            match core.wait(On::Life, core.now(), due, ticket, Some(waker)) {
                 Ok(()) => Poll::Pending,
                 Err(fault) => Poll::Ready(Err(fault)),
             }
@@ -383,18 +344,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// How a plugin's way to a goal ended.
-enum End {
-    /// It is where it should be.
-    At(PluginState),
-    /// It was taken out.
-    Gone,
-    /// It failed.
-    Failed,
-    /// Another command leads it elsewhere.
-    Superseded,
 }
 
 impl Core {
@@ -425,31 +374,26 @@ impl Core {
     }
 
     /// How the plugin got to its goal, or why it never will; `None` while neither is so.
-    fn end_of(&self, way: Way) -> Option<End> {
-        let Some(slot) = self
-            .lives
-            .at(way.index)
-            .filter(|slot| slot.first_life() == way.installed)
-        else {
-            return Some(End::Gone);
+    fn end_of(&self, way: Way) -> Option<Result<PluginState, Fault>> {
+        let slot = self.lives.at(way.index);
+        let Some(slot) = slot.filter(|slot| slot.first_life() == way.installed) else {
+            return Some(Err(Fault::NotFound));
         };
         let (state, goal) = (slot.state(), slot.goal());
         if state == PluginState::Failed && slot.holds() {
-            return Some(End::Failed);
+            return Some(Err(Fault::Failed { code: 0, len: 0 }));
         }
         if goal != way.goal && !(way.goal == PluginState::Stopped && goal == PluginState::Unloaded) {
-            return Some(End::Superseded);
+            return Some(Err(Fault::Superseded));
         }
-        (state == goal && !slot.is_stepping()).then_some(End::At(state))
+        (state == goal && !slot.is_stepping()).then_some(Ok(state))
     }
 
     /// Takes a slot for a plugin.
     pub(crate) fn install(&mut self, about: About, name: &str) -> Result<usize, Fault> {
-        if let Some(slot) = self.lives.find(name, &self.names).and_then(|index| {
-            let slot = self.lives.at(index)?;
-            Some(slot.id())
-        }) {
-            return Err(Fault::Taken { owner: slot });
+        let namesake = self.lives.find(name, &self.names);
+        if let Some(slot) = namesake.and_then(|index| self.lives.at(index)) {
+            return Err(Fault::Taken { owner: slot.id() });
         }
         let id = self.lives.install(about)?;
         self.bus.install(id.index());

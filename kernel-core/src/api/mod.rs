@@ -11,7 +11,6 @@ mod mailbox;
 mod manager;
 mod overview;
 mod plugin;
-mod rows;
 mod runtime;
 mod serve;
 mod services;
@@ -24,16 +23,14 @@ pub use ask::{Ask, CallError, Calling};
 pub use attach::{AttachedPlugin, Attachment};
 pub use bus::{EventBus, PUBLISH_TIMEOUT};
 pub use context::Context;
-#[cfg(feature = "large")]
-pub use context::INVALID_SETTINGS;
 pub use drive::{Exit, drive};
-pub use lists::{CallInfo, Dependencies, PluginInfo, ServiceInfo, SubscriptionInfo};
+pub use lists::{CallInfo, PluginInfo, ServiceInfo, SubscriptionInfo};
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 pub use manager::{Installed, Leading, PluginManager};
+
 pub use overview::{Changes, Overview};
 pub use plugin::{LocalPlugin, Plugin};
-pub use rows::{List, Row};
-pub use runtime::{CoreRuntime, Health, Metrics, STATUS, Status};
+pub use runtime::{CoreRuntime, Health, Metrics, STATUS, STORAGE_FAULT, Status};
 pub use serve::{STORAGE_METADATA, corrupt, serve};
 pub use services::ServiceRegistry;
 pub use state::{StateEngine, StateEntry};

@@ -1,13 +1,12 @@
-//! Plugins in numbers alone, for whoever supervises them.
+//! Plugins in numbers alone, and the changes in their lives, for whoever supervises them.
 
 use core::task::{Poll, Waker};
 
-#[cfg(feature = "large")]
-use super::context::INVALID_SETTINGS;
 use super::manager::{Place, PluginManager};
 use crate::fault::Fault;
 use crate::id::{PluginId, PluginSet};
-use crate::life::{About, PluginState, RestartPolicy};
+use crate::kernel::Core;
+use crate::life::{PluginSlot, PluginState, RestartPolicy};
 use crate::time::{Deadline, Instant};
 
 /// Where a plugin is, and what it needs.
@@ -45,18 +44,14 @@ impl Changes {
     /// # Errors
     /// [`Fault::Full`] of `waits`.
     pub fn poll(&mut self, until: Option<Instant>, waker: &Waker) -> Poll<Result<(), Fault>> {
-        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), self.seen);
-        let changed = self.place.poll(due, waker, &mut |core| {
-            Some(core.changes).filter(|changes| Some(*changes) != seen)
+        let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), &mut self.seen);
+        let changed = self.place.poll(due, waker, |core| {
+            seen.replace(core.changes) != Some(core.changes)
         });
         let outcome = match changed {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(changes)) => {
-                self.seen = Some(changes);
-                Ok(())
-            }
             Poll::Ready(Err(Fault::Timeout)) => Ok(()),
-            Poll::Ready(Err(fault)) => Err(fault),
+            Poll::Ready(outcome) => outcome,
         };
         // The next wait is until another time.
         self.place.leave();
@@ -65,6 +60,25 @@ impl Changes {
 }
 
 impl PluginManager {
+    /// The plugin in this slot.
+    pub fn overview(&self, index: usize) -> Option<Overview> {
+        let found = self.kernel().with(|core| {
+            let slot = core.lives.at(index)?;
+            let (providers, missing) = core.providers(slot);
+            Some(Overview {
+                installed: slot.first_id(),
+                state: slot.state(),
+                stepping: slot.is_stepping(),
+                goal: slot.goal(),
+                failures: slot.counters().failures,
+                restart: slot.restart(),
+                providers,
+                missing: missing.is_some(),
+            })
+        });
+        found.flatten()
+    }
+
     /// The changes from now on.
     pub fn watch(&self) -> Changes {
         Changes {
@@ -72,52 +86,20 @@ impl PluginManager {
             seen: None,
         }
     }
+}
 
-    /// The plugin in this slot.
-    pub fn overview(&self, index: usize) -> Option<Overview> {
-        let found = self.kernel().with(|core| {
-            let slot = core.lives.at(index)?;
-            let metadata = slot.metadata();
-            let mut overview = Overview {
-                installed: slot.first_id(),
-                state: slot.state(),
-                stepping: slot.is_stepping(),
-                goal: slot.goal(),
-                failures: slot.failures(),
-                restart: &metadata.restart,
-                providers: PluginSet::EMPTY,
-                missing: false,
-            };
-            #[cfg(feature = "large")]
-            if slot
-                .error
-                .as_ref()
-                .is_some_and(|error| error.code() == INVALID_SETTINGS)
-            {
-                overview.restart = &RestartPolicy::NEVER;
-            }
-            let mut depends = |name: &str| match core.lives.find(name, &core.names) {
-                Some(index) => overview.providers.insert(index),
-                None => overview.missing = true,
-            };
-            match *slot.about() {
-                #[cfg(feature = "large")]
-                About::Attached(attached) => {
-                    let names = core.names.get(attached.dependencies).split(',');
-                    names.filter(|name| !name.is_empty()).for_each(depends);
-                    if !attached.restarts {
-                        overview.restart = &RestartPolicy::NEVER;
-                    }
-                }
-                About::Static(_) | About::Nobody => {
-                    for name in metadata.dependencies {
-                        depends(name);
-                    }
-                }
-            }
-            Some(overview)
-        });
-        found.flatten()
+impl Core {
+    /// The installed plugins that must be started before this one, and the name of one that is not installed.
+    pub(super) fn providers<'a>(&'a self, slot: &'a PluginSlot) -> (PluginSet, Option<&'a str>) {
+        let (mut providers, mut missing) = (PluginSet::EMPTY, None);
+        slot.each_dependency(
+            &self.names,
+            &mut |name| match self.lives.find(name, &self.names) {
+                Some(index) => providers.insert(index),
+                None => missing = Some(name),
+            },
+        );
+        (providers, missing)
     }
 }
 

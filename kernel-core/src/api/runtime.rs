@@ -8,10 +8,12 @@ use super::state::StateEngine;
 use super::storage::StorageApi;
 use crate::bus::wide;
 use crate::id::{PluginId, PluginSet};
+use crate::json::Json;
 use crate::kernel::Kernel;
 use crate::life::PluginState;
 use crate::mem::Usage;
 use crate::storage::STORAGE;
+use crate::subject::Name;
 use crate::time::Instant;
 use crate::{json_literal, name};
 
@@ -23,6 +25,9 @@ pub struct CoreRuntime {
 
 /// The state key that says how the runtime is: `"starting"`, `"running"`, `"stopping"` or `"stopped"`.
 pub const STATUS: &str = "runtime.status";
+
+/// The state key that says what is wrong with the storage, a text; nothing is there while all is well.
+pub const STORAGE_FAULT: &str = "runtime.storage.fault";
 
 /// How the runtime is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,9 +180,15 @@ impl CoreRuntime {
             Status::Stopping => json_literal!("\"stopping\""),
             Status::Stopped => json_literal!("\"stopped\""),
         };
-        self.kernel.with(|core| {
-            // Without room in the state nobody reads it there.
-            let _ = core.set_state(PluginId::KERNEL, &[(name!(STATUS), status)], None, None);
+        self.set_note(name!(STATUS), Some(status));
+    }
+
+    /// Says something about the runtime in a state key below `runtime.`, where no plugin can; `None` takes it back.
+    pub fn set_note(&self, key: Name<'_>, note: Option<Json<'_>>) {
+        // Without room in the state nobody reads it there.
+        self.kernel.with(|core| match note {
+            Some(note) => drop(core.set_state(PluginId::KERNEL, &[(key, note)], None, None)),
+            None => drop(core.delete_state(PluginId::KERNEL, key.as_str(), None)),
         });
     }
 

@@ -77,10 +77,7 @@ impl Tap {
     /// [`Fault::Full`] when all `taps` are taken.
     pub fn open(kernel: Kernel, since: Option<u64>) -> Result<Tap, Fault> {
         let opened = kernel.with(|core| {
-            let full = Fault::Full {
-                capacity: Capacity::Taps,
-                size: core.bus.taps_usage().capacity,
-            };
+            let full = core.bus.taps_usage().full(Capacity::Taps);
             core.bus.open_tap(since.map(|seq| seq.max(1) as Seq)).ok_or(full)
         });
         let (slot, at) = opened.unwrap_or(Err(Fault::Unavailable))?;

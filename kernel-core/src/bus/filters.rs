@@ -48,13 +48,7 @@ impl Filters {
         if self.has(who, text, names) {
             return Ok(false);
         }
-        let usage = self.table.usage();
-        if usage.free() == 0 {
-            return Err(Fault::Full {
-                capacity: Capacity::Filters,
-                size: usage.capacity,
-            });
-        }
+        self.table.usage().check(1, Capacity::Filters)?;
         let kept = name.keep(names)?;
         #[cfg(feature = "large")]
         self.shapes.add(text);

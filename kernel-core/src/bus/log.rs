@@ -12,7 +12,7 @@
 //!      ..  the topic, filled up to a word; the payload, filled up to a word
 //! ```
 
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::{cast, cast_slice, cast_slice_mut};
 
 use crate::id::{CallId, Cause, PluginId, PluginSet, SET_WORDS};
 use crate::mem::Usage;
@@ -268,8 +268,11 @@ impl Log {
         used == 0 || used.wrapping_add(needed) <= self.words.len() as u32
     }
 
-    fn fixed(&self, at: Position) -> Option<&[u32; TEXT]> {
-        self.words.get(self.index(at)..)?.first_chunk()
+    /// What a record at this position has before its texts, and these.
+    fn parts(&self, at: Position) -> Option<(&[u32; TEXT], &[u8])> {
+        let words = self.words.get(self.index(at)..)?;
+        let (fixed, text) = words.split_first_chunk()?;
+        Some((fixed, cast_slice(text)))
     }
 
     /// The position after what is at this one.
@@ -295,11 +298,8 @@ impl Log {
 
     /// Who gets the record at this position.
     pub(crate) fn receivers(&self, at: Position) -> PluginSet {
-        let mut set = PluginSet::EMPTY;
-        if let Some(words) = self.fixed(at).and_then(|words| words.get(SET..)) {
-            set.0.copy_from_slice(words);
-        }
-        set
+        let parts = self.parts(at);
+        parts.map_or(PluginSet::EMPTY, |(fixed, _)| PluginSet(*chunk(fixed, SET)))
     }
 
     pub(crate) fn set_receivers(&mut self, at: Position, set: &PluginSet) {
@@ -319,18 +319,11 @@ impl Log {
 
     /// The record at this position, where there must be one.
     pub(crate) fn read(&self, at: Position) -> Option<Record<'_>> {
-        let start = self.index(at);
-        let words = self.words.get(start..)?;
-        let (fixed, rest) = words.split_first_chunk::<TEXT>()?;
+        let (fixed, text) = self.parts(at)?;
         let (payload, topic) = lengths(fixed[0]);
-        let text: &[u8] = cast_slice(rest);
         let text = text.get(..padded(topic).wrapping_add(payload))?;
         let flags = fixed[1].wrapping_shr(24) as u8;
-        let seq = seq_of(fixed);
-        let mut receivers = PluginSet::EMPTY;
-        receivers.0.copy_from_slice(fixed.get(SET..)?);
-        let mut time = [0; TIME_WORDS];
-        time.copy_from_slice(fixed.get(TIME..SEQ)?);
+        let seq: Seq = cast(*chunk::<{ SET - SEQ }>(fixed, SEQ));
         let cause = match flags.wrapping_shr(6) {
             1 => {
                 let back = (seq as u32).wrapping_sub(fixed[2]) as Seq;
@@ -342,14 +335,14 @@ impl Log {
         Some(Record {
             head: Head {
                 seq,
-                time: Instant::from_words(time),
+                time: Instant::from_words(*chunk(fixed, TIME)),
                 source: PluginId::from_bits(fixed[1]),
                 cause,
                 hops: flags & MAX_HOPS,
                 topic: topic as u8,
                 payload: payload as u32,
             },
-            receivers,
+            receivers: PluginSet(*chunk(fixed, SET)),
             text,
         })
     }
@@ -357,7 +350,7 @@ impl Log {
     /// Where the event is that led to the record at this position, while that is here.
     #[cfg(feature = "large")]
     pub(crate) fn cause_of(&self, at: Position) -> Option<Position> {
-        let back = self.fixed(at)?[3];
+        let back = self.parts(at)?.0[3];
         let cause = at.wrapping_sub(back);
         (back != 0 && self.holds(cause)).then_some(cause)
     }
@@ -365,20 +358,13 @@ impl Log {
     /// Who published the record at this position.
     #[cfg(feature = "large")]
     pub(crate) fn source(&self, at: Position) -> PluginId {
-        PluginId::from_bits(self.fixed(at).map_or(0, |fixed| fixed[1]))
+        PluginId::from_bits(self.parts(at).map_or(0, |(fixed, _)| fixed[1]))
     }
 
     /// The topic of the record at this position.
     pub(crate) fn topic(&self, at: Position) -> &[u8] {
-        let Some((fixed, text)) = self
-            .words
-            .get(self.index(at)..)
-            .and_then(<[u32]>::split_first_chunk::<TEXT>)
-        else {
-            return &[];
-        };
-        let text: &[u8] = cast_slice(text);
-        text.get(..lengths(fixed[0]).1).unwrap_or(&[])
+        let topic = |(fixed, text): (&[u32; TEXT], _)| <[u8]>::get(text, ..lengths(fixed[0]).1);
+        self.parts(at).and_then(topic).unwrap_or(&[])
     }
 
     /// True when the record at this position has this topic.
@@ -440,7 +426,7 @@ impl Log {
             words.copy_from_slice(&now.words());
         }
         if let Some(words) = fixed.get_mut(SEQ..SET) {
-            words.copy_from_slice(&words_of(seq));
+            words.copy_from_slice(&cast::<Seq, [u32; SET - SEQ]>(seq));
         }
         if let Some(words) = fixed.get_mut(SET..) {
             words.copy_from_slice(&set.0);
@@ -456,19 +442,10 @@ impl Log {
     }
 }
 
-/// A sequence number in words.
-fn words_of(seq: Seq) -> [u32; SET - SEQ] {
-    #[cfg(feature = "large")]
-    return [seq as u32, seq.wrapping_shr(32) as u32];
-    #[cfg(not(feature = "large"))]
-    [seq]
-}
-
-fn seq_of(fixed: &[u32; TEXT]) -> Seq {
-    #[cfg(feature = "large")]
-    return fixed[SEQ] as u64 | (fixed[SEQ + 1] as u64).wrapping_shl(32);
-    #[cfg(not(feature = "large"))]
-    fixed[SEQ]
+/// The words at a place before the texts.
+fn chunk<const N: usize>(fixed: &[u32; TEXT], at: usize) -> &[u32; N] {
+    let words = fixed.get(at..).and_then(<[u32]>::first_chunk);
+    words.unwrap_or(&[0; N])
 }
 
 fn lengths(first: u32) -> (usize, usize) {

@@ -188,31 +188,23 @@ impl Bus {
         self.size(record.origin, record.topic_len(), record.payload_len())
     }
 
-    /// Whether a record of this size can be written without dropping what a plugin that makes publishers wait has
-    /// not read. Such a plugin does not wait for itself.
-    pub(crate) fn check_blockers(&self, size: u32, source: PluginId) -> Result<(), Fault> {
-        if self.blockers.is_empty() {
-            return Ok(());
-        }
-        self.may_drop_for(size, source)
-    }
-
-    fn may_drop_for(&self, size: u32, source: PluginId) -> Result<(), Fault> {
+    /// A plugin that makes publishers wait and has not read what a record of this size would push out. Such a plugin
+    /// does not wait for itself.
+    pub(crate) fn blocker(&self, size: u32, source: PluginId) -> Option<usize> {
         let mut at = self.log.oldest();
-        while !self.log.has_room(size, at) && self.log.holds(at) {
+        while !self.blockers.is_empty() && !self.log.has_room(size, at) && self.log.holds(at) {
             if !self.log.is_filler(at) {
-                for index in self.log.receivers(at).and(&self.blockers).iter() {
-                    let awaits = self.readers.get(index).is_some_and(|reader| reader.awaits(at));
-                    if awaits && index != source.index() {
-                        return Err(Fault::Busy {
-                            subscriber: PluginId::new(index, 0),
-                        });
-                    }
+                let mut blockers = self.log.receivers(at).and(&self.blockers).iter();
+                let awaits = |reader: &ReaderSlot| reader.awaits(at);
+                let found = blockers
+                    .find(|index| *index != source.index() && self.readers.get(*index).is_some_and(awaits));
+                if found.is_some() {
+                    return found;
                 }
             }
             at = self.log.after(at);
         }
-        Ok(())
+        None
     }
 
     /// Writes a record of this size, which was checked, and marks who gets it, as of the one at `route`: how many,
@@ -246,6 +238,20 @@ impl Bus {
         }
         wakes.plugins.add(&set);
         count
+    }
+
+    /// Publishes an event that waits for nobody; without room for it, nobody gets it.
+    pub(crate) fn announce(
+        &mut self,
+        record: &NewRecord<'_>,
+        now: Instant,
+        names: &Names,
+        wakes: &mut Wakes,
+    ) {
+        if let Ok(size) = self.check(record) {
+            let route = self.route(&record.topic);
+            self.publish(record, size, route, now, names, wakes);
+        }
     }
 
     fn drop_oldest(&mut self) {

@@ -46,6 +46,7 @@ impl Routes {
         }
     }
 
+    #[inline(never)]
     pub(super) fn forget(&mut self) {
         if core::mem::take(&mut self.any) {
             self.last = [NOWHERE; PLACES];

@@ -145,10 +145,7 @@ impl Calls {
                 max: self.size as u32,
             });
         }
-        let full = Fault::Full {
-            capacity: Capacity::Calls,
-            size: self.usage.capacity,
-        };
+        let full = self.usage.full(Capacity::Calls);
         let index = self
             .slots
             .iter()
@@ -203,9 +200,9 @@ impl Calls {
             return None;
         }
         // The turn wraps around: the first is the one that came in the longest ago.
-        let (mut first, mut longest) = (None, 0);
+        let (mut first, mut longest) = (None, (false, 0));
         for (index, slot) in self.slots.iter().enumerate().take(self.extent) {
-            let waited = self.turn.wrapping_sub(slot.turn);
+            let waited = (self.is_anothers_turn(slot), self.turn.wrapping_sub(slot.turn));
             if slot.phase == Phase::Queued
                 && slot.callee.index() == callee
                 && (first.is_none() || waited > longest)
@@ -214,6 +211,18 @@ impl Calls {
             }
         }
         first
+    }
+
+    /// True when the callee's last call was somebody else's: one caller's queue does not keep all others waiting.
+    #[cfg(feature = "large")]
+    fn is_anothers_turn(&self, slot: &CallSlot) -> bool {
+        let callee = self.callees.get(slot.callee.index());
+        callee.is_some_and(|callee| callee.last != slot.caller)
+    }
+
+    #[cfg(not(feature = "large"))]
+    fn is_anothers_turn(&self, _: &CallSlot) -> bool {
+        true
     }
 
     /// The call that is first in this plugin's queue.
@@ -235,6 +244,10 @@ impl Calls {
         self.unqueue(callee);
         let slot = self.slots.get_mut(index)?;
         slot.phase = Phase::Running;
+        #[cfg(feature = "large")]
+        if let Some(callee) = self.callees.get_mut(callee) {
+            callee.last = slot.caller;
+        }
         let (id, len) = (slot.id, slot.len as usize);
         let name = match self.services.at(slot.service as usize) {
             Some(service) => names.bytes_of(service.name),

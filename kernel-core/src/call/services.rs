@@ -3,6 +3,8 @@
 use crate::fault::{Capacity, Fault};
 use crate::id::PluginId;
 use crate::mem::{Link, Names, Slot, Table, Text, Usage, name_hash};
+#[cfg(feature = "large")]
+use crate::subject::keep_all;
 use crate::subject::{Name, check_topic};
 
 /// A service that a plugin offers. Its name is formed like a topic.
@@ -180,46 +182,25 @@ impl Services {
         if let Some(found) = self.find(text, names).and_then(|index| self.table.get(index)) {
             return Err(Fault::Taken { owner: found.owner });
         }
-        let usage = self.table.usage();
-        if usage.free() == 0 {
-            return Err(Fault::Full {
-                capacity: Capacity::Services,
-                size: usage.capacity,
-            });
-        }
+        self.table.usage().check(1, Capacity::Services)?;
+        #[cfg(not(feature = "large"))]
         let name = new.name.keep(names)?;
         #[cfg(feature = "large")]
-        let more = {
-            let kept = new.description.keep(names);
-            let kept = kept.and_then(|description| match new.version.keep(names) {
-                Ok(version) => Ok((description, version)),
-                Err(fault) => {
-                    names.release(description);
-                    Err(fault)
-                }
-            });
-            match kept {
-                Ok((description, version)) => More {
-                    deprecated: new.deprecated,
-                    description,
-                    version,
-                    busy_micros: 0,
-                    worst_micros: 0,
-                    histogram: [0; LATENCY_BUCKETS],
-                },
-                Err(fault) => {
-                    names.release(name);
-                    return Err(fault);
-                }
-            }
-        };
+        let [name, description, version] = keep_all([new.name, new.description, new.version], names)?;
         let service = Registered {
             name,
             owner: who,
             calls: 0,
             errors: 0,
             #[cfg(feature = "large")]
-            more,
+            more: More {
+                deprecated: new.deprecated,
+                description,
+                version,
+                busy_micros: 0,
+                worst_micros: 0,
+                histogram: [0; LATENCY_BUCKETS],
+            },
         };
         self.table.insert(name_hash(text.as_bytes()), service);
         Ok(())

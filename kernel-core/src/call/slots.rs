@@ -59,7 +59,8 @@ pub struct CallSlot {
     /// The number of the next event when it came in: its place among the callee's events.
     pub(crate) arrival: Seq,
     pub(crate) waker: Option<Waker>,
-    /// Which of all calls it is: those of one callee are taken in this order.
+    /// Which of all calls it is: those of one callee are taken in this order, though with `large` no caller has two
+    /// turns in a row while another one waits.
     pub(super) turn: u32,
 }
 
@@ -91,6 +92,9 @@ pub struct CalleeSlot {
     pub(super) open: u16,
     /// It handles one message at a time.
     pub(super) serial: bool,
+    /// Whose call it took last.
+    #[cfg(feature = "large")]
+    pub(super) last: PluginId,
 }
 
 impl Empty for CalleeSlot {
@@ -98,6 +102,8 @@ impl Empty for CalleeSlot {
         queued: 0,
         open: 0,
         serial: false,
+        #[cfg(feature = "large")]
+        last: PluginId::KERNEL,
     };
 }
 

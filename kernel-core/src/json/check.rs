@@ -6,74 +6,60 @@ use core::fmt;
 use super::MAX_DEPTH;
 use super::escape::unescape;
 
-/// Why bytes are not one JSON text. Offsets count bytes from the start.
+/// Why bytes are not one JSON text, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JsonError {
+    fault: JsonFault,
+    offset: usize,
+}
+
+/// What is wrong with bytes that are not one JSON text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum JsonError {
+pub enum JsonFault {
     /// There is nothing but white space.
     Empty,
     /// The text ends before its value does.
     Truncated,
     /// The byte does not belong where it is.
-    Unexpected {
-        /// Where the byte is.
-        offset: usize,
-    },
-    /// An object or array is nested more than [`MAX_DEPTH`] deep.
-    TooDeep {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A string is not valid UTF-8, or cut off within a character.
-    BadUtf8 {
-        /// Where the faulty sequence begins.
-        offset: usize,
-    },
+    Unexpected,
+    /// An object or array begins here that is nested more than [`MAX_DEPTH`] deep.
+    TooDeep,
+    /// A string is not valid UTF-8 from here on, or cut off within a character.
+    BadUtf8,
     /// An escape is unknown, cut off, or half of a surrogate pair.
-    BadEscape {
-        /// Where its backslash is.
-        offset: usize,
-    },
-    /// A number has a leading zero, or lacks a digit.
-    BadNumber {
-        /// Where the zero is, or the digit should be.
-        offset: usize,
-    },
+    BadEscape,
+    /// A number has a leading zero here, or lacks a digit.
+    BadNumber,
     /// Something follows the value.
-    Trailing {
-        /// Where it begins.
-        offset: usize,
-    },
+    Trailing,
 }
 
 impl JsonError {
-    /// At which byte; 0 for a text that is empty or cut off.
+    /// What is wrong.
+    pub const fn fault(&self) -> JsonFault {
+        self.fault
+    }
+
+    /// At which byte, counted from the start; the end of a text that is empty or cut off.
     pub const fn offset(&self) -> usize {
-        match *self {
-            Self::Empty | Self::Truncated => 0,
-            Self::Unexpected { offset }
-            | Self::TooDeep { offset }
-            | Self::BadUtf8 { offset }
-            | Self::BadEscape { offset }
-            | Self::BadNumber { offset }
-            | Self::Trailing { offset } => offset,
-        }
+        self.offset
     }
 }
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, offset) = match *self {
-            Self::Empty => return f.write_str("no JSON value"),
-            Self::Truncated => return f.write_str("the JSON text is cut off"),
-            Self::Unexpected { offset } => ("unexpected byte", offset),
-            Self::TooDeep { offset } => ("nested too deep", offset),
-            Self::BadUtf8 { offset } => ("invalid UTF-8", offset),
-            Self::BadEscape { offset } => ("invalid escape", offset),
-            Self::BadNumber { offset } => ("invalid number", offset),
-            Self::Trailing { offset } => ("something follows the value", offset),
+        let what = match self.fault {
+            JsonFault::Empty => return f.write_str("no JSON value"),
+            JsonFault::Truncated => return f.write_str("the JSON text is cut off"),
+            JsonFault::Unexpected => "unexpected byte",
+            JsonFault::TooDeep => "nested too deep",
+            JsonFault::BadUtf8 => "invalid UTF-8",
+            JsonFault::BadEscape => "invalid escape",
+            JsonFault::BadNumber => "invalid number",
+            JsonFault::Trailing => "something follows the value",
         };
-        write!(f, "{what} at byte {offset}")
+        write!(f, "{what} at byte {}", self.offset)
     }
 }
 
@@ -93,33 +79,13 @@ pub(crate) const fn check(bytes: &[u8]) -> Result<(), JsonError> {
         rest: bytes,
         not_utf8: None,
     };
-    let Err(fault) = scan.text() else {
-        return Ok(());
-    };
-    let offset = bytes.len().wrapping_sub(scan.rest.len());
-    Err(match fault {
-        Fault::Empty => JsonError::Empty,
-        Fault::Truncated => JsonError::Truncated,
-        Fault::Unexpected => JsonError::Unexpected { offset },
-        Fault::TooDeep => JsonError::TooDeep { offset },
-        Fault::BadUtf8 => JsonError::BadUtf8 { offset },
-        Fault::BadEscape => JsonError::BadEscape { offset },
-        Fault::BadNumber => JsonError::BadNumber { offset },
-        Fault::Trailing => JsonError::Trailing { offset },
-    })
-}
-
-/// A [`JsonError`] without its offset: where the scan stands. It fits a register.
-#[derive(Clone, Copy)]
-enum Fault {
-    Empty,
-    Truncated,
-    Unexpected,
-    TooDeep,
-    BadUtf8,
-    BadEscape,
-    BadNumber,
-    Trailing,
+    match scan.text() {
+        Ok(()) => Ok(()),
+        Err(fault) => Err(JsonError {
+            fault,
+            offset: bytes.len().wrapping_sub(scan.rest.len()),
+        }),
+    }
 }
 
 /// What is left to read.
@@ -131,20 +97,20 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    const fn text(&mut self) -> Result<(), Fault> {
+    const fn text(&mut self) -> Result<(), JsonFault> {
         // One bit for each open container, the innermost lowest: 1 for an object, 0 for an array.
         let mut open: u32 = 0;
         let mut depth: u32 = 0;
         self.space();
         if self.rest.is_empty() {
-            return Err(Fault::Empty);
+            return Err(JsonFault::Empty);
         }
         loop {
             // Here a value is expected.
             let byte = self.space();
             if byte == b'{' || byte == b'[' {
                 if depth == MAX_DEPTH {
-                    return Err(Fault::TooDeep);
+                    return Err(JsonFault::TooDeep);
                 }
                 self.skip();
                 depth = depth.wrapping_add(1);
@@ -163,7 +129,7 @@ impl Scan<'_> {
                     return if self.rest.is_empty() {
                         Ok(())
                     } else {
-                        Err(Fault::Trailing)
+                        Err(JsonFault::Trailing)
                     };
                 }
                 if byte == b',' {
@@ -204,16 +170,16 @@ impl Scan<'_> {
     }
 
     /// What is wrong with a byte that does not belong here.
-    const fn wrong(&self) -> Fault {
+    const fn wrong(&self) -> JsonFault {
         if self.rest.is_empty() {
-            Fault::Truncated
+            JsonFault::Truncated
         } else {
-            Fault::Unexpected
+            JsonFault::Unexpected
         }
     }
 
     /// The name of the next value, when that is in an object.
-    const fn name_in(&mut self, open: u32) -> Result<(), Fault> {
+    const fn name_in(&mut self, open: u32) -> Result<(), JsonFault> {
         if open & 1 == 0 {
             return Ok(());
         }
@@ -228,7 +194,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    const fn scalar(&mut self, byte: u8) -> Result<(), Fault> {
+    const fn scalar(&mut self, byte: u8) -> Result<(), JsonFault> {
         match byte {
             b'"' => self.string(),
             b't' => self.word(b"true"),
@@ -239,24 +205,24 @@ impl Scan<'_> {
         }
     }
 
-    const fn word(&mut self, mut word: &[u8]) -> Result<(), Fault> {
+    const fn word(&mut self, mut word: &[u8]) -> Result<(), JsonFault> {
         while let [expected, word_after @ ..] = word {
             match self.rest {
-                [] => return Err(Fault::Truncated),
+                [] => return Err(JsonFault::Truncated),
                 [byte, after @ ..] if *byte == *expected => self.rest = after,
-                _ => return Err(Fault::Unexpected),
+                _ => return Err(JsonFault::Unexpected),
             }
             word = word_after;
         }
         Ok(())
     }
 
-    const fn number(&mut self) -> Result<(), Fault> {
+    const fn number(&mut self) -> Result<(), JsonFault> {
         if let [b'-', after @ ..] = self.rest {
             self.rest = after;
         }
         match self.rest {
-            [b'0', b'0'..=b'9', ..] => return Err(Fault::BadNumber),
+            [b'0', b'0'..=b'9', ..] => return Err(JsonFault::BadNumber),
             _ => attempt!(self.digits()),
         }
         if let [b'.', after @ ..] = self.rest {
@@ -274,11 +240,11 @@ impl Scan<'_> {
     }
 
     /// One digit or more.
-    const fn digits(&mut self) -> Result<(), Fault> {
+    const fn digits(&mut self) -> Result<(), JsonFault> {
         match self.rest {
-            [] => return Err(Fault::Truncated),
+            [] => return Err(JsonFault::Truncated),
             [b'0'..=b'9', ..] => {}
-            _ => return Err(Fault::BadNumber),
+            _ => return Err(JsonFault::BadNumber),
         }
         while let [b'0'..=b'9', after @ ..] = self.rest {
             self.rest = after;
@@ -287,7 +253,7 @@ impl Scan<'_> {
     }
 
     /// A string, from its opening quote.
-    const fn string(&mut self) -> Result<(), Fault> {
+    const fn string(&mut self) -> Result<(), JsonFault> {
         if let [_, after @ ..] = self.rest {
             self.rest = after;
         }
@@ -307,7 +273,7 @@ impl Scan<'_> {
                 0..=0x1f => return Err(self.wrong()),
                 b'\\' => match unescape(self.rest) {
                     Some((_, after)) => self.rest = after,
-                    None => return Err(Fault::BadEscape),
+                    None => return Err(JsonFault::BadEscape),
                 },
                 0x20..=0x7f => self.skip(),
                 _ => {
@@ -320,7 +286,7 @@ impl Scan<'_> {
                     };
                     self.not_utf8 = Some(not_utf8);
                     if self.rest.len() == not_utf8 {
-                        return Err(Fault::BadUtf8);
+                        return Err(JsonFault::BadUtf8);
                     }
                     self.skip();
                 }

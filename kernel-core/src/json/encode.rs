@@ -19,12 +19,20 @@ pub enum EncodeError {
     Unsupported,
 }
 
+impl EncodeError {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooSmall => "the buffer is too small for the JSON text",
+            Self::Unsupported => {
+                "the value cannot be written as JSON: a char, bytes, a tuple variant, a map key that is no text or a name that needs escapes"
+            }
+        }
+    }
+}
+
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooSmall => "the buffer is too small for the JSON text",
-            Self::Unsupported => "the value cannot be written as JSON: a char, bytes, a tuple variant, a map key that is no text or a name that needs escapes",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -38,14 +46,7 @@ impl ser::Error for EncodeError {
 
 impl From<EncodeError> for crate::error::Error {
     fn from(error: EncodeError) -> Self {
-        match error {
-            EncodeError::TooSmall => {
-                crate::error::Error::new("encode", "the buffer is too small for the JSON text")
-            }
-            EncodeError::Unsupported => {
-                crate::error::Error::new("encode", "the value cannot be written as JSON")
-            }
-        }
+        crate::error::Error::new("encode", error.as_str())
     }
 }
 
@@ -66,19 +67,11 @@ impl From<EncodeError> for crate::error::Error {
 /// ```
 pub fn to_json<'b, T: Serialize + ?Sized>(value: &T, buf: &'b mut [u8]) -> Result<Json<'b>, EncodeError> {
     value.serialize(Walk { depth: 0, key: false })?;
-    // It takes no value without a size, such as a `str`.
-    let len = serde_json_core::to_slice(&Borrowed(value), buf).map_err(|_| EncodeError::TooSmall)?;
+    // By a reference to the reference, for it takes no value without a size, such as a `str`.
+    let len = serde_json_core::to_slice(&value, buf).map_err(|_| EncodeError::TooSmall)?;
     let bytes = buf.get(..len).ok_or(EncodeError::TooSmall)?;
     check(bytes).map_err(|_| EncodeError::Unsupported)?;
     Ok(Json::trusted(bytes))
-}
-
-struct Borrowed<'v, T: ?Sized>(&'v T);
-
-impl<T: Serialize + ?Sized> Serialize for Borrowed<'_, T> {
-    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
 }
 
 /// Walks a value and refuses what cannot be written.

@@ -31,8 +31,8 @@ mod mismatch;
 mod read;
 mod writer;
 
-pub use check::JsonError;
 pub(crate) use check::check;
+pub use check::{JsonError, JsonFault};
 pub use decode::DecodeError;
 pub use encode::{EncodeError, to_json};
 pub use mismatch::Mismatch;
@@ -68,11 +68,11 @@ impl<'a> Json<'a> {
     /// The first fault and where it is, see [`JsonError`].
     ///
     /// ```
-    /// use kernel_core::json::{Json, JsonError};
+    /// use kernel_core::json::{Json, JsonFault};
     ///
     /// assert!(Json::new(b"[1, 2.5e3, null]").is_ok());
-    /// assert_eq!(Json::new(b"[1, 2"), Err(JsonError::Truncated));
-    /// assert_eq!(Json::new(b"[1, x]"), Err(JsonError::Unexpected { offset: 4 }));
+    /// let error = Json::new(b"[1, x]").unwrap_err();
+    /// assert_eq!((error.fault(), error.offset()), (JsonFault::Unexpected, 4));
     /// ```
     pub const fn new(bytes: &'a [u8]) -> Result<Json<'a>, JsonError> {
         match check(bytes) {

@@ -117,7 +117,7 @@ impl<'b> Writer<'b> {
     pub fn string_display(&mut self, text: impl fmt::Display) -> &mut Self {
         self.value();
         self.byte(b'"');
-        self.format(format_args!("{text}"), Self::escaped);
+        self.display(format_args!("{text}"));
         self.byte(b'"');
         self
     }
@@ -163,12 +163,6 @@ impl<'b> Writer<'b> {
         self
     }
 
-    fn integer(&mut self, negative: bool, number: u64) -> &mut Self {
-        self.value();
-        self.digits(negative, number);
-        self
-    }
-
     /// What comes before each value.
     fn value(&mut self) {
         if self.comma {
@@ -177,21 +171,23 @@ impl<'b> Writer<'b> {
         self.comma = true;
     }
 
-    fn digits(&mut self, negative: bool, number: u64) {
+    fn integer(&mut self, negative: bool, number: u64) -> &mut Self {
+        self.value();
         let mut digits = [0; 20];
         let start = decimal(number, &mut digits);
         if negative {
             self.byte(b'-');
         }
         self.bytes(digits.get(start..).unwrap_or_default());
+        self
     }
 
-    fn format(&mut self, text: fmt::Arguments<'_>, sink: fn(&mut Self, &str)) {
-        struct Pieces<'a, 'b>(&'a mut Writer<'b>, fn(&mut Writer<'b>, &str));
+    fn display(&mut self, text: fmt::Arguments<'_>) {
+        struct Pieces<'a, 'b>(&'a mut Writer<'b>);
 
         impl fmt::Write for Pieces<'_, '_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
-                (self.1)(self.0, text);
+                self.0.escaped(text);
                 if self.0.overflowed {
                     Err(fmt::Error)
                 } else {
@@ -201,7 +197,7 @@ impl<'b> Writer<'b> {
         }
 
         // A `Display` that fails leaves a text cut short: that is no text to send either.
-        if fmt::write(&mut Pieces(self, sink), text).is_err() {
+        if fmt::write(&mut Pieces(self), text).is_err() {
             self.overflowed = true;
         }
     }

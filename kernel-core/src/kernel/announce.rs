@@ -7,6 +7,8 @@ use crate::bus::{NewRecord, Origin};
 #[cfg(feature = "large")]
 use crate::error::Error;
 use crate::error::cut;
+#[cfg(feature = "large")]
+use crate::fault::Capacity;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::id::PluginSet;
@@ -28,10 +30,7 @@ impl Core {
             topic: [topic.as_bytes(), slot.name(&self.names).as_bytes()],
             payload: &[payload],
         };
-        if let Ok(size) = self.bus.check(&record) {
-            self.bus
-                .publish(&record, size, None, now, &self.names, &mut self.wakes);
-        }
+        self.bus.announce(&record, now, &self.names, &mut self.wakes);
     }
 
     /// Says in which state a plugin is now: `runtime.plugin.<name>`.
@@ -114,6 +113,30 @@ impl Core {
         json.key("code").string(error.code());
         json.key("error").string(error.message());
         json.key("more").u64(unsaid.into());
+        json.end_object();
+        if let Some(json) = json.finish_trusted() {
+            self.announce(who.index(), "runtime.warning.", json.as_bytes());
+        }
+    }
+
+    /// `runtime.warning.<plugin>`: it was refused more of a capacity than its share, told once a second.
+    #[cfg(feature = "large")]
+    pub(super) fn warn_share(&mut self, who: PluginId, capacity: Capacity, share: u32) {
+        let now = self.now();
+        let Some(slot) = self.lives.get_mut(who) else {
+            return;
+        };
+        let quiet_until = &mut slot.more.share_quiet_until;
+        if *quiet_until != Deadline::NONE && !quiet_until.is_due(now) {
+            return;
+        }
+        *quiet_until = now.due(Span::from_millis(1000));
+        let mut buf = [0u8; STATE_BYTES];
+        let mut json = Writer::new(&mut buf);
+        json.begin_object();
+        json.key("warning").string("share_used");
+        json.key("capacity").string(capacity.as_str());
+        json.key("share").u64(share.into());
         json.end_object();
         if let Some(json) = json.finish_trusted() {
             self.announce(who.index(), "runtime.warning.", json.as_bytes());

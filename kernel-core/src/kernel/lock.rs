@@ -70,16 +70,21 @@ impl Kernel {
     }
 
     /// Runs `todo` under the lock; `None` when the lock could not be taken.
-    pub(crate) fn with<R>(self, todo: impl FnOnce(&mut Core) -> R) -> Option<R> {
-        let (mut todo, mut result, mut woken) = (Some(todo), None, Woken::new());
+    pub(crate) fn with<R>(self, mut todo: impl FnMut(&mut Core) -> R) -> Option<R> {
+        let mut result = None;
+        self.enter(&mut |core| result = Some(todo(core)));
+        result
+    }
+
+    /// The one way in for all of them, so that it is in the image once.
+    #[cfg_attr(not(feature = "large"), inline(never))]
+    fn enter(self, operation: &mut dyn FnMut(&mut Core)) {
+        let mut woken = Woken::new();
         self.0.with(&mut |core| {
-            if let Some(todo) = todo.take() {
-                result = Some(todo(core));
-                core.hand_over(&mut woken);
-            }
+            operation(core);
+            core.hand_over(&mut woken);
         });
         wake(woken);
-        result
     }
 
     /// The platform's time.

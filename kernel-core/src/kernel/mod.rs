@@ -105,7 +105,7 @@ impl Core {
     }
 
     /// The operation is done: hands over whom it woke.
-    #[inline]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(crate) fn hand_over(&mut self, woken: &mut Woken) {
         if !self.wakes.plugins.is_empty() {
             for index in core::mem::take(&mut self.wakes.plugins).iter() {

@@ -30,43 +30,42 @@ impl Core {
             }
             return Poll::Ready(Err(Fault::Unloaded));
         }
-        match op {
+        // Of those that wait, each says itself when it is done.
+        let done = match op {
             Op::Next { before, step } => {
                 self.conclude(who, core::mem::take(before), buf);
-                self.next(who, waker, buf, step)
+                return self.next(who, waker, buf, step);
             }
             Op::Publish {
                 topic,
                 payload,
                 limit,
-            } => {
-                let (topic, payload, limit) = (*topic, *payload, *limit);
-                self.publish_or_wait(who, topic, payload, limit, ticket, waker)
-            }
+            } => return self.publish_or_wait(who, topic, *payload, *limit, ticket, waker),
             Op::Call {
                 service,
                 args,
                 limit,
                 parent,
             } => {
-                let (service, args, limit, parent) = (*service, *args, *limit, *parent);
-                self.call(who, service, args, limit, parent, ticket, waker, buf)
+                let id = match ticket.call() {
+                    Some(id) => id,
+                    None => self.begin_call(who, service, *args, *limit, *parent)?,
+                };
+                let looked = self.calls.poll(id, waker, buf);
+                *ticket = Ticket::NONE;
+                if looked.is_pending() {
+                    ticket.state = TicketState::Call(id);
+                }
+                return looked;
             }
-            Op::Sleep(span) => self.sleep(*span, ticket, waker),
-            op => Poll::Ready(self.run_now(who, op, ticket, waker, buf)),
-        }
-    }
-
-    /// The operations that never wait.
-    fn run_now(
-        &mut self,
-        who: PluginId,
-        op: &mut Op<'_>,
-        ticket: &mut Ticket,
-        waker: Option<&Waker>,
-        buf: &mut [u8],
-    ) -> Result<u32, Fault> {
-        match op {
+            Op::Sleep(span) => {
+                let now = self.now();
+                match self.wait(On::Time, now, now.due(*span), ticket, waker) {
+                    Ok(()) => return Poll::Pending,
+                    Err(Fault::Timeout) => Ok(0),
+                    Err(fault) => Err(fault),
+                }
+            }
             Op::Alive => {
                 if let (Some(slot), Some(waker)) = (self.lives.get_mut(who), waker) {
                     slot.keep_waker(waker);
@@ -79,7 +78,7 @@ impl Core {
             }
             Op::Subscribe(filter) => {
                 if !who.is_plugin() {
-                    return Err(Fault::Denied);
+                    return Poll::Ready(Err(Fault::Denied));
                 }
                 self.check_share(who, Capacity::Filters, 1)?;
                 let added = self.bus.subscribe(who, *filter, &mut self.names)?;
@@ -93,7 +92,7 @@ impl Core {
             }
             Op::Register(service) => {
                 if !who.is_plugin() {
-                    return Err(Fault::Denied);
+                    return Poll::Ready(Err(Fault::Denied));
                 }
                 self.check_share(who, Capacity::Services, 1)?;
                 self.calls.services.register(who, service, &mut self.names)?;
@@ -145,12 +144,12 @@ impl Core {
             Op::Settings => {
                 #[cfg(feature = "large")]
                 if let Some(settings) = self.lives.get(who).and_then(|slot| slot.more.settings) {
-                    return copy_out(settings.as_bytes(), buf);
+                    return Poll::Ready(copy_out(settings.as_bytes(), buf));
                 }
                 copy_out(b"{}", buf)
             }
-            Op::Next { .. } | Op::Publish { .. } | Op::Call { .. } | Op::Sleep(_) => Err(Fault::Unavailable),
-        }
+        };
+        Poll::Ready(done)
     }
 
     /// Gives back what an operation took that is not done.
@@ -165,6 +164,7 @@ impl Core {
     }
 
     /// What `who` is doing now, as what led to what it does.
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn origin_of(&self, who: PluginId) -> Origin {
         let slot = self.lives.at(who.index());
         slot.map_or(Origin::NONE, |slot| slot.origin())
@@ -180,79 +180,47 @@ impl Core {
         waker: Option<&Waker>,
     ) -> Poll<Result<u32, Fault>> {
         let now = self.now();
-        let error = match self
-            .publish(who, topic, payload, now)
-            .map_err(|fault| self.named(fault))
-        {
-            Ok(count) => {
-                self.leave(core::mem::take(ticket));
-                return Poll::Ready(Ok(count));
-            }
+        let done = match self.publish(who, topic, payload, now) {
             Err(Fault::Busy { subscriber }) if !limit.is_none() => {
-                let due = || now.due(limit);
-                match self.wait(On::Room, now, due, ticket, waker) {
+                match self.wait(On::Room, now, now.due(limit), ticket, waker) {
                     Ok(()) => return Poll::Pending,
-                    Err(Fault::Timeout) => Fault::Slow { subscriber },
-                    Err(fault) => fault,
+                    Err(Fault::Timeout) => Err(Fault::Slow { subscriber }),
+                    Err(fault) => Err(fault),
                 }
             }
-            Err(fault) => fault,
+            done => done,
         };
         self.leave(core::mem::take(ticket));
-        self.bus.refused = self.bus.refused.wrapping_add(1);
-        Poll::Ready(Err(error))
-    }
-
-    /// The fault with the present life of the plugin that it names.
-    fn named(&self, fault: Fault) -> Fault {
-        match fault {
-            Fault::Busy { subscriber } => match self.lives.at(subscriber.index()) {
-                Some(slot) => Fault::Busy {
-                    subscriber: slot.id(),
-                },
-                None => fault,
-            },
-            fault => fault,
+        if done.is_err() {
+            self.bus.refused = self.bus.refused.wrapping_add(1);
         }
+        Poll::Ready(done)
     }
 
-    /// Holds a place among those who wait, at most until a deadline that is chosen when it is taken.
+    /// Holds a place among those who wait, at most until a deadline, which is that of its first call.
     pub(crate) fn wait(
         &mut self,
         on: On,
         now: Instant,
-        until: impl FnOnce() -> Deadline,
+        due: Deadline,
         ticket: &mut Ticket,
         waker: Option<&Waker>,
     ) -> Result<(), Fault> {
         let (mut place, due) = match ticket.state {
             TicketState::Wait { place, due } => (place, due),
-            _ => (None, until()),
+            _ => (None, due),
         };
-        if due.is_due(now) {
-            return Err(Fault::Timeout);
+        let outcome = match waker {
+            Some(waker) if !due.is_due(now) => self.waits.hold(&mut place, on, due, waker),
+            _ => Err(Fault::Timeout),
+        };
+        if outcome.is_ok() {
+            ticket.state = TicketState::Wait { place, due };
+            self.arm(due);
+        } else {
+            self.leave(core::mem::take(ticket));
         }
-        let full = Fault::Full {
-            capacity: Capacity::Waits,
-            size: self.waits.usage().capacity,
-        };
-        if !self.waits.hold(&mut place, on, due, waker.ok_or(Fault::Timeout)?) {
-            return Err(full);
-        }
-        ticket.state = TicketState::Wait { place, due };
-        self.arm(due);
-        Ok(())
-    }
-
-    fn sleep(&mut self, span: Span, ticket: &mut Ticket, waker: Option<&Waker>) -> Poll<Result<u32, Fault>> {
-        let now = self.now();
-        let outcome = match self.wait(On::Time, now, || now.due(span), ticket, waker) {
-            Ok(()) => return Poll::Pending,
-            Err(Fault::Timeout) => Ok(0),
-            Err(fault) => Err(fault),
-        };
-        self.leave(core::mem::take(ticket));
-        Poll::Ready(outcome)
+        outcome
     }
 
     /// Publishes an event of a plugin's, or of the operator's: how many get it.
@@ -275,40 +243,16 @@ impl Core {
             Ok(size) => size,
             Err(fault) => return Err(self.explain(who, origin, fault)),
         };
-        self.bus.check_blockers(size, who)?;
+        if let Some(index) = self.bus.blocker(size, who) {
+            let subscriber = self.lives.at(index).map_or(PluginId::KERNEL, |slot| slot.id());
+            return Err(Fault::Busy { subscriber });
+        }
         if let Some(slot) = self.lives.get_mut(who) {
             slot.published = slot.published.wrapping_add(1);
         }
         Ok(self
             .bus
             .publish(&record, size, route, now, &self.names, &mut self.wakes))
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the fields of one operation")]
-    fn call(
-        &mut self,
-        who: PluginId,
-        service: &str,
-        args: (&[u8], &[&[u8]]),
-        limit: Option<Span>,
-        parent: Option<CallId>,
-        ticket: &mut Ticket,
-        waker: Option<&Waker>,
-        buf: &mut [u8],
-    ) -> Poll<Result<u32, Fault>> {
-        let id = match ticket.state {
-            TicketState::Call(id) => id,
-            _ => {
-                let id = self.begin_call(who, service, args, limit, parent)?;
-                ticket.state = TicketState::Call(id);
-                id
-            }
-        };
-        let looked = self.calls.poll(id, waker, buf);
-        if looked.is_ready() {
-            *ticket = Ticket::NONE;
-        }
-        looked
     }
 
     fn begin_call(
@@ -374,6 +318,7 @@ impl Core {
             return Ok(());
         }
         self.shares_refused = self.shares_refused.wrapping_add(1);
+        self.warn_share(who, capacity, share);
         Err(Fault::Share { capacity, share })
     }
 

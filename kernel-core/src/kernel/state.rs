@@ -2,19 +2,18 @@
 //! `{"deleted":true,"version":…}` or `{"expired":true,"version":…}`.
 
 use super::{Core, EntryInfo};
-use crate::bus::{Bus, NewRecord, Origin, Seq, wide};
+use crate::bus::{NewRecord, Seq, wide};
 use crate::fault::{Capacity, Fault};
 use crate::id::PluginId;
 use crate::json::Json;
-use crate::mem::Names;
 use crate::state::{CHANGED, DIGITS, is_reserved};
 use crate::subject::Name;
 use crate::time::{Deadline, Instant, Span};
-use crate::wake::Wakes;
 
 /// What an announcement has besides the value, at most.
 const FRAME: usize = br#"{"value":,"version":}"#.len() + DIGITS;
 
+const VERSION: &[u8] = br#","version":"#;
 const DELETED: &[u8] = br#"{"deleted":true"#;
 const EXPIRED: &[u8] = br#"{"expired":true"#;
 
@@ -52,14 +51,19 @@ impl Core {
             }
             self.hold_state(who, 1, self.state.cost(value.len()));
             last = written.version;
-            let change = Change {
-                who,
+            let record = NewRecord {
+                source: who,
                 origin,
-                key: key.as_str().as_bytes(),
-                what: [br#"{"value":"#, value.as_bytes()],
-                version: self.state.version_digits(),
+                topic: [CHANGED.as_bytes(), key.as_str().as_bytes()],
+                payload: &[
+                    br#"{"value":"#,
+                    value.as_bytes(),
+                    VERSION,
+                    self.state.version_digits(),
+                    b"}",
+                ],
             };
-            change.announce(&mut self.bus, now, &self.names, &mut self.wakes);
+            self.bus.announce(&record, now, &self.names, &mut self.wakes);
         }
         self.arm(expires);
         Ok(last)
@@ -95,14 +99,13 @@ impl Core {
         self.state.next_version();
         let Some(entry) = self.state.at(index) else { return };
         let (owner, bytes) = (entry.owner, self.state.cost(entry.len()));
-        let change = Change {
-            who,
+        let record = NewRecord {
+            source: who,
             origin,
-            key: entry.key(&self.names),
-            what: [how, b""],
-            version: self.state.version_digits(),
+            topic: [CHANGED.as_bytes(), entry.key(&self.names)],
+            payload: &[how, VERSION, self.state.version_digits(), b"}"],
         };
-        change.announce(&mut self.bus, now, &self.names, &mut self.wakes);
+        self.bus.announce(&record, now, &self.names, &mut self.wakes);
         self.state.remove(index, &mut self.names);
         self.hold_state(owner, -1, bytes);
     }
@@ -182,32 +185,6 @@ impl Core {
             info.ttl = entry.expires.span_from(now);
             info.owner = entry.owner;
             return Ok(1);
-        }
-    }
-}
-
-/// A change of a value, to be announced.
-struct Change<'a> {
-    who: PluginId,
-    origin: Origin,
-    key: &'a [u8],
-    /// The event's payload up to the version.
-    what: [&'a [u8]; 2],
-    version: &'a [u8],
-}
-
-impl Change<'_> {
-    /// Publishes it. For one that sets a value there is room; any other has always room.
-    fn announce(&self, bus: &mut Bus, now: Instant, names: &Names, wakes: &mut Wakes) {
-        let record = NewRecord {
-            source: self.who,
-            origin: self.origin,
-            topic: [CHANGED.as_bytes(), self.key],
-            payload: &[self.what[0], self.what[1], br#","version":"#, self.version, b"}"],
-        };
-        if let Ok(size) = bus.check(&record) {
-            let route = bus.route(&record.topic);
-            bus.publish(&record, size, route, now, names, wakes);
         }
     }
 }

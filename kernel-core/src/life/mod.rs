@@ -94,10 +94,7 @@ impl Lives {
 
     /// Takes a slot for a plugin whose name nobody has.
     pub(crate) fn install(&mut self, about: About) -> Result<PluginId, Fault> {
-        let full = Fault::Full {
-            capacity: Capacity::Plugins,
-            size: self.usage.capacity,
-        };
+        let full = self.usage.full(Capacity::Plugins);
         let index = self
             .slots
             .iter()

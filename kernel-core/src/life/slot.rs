@@ -2,9 +2,11 @@
 
 use core::task::Waker;
 
-use super::{PluginMetadata, PluginState};
+use super::{PluginCounters, PluginMetadata, PluginState, RestartPolicy};
 use crate::bus::{Origin, Overflow};
 use crate::error::Error;
+#[cfg(feature = "large")]
+use crate::error::INVALID_SETTINGS;
 use crate::id::PluginId;
 #[cfg(feature = "large")]
 use crate::json::Json;
@@ -69,11 +71,8 @@ pub(crate) enum About {
 #[cfg(feature = "large")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attached {
-    pub(crate) name: Text,
-    pub(crate) version: Text,
-    pub(crate) description: Text,
-    /// The plugins that it depends on, with commas between.
-    pub(crate) dependencies: Text,
+    /// Its name, its version, what it does, and the plugins that it depends on, with commas between.
+    pub(crate) texts: [Text; 4],
     pub(crate) overflow: Overflow,
     pub(crate) restarts: bool,
 }
@@ -167,6 +166,8 @@ pub(crate) struct More {
     /// When the next error of a handler is announced again, and how many were not meanwhile.
     pub(crate) quiet_until: Deadline,
     pub(crate) unsaid: u32,
+    /// When it is announced again that it holds its share of a capacity.
+    pub(crate) share_quiet_until: Deadline,
 }
 
 impl PluginSlot {
@@ -211,6 +212,7 @@ impl PluginSlot {
             budget: None,
             quiet_until: Deadline::NONE,
             unsaid: 0,
+            share_quiet_until: Deadline::NONE,
         },
     };
 
@@ -236,14 +238,7 @@ impl PluginSlot {
     #[cfg(feature = "large")]
     pub(super) fn uninstall(&mut self, names: &mut Names) {
         if let About::Attached(attached) = self.about {
-            for text in [
-                attached.name,
-                attached.version,
-                attached.description,
-                attached.dependencies,
-            ] {
-                names.release(text);
-            }
+            attached.texts.iter().for_each(|text| names.release(*text));
         }
         self.about = About::Nobody;
         self.id = self.id.next_life();
@@ -266,10 +261,6 @@ impl PluginSlot {
     /// True when `life` is a life of the plugin that is installed now.
     pub(crate) fn was(&self, life: u16) -> bool {
         life.wrapping_sub(self.first_life) <= self.id.life().wrapping_sub(self.first_life)
-    }
-
-    pub(crate) fn about(&self) -> &About {
-        &self.about
     }
 
     #[cfg(feature = "large")]
@@ -295,7 +286,70 @@ impl PluginSlot {
             About::Nobody => "",
             About::Static(metadata) => metadata.name,
             #[cfg(feature = "large")]
-            About::Attached(attached) => names.get(attached.name),
+            About::Attached(attached) => names.get(attached.texts[0]),
+        }
+    }
+
+    /// Its version, and what it does.
+    #[cfg_attr(not(feature = "large"), allow(unused_variables))]
+    pub(crate) fn words<'n>(&self, names: &'n Names) -> (&'n str, &'n str) {
+        #[cfg(feature = "large")]
+        if let About::Attached(attached) = self.about {
+            return (names.get(attached.texts[1]), names.get(attached.texts[2]));
+        }
+        (self.metadata().version, self.metadata().description)
+    }
+
+    /// Shows each plugin that must be started before this one.
+    #[cfg_attr(not(feature = "large"), allow(unused_variables))]
+    pub(crate) fn each_dependency<'n>(&self, names: &'n Names, show: &mut dyn FnMut(&'n str)) {
+        #[cfg(feature = "large")]
+        if let About::Attached(attached) = self.about {
+            let names = names.get(attached.texts[3]).split(',');
+            return names.filter(|name| !name.is_empty()).for_each(show);
+        }
+        self.metadata().dependencies.iter().for_each(|name| show(name));
+    }
+
+    /// When a supervisor restarts it.
+    pub(crate) fn restart(&self) -> &'static RestartPolicy {
+        #[cfg(feature = "large")]
+        {
+            let code = self.error.as_ref().map_or("", Error::code);
+            let restarts = match self.about {
+                About::Attached(attached) => attached.restarts,
+                _ => true,
+            };
+            if !restarts || code == INVALID_SETTINGS {
+                return &RestartPolicy::NEVER;
+            }
+        }
+        &self.metadata().restart
+    }
+
+    /// Where it runs.
+    pub(crate) fn placement(&self) -> &'static str {
+        #[cfg(feature = "large")]
+        return self.more.placement;
+        #[cfg(not(feature = "large"))]
+        ""
+    }
+
+    /// What is counted of it, but for its events.
+    pub(crate) fn counters(&self) -> PluginCounters {
+        PluginCounters {
+            calls: self.calls,
+            published: self.published,
+            errors: self.errors,
+            failures: self.failures,
+            handled: self.handled,
+            #[cfg(feature = "large")]
+            busy_micros: self.more.busy_micros,
+            #[cfg(feature = "large")]
+            worst_micros: self.more.worst_micros,
+            #[cfg(feature = "large")]
+            slow: self.more.slow,
+            ..PluginCounters::default()
         }
     }
 
@@ -339,14 +393,6 @@ impl PluginSlot {
 
     pub(crate) fn keep_waker(&mut self, waker: &Waker) {
         keep_waker(&mut self.waker, waker);
-    }
-
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    pub(crate) fn handled(&self) -> u32 {
-        self.handled
     }
 
     /// Sets where the plugin should be, and when at the latest; false when it is there now, for it failed and

@@ -56,13 +56,18 @@ impl Usage {
 
     /// Whether so much more is free.
     pub(crate) fn check(self, more: u32, capacity: Capacity) -> Result<(), Fault> {
-        if more <= self.free() {
-            return Ok(());
+        match more <= self.free() {
+            true => Ok(()),
+            false => Err(self.full(capacity)),
         }
-        Err(Fault::Full {
+    }
+
+    /// The fault that says that all is used.
+    pub(crate) fn full(self, capacity: Capacity) -> Fault {
+        Fault::Full {
             capacity,
             size: self.capacity,
-        })
+        }
     }
 
     /// What is free.

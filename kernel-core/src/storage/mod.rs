@@ -6,9 +6,9 @@ mod page;
 mod request;
 
 pub use page::{Page, PageWriter};
-pub use request::request_head;
 pub use request::{Batch, BatchOp, MAX_BATCH};
 pub(crate) use request::{HEAD, Head};
+pub use request::{request_head, request_namespace};
 
 use core::future::Future;
 

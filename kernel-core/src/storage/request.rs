@@ -82,6 +82,21 @@ pub fn request_head(op: StorageOp, namespace: &str, key: &str, limit: u16) -> Re
     Head::new(op, namespace, key, limit).map(Head::to_bytes)
 }
 
+/// The namespace in the arguments of a call of [`STORAGE`](super::STORAGE), copied into `buf`, for whoever checks what
+/// a caller may do; `None` when they are no storage request.
+pub fn request_namespace<'b>(args: (&[u8], &[&[u8]]), buf: &'b mut [u8; MAX_NAMESPACE]) -> Option<&'b str> {
+    let mut bytes = [args.0].into_iter().chain(args.1.iter().copied()).flatten();
+    let mut head = [0; HEAD];
+    for to in &mut head {
+        *to = *bytes.next()?;
+    }
+    let namespace = buf.get_mut(..Head::from_bytes(head)?.namespace as usize)?;
+    for to in namespace.iter_mut() {
+        *to = *bytes.next()?;
+    }
+    core::str::from_utf8(namespace).ok()
+}
+
 /// A namespace or key: any UTF-8 without control characters.
 fn check(name: &str, most: usize, needed: bool) -> Result<(), Fault> {
     let fault = |why, at: usize| Err(Fault::Name { why, at: at as u32 });
@@ -157,5 +172,30 @@ impl<'a> Iterator for Batch<'a> {
         };
         self.0 = rest;
         Some(op)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_namespace_of_a_request_is_found_however_it_is_cut() {
+        let head = request_head(StorageOp::Set, "lamps", "key", 0).unwrap();
+        let whole = [&head[..], b"lampskey1"].concat();
+        let mut buf = [0; MAX_NAMESPACE];
+        for cut in 0..=whole.len() {
+            let (first, rest) = whole.split_at(cut);
+            assert_eq!(request_namespace((first, &[rest]), &mut buf), Some("lamps"));
+        }
+        for len in 0..HEAD + 5 {
+            assert_eq!(request_namespace((&whole[..len], &[]), &mut buf), None);
+        }
+        let mut other = whole;
+        other[0] = 7;
+        assert_eq!(request_namespace((&other, &[]), &mut buf), None);
+        other[..2].copy_from_slice(&[0, 65]);
+        other.resize(200, b'x');
+        assert_eq!(request_namespace((&other, &[]), &mut buf), None);
     }
 }

@@ -24,6 +24,8 @@
 mod name;
 
 pub use name::Name;
+#[cfg(feature = "large")]
+pub(crate) use name::keep_all;
 
 use crate::fault::{Fault, NameFault};
 

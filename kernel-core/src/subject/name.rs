@@ -45,13 +45,26 @@ impl<'n> Name<'n> {
                     max: names.longest() as u32,
                 }
             } else {
-                Fault::Full {
-                    capacity: Capacity::Names,
-                    size: names.usage().capacity,
-                }
+                names.usage().full(Capacity::Names)
             }
         })
     }
+}
+
+/// Keeps all of these names for the kernel, or none.
+#[cfg(feature = "large")]
+pub(crate) fn keep_all<const N: usize>(all: [Name<'_>; N], names: &mut Names) -> Result<[Text; N], Fault> {
+    let mut kept = [Text::Fixed(""); N];
+    for (place, name) in kept.iter_mut().zip(all) {
+        match name.keep(names) {
+            Ok(text) => *place = text,
+            Err(fault) => {
+                kept.iter().for_each(|text| names.release(*text));
+                return Err(fault);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// A `&str`, a `&String`, and so `&format!(..)`, a `&heapless::String`.

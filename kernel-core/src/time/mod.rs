@@ -4,6 +4,11 @@
 //! milliseconds that wrap around after 49 days: instants are compared by their distance, which is right as long
 //! as that is below 24 days, and a longer span is cut to that.
 
+#![allow(
+    clippy::unnecessary_cast,
+    reason = "what is 64 bits wide is 32 without the feature `large`"
+)]
+
 mod waits;
 
 use core::time::Duration;
@@ -15,6 +20,10 @@ pub(crate) use waits::{On, Waits};
 type Raw = u64;
 #[cfg(not(feature = "large"))]
 type Raw = u32;
+
+/// Units in a millisecond, and microseconds in a unit.
+const PER_MILLI: Raw = if cfg!(feature = "large") { 1_000 } else { 1 };
+const MICROS: u64 = 1_000 / PER_MILLI as u64;
 
 /// The longest span.
 const LONGEST: Raw = Raw::MAX >> 1;
@@ -36,49 +45,25 @@ pub type Clock = fn() -> Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Instant(Raw);
 
-#[cfg(feature = "large")]
 impl Instant {
-    /// `millis` milliseconds after the clock's zero.
+    /// `millis` milliseconds after the clock's zero; on a chip modulo 2^32.
     pub const fn from_millis(millis: u32) -> Self {
-        Instant((millis as u64).wrapping_mul(1_000))
-    }
-
-    /// `micros` microseconds after the clock's zero.
-    pub const fn from_micros(micros: u64) -> Self {
-        Instant(micros)
-    }
-
-    /// Microseconds since the clock's zero.
-    pub const fn as_micros(self) -> u64 {
-        self.0
-    }
-}
-
-#[cfg(not(feature = "large"))]
-impl Instant {
-    /// `millis` milliseconds after the clock's zero, modulo 2^32.
-    pub const fn from_millis(millis: u32) -> Self {
-        Instant(millis)
+        Instant((millis as Raw).wrapping_mul(PER_MILLI))
     }
 
     /// `micros` microseconds after the clock's zero; a chip whose clock counts milliseconds spares the division.
     pub const fn from_micros(micros: u64) -> Self {
-        Instant((micros / 1_000) as u32)
+        Instant((micros / MICROS) as Raw)
     }
 
     /// Microseconds since the clock's zero.
     pub const fn as_micros(self) -> u64 {
-        (self.0 as u64).wrapping_mul(1_000)
+        (self.0 as u64).wrapping_mul(MICROS)
     }
-}
 
-impl Instant {
     /// Milliseconds since the clock's zero, modulo 2^32.
     pub const fn as_millis(self) -> u32 {
-        #[cfg(feature = "large")]
-        return (self.0 / 1_000) as u32;
-        #[cfg(not(feature = "large"))]
-        self.0
+        (self.0 / PER_MILLI) as u32
     }
 
     /// The instant `span` later.
@@ -92,32 +77,26 @@ impl Instant {
     }
 
     /// The deadline a span later.
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(crate) const fn due(self, span: Span) -> Deadline {
         Deadline::at(self.plus(span))
     }
 
     /// The time from `earlier` to this instant, zero when `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
-        let span = self.0.wrapping_sub(earlier.0);
-        if span > LONGEST {
-            return Duration::ZERO;
-        }
-        #[cfg(feature = "large")]
-        return Duration::from_micros(span);
-        #[cfg(not(feature = "large"))]
-        Duration::from_millis(span as u64)
+        self.span_since(earlier).as_duration()
     }
 
     /// Whole milliseconds from `earlier` to this instant, rounded up; zero when `earlier` is later.
     pub const fn millis_since(self, earlier: Instant) -> u32 {
-        let span = self.0.wrapping_sub(earlier.0);
-        if span > LONGEST {
-            return 0;
+        self.span_since(earlier).as_millis()
+    }
+
+    const fn span_since(self, earlier: Instant) -> Span {
+        match self.0.wrapping_sub(earlier.0) {
+            span @ ..=LONGEST => Span(span),
+            _ => Span::NONE,
         }
-        #[cfg(feature = "large")]
-        return span.div_ceil(1_000) as u32;
-        #[cfg(not(feature = "large"))]
-        span
     }
 
     /// True when `other` is later than this instant.
@@ -125,19 +104,13 @@ impl Instant {
         other.0.wrapping_sub(self.0).wrapping_sub(1) < LONGEST
     }
 
-    /// The raw number in two words, as a record of the log keeps it.
-    pub(crate) const fn words(self) -> [u32; TIME_WORDS] {
-        #[cfg(feature = "large")]
-        return [self.0 as u32, self.0.wrapping_shr(32) as u32];
-        #[cfg(not(feature = "large"))]
-        [self.0]
+    /// The raw number in words, as a record of the log keeps it.
+    pub(crate) fn words(self) -> [u32; TIME_WORDS] {
+        bytemuck::cast(self.0)
     }
 
-    pub(crate) const fn from_words(words: [u32; TIME_WORDS]) -> Self {
-        #[cfg(feature = "large")]
-        return Instant(words[0] as u64 | (words[1] as u64).wrapping_shl(32));
-        #[cfg(not(feature = "large"))]
-        Instant(words[0])
+    pub(crate) fn from_words(words: [u32; TIME_WORDS]) -> Self {
+        Instant(bytemuck::cast(words))
     }
 }
 
@@ -145,32 +118,19 @@ impl Instant {
 pub(crate) const TIME_WORDS: usize = size_of::<Raw>() / 4;
 
 /// A span in the clock's unit, rounded up, cut to the longest.
-pub(crate) const fn raw(span: Duration) -> Raw {
+const fn raw(span: Duration) -> Raw {
+    const SECOND: Raw = 1_000 * PER_MILLI;
+    const MOST: u64 = (LONGEST / SECOND - 1) as u64;
+    let seconds = if span.as_secs() < MOST {
+        span.as_secs()
+    } else {
+        MOST
+    };
     #[cfg(feature = "large")]
-    let units = {
-        // 2^44 seconds are half a million years.
-        let seconds = if span.as_secs() < 1 << 40 {
-            span.as_secs()
-        } else {
-            1 << 40
-        };
-        seconds
-            .wrapping_mul(1_000_000)
-            .wrapping_add(span.subsec_nanos().div_ceil(1_000) as u64)
-    };
+    let rest = span.subsec_nanos().div_ceil(1_000);
     #[cfg(not(feature = "large"))]
-    let units = {
-        const MOST: u64 = (LONGEST / 1_000) as u64 - 1;
-        let seconds = if span.as_secs() < MOST {
-            span.as_secs()
-        } else {
-            MOST
-        };
-        (seconds as u32)
-            .wrapping_mul(1_000)
-            .wrapping_add(millis(span.subsec_nanos()))
-    };
-    units
+    let rest = millis(span.subsec_nanos());
+    (seconds as Raw).wrapping_mul(SECOND).wrapping_add(rest as Raw)
 }
 
 /// Nanoseconds, less than a second, in milliseconds, rounded up. (Chips have no division.)
@@ -203,26 +163,21 @@ impl Span {
 
     /// So many milliseconds.
     pub const fn from_millis(millis: u32) -> Span {
-        #[cfg(feature = "large")]
-        return Span((millis as u64).wrapping_mul(1_000));
-        #[cfg(not(feature = "large"))]
-        Span(if millis < LONGEST { millis } else { LONGEST })
+        let raw = (millis as Raw).wrapping_mul(PER_MILLI);
+        Span(if raw < LONGEST { raw } else { LONGEST })
     }
 
     /// Whole milliseconds, rounded up.
     pub const fn as_millis(self) -> u32 {
-        #[cfg(feature = "large")]
-        return self.0.div_ceil(1_000) as u32;
-        #[cfg(not(feature = "large"))]
-        self.0
+        self.0.div_ceil(PER_MILLI) as u32
     }
 
     /// As a duration.
     pub const fn as_duration(self) -> Duration {
-        #[cfg(feature = "large")]
-        return Duration::from_micros(self.0);
-        #[cfg(not(feature = "large"))]
-        Duration::from_millis(self.0 as u64)
+        match cfg!(feature = "large") {
+            true => Duration::from_micros(Instant(self.0).as_micros()),
+            false => Duration::from_millis(self.as_millis() as u64),
+        }
     }
 
     /// True for [`Span::NONE`].
@@ -265,6 +220,7 @@ impl Deadline {
     }
 
     /// The one that comes first.
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(crate) const fn first(self, other: Deadline) -> Deadline {
         if self.0 == 0 || (other.0 != 0 && Instant(other.0).is_before(Instant(self.0))) {
             other

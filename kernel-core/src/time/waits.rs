@@ -3,6 +3,7 @@
 use core::task::Waker;
 
 use super::{Deadline, Instant};
+use crate::fault::{Capacity, Fault};
 use crate::mem::{Empty, Usage};
 use crate::wake::Wakes;
 
@@ -50,14 +51,20 @@ impl Waits {
         self.usage
     }
 
-    /// Takes a place, or keeps the one in `place`; false when all are taken.
-    pub(crate) fn hold(&mut self, place: &mut Option<u16>, on: On, due: Deadline, waker: &Waker) -> bool {
+    /// Takes a place, or keeps the one in `place`.
+    pub(crate) fn hold(
+        &mut self,
+        place: &mut Option<u16>,
+        on: On,
+        due: Deadline,
+        waker: &Waker,
+    ) -> Result<(), Fault> {
         let index = match *place {
             Some(index) => Some(index as usize),
             None => self.slots.iter().position(|slot| slot.on == On::Nothing),
         };
         let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
-            return false;
+            return Err(self.usage.full(Capacity::Waits));
         };
         crate::mem::keep_waker(&mut slot.waker, waker);
         slot.on = on;
@@ -66,7 +73,7 @@ impl Waits {
             self.usage.take(1);
             *place = index.map(|index| index as u16);
         }
-        true
+        Ok(())
     }
 
     /// Gives a place back.

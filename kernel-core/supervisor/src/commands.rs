@@ -104,17 +104,16 @@ impl<const N: usize> Supervisor<N> {
         let info = runtime
             .next_plugin(&mut cursor, &mut buf)
             .ok_or(Fault::NotFound)?;
-        for provider in info.dependencies.iter() {
-            match runtime.plugins().state(provider) {
-                Some(PluginState::Started) => {}
-                Some(_) => {
-                    let what = "it depends on a plugin that is not started: start that first";
-                    return Err(error("dependency_not_started", what, provider));
-                }
-                None => {
-                    let what = "it depends on a plugin that is not installed";
-                    return Err(error("dependency_missing", what, provider));
-                }
+        if let Some(missing) = info.missing {
+            let what = "it depends on a plugin that is not installed";
+            return Err(error("dependency_missing", what, missing));
+        }
+        for mut provider in info.providers.iter() {
+            if let Some(info) = runtime.next_plugin(&mut provider, &mut buf)
+                && info.state != PluginState::Started
+            {
+                let what = "it depends on a plugin that is not started: start that first";
+                return Err(error("dependency_not_started", what, info.name));
             }
         }
         Ok(())

@@ -202,7 +202,10 @@ impl<const N: usize> State<N> {
             slot.start();
             return Action::Start;
         }
-        look.next = first(look.next, again);
+        // One whose pause is over waits for others, and their changes say when to look.
+        if !due {
+            look.next = first(look.next, again);
+        }
         Action::None
     }
 

@@ -125,6 +125,30 @@ fn all_are_started_providers_first_and_stopped_dependents_first() {
 }
 
 #[test]
+fn a_dependent_whose_pause_is_over_waits_for_its_provider_without_keeping_everybody_busy() {
+    let mut house = House::new();
+    let paused = |name, dependencies, millis| PluginMetadata {
+        restart: RestartPolicy {
+            first_pause: Duration::from_millis(millis),
+            ..RestartPolicy::DEFAULT
+        },
+        ..needs(name, dependencies)
+    };
+    house.add(paused("ground", &[], 5_000));
+    house.add(paused("walls", &["ground"], 10));
+    assert_eq!(house.start_all(), [0; 0]);
+    for index in 0..2 {
+        let installed = house.runtime.plugins().installed(index);
+        installed.crashed(&Error::new("panic", "boom"));
+    }
+    // The clock stands still while tasks run: one that looks again and again would never end.
+    house.pass(SECOND);
+    assert_eq!(house.runtime.health().started, 0);
+    house.pass(6 * SECOND);
+    assert_eq!(house.runtime.health().started, 2);
+}
+
+#[test]
 fn a_plugin_that_fails_comes_back_with_growing_pauses_until_it_is_given_up() {
     let mut house = House::new();
     let fails = house.add(needs("p", &[]));

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::call::{ARGUMENT, LIMIT, SERVICE, answered};
-use super::client;
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
 use super::pinned;
 use super::report::Row;
+use crate::client;
 use host_std::block_on;
 
 /// What the peers' messages are: what a call needs.

@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 
 use kernel_link::{Client, ClientError, Reply, Request, ToClient};
 
-use super::client::{self, Blocking};
 use super::harness::{Contender, Settings, compare};
 use super::hosted::Hosted;
 use super::link_broadcast;
 use super::publish::{PAYLOAD, TOPIC};
 use super::report::{Goal, Row};
+use crate::client::{self, Blocking};
 use host_std::block_on;
 
 /// Events published before the client has them, far fewer than the log holds.

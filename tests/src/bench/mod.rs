@@ -6,16 +6,17 @@ use std::fmt::Write;
 
 mod call;
 mod call_threads;
-mod client;
 mod executor;
 mod filters;
 mod harness;
 mod hosted;
+mod idle;
 mod link_broadcast;
 mod link_calls;
 mod link_events;
 mod lookup;
 mod pinned;
+mod process;
 mod publish;
 mod report;
 mod shuffle;
@@ -24,6 +25,7 @@ mod start;
 mod state;
 mod stats;
 mod storage;
+mod wasm;
 mod world;
 
 pub use harness::Settings;
@@ -124,6 +126,26 @@ pub const SECTIONS: &[Section] = &[
         name: "link-calls",
         about: "calls over the Unix socket",
         run: link_calls::run,
+    },
+    Section {
+        name: "process-calls",
+        about: "a call of a plugin in a process",
+        run: process::calls,
+    },
+    Section {
+        name: "process-events",
+        about: "an event to a plugin in a process",
+        run: process::events,
+    },
+    Section {
+        name: "process-idle",
+        about: "plugins in processes that have nothing to do",
+        run: process::idle,
+    },
+    Section {
+        name: "wasm",
+        about: "a call to a plugin in a sandbox",
+        run: wasm::run,
     },
     Section {
         name: "start",

@@ -97,7 +97,7 @@ fn start(program: &Path) -> Result<Started, String> {
 }
 
 /// The memory that a process has of its own and shares, in KiB.
-fn resident(process: u32) -> Result<u64, String> {
+pub(super) fn resident(process: u32) -> Result<u64, String> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).map_err(|cause| format!("{path}: {cause}"))?;
     status

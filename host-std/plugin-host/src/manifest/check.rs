@@ -27,7 +27,10 @@ pub(super) fn is_version(version: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+_".contains(&byte);
     version.len() <= MAX_VERSION
         && version.bytes().all(allowed)
-        && version.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && version
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether `item` may be granted as `permission`.

@@ -44,10 +44,24 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         }
     };
     for name in &raw.dependencies {
-        checked("dependencies", name.clone(), kernel_core::subject::check_plugin_name(name).is_ok(), check::NAME)?;
+        checked(
+            "dependencies",
+            name.clone(),
+            kernel_core::subject::check_plugin_name(name).is_ok(),
+            check::NAME,
+        )?;
     }
-    let (named, versioned, classed) = (is_name(&raw.name), is_version(&raw.version), is_class(&raw.class_path));
-    let class = checked("class_path", raw.class_path, classed, "a module and a class, such as plugins.lamp.plugin.Lamp")?;
+    let (named, versioned, classed) = (
+        is_name(&raw.name),
+        is_version(&raw.version),
+        is_class(&raw.class_path),
+    );
+    let class = checked(
+        "class_path",
+        raw.class_path,
+        classed,
+        "a module and a class, such as plugins.lamp.plugin.Lamp",
+    )?;
     Ok(Manifest {
         name: checked("name", raw.name, named, check::NAME)?,
         version: checked("version", raw.version, versioned, check::VERSION)?,
@@ -67,13 +81,17 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
 
 /// What runs a class of the original: a module of the Python library.
 pub(crate) fn command(class: &str) -> Vec<String> {
-    ["python3", "-m", "core_runtime.original", class].map(str::to_owned).to_vec()
+    ["python3", "-m", "core_runtime.original", class]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn is_class(path: &str) -> bool {
     let sound = |part: &str| {
         let mut letters = part.chars();
-        letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        letters
+            .next()
+            .is_some_and(|first| first.is_alphabetic() || first == '_')
             && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
     };
     path.contains('.') && path.split('.').all(sound)

@@ -103,11 +103,11 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         ManifestError::syntax(file, source.place(at), error.message())
     })?;
     let plugin = raw.plugin;
-    let checked = |value: Spanned<String>, key: &str, sound: fn(&str) -> bool, allowed: &str| {
-        match sound(value.get_ref()) {
-            true => Ok(value.into_inner()),
-            false => Err(source.refuse(&value.span(), key, &format!("{:?}", value.get_ref()), allowed)),
-        }
+    let checked = |value: Spanned<String>, key: &str, sound: fn(&str) -> bool, allowed: &str| match sound(
+        value.get_ref(),
+    ) {
+        true => Ok(value.into_inner()),
+        false => Err(source.refuse(&value.span(), key, &format!("{:?}", value.get_ref()), allowed)),
     };
     if let Some(api) = &plugin.api
         && *api.get_ref() != API
@@ -116,7 +116,14 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         return Err(source.refuse(&api.span(), "plugin.api", &value, "1, which this runtime speaks"));
     }
     let needs = raw.needs.plugins.into_iter();
-    let needs = needs.map(|name| checked(name, "needs.plugins", |name| kernel_core::subject::check_plugin_name(name).is_ok(), check::NAME));
+    let needs = needs.map(|name| {
+        checked(
+            name,
+            "needs.plugins",
+            |name| kernel_core::subject::check_plugin_name(name).is_ok(),
+            check::NAME,
+        )
+    });
     Ok(Manifest {
         name: checked(plugin.name, "plugin.name", is_name, check::NAME)?,
         version: checked(plugin.version, "plugin.version", is_version, check::VERSION)?,
@@ -128,7 +135,10 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         needs: needs.collect::<Result<_, _>>()?,
         permissions: permissions(&source, raw.permissions)?,
         limits: limits(&source, raw.limits)?,
-        settings: raw.settings.map(|settings| settings_schema(&source, settings)).transpose()?,
+        settings: raw
+            .settings
+            .map(|settings| settings_schema(&source, settings))
+            .transpose()?,
     })
 }
 
@@ -146,7 +156,10 @@ fn run(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, ManifestError> 
             }
             let allowed = "the program and its arguments, such as [\"python3\", \"main.py\"]";
             let command = raw.command.ok_or_else(|| missing("run.command", allowed))?;
-            let sound = command.get_ref().first().is_some_and(|program| !program.is_empty())
+            let sound = command
+                .get_ref()
+                .first()
+                .is_some_and(|program| !program.is_empty())
                 && !command.get_ref().iter().any(|word| word.contains('\0'));
             match sound {
                 true => Ok(Run::Process {
@@ -194,7 +207,12 @@ fn permissions(source: &Source<'_>, raw: RawPermissions) -> Result<Permissions, 
         call: filters(raw.call, "call")?,
         register: filters(raw.register, "register")?,
         state: filters(raw.state, "state")?,
-        storage: list(raw.storage, "storage", &|item| is_grant("storage", item), check::NAMESPACE)?,
+        storage: list(
+            raw.storage,
+            "storage",
+            &|item| is_grant("storage", item),
+            check::NAMESPACE,
+        )?,
         network: raw.network,
         files: Files {
             read: list(raw.files.read, "files.read", &is_absolute, check::ABSOLUTE)?,
@@ -227,8 +245,20 @@ fn limits(source: &Source<'_>, raw: RawLimits) -> Result<Limits, ManifestError> 
     };
     Ok(Limits {
         memory_mb: whole(raw.memory_mb, "memory_mb", unless.memory_mb, 1, 1 << 20)?,
-        events_per_second: whole(raw.events_per_second, "events_per_second", unless.events_per_second, 1, 1_000_000)?,
-        calls_per_second: whole(raw.calls_per_second, "calls_per_second", unless.calls_per_second, 1, 1_000_000)?,
+        events_per_second: whole(
+            raw.events_per_second,
+            "events_per_second",
+            unless.events_per_second,
+            1,
+            1_000_000,
+        )?,
+        calls_per_second: whole(
+            raw.calls_per_second,
+            "calls_per_second",
+            unless.calls_per_second,
+            1,
+            1_000_000,
+        )?,
         hook_seconds: seconds(raw.hook_seconds, "hook_seconds", unless.hook_seconds)?,
         handler_seconds: seconds(raw.handler_seconds, "handler_seconds", unless.handler_seconds)?,
         concurrency: whole(raw.concurrency, "concurrency", unless.concurrency, 1, 64)?,
@@ -256,6 +286,10 @@ fn json(value: Value) -> serde_json::Value {
         Value::Boolean(flag) => flag.into(),
         Value::Datetime(date) => date.to_string().into(),
         Value::Array(items) => items.into_iter().map(json).collect(),
-        Value::Table(table) => table.into_iter().map(|(key, item)| (key, json(item))).collect::<serde_json::Map<_, _>>().into(),
+        Value::Table(table) => table
+            .into_iter()
+            .map(|(key, item)| (key, json(item)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }

@@ -14,7 +14,10 @@ const MOST_ENTRIES: usize = 100_000;
 
 pub(super) fn tar_gz(source: &Path, target: &mut Target) -> Result<(), PackageError> {
     let damaged = |cause: std::io::Error| {
-        PackageError::new(format!("{}: damaged, or no gzipped tar archive: {cause}", source.display()))
+        PackageError::new(format!(
+            "{}: damaged, or no gzipped tar archive: {cause}",
+            source.display()
+        ))
     };
     let file = File::open(source).map_err(|cause| PackageError::io(source, &cause))?;
     let mut archive = tar::Archive::new(MultiGzDecoder::new(BufReader::new(file)));
@@ -25,7 +28,10 @@ pub(super) fn tar_gz(source: &Path, target: &mut Target) -> Result<(), PackageEr
         let mut entry = entry.map_err(damaged)?;
         let path = entry.path_bytes().into_owned();
         let refuse = |why: &str| {
-            PackageError::new(format!("{:?} in the package: {why}", String::from_utf8_lossy(&path)))
+            PackageError::new(format!(
+                "{:?} in the package: {why}",
+                String::from_utf8_lossy(&path)
+            ))
         };
         let path = std::str::from_utf8(&path).map_err(|_| refuse("its name is not UTF-8"))?;
         let kind = entry.header().entry_type();
@@ -37,15 +43,21 @@ pub(super) fn tar_gz(source: &Path, target: &mut Target) -> Result<(), PackageEr
         } else if kind.is_pax_global_extensions() {
             // What `git archive` writes: the commit.
         } else {
-            return Err(refuse("neither a file nor a folder: links and devices are not taken"));
+            return Err(refuse(
+                "neither a file nor a folder: links and devices are not taken",
+            ));
         }
     }
     Ok(())
 }
 
 pub(super) fn zip(source: &Path, target: &mut Target) -> Result<(), PackageError> {
-    let damaged =
-        |cause: zip::result::ZipError| PackageError::new(format!("{}: damaged, or no zip archive: {cause}", source.display()));
+    let damaged = |cause: zip::result::ZipError| {
+        PackageError::new(format!(
+            "{}: damaged, or no zip archive: {cause}",
+            source.display()
+        ))
+    };
     let file = File::open(source).map_err(|cause| PackageError::io(source, &cause))?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     for index in 0..archive.len().min(MOST_ENTRIES) {
@@ -53,7 +65,12 @@ pub(super) fn zip(source: &Path, target: &mut Target) -> Result<(), PackageError
         let refuse = |name: &str, why: &str| PackageError::new(format!("{name:?} in the package: {why}"));
         let path = match std::str::from_utf8(entry.name_raw()) {
             Ok(path) => path.to_owned(),
-            Err(_) => return Err(refuse(&String::from_utf8_lossy(entry.name_raw()), "its name is not UTF-8")),
+            Err(_) => {
+                return Err(refuse(
+                    &String::from_utf8_lossy(entry.name_raw()),
+                    "its name is not UTF-8",
+                ));
+            }
         };
         if entry.is_symlink() {
             return Err(refuse(&path, "a link: a plugin is made of files and folders"));

@@ -14,9 +14,22 @@ pub(super) fn copy(source: &Path, target: &mut Target) -> Result<(), PackageErro
     walk(source, "", target)
 }
 
+/// A package of one file.
+pub(super) fn copy_file(source: &Path, target: &mut Target) -> Result<(), PackageError> {
+    let failed = |cause: std::io::Error| PackageError::io(source, &cause);
+    let name = source
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("plugin.py");
+    target.file(name, &mut File::open(source).map_err(failed)?, false)
+}
+
 fn walk(folder: &Path, below: &str, target: &mut Target) -> Result<(), PackageError> {
     let failed = |cause: std::io::Error| PackageError::io(folder, &cause);
-    let mut entries: Vec<_> = fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let place = entry.path();

@@ -3,6 +3,7 @@
 
 mod archive;
 mod folder;
+mod original;
 mod unpack;
 
 use std::fmt;
@@ -39,13 +40,17 @@ impl From<ManifestError> for PackageError {
     }
 }
 
-/// Copies the package at `source` (a folder, `.tar.gz`, `.tgz` or `.zip`) into the folder `into`, which is made, and reads
+/// Copies the package at `source` (a folder, `.tar.gz`, `.tgz` or `.zip`, or a `.py` file with a class of the original) into the folder `into`, which is made, and reads
 /// its manifest there.
 ///
 /// # Errors
 /// What is wrong with it. `into` may hold a part of it then.
 pub fn unpack(source: &Path, into: &Path) -> Result<Manifest, PackageError> {
-    let name = source.file_name().and_then(|name| name.to_str()).unwrap_or("").to_lowercase();
+    let name = source
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("")
+        .to_lowercase();
     let mut target = unpack::Target::new(into)?;
     if source.is_dir() {
         folder::copy(source, &mut target)?;
@@ -53,13 +58,19 @@ pub fn unpack(source: &Path, into: &Path) -> Result<Manifest, PackageError> {
         archive::tar_gz(source, &mut target)?;
     } else if name.ends_with(".zip") {
         archive::zip(source, &mut target)?;
+    } else if name.ends_with(".py") && source.is_file() {
+        folder::copy_file(source, &mut target)?;
     } else if source.symlink_metadata().is_err() {
-        return Err(PackageError::new(format!("{}: there is no such folder or file", source.display())));
+        return Err(PackageError::new(format!(
+            "{}: there is no such folder or file",
+            source.display()
+        )));
     } else {
-        let wants = "a plugin is a folder, or an archive that ends in .tar.gz, .tgz or .zip";
+        let wants = "a plugin is a folder, or an archive that ends in .tar.gz, .tgz or .zip, or a .py file with a class of the original";
         return Err(PackageError::new(format!("{}: {wants}", source.display())));
     }
     target.finish()?;
+    original::describe(into)?;
     let manifest = Manifest::read(into);
     // The folder is the runtime's own: the user knows the package by another name.
     manifest.map_err(|error| {

@@ -42,7 +42,12 @@ impl Target {
     }
 
     /// Writes a file of the package.
-    pub(super) fn file(&mut self, path: &str, from: &mut dyn Read, executable: bool) -> Result<(), PackageError> {
+    pub(super) fn file(
+        &mut self,
+        path: &str,
+        from: &mut dyn Read,
+        executable: bool,
+    ) -> Result<(), PackageError> {
         let parts = parts(path)?;
         let (name, folders) = parts.split_last().ok_or_else(|| refuse(path, "it has no name"))?;
         self.folders(folders)?;
@@ -52,7 +57,10 @@ impl Target {
         }
         let whole = parts.join("/");
         if !self.seen.insert(whole.to_lowercase()) {
-            return Err(refuse(path, "it is there twice, or another one differs in upper and lower case alone"));
+            return Err(refuse(
+                path,
+                "it is there twice, or another one differs in upper and lower case alone",
+            ));
         }
         let mut place = self.root.clone();
         place.extend(folders);
@@ -60,13 +68,20 @@ impl Target {
         let mode = if executable { 0o755 } else { 0o644 };
         let written = (|| {
             // New: nothing that is there already is followed or written to.
-            let mut to = OpenOptions::new().write(true).create_new(true).mode(mode).open(&place)?;
+            let mut to = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&place)?;
             // What a header says of its size is not believed.
             io::copy(&mut from.take(MOST_BYTES - self.bytes + 1), &mut to)
         })();
         self.bytes += written.map_err(|cause| refuse(path, &cause.to_string()))?;
         match self.bytes > MOST_BYTES {
-            true => Err(PackageError::new(format!("more than {} MiB unpacked", MOST_BYTES >> 20))),
+            true => Err(PackageError::new(format!(
+                "more than {} MiB unpacked",
+                MOST_BYTES >> 20
+            ))),
             false => Ok(()),
         }
     }
@@ -82,7 +97,10 @@ impl Target {
                 continue;
             }
             if !self.seen.insert(whole.to_lowercase()) {
-                return Err(refuse(&whole, "another folder differs in upper and lower case alone"));
+                return Err(refuse(
+                    &whole,
+                    "another folder differs in upper and lower case alone",
+                ));
             }
             make_folder(&place).map_err(|cause| refuse(&whole, &cause.to_string()))?;
         }
@@ -92,11 +110,16 @@ impl Target {
     /// An archive often has everything in one folder: then that is the package.
     pub(super) fn finish(self) -> Result<(), PackageError> {
         let has_manifest = |folder: &Path| {
-            [manifest::FILE, manifest::ORIGINAL_FILE].iter().any(|file| folder.join(file).is_file())
+            [manifest::FILE, manifest::ORIGINAL_FILE]
+                .iter()
+                .any(|file| folder.join(file).is_file())
         };
         let failed = |cause: io::Error| PackageError::io(&self.root, &cause);
         if !has_manifest(&self.root) {
-            let entries: Vec<_> = fs::read_dir(&self.root).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+            let entries: Vec<_> = fs::read_dir(&self.root)
+                .map_err(failed)?
+                .collect::<Result<_, _>>()
+                .map_err(failed)?;
             if let [only] = entries.as_slice()
                 && has_manifest(&only.path())
             {
@@ -122,7 +145,10 @@ fn refuse(path: &str, why: &str) -> PackageError {
 
 /// The parts of a path that stays within the package.
 fn parts(path: &str) -> Result<Vec<&str>, PackageError> {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     let why = if path.starts_with('/') {
         "an absolute path"
     } else if parts.contains(&"..") {

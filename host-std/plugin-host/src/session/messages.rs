@@ -5,10 +5,10 @@ use std::time::Instant;
 use kernel_core::{CallId, Error, Json, Message};
 use serde_json::value::RawValue;
 
-use super::wire::RpcError;
 use super::{Initialized, Session};
 use crate::log::Level;
 use crate::manifest::API;
+use crate::rpc_error::RpcError;
 
 /// What the plugin was sent.
 pub(super) struct Pending {
@@ -42,7 +42,10 @@ impl Handled {
 
     /// While it runs nothing else is taken from the mailbox.
     pub(super) fn is_hook(self) -> bool {
-        matches!(self, Handled::Initialize | Handled::Load | Handled::Hook | Handled::Unload)
+        matches!(
+            self,
+            Handled::Initialize | Handled::Load | Handled::Hook | Handled::Unload
+        )
     }
 }
 
@@ -160,7 +163,10 @@ impl Session {
             Error::new("protocol_error", &format!("the answer to initialize: {cause}"))
         })?;
         if said.protocol != API {
-            let message = format!("the plugin speaks protocol {}, this runtime speaks {API}", said.protocol);
+            let message = format!(
+                "the plugin speaks protocol {}, this runtime speaks {API}",
+                said.protocol
+            );
             return Err(Error::new("unsupported_protocol", &message));
         }
         let promised = &self.version;
@@ -172,7 +178,10 @@ impl Session {
         self.window = said.window.clamp(1, limits.concurrency.max(1) as usize);
         self.concurrent = self.window > 1;
         if !said.sdk.is_empty() {
-            self.gate.identity.log.write(Level::Debug, &format!("speaks by {}", said.sdk));
+            self.gate
+                .identity
+                .log
+                .write(Level::Debug, &format!("speaks by {}", said.sdk));
         }
         let id = self.out.request("load", |_| {});
         self.pend(id, Handled::Load);
@@ -181,7 +190,10 @@ impl Session {
 
     /// Tells the plugin of calls that nobody waits for any more.
     pub(super) fn cancel_the_abandoned(&mut self) {
-        let calls = self.pending.values().any(|pending| matches!(pending.what, Handled::Call(_)));
+        let calls = self
+            .pending
+            .values()
+            .any(|pending| matches!(pending.what, Handled::Call(_)));
         if !calls {
             return;
         }

@@ -6,7 +6,6 @@
 //! kernel ◀── Gate ◀── requests.rs ◀── Lines ◀────── stdout ┘
 //! ```
 
-mod lines;
 mod messages;
 mod requests;
 mod wire;
@@ -15,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::sleep_until;
 
-pub(crate) use lines::{Lines, NoLine};
-pub(crate) use wire::RpcError;
-
 use crate::gate::Gate;
+use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
+use crate::rpc_error::RpcError;
 use messages::{Handled, Pending};
 use wire::{Line, Outgoing};
 
@@ -256,10 +255,12 @@ impl Session {
             Some(Line::Answer { id, outcome }) => self.answered(id, outcome)?,
             None => {
                 let identity = &self.gate.identity;
-                identity.noise.set(identity.noise.get() + 1);
+                identity.noise.fetch_add(1, Ordering::Relaxed);
                 self.noise += 1;
                 let quoted: String = line.chars().take(QUOTED).collect();
-                identity.log.write(Level::Warn, &format!("no message on standard output: {quoted}"));
+                identity
+                    .log
+                    .write(Level::Warn, &format!("no message on standard output: {quoted}"));
                 if self.noise > NOISE {
                     return Err(Error::new(
                         "not_protocol",
@@ -295,7 +296,9 @@ impl Session {
             return;
         }
         let parent = match method {
-            "call" => serde_json::from_str::<Parent>(params).ok().and_then(|params| params.parent),
+            "call" => serde_json::from_str::<Parent>(params)
+                .ok()
+                .and_then(|params| params.parent),
             _ => None,
         };
         let parent = parent.and_then(|id| match self.pending.get(&id)?.what {
@@ -347,7 +350,7 @@ impl Session {
             if pending.since.elapsed().as_secs_f64() > most {
                 let what = pending.what.name();
                 let message = format!("{what} was not answered within {most} s");
-                return Err(Error::new("hung", &message));
+                return Err(Error::new("hook_timeout", &message));
             }
         }
         self.cancel_the_abandoned();

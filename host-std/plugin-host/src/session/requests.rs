@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::wire::RpcError;
-use crate::gate::Gate;
+use crate::gate::{Gate, lock};
 use crate::log::Level;
 use crate::permissions::Use;
+use crate::rpc_error::RpcError;
 use crate::services::About;
 
 type Answer = Result<Vec<u8>, RpcError>;
@@ -28,7 +28,12 @@ const DESCRIPTION: usize = 120;
 const NAMES: usize = 32 * 1024;
 
 /// Carries out one request. `parent` is the call that the request says it belongs to.
-pub(super) async fn perform(gate: Rc<Gate>, method: String, params: Box<RawValue>, parent: Option<CallId>) -> Answer {
+pub(super) async fn perform(
+    gate: Rc<Gate>,
+    method: String,
+    params: Box<RawValue>,
+    parent: Option<CallId>,
+) -> Answer {
     let request = Request {
         gate: &gate,
         method: &method,
@@ -147,7 +152,11 @@ impl<'a> Request<'a> {
         self.gate.count_event()?;
         let payload = judged(params.payload)?;
         let wait = params.wait_ms.map_or(Duration::from_secs(5), millis);
-        let receivers = self.cx().bus().publish_within(&params.topic, payload, wait).await?;
+        let receivers = self
+            .cx()
+            .bus()
+            .publish_within(&params.topic, payload, wait)
+            .await?;
         Ok(format!("{{\"receivers\":{receivers}}}").into_bytes())
     }
 
@@ -199,8 +208,12 @@ impl<'a> Request<'a> {
             examples: params.examples,
         };
         if let Some(schema) = &about.schema {
-            crate::schema::Schema::compile(schema)
-                .map_err(|wrong| RpcError::new("invalid_argument", format!("schema of {}: {wrong}", params.service)))?;
+            crate::schema::Schema::compile(schema).map_err(|wrong| {
+                RpcError::new(
+                    "invalid_argument",
+                    format!("schema of {}: {wrong}", params.service),
+                )
+            })?;
         }
         self.cx().register(&service).await?;
         // It was compiled just now.
@@ -232,7 +245,9 @@ impl<'a> Request<'a> {
         let limit = params.timeout_ms.map(millis);
         let mut buf = self.room();
         let services = self.cx().services();
-        let reply = services.call_for(parent, &params.service, args, limit, &mut buf).await?;
+        let reply = services
+            .call_for(parent, &params.service, args, limit, &mut buf)
+            .await?;
         Ok(reply.as_bytes().to_vec())
     }
 
@@ -243,7 +258,9 @@ impl<'a> Request<'a> {
 
     fn services(&self) -> Vec<u8> {
         let identity = &self.gate.identity;
-        crate::lists::services(identity.runtime, &identity.services).to_string().into_bytes()
+        crate::lists::services(identity.runtime, &identity.services)
+            .to_string()
+            .into_bytes()
     }
 
     async fn state_get(&self) -> Answer {
@@ -274,7 +291,9 @@ impl<'a> Request<'a> {
         let value = judged(params.value)?;
         let ttl = params.ttl_ms.map(|ms| Span::of(millis(ms)));
         let state = self.cx().state();
-        let version = state.write(Name::Copied(&params.key), value, ttl, params.version).await?;
+        let version = state
+            .write(Name::Copied(&params.key), value, ttl, params.version)
+            .await?;
         Ok(format!("{{\"version\":{version}}}").into_bytes())
     }
 
@@ -310,11 +329,13 @@ impl<'a> Request<'a> {
     }
 
     async fn state_keys(&self) -> Answer {
-        let Listed { prefix, after, limit, .. } = self.params()?;
+        let Listed {
+            prefix, after, limit, ..
+        } = self.params()?;
         let identity = &self.gate.identity;
         let (mut cursor, mut buf, mut keys) = (0, [0; 512], Vec::new());
         while let Some(entry) = self.cx().state().keys(&prefix, &mut cursor, &mut buf).await? {
-            let granted = identity.granted.borrow();
+            let granted = lock(&identity.granted);
             if entry.key > after.as_str() && granted.check(&identity.name, Use::State(entry.key)).is_ok() {
                 keys.push(entry.key.to_owned());
             }
@@ -328,7 +349,10 @@ impl<'a> Request<'a> {
 
     /// The context that may use a namespace: the kernel lets a plugin only into its own, and what was granted beyond
     /// is done on its behalf.
-    fn storage_of<'n>(&'n self, namespace: &'n Option<String>) -> Result<kernel_core::Namespace<'n>, RpcError> {
+    fn storage_of<'n>(
+        &'n self,
+        namespace: &'n Option<String>,
+    ) -> Result<kernel_core::Namespace<'n>, RpcError> {
         let identity = &self.gate.identity;
         match namespace {
             Some(other) if *other != identity.name => {
@@ -349,7 +373,11 @@ impl<'a> Request<'a> {
     }
 
     async fn storage_set(&self) -> Answer {
-        let Stored { namespace, key, value } = self.params()?;
+        let Stored {
+            namespace,
+            key,
+            value,
+        } = self.params()?;
         self.storage_of(&namespace)?.set(&key, judged(value)?).await?;
         null()
     }
@@ -360,10 +388,18 @@ impl<'a> Request<'a> {
     }
 
     async fn storage_keys(&self) -> Answer {
-        let Listed { namespace, after, limit, .. } = self.params()?;
+        let Listed {
+            namespace,
+            after,
+            limit,
+            ..
+        } = self.params()?;
         let mut buf = vec![0; NAMES];
         let limit = limit.clamp(1, PAGE);
-        let page = self.storage_of(&namespace)?.list_keys(&after, limit, &mut buf).await?;
+        let page = self
+            .storage_of(&namespace)?
+            .list_keys(&after, limit, &mut buf)
+            .await?;
         let more = page.more();
         let keys: Vec<&str> = page.collect();
         Ok(json!({ "keys": keys, "more": more }).to_string().into_bytes())
@@ -404,7 +440,9 @@ impl<'a> Request<'a> {
                 }
             });
         }
-        self.storage_of(&params.namespace)?.transaction(&operations).await?;
+        self.storage_of(&params.namespace)?
+            .transaction(&operations)
+            .await?;
         null()
     }
 

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use kernel_core::{CallError, Error, Fault};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// What is not JSON-RPC's own error.
-const OWN: i32 = -32000;
+use crate::rpc_error::RpcError;
 
 /// A line that the plugin wrote.
 pub(super) enum Line<'a> {
@@ -77,7 +75,7 @@ pub(super) fn parse(line: &str) -> Option<Line<'_>> {
     }
     let id = raw.id?.get().parse().ok()?;
     let outcome = match (raw.error, raw.result) {
-        (Some(error), _) => Err(RpcError::of_plugin(&error)),
+        (Some(error), _) => Err(error_of(&error)),
         (None, Some(result)) => Ok(result),
         (None, None) => return None,
     };
@@ -89,72 +87,17 @@ fn is_id(id: &str) -> bool {
     id.starts_with(|first: char| first.is_ascii_digit() || first == '-' || first == '"') && id.len() <= 66
 }
 
-/// An error as it travels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RpcError {
-    number: i32,
-    pub(crate) code: String,
-    pub(crate) message: String,
-}
-
-impl RpcError {
-    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        RpcError {
-            number: OWN,
-            code: code.to_owned(),
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn no_method(method: &str) -> Self {
-        let mut error = RpcError::new("not_found", format!("there is no method {method:?}"));
-        error.number = -32601;
-        error
-    }
-
-    pub(super) fn params(method: &str, cause: &serde_json::Error) -> Self {
-        let cause = cause.to_string();
-        let cause = cause.split(" at line ").next().unwrap_or(&cause);
-        let mut error = RpcError::new("invalid_argument", format!("{method}: {cause}"));
-        error.number = -32602;
-        error
-    }
-
-    fn of_plugin(raw: &RawError<'_>) -> Self {
-        let data = raw.data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
-        let code = match (data, raw.code) {
-            (Some(data), _) => data.code,
-            (None, -32602) => "invalid_argument".to_owned(),
-            (None, -32601) => "not_found".to_owned(),
-            _ => "error".to_owned(),
-        };
-        RpcError::new(&code, raw.message.clone())
-    }
-
-    pub(super) fn to_kernel(&self) -> Error {
-        Error::new(&self.code, &self.message)
-    }
-}
-
-impl From<Fault> for RpcError {
-    fn from(fault: Fault) -> Self {
-        RpcError::new(fault.code(), fault.to_string())
-    }
-}
-
-impl From<Error> for RpcError {
-    fn from(error: Error) -> Self {
-        RpcError::new(error.code(), error.message())
-    }
-}
-
-impl From<CallError<'_>> for RpcError {
-    fn from(error: CallError<'_>) -> Self {
-        match error {
-            CallError::Fault(fault) => fault.into(),
-            CallError::Failed { code, message } => RpcError::new(code, message),
-        }
-    }
+fn error_of(raw: &RawError<'_>) -> RpcError {
+    let data = raw
+        .data
+        .and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
+    let code = match (data, raw.code) {
+        (Some(data), _) => data.code,
+        (None, -32602) => "invalid_argument".to_owned(),
+        (None, -32601) => "not_found".to_owned(),
+        _ => "error".to_owned(),
+    };
+    RpcError::new(&code, raw.message.clone())
 }
 
 /// Lines that are to be written to the plugin.
@@ -283,9 +226,16 @@ mod tests {
     #[test]
     fn what_is_no_message_is_told_from_what_is_one() {
         for noise in [
-            "", "hello", "{}", "[]", "{\"level\":\"info\"}", "{\"jsonrpc\":\"1.0\",\"id\":1,\"result\":1}",
-            "{\"jsonrpc\":\"2.0\",\"id\":1}", "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}",
-            "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"x\"}", "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"result\":1}",
+            "",
+            "hello",
+            "{}",
+            "[]",
+            "{\"level\":\"info\"}",
+            "{\"jsonrpc\":\"1.0\",\"id\":1,\"result\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}",
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"x\"}",
+            "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"result\":1}",
         ] {
             assert!(parse(noise).is_none(), "{noise}");
         }
@@ -297,18 +247,32 @@ mod tests {
             parse(r#"{"jsonrpc":"2.0","id":"a","method":"log","params":{}}"#),
             Some(Line::Request { id, .. }) if id.get() == "\"a\""
         ));
-        assert!(matches!(parse(r#"{"jsonrpc":"2.0","method":"log"}"#), Some(Line::Notification { params: None, .. })));
+        assert!(matches!(
+            parse(r#"{"jsonrpc":"2.0","method":"log"}"#),
+            Some(Line::Notification { params: None, .. })
+        ));
     }
 
     #[test]
     fn an_error_has_a_word_in_any_case() {
         let error = |text: &str| match parse(text) {
-            Some(Line::Answer { outcome: Err(error), .. }) => error.code,
+            Some(Line::Answer {
+                outcome: Err(error), ..
+            }) => error.code,
             _ => String::new(),
         };
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"m","data":{"code":"cold"}}}"#), "cold");
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"m"}}"#), "invalid_argument");
-        assert_eq!(error(r#"{"jsonrpc":"2.0","id":3,"error":{"message":"m","data":7}}"#), "error");
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"m","data":{"code":"cold"}}}"#),
+            "cold"
+        );
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"m"}}"#),
+            "invalid_argument"
+        );
+        assert_eq!(
+            error(r#"{"jsonrpc":"2.0","id":3,"error":{"message":"m","data":7}}"#),
+            "error"
+        );
     }
 
     #[test]
@@ -318,7 +282,10 @@ mod tests {
             event.value("topic", "a\nb").json("payload", b"[1,\n 2]");
         });
         let text = std::str::from_utf8(out.rest()).unwrap();
-        assert_eq!(text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"event\",\"params\":{\"topic\":\"a\\nb\",\"payload\":[1,  2]}}\n");
+        assert_eq!(
+            text,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"event\",\"params\":{\"topic\":\"a\\nb\",\"payload\":[1,  2]}}\n"
+        );
         out.advance(10);
         assert!(!out.rest().is_empty());
         out.advance(text_len());

@@ -45,6 +45,7 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
     Python,
+    Js,
 }
 
 #[derive(Debug, Args)]
@@ -63,20 +64,46 @@ macro_rules! template {
     };
 }
 
+macro_rules! library {
+    ($language:literal: $($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../../plugins/sdk/", $language, "/", $file)))),*]
+    };
+}
+
 pub(crate) fn new(args: &NewArgs, out: &mut Out) -> Result<(), Failure> {
     let files: &[(&str, &str)] = match args.lang {
         Language::Python => template!("python": "main.py", "plugin.toml", "test_main.py"),
+        Language::Js => template!("js": "main.mjs", "main.test.mjs", "plugin.toml"),
+    };
+    // A module of JavaScript finds its library beside it; that of Python is found in the runtime.
+    let library: &[(&str, &str)] = match args.lang {
+        Language::Python => &[],
+        Language::Js => {
+            library!("js": "core-runtime.mjs", "core-runtime.d.mts", "testing.mjs", "testing.d.mts")
+        }
     };
     let folder = PathBuf::from(&args.name);
     if folder.symlink_metadata().is_ok() {
-        return Err(Failure::Usage(format!("{} is there already: choose another name, or another folder to be in", folder.display())));
+        return Err(Failure::Usage(format!(
+            "{} is there already: choose another name, or another folder to be in",
+            folder.display()
+        )));
     }
     fs::create_dir(&folder)?;
     for (file, text) in files {
-        let text = text.replace("{name}", &args.name).replace("{Name}", &class_name(&args.name));
+        let text = text
+            .replace("{name}", &args.name)
+            .replace("{Name}", &class_name(&args.name));
         fs::write(folder.join(file), text)?;
     }
-    out.line(&format!("{} is made; `core-runtime plugin install ./{}` installs it", folder.display(), args.name))
+    for (file, text) in library {
+        fs::write(folder.join(file), text)?;
+    }
+    out.line(&format!(
+        "{} is made; `core-runtime plugin install ./{}` installs it",
+        folder.display(),
+        args.name
+    ))
 }
 
 /// `my-plugin` as `MyPlugin`.
@@ -84,7 +111,10 @@ fn class_name(name: &str) -> String {
     let parts = name.split(['-', '_']).filter(|part| !part.is_empty());
     let capital = |part: &str| {
         let mut letters = part.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     parts.map(capital).collect()
 }
@@ -114,7 +144,11 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure>
     let started = tokio::task::spawn_blocking(move || Host::builder().start(config)).await;
     let host = match started {
         Ok(Ok(host)) => host,
-        Ok(Err(cause)) => return Err(Failure::No(format!("the runtime of the trial did not start: {cause}"))),
+        Ok(Err(cause)) => {
+            return Err(Failure::No(format!(
+                "the runtime of the trial did not start: {cause}"
+            )));
+        }
         Err(cause) => return Err(Failure::No(cause.to_string())),
     };
     let mut link = Link::new(Endpoint::Unix(socket));
@@ -135,30 +169,52 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure>
     }
 }
 
-async fn try_out(args: &CheckArgs, manifest: &Manifest, path: &Path, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+async fn try_out(
+    args: &CheckArgs,
+    manifest: &Manifest,
+    path: &Path,
+    link: &mut Link,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let settings: serde_json::Map<String, Value> = args.settings.iter().cloned().collect();
     let request = json!({ "path": path, "settings": settings });
     let row = ask(link, "plugins.install", &request, LIMIT).await?;
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     if text(&row, "state") != "STARTED" {
         let error = row.get("error").cloned().unwrap_or_default();
-        return Err(Failure::No(format!("FAIL  it does not start: {}: {}", text(&error, "code"), text(&error, "message"))));
+        return Err(Failure::No(format!(
+            "FAIL  it does not start: {}: {}",
+            text(&error, "code"),
+            text(&error, "message")
+        )));
     }
     out.line("ok    it starts")?;
     let services = ask(link, "plugins.services", &Value::Null, LIMIT).await?;
     for service in services.as_array().into_iter().flatten() {
         if text(service, "plugin") == manifest.name {
-            let schema = if service.get("schema").is_some() { "" } else { " (without a schema)" };
-            out.line(&format!("      service {}{schema} {}", text(service, "name"), text(service, "description")))?;
+            let schema = if service.get("schema").is_some() {
+                ""
+            } else {
+                " (without a schema)"
+            };
+            out.line(&format!(
+                "      service {}{schema} {}",
+                text(service, "name"),
+                text(service, "description")
+            ))?;
         }
     }
     let refused = row.get("refused").and_then(Value::as_u64).unwrap_or(0);
     let noise = row.get("noise").and_then(Value::as_u64).unwrap_or(0);
     if refused > 0 {
-        out.line(&format!("note  {refused} of its requests were refused: its log says which permission is missing"))?;
+        out.line(&format!(
+            "note  {refused} of its requests were refused: its log says which permission is missing"
+        ))?;
     }
     if noise > 0 {
-        out.line(&format!("note  {noise} of its lines on standard output were no messages"))?;
+        out.line(&format!(
+            "note  {noise} of its lines on standard output were no messages"
+        ))?;
     }
     out.flush()
 }
@@ -196,7 +252,9 @@ pub(crate) async fn dev(args: DevArgs, link: &mut Link, out: &mut Out) -> Result
             after = 0;
             match begin(&name, &folder, link, out).await {
                 // A mistake in the middle of an edit: the next change is waited for.
-                Err(Failure::Runtime { code, message, .. }) => out.line(&format!("not started: {code}: {message}"))?,
+                Err(Failure::Runtime { code, message, .. }) => {
+                    out.line(&format!("not started: {code}: {message}"))?
+                }
                 other => other?,
             }
         }
@@ -206,9 +264,17 @@ pub(crate) async fn dev(args: DevArgs, link: &mut Link, out: &mut Out) -> Result
 }
 
 async fn begin(name: &str, folder: &Path, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let row = ask(link, "plugins.develop", &json!({ "path": folder, "name": name }), LIMIT).await?;
+    let row = ask(
+        link,
+        "plugins.develop",
+        &json!({ "path": folder, "name": name }),
+        LIMIT,
+    )
+    .await?;
     let state = row.get("state").and_then(Value::as_str).unwrap_or("");
-    let error = row.get("error").map(|error| format!(": {}", error.get("message").and_then(Value::as_str).unwrap_or("")));
+    let error = row
+        .get("error")
+        .map(|error| format!(": {}", error.get("message").and_then(Value::as_str).unwrap_or("")));
     out.line(&format!("{name}: {state}{}", error.unwrap_or_default()))?;
     out.flush()
 }
@@ -221,8 +287,12 @@ fn stamps(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
             match entry.metadata() {
-                Ok(of) if of.is_dir() && !hidden && entry.file_name() != "__pycache__" => folders.push(entry.path()),
-                Ok(of) if of.is_file() && !hidden => drop(of.modified().map(|time| stamps.insert(entry.path(), time))),
+                Ok(of) if of.is_dir() && !hidden && entry.file_name() != "__pycache__" => {
+                    folders.push(entry.path())
+                }
+                Ok(of) if of.is_file() && !hidden => {
+                    drop(of.modified().map(|time| stamps.insert(entry.path(), time)))
+                }
                 _ => {}
             }
         }
@@ -236,7 +306,11 @@ mod tests {
 
     #[test]
     fn a_class_is_named_after_the_plugin() {
-        for (name, class) in [("thermostat", "Thermostat"), ("my-lamp_2", "MyLamp2"), ("a--b", "AB")] {
+        for (name, class) in [
+            ("thermostat", "Thermostat"),
+            ("my-lamp_2", "MyLamp2"),
+            ("a--b", "AB"),
+        ] {
             assert_eq!(class_name(name), class);
         }
     }

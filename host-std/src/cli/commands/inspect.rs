@@ -1,11 +1,14 @@
 //! `plugins`, `services`, `health` and `metrics`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use kernel_core::STATUS;
-use kernel_link::{Failure as LinkFailure, Plugin, Reply, Request, Slots};
+use kernel_core::{STATUS, STORAGE_FAULT};
+use kernel_link::{Failure as LinkFailure, Plugin, Raw, Reply, Request, Slots};
+use serde_json::Value;
 
+use super::services::ask;
+use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, Session};
 use crate::cli::exit::Failure;
 use crate::cli::json;
@@ -19,17 +22,21 @@ JSON: an array, in the order of installation, of
    counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
               handled, busy_micros, worst_micros}}
 `state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
-shared, own thread, remote, or what a board says; `error` is its last one.";
+shared, own thread, process, wasm, remote, or what a board says; `error` is its last one.";
 
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of
   {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
-`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.";
+`latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.
+
+With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, examples?}, the schemas of its \
+arguments and its reply as JSON Schema.";
 
 pub(crate) const HEALTH_HELP: &str = "\
-It is well when it runs, has storage, and no plugin has failed.
+It is well when it runs, has storage that takes writes, and no plugin has failed.
 
-JSON: {ok, running, storage, plugins, started, failed: [name]}";
+JSON: {ok, running, storage, storage_fault, plugins, started, failed: [name]}
+`storage_fault` is what the storage's database was last found wrong with, null once it can be written and read again.";
 
 pub(crate) const METRICS_HELP: &str = "\
 JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes, names, waits, taps:
@@ -37,6 +44,13 @@ JSON: {plugins, filters, services, calls, state_entries, state_bytes, log_bytes,
   refused, cycles, shares, dropped, timed_out, next_seq}
 `refused` are events, `cycles` those of them that too many others had caused, `shares` operations of \
 plugins that held their share of a capacity, and `dropped` events lost by subscribers that were too slow.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServicesArgs {
+    /// The service to show
+    #[arg(value_parser = check::topic)]
+    service: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
@@ -106,10 +120,12 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
     if out.is_json() {
         return out.document(&plugins);
     }
+    let in_processes = plugins.iter().any(|plugin| plugin.placement == "process");
     let mut table = Table::new(&[
         ("NAME", Align::Left),
         ("VERSION", Align::Left),
         ("STATE", Align::Left),
+        ("PLACEMENT", Align::Left),
         ("DOING", Align::Left),
         ("EVENTS", Align::Right),
         ("LOST", Align::Right),
@@ -126,6 +142,7 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
             plugin.name,
             plugin.version,
             plugin.state.to_owned(),
+            plugin.placement,
             plugin.hook,
             counters.events.to_string(),
             counters.dropped.to_string(),
@@ -139,10 +156,33 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
                 .map_or_else(String::new, |error| format!("{}: {}", error.code, error.message)),
         ]);
     }
-    out.table(&table)
+    out.table(&table)?;
+    match in_processes {
+        true => not_restricted(link, out).await,
+        false => Ok(()),
+    }
 }
 
-pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+/// Says what plugins in processes are not kept from on the runtime's system.
+async fn not_restricted(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let all = ask(link, "plugins.list", &Value::Null, SOON).await?;
+    let lists = all.as_array().into_iter().flatten();
+    let lists = lists.filter_map(|plugin| plugin.get("not_enforced")?.as_array());
+    let names: BTreeSet<&str> = lists.flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    out.line(&format!(
+        "plugins in processes are not restricted on this system in: {}",
+        names.join(", ")
+    ))
+}
+
+pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    if let Some(name) = args.service {
+        return service(&name, link, out).await;
+    }
     let mut services: Vec<json::Service> = Vec::new();
     let mut session = link.open().await?;
     session
@@ -188,6 +228,26 @@ pub(crate) async fn services(link: &mut Link, out: &mut Out) -> Result<(), Failu
     out.table(&table)
 }
 
+/// One service, with all that its plugin says of it.
+async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    let all = ask(link, "plugins.services", &Value::Null, SOON).await?;
+    let all = all.as_array().ok_or_else(Failure::unexpected)?;
+    let found = all
+        .iter()
+        .find(|service| service.get("name").is_some_and(|found| found == name));
+    let missing = || {
+        Failure::No(format!(
+            "there is no service {name}; `core-runtime services` lists those there are"
+        ))
+    };
+    out.value(found.ok_or_else(missing)?.to_string().as_bytes())
+}
+
+/// The text that a JSON string holds.
+fn text_of(json: Raw<'_>) -> String {
+    serde_json::from_slice(json.0).unwrap_or_else(|_| String::from_utf8_lossy(json.0).into_owned())
+}
+
 pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let mut session = link.open().await?;
     let health = session.ask(Request::Health, Patience::For(SOON), |reply| match reply {
@@ -205,8 +265,18 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         },
     );
     let running = status.await?;
+    let fault = session.ask(
+        Request::StateGet { key: STORAGE_FAULT },
+        Patience::For(SOON),
+        |reply| match reply {
+            Reply::State(state) => Some(state.value.map(text_of)),
+            Reply::Absent => Some(None),
+            _ => None,
+        },
+    );
+    let fault = fault.await?;
     let name = names(&fetch(&mut session).await?);
-    let report = json::HealthReport::new(health, running, name);
+    let report = json::HealthReport::new(health, running, fault, name);
     if out.is_json() {
         out.document(&report)?;
     } else {
@@ -215,6 +285,9 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         table.row(["ok".to_owned(), yes(report.ok)]);
         table.row(["running".to_owned(), yes(report.running)]);
         table.row(["storage".to_owned(), yes(report.storage)]);
+        if let Some(fault) = &report.storage_fault {
+            table.row(["storage fault".to_owned(), fault.clone()]);
+        }
         let started = format!("{} of {} started", report.started, report.plugins);
         table.row(["plugins".to_owned(), started]);
         if !report.failed.is_empty() {

@@ -117,16 +117,15 @@ impl Drop for OwnFolder {
 }
 
 /// Shows what is asked for, and asks.
-fn agree(question: &str, asks: &[String], yes: bool) -> Result<(), Failure> {
-    let mut to = io::stderr().lock();
-    if !asks.is_empty() {
-        writeln!(to, "It asks for:")?;
-        for line in asks {
-            writeln!(to, "  {}", crate::escape::escape(line))?;
-        }
-    }
+fn agree(manifest: &Manifest, question: &str, asks: &[String], yes: bool) -> Result<(), Failure> {
     if yes || asks.is_empty() {
         return Ok(());
+    }
+    introduce(manifest)?;
+    let mut to = io::stderr().lock();
+    writeln!(to, "It asks for:")?;
+    for line in asks {
+        writeln!(to, "  {}", crate::escape::escape(line))?;
     }
     if !io::stdin().is_terminal() {
         let what = "nobody is there to agree to that: say --yes to grant it";
@@ -145,7 +144,11 @@ fn agree(question: &str, asks: &[String], yes: bool) -> Result<(), Failure> {
 fn introduce(manifest: &Manifest) -> io::Result<()> {
     let mut to = io::stderr().lock();
     let mut line = format!("{} {}", manifest.name, manifest.version);
-    for (before, text) in [(": ", &manifest.description), (", by ", &manifest.author), (", ", &manifest.license)] {
+    for (before, text) in [
+        (": ", &manifest.description),
+        (", by ", &manifest.author),
+        (", ", &manifest.license),
+    ] {
         if !text.is_empty() {
             line.push_str(before);
             line.push_str(text);
@@ -156,13 +159,14 @@ fn introduce(manifest: &Manifest) -> io::Result<()> {
 
 pub(crate) async fn install(args: InstallArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let (manifest, path) = look(&args.package)?;
-    introduce(&manifest)?;
-    agree("Install it?", &manifest.permissions.lines(), args.yes)?;
+    agree(&manifest, "Install it?", &manifest.permissions.lines(), args.yes)?;
     let settings: serde_json::Map<String, Value> = args.settings.into_iter().collect();
     let request = json!({
         "path": path, "name": args.name, "asked": manifest.permissions, "settings": settings,
     });
-    let row = ask(link, "plugins.install", &request, LIMIT).await.map_err(advise)?;
+    let row = ask(link, "plugins.install", &request, LIMIT)
+        .await
+        .map_err(advise)?;
     told(&row, "installed", out)
 }
 
@@ -170,30 +174,45 @@ pub(crate) async fn upgrade(args: UpgradeArgs, link: &mut Link, out: &mut Out) -
     let (manifest, path) = look(&args.package)?;
     let name = args.name.clone().unwrap_or_else(|| manifest.name.clone());
     let before = ask(link, "plugins.permissions", &json!({ "name": name }), LIMIT).await;
-    let before = before.map_err(|failure| failure.advise("not_found", "`core-runtime plugin install` installs it"))?;
+    let before =
+        before.map_err(|failure| failure.advise("not_found", "`core-runtime plugin install` installs it"))?;
     let granted: Permissions = before
         .get("granted")
         .and_then(|granted| serde_json::from_value(granted.clone()).ok())
         .ok_or_else(Failure::unexpected)?;
-    introduce(&manifest)?;
     let anew = manifest.permissions.beyond(&granted);
-    agree("Upgrade it?", &anew, args.yes)?;
+    agree(&manifest, "Upgrade it?", &anew, args.yes)?;
     let request = json!({ "path": path, "name": args.name, "asked": manifest.permissions });
-    let row = ask(link, "plugins.upgrade", &request, LIMIT).await.map_err(advise)?;
+    let row = ask(link, "plugins.upgrade", &request, LIMIT)
+        .await
+        .map_err(advise)?;
     told(&row, "upgraded", out)
 }
 
 pub(crate) async fn remove(args: NamedArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let row = ask(link, "plugins.remove", &json!({ "name": args.name }), LIMIT).await.map_err(advise)?;
+    let row = ask(link, "plugins.remove", &json!({ "name": args.name }), LIMIT)
+        .await
+        .map_err(advise)?;
     match out.is_json() {
         true => out.document(&row),
         false => out.line(&format!("{} is removed", args.name)),
     }
 }
 
-pub(crate) async fn enable(args: NamedArgs, enabled: bool, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let service = if enabled { "plugins.enable" } else { "plugins.disable" };
-    let row = ask(link, service, &json!({ "name": args.name }), LIMIT).await.map_err(advise)?;
+pub(crate) async fn enable(
+    args: NamedArgs,
+    enabled: bool,
+    link: &mut Link,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let service = if enabled {
+        "plugins.enable"
+    } else {
+        "plugins.disable"
+    };
+    let row = ask(link, service, &json!({ "name": args.name }), LIMIT)
+        .await
+        .map_err(advise)?;
     told(&row, if enabled { "enabled" } else { "disabled" }, out)
 }
 
@@ -201,7 +220,10 @@ fn advise(failure: Failure) -> Failure {
     failure
         .advise("not_found", "`core-runtime plugins` lists those there are")
         .advise("needed", "stop the plugins that depend on it first")
-        .advise("unavailable", "the plugin `plugins` of the runtime does this, and it is not started")
+        .advise(
+            "unavailable",
+            "the plugin `plugins` of the runtime does this, and it is not started",
+        )
 }
 
 /// Says what became of the plugin; that it failed is a failure.

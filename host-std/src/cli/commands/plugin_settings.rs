@@ -79,7 +79,8 @@ pub(crate) async fn settings(args: SettingsArgs, link: &mut Link, out: &mut Out)
         Some(SettingsCommand::Get { key }) => (Some(key), None),
         Some(SettingsCommand::Set { key, value }) => {
             let value = check::json(Some(value))?;
-            let value: Value = serde_json::from_str(&value).map_err(|error| Failure::Usage(error.to_string()))?;
+            let value: Value =
+                serde_json::from_str(&value).map_err(|error| Failure::Usage(error.to_string()))?;
             (None, Some((key, value)))
         }
         Some(SettingsCommand::Unset { key }) => (None, Some((key, Value::Null))),
@@ -92,8 +93,13 @@ pub(crate) async fn settings(args: SettingsArgs, link: &mut Link, out: &mut Out)
     let shown = match &get {
         None => settings,
         Some(key) => settings.get(key).ok_or_else(|| {
-            let known = settings.as_object().map(|known| known.keys().cloned().collect::<Vec<_>>().join(", "));
-            Failure::No(format!("{name} has no setting {key:?}; set are: {}", known.unwrap_or_default()))
+            let known = settings
+                .as_object()
+                .map(|known| known.keys().cloned().collect::<Vec<_>>().join(", "));
+            Failure::No(format!(
+                "{name} has no setting {key:?}; set are: {}",
+                known.unwrap_or_default()
+            ))
         })?,
     };
     out.value(shown.to_string().as_bytes())
@@ -123,7 +129,11 @@ struct OneArgs {
     what: String,
 }
 
-pub(crate) async fn permissions(args: PermissionsArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+pub(crate) async fn permissions(
+    args: PermissionsArgs,
+    link: &mut Link,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let mut request = json!({ "name": args.named.name });
     let change = match args.command {
         None => None,
@@ -143,7 +153,11 @@ pub(crate) async fn permissions(args: PermissionsArgs, link: &mut Link, out: &mu
     };
     let granted = lines("granted").map_err(|_| Failure::unexpected())?;
     let asked = lines("asked").map_err(|_| Failure::unexpected())?;
-    let mut table = Table::new(&[("PERMISSION", Align::Left), ("GRANTED", Align::Left), ("ASKED FOR", Align::Left)]);
+    let mut table = Table::new(&[
+        ("PERMISSION", Align::Left),
+        ("GRANTED", Align::Left),
+        ("ASKED FOR", Align::Left),
+    ]);
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     for line in &granted {
         table.row([line.clone(), yes(true), yes(asked.contains(line))]);
@@ -176,18 +190,37 @@ pub(crate) async fn logs(args: LogsArgs, link: &mut Link, out: &mut Out) -> Resu
 }
 
 /// Prints the lines after the one of this number; returns the last one's.
-pub(crate) async fn new_lines(name: &str, after: u64, link: &mut Link, out: &mut Out) -> Result<u64, Failure> {
+pub(crate) async fn new_lines(
+    name: &str,
+    after: u64,
+    link: &mut Link,
+    out: &mut Out,
+) -> Result<u64, Failure> {
     let mut last = after;
     loop {
-        let reply = ask(link, "plugins.logs", &json!({ "name": name, "after": last }), LIMIT).await?;
-        let lines = reply.get("lines").and_then(Value::as_array).ok_or_else(Failure::unexpected)?;
+        let reply = ask(
+            link,
+            "plugins.logs",
+            &json!({ "name": name, "after": last }),
+            LIMIT,
+        )
+        .await?;
+        let lines = reply
+            .get("lines")
+            .and_then(Value::as_array)
+            .ok_or_else(Failure::unexpected)?;
         for line in lines {
             let number = |key: &str| line.get(key).and_then(Value::as_u64).unwrap_or(0);
             let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or("");
             last = number("seq");
             match out.is_json() {
                 true => out.document(line)?,
-                false => out.line(&format!("{} {:5} {}", rfc3339(number("time_ms") * 1000), text("level").to_uppercase(), text("text")))?,
+                false => out.line(&format!(
+                    "{} {:5} {}",
+                    rfc3339(number("time_ms") * 1000),
+                    text("level").to_uppercase(),
+                    text("text")
+                ))?,
             }
         }
         // The first page is the newest lines, and later ones are read to the end.

@@ -13,7 +13,12 @@ use crate::cli::exit::Failure;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Calls a service, and takes its reply apart.
-pub(crate) async fn ask(link: &mut Link, service: &str, args: &Value, limit: Duration) -> Result<Value, Failure> {
+pub(crate) async fn ask(
+    link: &mut Link,
+    service: &str,
+    args: &Value,
+    limit: Duration,
+) -> Result<Value, Failure> {
     let args = args.to_string();
     let mut session = link.open().await?;
     let request = Request::Call {

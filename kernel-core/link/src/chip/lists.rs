@@ -1,7 +1,7 @@
 //! The list in flight: one row a message, whenever there is room, and the place of the next one is all that is kept.
 
 use heapless::String;
-use kernel_core::{CoreRuntime, EntryInfo, Fault, List, Row};
+use kernel_core::{CallId, CoreRuntime, EntryInfo, Fault, Kernel, Phase};
 
 use super::outbox::END;
 use super::put::Put;
@@ -48,19 +48,17 @@ impl State<'_> {
     fn send_row(&mut self) {
         let Some(mut list) = self.list.take() else { return };
         let id = list.id;
-        let more = match LISTS.get(list.kind.wrapping_sub(PLUGINS) as usize) {
-            Some((rows, pattern)) => {
-                let mut row = Row::new(self.work);
-                let more = CoreRuntime::new(self.kernel).next_row(*rows, &mut list.cursor, &mut row);
-                if more {
-                    let mut put = self.out.reply(id, list.kind);
-                    put.row(&row, pattern);
+        let more = match list.kind.wrapping_sub(PLUGINS) {
+            number @ 0..4 => {
+                let mut put = self.out.reply(id, list.kind);
+                let more = put.row(self.kernel, number, &mut list.cursor, self.work);
+                if more.is_some() {
                     let len = put.end();
                     self.out.replied(id, len);
                 }
-                more
+                more.is_some()
             }
-            None => {
+            _ => {
                 let mut info = EntryInfo {
                     cursor: list.cursor as u32,
                     ..EntryInfo::START
@@ -82,28 +80,61 @@ impl State<'_> {
 /// The request that lists the plugins, and its answer's kind; the other lists follow in both.
 pub(super) const PLUGINS: u8 = 5;
 
-/// The lists of rows, and how a row becomes an answer: `n` and `t` are its next number and text, `*` the numbers that
-/// are left, and a digit is itself, for what a chip does not have: 0 is nothing, no text and no plugin.
-const LISTS: [(List, &[u8]); 4] = [
-    (List::Plugins, b"ntttt00000nt1tt*000"),
-    (List::Services, b"tt000nn0000000000"),
-    (List::Subscriptions, b"tt"),
-    (List::Calls, b"ntttnn*"),
-];
-
 impl Put<'_> {
-    fn row(&mut self, row: &Row<'_>, pattern: &[u8]) {
-        let (mut numbers, mut text) = (row.numbers().iter(), 0usize);
-        for field in pattern {
-            match field {
-                b'n' => self.word(numbers.next().copied().unwrap_or(0)),
-                b'*' => self.words(numbers.as_slice()),
-                b't' => {
-                    self.texts(&[row.text(text)]);
-                    text = text.wrapping_add(1);
-                }
-                digit => self.byte(digit.wrapping_sub(b'0')),
+    /// The next row of a list; `None` when there is no more.
+    fn row(&mut self, kernel: Kernel, list: u8, cursor: &mut usize, work: &mut [u8]) -> Option<()> {
+        let runtime = CoreRuntime::new(kernel);
+        match list {
+            0 => {
+                let row = &runtime.next_plugin(cursor, work);
+                let Some(row) = row else { return None };
+                self.word(row.index as u32);
+                self.texts(&[row.name, row.version, row.description, row.author]);
+                self.slots(row.providers.into());
+                self.texts(&[row.placement]);
+                self.byte(row.state as u8);
+                self.texts(&[row.hook]);
+                self.error(row.error_code, row.error);
+                let counts = &row.counters;
+                self.words(&[
+                    counts.events,
+                    counts.calls,
+                    counts.published,
+                    counts.dropped,
+                    counts.lag,
+                    counts.lag_high_water,
+                    counts.errors,
+                    counts.failures,
+                    counts.handled,
+                ]);
+                self.long(counts.busy_micros);
+                self.words(&[counts.worst_micros, counts.slow]);
+            }
+            1 => {
+                let row = &runtime.next_service(cursor, work);
+                let Some(row) = row else { return None };
+                self.texts(&[row.name, row.owner, row.description, row.version]);
+                self.byte(row.deprecated as u8);
+                self.words(&[row.counters.calls, row.counters.errors]);
+                self.long(row.counters.busy_micros);
+                self.word(row.counters.worst_micros);
+                self.words(&row.latency);
+            }
+            2 => {
+                let row = &runtime.next_subscription(cursor, work);
+                let Some(row) = row else { return None };
+                self.texts(&[row.plugin, row.filter]);
+            }
+            _ => {
+                let row = &runtime.next_call(cursor, work);
+                let Some(row) = row else { return None };
+                self.word(row.id.to_bits());
+                self.texts(&[row.service, row.caller, row.callee]);
+                self.byte((row.phase == Phase::Running) as u8);
+                self.word(kernel.now().millis_since(row.since));
+                self.option(row.parent.map(CallId::to_bits));
             }
         }
+        Some(())
     }
 }

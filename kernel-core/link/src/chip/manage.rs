@@ -2,7 +2,7 @@
 
 use core::task::{Context, Poll};
 
-use kernel_core::{CoreRuntime, Fault, Leading, List, PluginState, Row};
+use kernel_core::{CoreRuntime, Fault, Leading, PluginState};
 
 use super::outbox::{FAILED, PLUGIN_STATE};
 use super::requests::Why;
@@ -75,10 +75,12 @@ impl State<'_> {
             }
             Err(Fault::Failed { .. }) => {
                 // The plugin's own error.
-                let mut row = Row::new(self.work);
-                runtime.next_row(List::Plugins, &mut index, &mut row);
+                let row = &runtime.next_plugin(&mut index, self.work);
                 let mut put = self.out.reply(id, FAILED);
-                put.error(row.text(5), row.text(6));
+                match row {
+                    Some(row) => put.error(row.error_code, row.error),
+                    None => put.error("", ""),
+                }
                 put.end()
             }
             Err(fault) => return self.out.fault(id, fault),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple, TypeVar
 
 from . import wire
-from .errors import NO_SUCH_METHOD, PluginError, TooLarge, from_answer, to_answer
+from .errors import NO_SUCH_METHOD, PluginError, Timeout, TooLarge, from_answer, to_answer
 from .worker import Method, Worker
 
 Convert = Callable[[Any], Any]
@@ -64,6 +65,8 @@ class Peer:
         self._workers: List[Worker] = []
         self._idle: List[Worker] = []
         self._waiting: Deque[Tuple[Any, Method, Dict[str, Any]]] = deque()
+        #: Reads for so many seconds while the event loop stands still; false when nothing came. See :meth:`ask_now`.
+        self.pump: Optional[Callable[[float], bool]] = None
         #: How many messages are handled at a time.
         self.window = 1
         #: How many requests of ours may be under way, less than the number at which the runtime stops reading.
@@ -74,7 +77,7 @@ class Peer:
     # What comes
 
     def feed(self, line: bytes) -> None:
-        """Takes one line, its line feed included or not."""
+        """Takes one line, its line feed included or not. Called outside of any task: a handler's first step is made here."""
         try:
             message = wire.parse(line)
             method = message.get("method")
@@ -104,12 +107,28 @@ class Peer:
         else:
             self._waiting.append((message["id"], handler, params))
 
+    def feed_answer(self, line: bytes) -> None:
+        """Takes one line while a plain function waits for an answer: messages wait until it returns."""
+        try:
+            message = wire.parse(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict) and "method" not in message:
+            self._answered(message)
+        else:
+            self.loop.call_soon(self.feed, line)
+
     def next_waiting(self, worker: Worker) -> Optional[Tuple[Any, Method, Dict[str, Any]]]:
         """What a worker that is done handles next; where nothing waits, it is idle from now on."""
         if self._waiting:
             return self._waiting.popleft()
         self._idle.append(worker)
         return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether some message is being handled."""
+        return len(self._idle) < len(self._workers)
 
     def _cancel(self, id: Any) -> None:
         for worker in self._workers:
@@ -200,6 +219,20 @@ class Peer:
             # The runtime would read nothing more, not even our answers.
             self._held.append((id, text))
         return future
+
+    def ask_now(self, method: str, params: Dict[str, Any], patience: float) -> Any:
+        """Asks, and waits in place for the answer, for at most ``patience`` seconds: for plain functions alone.
+
+        Everything else of the plugin stands still meanwhile.
+        """
+        answer = self.request(method, params)
+        end = time.monotonic() + patience
+        while not answer.done():
+            left = end - time.monotonic()
+            if self.pump is None or left <= 0 or not self.pump(left):
+                answer.cancel()
+                raise Timeout(f"{method}: no answer within {patience} s")
+        return answer.result()
 
     def _write_held(self) -> None:
         while self._held and self._sent < self.in_flight:

@@ -22,8 +22,11 @@ CHUNK = 65536
 #: Seconds between looks at who the parent is, where the system has no descriptor for that.
 LOOK = 2.0
 
-#: Seconds in which what is left in standard input is still read once it has ended.
+#: Seconds that a hanging event loop has, once standard input has ended, to read what is left and to leave by itself.
 GRACE = 0.25
+
+#: Seconds that handlers have, once standard input has ended, to end as well.
+LAST = 0.05
 
 
 def take_descriptors() -> "tuple[int, int]":
@@ -48,11 +51,19 @@ def take_descriptors() -> "tuple[int, int]":
                 pass
 
     os.register_at_fork(after_in_child=close_in_child)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
+    sys.stdout = _to_the_log(sys.stdout, 1)
+    sys.stderr = _to_the_log(sys.stderr, 2)
     return reading, writing
+
+
+def _to_the_log(stream: Any, descriptor: int) -> Any:
+    """The stream, in UTF-8 and line by line; what was printed before is let out to where it goes now."""
+    try:
+        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")
+        return stream
+    except (AttributeError, OSError, ValueError):
+        # None, another object in its place, or a file that was replaced by a pipe.
+        return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 class Writer:
@@ -81,6 +92,13 @@ class Writer:
         if written < len(line):
             self._left += line[written:]
             self._loop.add_writer(self._descriptor, self._more)
+
+    def flush(self, patience: float) -> None:
+        """Waits until the pipe has taken everything, for at most ``patience`` seconds."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        while self._left and poll.poll(max(1, round(patience * 1000))):
+            self._more()
 
     def _more(self) -> None:
         try:
@@ -118,16 +136,28 @@ class Reader:
         if end == len(data) and not self._begun:
             self._feed(data)
             return
-        self._several(data)
+        self._several(data, self._feed)
 
-    def _several(self, data: bytes) -> None:
+    def pump(self, patience: float, feed: Callable[[bytes], None]) -> bool:
+        """Waits for something to read, and hands its lines to ``feed``; false when nothing came in time."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        if not poll.poll(max(1, round(patience * 1000))):
+            return False
+        data = os.read(self._descriptor, CHUNK)
+        if not data:
+            leave()
+        self._several(data, feed)
+        return True
+
+    def _several(self, data: bytes, feed: Callable[[bytes], None]) -> None:
         lines = data.split(b"\n")
         if len(lines) > 1 and self._begun:
             lines[0] = b"".join((*self._begun, lines[0]))
             self._begun.clear()
         last = lines.pop()
         for line in lines:
-            self._feed(line)
+            feed(line)
         if last:
             self._begun.append(last)
 
@@ -161,8 +191,23 @@ def watch(reading: int) -> None:
 
 async def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
     loop = asyncio.get_running_loop()
-    session = Session(kind, Writer(writing, loop).send)
-    reader = Reader(reading, session.feed, leave)
+    writer = Writer(writing, loop)
+    session = Session(kind, writer.send)
+
+    def ended() -> None:
+        loop.remove_reader(reading)
+        if session.peer.busy:
+            loop.call_later(LAST, leave)
+        else:
+            leave()
+
+    reader = Reader(reading, session.feed, ended)
+
+    def pump(patience: float) -> bool:
+        writer.flush(patience)
+        return reader.pump(patience, session.peer.feed_answer)
+
+    session.peer.pump = pump
     loop.add_reader(reading, reader.read)
     threading.Thread(target=watch, args=(reading,), name="core-runtime-watch", daemon=True).start()
     await loop.create_future()

@@ -145,8 +145,8 @@ class Worker:
             try:
                 await self._wake
             except asyncio.CancelledError:
-                # The message was cancelled, and not the worker.
-                if self._closed:
+                # The message was cancelled, unless the event loop ends and cancels every task.
+                if self._closed or not self._cancelled:
                     raise
             if self._started is not None:
                 await self._handle(*self._started)
@@ -169,8 +169,9 @@ class Worker:
         try:
             result = await _rest(coroutine, yielded, self._cancelled)
         except asyncio.CancelledError:
-            if self._closed:
+            if self._closed or (not self._cancelled and self._is_cancelled()):
                 raise
+            # The message was cancelled, or the handler waited for something that was.
             self.id = None
             self._peer.failed(id, Cancelled("cancelled: nobody waits for the answer any more"))
         except Exception as error:
@@ -179,6 +180,10 @@ class Worker:
         else:
             self.id = None
             self._peer.answer(id, result)
+
+    def _is_cancelled(self) -> bool:
+        cancelling = getattr(self._task, "cancelling", None)
+        return cancelling is not None and cancelling() > 0
 
     def _forgive(self) -> None:
         """Takes a cancellation back (3.11 and later count them), so that the next handler does not inherit it."""

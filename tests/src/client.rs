@@ -5,20 +5,25 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel_link::{Client, Framing, ToClient};
 
 use host_std::block_on;
 
+/// How long an answer may take: far longer than any does.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Each of the client's two buffers.
 const BUFFER: usize = 256 * 1024;
 
 /// What a client receives, kept as it is, where somebody wants to know.
-pub(super) type Kept = Rc<RefCell<Vec<u8>>>;
+pub(crate) type Kept = Rc<RefCell<Vec<u8>>>;
 
 /// Half a stream whose futures are always ready: they block.
-pub(super) struct Blocking {
+#[derive(Debug)]
+pub(crate) struct Blocking {
     stream: UnixStream,
     kept: Option<Kept>,
 }
@@ -56,7 +61,7 @@ impl Write for Blocking {
 }
 
 /// The memory of a client.
-pub(super) fn memory() -> Vec<u8> {
+pub(crate) fn memory() -> Vec<u8> {
     vec![0; 2 * BUFFER]
 }
 
@@ -64,7 +69,7 @@ pub(super) fn memory() -> Vec<u8> {
 ///
 /// # Errors
 /// When the stream cannot be shared by two halves.
-pub(super) fn on(
+pub(crate) fn on(
     stream: UnixStream,
     memory: &mut [u8],
     kept: Option<Kept>,
@@ -84,16 +89,18 @@ pub(super) fn on(
 ///
 /// # Errors
 /// When the runtime does not answer as it should.
-pub(super) fn connect<'b>(
+pub(crate) fn connect<'b>(
     socket: &Path,
     memory: &'b mut [u8],
     kept: Option<Kept>,
 ) -> Result<Client<'b, Blocking, Blocking>, String> {
-    let stream = UnixStream::connect(socket).map_err(|cause| format!("{}: {cause}", socket.display()))?;
+    let stream = UnixStream::connect(socket)
+        .and_then(|stream| stream.set_read_timeout(Some(PATIENCE)).map(|()| stream))
+        .map_err(|cause| format!("{}: {cause}", socket.display()))?;
     let mut client = on(stream, memory, kept)?;
     block_on(async {
         client
-            .hello("bench", 1, "")
+            .hello("test", 1, "")
             .await
             .map_err(|cause| cause.to_string())?;
         match client.next().await.map_err(|cause| cause.to_string())? {

@@ -1,0 +1,3 @@
+//! The example plugin as a WebAssembly module.
+
+plugin_wasm::export!(example::Example);
