@@ -1,5 +1,6 @@
 //! The README's first five minutes, as they stand there: every command of its `console` blocks is run
-//! against a runtime that was started as it says, and must print what it says.
+//! against a runtime that was started as it says, and must print what it says. Its Rust code is compiled by
+//! `cargo test --doc`, and the plugin in it, with its test, is one that is tested.
 
 use std::path::Path;
 
@@ -47,11 +48,29 @@ fn fits(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
+fn repository(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    std::fs::read_to_string(path).expect("it is there")
+}
+
+/// The text from `begin` up to `end`.
+fn part<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
+    let (_, rest) = text.split_once(begin).expect("it begins");
+    rest.split_once(end).expect("it ends").0
+}
+
+#[test]
+fn the_plugin_of_the_readme_is_the_one_that_is_tested() {
+    let readme = repository("README.md");
+    let tested = repository("plugins/kit/tests/thermostat.rs");
+    let section = part(&readme, "## Write a plugin", "\n## ");
+    assert!(tested.contains(part(section, "use plugin_kit::prelude::*;\n", "fn main()")));
+    assert!(tested.contains(part(section, "```rust,ignore\n", "```")));
+}
+
 #[test]
 fn the_first_five_minutes_are_as_the_readme_says() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))
-        .expect("the README is there");
-    let steps = steps(&readme);
+    let steps = steps(&repository("README.md"));
     assert!(steps.len() >= 6, "the README has its example: {steps:?}");
     let mut runtime = Runtime::start().unwrap();
     for (command, expected) in &steps {

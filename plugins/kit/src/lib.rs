@@ -48,6 +48,14 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! # Several things at a time
+//!
+//! A plugin handles one message after another, so that `&mut self` needs no lock. Within a method everything that is
+//! asked of the runtime is a future, and a [`Context`](kernel_core::Context) is free to copy: join the calls that
+//! are to run at the same time. What takes long and is not of the runtime, such as a request to a device, is a task of
+//! the executor's (`tokio::spawn` on the host), which takes a copy of the context along and publishes what came of it.
+//! Once the plugin's life is over, what the task asks for is refused.
+//!
 //! # Features
 //!
 //! Without features nothing allocates, and the same plugin runs on a chip.

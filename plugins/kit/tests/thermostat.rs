@@ -1,34 +1,26 @@
-//! A whole plugin, and its test.
-
-use std::time::Duration;
+//! The plugin of the README, and its test.
 
 use plugin_kit::prelude::*;
 use plugin_kit::test::TestRuntime;
-use serde::Deserialize;
 use serde_json::json;
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Settings {
-    target: f32,
+    target: Option<f32>,
 }
 
-/// Switches the heating by the temperature.
 #[derive(Default)]
 struct Thermostat {
     target: f32,
     heating: bool,
 }
 
-#[plugin(
-    name = "thermostat",
-    version = "1.0.0",
-    description = "Switches the heating by the temperature"
-)]
+#[plugin(name = "thermostat", description = "Switches the heating")]
 impl Thermostat {
     #[load]
     async fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
         let stored = cx.storage("thermostat").get_value("target").await?;
-        self.target = stored.unwrap_or(settings.target);
+        self.target = stored.or(settings.target).unwrap_or(21.0);
         Ok(())
     }
 
@@ -42,7 +34,6 @@ impl Thermostat {
     #[service(".set")]
     async fn set(&mut self, cx: &Context, target: f32) -> Result<f32, Error> {
         cx.storage("thermostat").set_value("target", &target).await?;
-        log::info!("keeping {target} °C");
         self.target = target;
         Ok(target)
     }
@@ -55,27 +46,16 @@ impl Thermostat {
 }
 
 #[test]
-fn it_keeps_the_temperature() -> Result<(), Error> {
-    let mut rt = TestRuntime::new();
-    rt.add::<Thermostat>(json!({"target": 21}));
-    rt.start()?;
-
-    assert_eq!(rt.publish("sensor.kitchen.temperature", &19.5)?, 1);
-    assert_eq!(rt.published()[0].topic, "heating.switch");
-    assert_eq!(rt.published()[0].payload, true);
-
-    assert_eq!(rt.call("thermostat.set", &18)?, 18.0);
-    assert_eq!(rt.stored("thermostat", "target").unwrap(), 18.0);
-    assert_eq!(rt.logs()[0].1, "keeping 18 °C");
-
-    rt.advance(Duration::from_secs(120))?;
-    assert_eq!(rt.published().len(), 3);
-
-    // The next life finds what was stored.
-    rt.stop()?;
+fn it_heats_when_it_is_cold() -> Result<(), Error> {
+    let mut rt = plugin_kit::test::TestRuntime::new();
+    rt.add::<Thermostat>(serde_json::json!({"target": 20}));
     rt.start()?;
     rt.publish("sensor.kitchen.temperature", &19.5)?;
-    assert_eq!(rt.published()[3].payload, false);
+    assert_eq!(rt.published()[0].payload, true);
+    assert_eq!(rt.call("thermostat.set", &18)?, 18.0);
+    assert_eq!(rt.stored("thermostat", "target").unwrap(), 18.0);
+    rt.advance(std::time::Duration::from_secs(60))?;
+    assert_eq!(rt.published().len(), 2);
     Ok(())
 }
 
@@ -88,11 +68,26 @@ fn what_does_not_fit_is_refused_with_its_place() -> Result<(), Error> {
     assert!(error.message().contains("target"), "{error}");
 
     let mut rt = TestRuntime::new();
-    rt.add::<Thermostat>(json!({"target": 21}));
+    rt.add::<Thermostat>(());
     rt.start()?;
-    let error = rt.call("thermostat.set", "warm").unwrap_err();
-    assert_eq!(error.code(), "invalid_argument");
+    assert_eq!(
+        rt.call("thermostat.set", "warm").unwrap_err().code(),
+        "invalid_argument"
+    );
     let error = rt.publish("sensor.kitchen.temperature", "warm").unwrap_err();
     assert_eq!(error.code(), "invalid_argument");
+    Ok(())
+}
+
+#[test]
+fn what_is_stored_outlives_the_plugin() -> Result<(), Error> {
+    let mut rt = TestRuntime::new();
+    rt.add::<Thermostat>(());
+    rt.start()?;
+    rt.call("thermostat.set", &18)?;
+    rt.stop()?;
+    rt.start()?;
+    rt.publish("sensor.kitchen.temperature", &19.5)?;
+    assert_eq!(rt.published()[0].payload, false);
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(crate) fn plugin(args: &Args, methods: &[Method], block: &ItemImpl) -> Resul
         made.on_load()?,
         made.on_start(),
         made.on_event(),
-        made.on_call()?,
+        made.on_call(),
         ticks::on_tick(methods)?,
         made.plain("on_stop", Hook::Stop),
         made.plain("on_unload", Hook::Unload),
@@ -193,7 +193,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    fn on_call(&self) -> Result<TokenStream> {
+    fn on_call(&self) -> TokenStream {
         let buffer = self.args.buffer;
         let arms = services(self.methods).map(|(service, method)| {
             let name = full_name(self.args, &service.name);
@@ -210,16 +210,16 @@ impl<'a> Expansion<'a> {
                 .map_or_else(|| method.name.span(), Spanned::span);
             let answer = match method.params.contains(&Param::Reply) {
                 true => quote!(#invoke.map_err(kernel_core::Error::from)),
-                false => quote_spanned!(returned=> let answer = #invoke?; reply.json(&answer)),
+                false => quote_spanned!(returned=> reply.json(&#invoke?)),
             };
             quote!(#name => { #decode #answer })
         });
         let arms: TokenStream = arms.collect();
         if arms.is_empty() {
-            return Ok(arms);
+            return arms;
         }
         let unused = [unless_used(&arms, "cx"), unless_used(&arms, "reply")];
-        Ok(quote! {
+        quote! {
             async fn on_call(
                 &mut self,
                 cx: &kernel_core::Context,
@@ -235,7 +235,7 @@ impl<'a> Expansion<'a> {
                     )),
                 }
             }
-        })
+        }
     }
 
     /// A hook that calls the methods with this mark.

@@ -20,19 +20,18 @@ use proc_macro::TokenStream;
 use quote::quote;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{ItemImpl, Meta, Token};
+use syn::{Item, Meta, Token};
 
 /// Makes a plugin of an `impl` block: see `plugin_kit::plugin`.
 #[proc_macro_attribute]
 pub fn plugin(args: TokenStream, item: TokenStream) -> TokenStream {
-    let mut block = match syn::parse::<ItemImpl>(item.clone()) {
-        Ok(block) => block,
-        Err(_) => {
-            let item = proc_macro2::TokenStream::from(item);
-            let error =
-                syn::Error::new_spanned(&item, "#[plugin(..)] goes on an `impl` block, not on the struct");
-            return with_errors(&item, error);
+    let mut block = match syn::parse::<Item>(item.clone()) {
+        Ok(Item::Impl(block)) => block,
+        Ok(other) => {
+            let error = "#[plugin(..)] goes on an `impl` block, not on the struct";
+            return with_errors(&other, syn::Error::new_spanned(&other, error));
         }
+        Err(error) => return with_errors(&proc_macro2::TokenStream::from(item), error),
     };
     let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse(args);
     // The methods lose their marks whatever is wrong, so that what is wrong is said once.
