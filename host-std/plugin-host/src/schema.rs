@@ -1,7 +1,5 @@
 //! JSON Schemas: of settings, and of the arguments of services.
 
-use std::fmt::Write;
-
 use boon::{Compiler, Draft, Schemas};
 use serde_json::Value;
 
@@ -35,7 +33,7 @@ impl Schema {
     /// Checks a value.
     ///
     /// # Errors
-    /// Where it does not fit, and how: `/target: want number, but got string`.
+    /// Where it does not fit, and how: `/target: expected number, got string`.
     pub fn check(&self, value: &Value) -> Result<(), String> {
         let Err(error) = self.schemas.validate(value, self.index) else {
             return Ok(());
@@ -54,7 +52,12 @@ fn deepest(error: &boon::ValidationError<'_, '_>) -> String {
     if !text.is_empty() {
         text.push_str(": ");
     }
-    let _ = write!(text, "{}", error.kind);
+    // In the words that the libraries use, where it is the plugin that looks.
+    let kind = error.kind.to_string();
+    match kind.strip_prefix("want ") {
+        Some(rest) => text.push_str(&format!("expected {}", rest.replace(", but got ", ", got "))),
+        None => text.push_str(&kind),
+    }
     text
 }
 
@@ -94,7 +97,7 @@ mod tests {
         let schema = Schema::compile(&schema).unwrap();
         assert_eq!(schema.check(&json!({"target": 21})), Ok(()));
         for (value, place) in [
-            (json!({"target": "warm"}), "/target: "),
+            (json!({"target": "warm"}), "/target: expected number, got string"),
             (json!({"target": 1, "rooms": ["a", 2]}), "/rooms/1: "),
             (json!({}), "missing"),
             (json!({"target": 1, "taget": 2}), "taget"),

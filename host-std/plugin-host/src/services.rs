@@ -68,6 +68,20 @@ impl Services {
             return Ok(());
         };
         let value: Value = serde_json::from_slice(args).map_err(|error| error.to_string())?;
-        schema.check(&value)
+        match is_positional(&value) {
+            // Which of them is which, the plugin knows.
+            true => Ok(()),
+            false => schema.check(&value),
+        }
     }
+}
+
+/// Whether these are positional and keyword arguments, as the original's plugins pass them.
+fn is_positional(args: &Value) -> bool {
+    let object = args.as_object();
+    object.is_some_and(|object| {
+        object.len() == 2
+            && object.get("args").is_some_and(Value::is_array)
+            && object.get("kwargs").is_some_and(Value::is_object)
+    })
 }

@@ -82,6 +82,9 @@ fn three_commands_lead_from_nothing_to_an_answered_call() {
     assert!(wrong.starts_with("error[invalid_argument]: /target: "), "{wrong}");
     let stored = author.cli(&["storage", "get", "thermostat", "target"]).ok();
     assert_eq!(stored, "20.5\n");
+    // As the original's plugins call.
+    let both = author.cli(&["call", "thermostat.set", "{\"args\": [19.5], \"kwargs\": {}}"]);
+    assert_eq!(both.ok(), "19.5\n");
     let schema = author.cli(&["services", "thermostat.set"]).ok();
     assert!(
         schema.contains("\"target\"") && schema.contains("number"),

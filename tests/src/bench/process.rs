@@ -1,5 +1,6 @@
-//! Plugins in processes: a call and an event, beside a bare program of the same language that sends the same line back
-//! over its pipes; and fifty of them that have nothing to do.
+//! Plugins in processes: a call and an event, beside a bare program of the same language that reads the same line of
+//! JSON and writes it back over its pipes, and for reference one that looks at none of it; and fifty of them that have
+//! nothing to do.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -37,9 +38,25 @@ struct Language {
     program: &'static str,
     file: (&'static str, &'static str),
     library: &'static [(&'static str, &'static str)],
-    /// Sends each line back.
-    echo: &'static [&'static str],
+    /// Reads the JSON of each line, and writes it back.
+    parses: &'static [&'static str],
+    /// Sends the bytes of each line back.
+    copies: &'static [&'static str],
+    /// What the plugin is run with, beside the program.
+    arguments: &'static [&'static str],
 }
+
+const PARSES_IN_PYTHON: &str = "import sys, json
+for line in sys.stdin:
+    sys.stdout.write(json.dumps(json.loads(line), separators=(',', ':')) + '\\n')
+    sys.stdout.flush()";
+const COPIES_IN_PYTHON: &str = "import sys
+for line in sys.stdin.buffer:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()";
+const PARSES_IN_JAVASCRIPT: &str =
+    "process.stdin.on('data', (line) => process.stdout.write(JSON.stringify(JSON.parse(line)) + '\\n'))";
+const COPIES_IN_JAVASCRIPT: &str = "process.stdin.on('data', (line) => process.stdout.write(line))";
 
 const LANGUAGES: [Language; 2] = [
     Language {
@@ -47,10 +64,9 @@ const LANGUAGES: [Language; 2] = [
         program: "python3",
         file: ("main.py", include_str!("plugins/main.py")),
         library: &[],
-        echo: &[
-            "-c",
-            "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line); sys.stdout.buffer.flush()",
-        ],
+        parses: &["-c", PARSES_IN_PYTHON],
+        copies: &["-c", COPIES_IN_PYTHON],
+        arguments: &["main.py"],
     },
     Language {
         name: "JavaScript",
@@ -60,10 +76,9 @@ const LANGUAGES: [Language; 2] = [
             "core-runtime.mjs",
             include_str!("../../../plugins/sdk/js/core-runtime.mjs"),
         )],
-        echo: &[
-            "-e",
-            "process.stdin.on('data', (lines) => process.stdout.write(lines))",
-        ],
+        parses: &["-e", PARSES_IN_JAVASCRIPT],
+        copies: &["-e", COPIES_IN_JAVASCRIPT],
+        arguments: &["core-runtime.mjs", "main.mjs"],
     },
 ];
 
@@ -135,12 +150,18 @@ fn each(
             (GOAL, None),
             |settings, name, goal| {
                 let house = House::with(language)?;
-                let mut bare = Bare::start(language)?;
+                let mut parses = Bare::start(language, language.parses)?;
+                let mut copies = Bare::start(language, language.copies)?;
                 let contenders = vec![
                     Contender::new("ours", |count| ours(&house, count)),
-                    Contender::new(format!("{}, the line echoed", language.name), move |count| {
-                        bare.exchange(line, count)
-                    }),
+                    Contender::new(
+                        format!("{}, the JSON read and written", language.name),
+                        move |count| parses.exchange(line, count),
+                    ),
+                    Contender::new(format!("{}, the bytes copied", language.name), move |count| {
+                        copies.exchange(line, count)
+                    })
+                    .for_reference(),
                 ];
                 compare(settings, name, contenders, goal)
             },
@@ -198,10 +219,12 @@ impl House {
 fn write(package: &Path, language: &Language) -> std::io::Result<()> {
     fs::create_dir(package)?;
     let (file, text) = language.file;
+    let command: Vec<&str> = std::iter::once(language.program)
+        .chain(language.arguments.iter().copied())
+        .collect();
     let manifest = format!(
-        "[plugin]\nname = \"bench\"\nversion = \"1.0.0\"\n[run]\nkind = \"process\"\ncommand = [{:?}, {file:?}]\n\
-         [limits]\nevents_per_second = 1000000\ncalls_per_second = 1000000\n",
-        language.program
+        "[plugin]\nname = \"bench\"\nversion = \"1.0.0\"\n[run]\nkind = \"process\"\ncommand = {command:?}\n\
+         [limits]\nevents_per_second = 1000000\ncalls_per_second = 1000000\n"
     );
     for (name, text) in language
         .library
@@ -221,9 +244,9 @@ struct Bare {
 }
 
 impl Bare {
-    fn start(language: &Language) -> Result<Bare, String> {
+    fn start(language: &Language, program: &[&str]) -> Result<Bare, String> {
         let mut child = Command::new(language.program)
-            .args(language.echo)
+            .args(program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
