@@ -8,7 +8,8 @@ import signal
 import time
 from typing import Any, Callable, List, Tuple
 
-from life import PROTOCOL, Failure, Life, Refused
+from life import PROTOCOL, Failure, Life
+from scripted import Refused
 
 Check = Tuple[str, Callable[[Life], None]]
 
@@ -23,7 +24,10 @@ def initialize(life: Life) -> None:
     answer = life.initialize()
     check(answer.get("protocol") == PROTOCOL, f"protocol is {answer.get('protocol')!r}, not {PROTOCOL}")
     window = answer.get("window", 1)
-    check(isinstance(window, int) and not isinstance(window, bool) and 1 <= window <= 64, f"window is {window!r}, not 1 to 64")
+    check(
+        isinstance(window, int) and not isinstance(window, bool) and 1 <= window <= 64,
+        f"window is {window!r}, not 1 to 64",
+    )
     for member in ("version", "sdk"):
         check(isinstance(answer.get(member, ""), str), f"{member} is {answer.get(member)!r}, not a string")
 

@@ -7,7 +7,8 @@ import time
 from typing import Any, List
 
 from any_plugin import Check, check
-from life import MAX_LINE, Life, Refused
+from life import MAX_LINE, Life
+from scripted import Refused
 
 VALUES: List[Any] = [
     None,
@@ -19,7 +20,7 @@ VALUES: List[Any] = [
     1e-7,
     "",
     "Привет, Мир! 😀",
-    "line\nfeed\ttab \u2028 \u2029 \u0000 \u007f \"quoted\" \\back\\slash \\ud800",
+    'line\nfeed\ttab \u2028 \u2029 \u0000 \u007f "quoted" \\back\\slash \\ud800',
     [],
     {},
     [[[[]]], {"a": {"b": [None, {"c": "d"}]}}],
@@ -28,7 +29,10 @@ VALUES: List[Any] = [
 
 
 def same(got: Any, wanted: Any, what: str) -> None:
-    check(got == wanted, f"{what} is {json.dumps(got, ensure_ascii=False)[:90]}, not {json.dumps(wanted, ensure_ascii=False)[:90]}")
+    check(
+        got == wanted,
+        f"{what} is {json.dumps(got, ensure_ascii=False)[:90]}, not {json.dumps(wanted, ensure_ascii=False)[:90]}",
+    )
 
 
 def hook_order(life: Life) -> None:
@@ -45,7 +49,11 @@ def told(life: Life) -> None:
     about = life.reply("about")
     same(about.get("name"), life.name, "name")
     same(about.get("settings"), life._settings, "settings")
-    same(sorted(about.get("permissions", {})), ["call", "publish", "register", "state", "storage", "subscribe"], "permissions")
+    same(
+        sorted(about.get("permissions", {})),
+        ["call", "publish", "register", "state", "storage", "subscribe"],
+        "permissions",
+    )
 
 
 def echo(life: Life) -> None:
@@ -70,7 +78,11 @@ def too_long(life: Life) -> None:
 
 def errors(life: Life) -> None:
     life.start()
-    same(life.refusal("fail", {"code": "too_hot", "message": "35 is above 30"}), ("too_hot", "35 is above 30"), "the error")
+    same(
+        life.refusal("fail", {"code": "too_hot", "message": "35 is above 30"}),
+        ("too_hot", "35 is above 30"),
+        "the error",
+    )
     same(life.refusal("fail", {"code": "invalid_argument", "message": "x"})[0], "invalid_argument", "the code")
     code, message = life.refusal("fail", {"code": "long", "message": "я" * 300})
     check(code == "long" and message.startswith("яяя"), f"a long message came as {code}: {message}")
@@ -177,7 +189,7 @@ def window(life: Life) -> None:
     life.start()
     if life.window == 1:
         # One at a time: the next is sent when the one before is answered.
-        for number in range(3):
+        for _ in range(3):
             same(life.reply("slow", 20), 20, "the reply")
         return
     start = time.monotonic()

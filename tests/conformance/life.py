@@ -1,4 +1,4 @@
-"""One life of a plugin: its process, a runtime in memory that answers it, and what it did that the protocol forbids."""
+"""One life of a plugin: its process, the conversation with it, and what it did that the protocol forbids."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from scripted import METHODS, Message, Refused, Runtime
+
 PROTOCOL = 1
 MAX_LINE = 1 << 20
 MAX_VALUE = 64000
@@ -18,134 +20,17 @@ MAX_VALUE = 64000
 #: Seconds to wait for what must come soon; a hook and the first line have twice as long.
 PATIENCE = 5.0
 
-Message = Dict[str, Any]
-
 
 class Failure(Exception):
     """A check that did not hold."""
 
 
-class Refused(Exception):
-    """An error of the runtime: what it answers a request with."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Runtime:
-    """What the runtime does with a plugin's requests; a check may put a function of its own in the place of one."""
-
-    def __init__(self) -> None:
-        self.filters: List[str] = []
-        self.services: Dict[str, Message] = {}
-        self.published: List[Message] = []
-        self.logged: List[Message] = []
-        self.interval = 0
-        self.state: Dict[str, Any] = {}
-        self.stored: Dict[str, Any] = {}
-        self.calls: Dict[str, Callable[[Any], Any]] = {"plugins.list": lambda args: []}
-        self.instead: Dict[str, Callable[[Message], Any]] = {}
-        self._version = 0
-
-    def answer(self, method: str, params: Message) -> Any:
-        """The result of a request, or :class:`Refused`; ``KeyError`` for a method that is not there."""
-        if method in self.instead:
-            return self.instead[method](params)
-        return METHODS[method](self, params)
-
-    def subscribe(self, params: Message) -> bool:
-        new = params["filter"] not in self.filters
-        self.filters += [params["filter"]] * new
-        return new
-
-    def unsubscribe(self, params: Message) -> bool:
-        there = params["filter"] in self.filters
-        if there:
-            self.filters.remove(params["filter"])
-        return there
-
-    def register(self, params: Message) -> None:
-        self.services[params["service"]] = params
-
-    def unregister(self, params: Message) -> bool:
-        return self.services.pop(params["service"], None) is not None
-
-    def publish(self, params: Message) -> Message:
-        self.published.append(params)
-        return {"receivers": 1}
-
-    def call(self, params: Message) -> Any:
-        if params["service"] not in self.calls:
-            raise Refused("not_found", "there is no service of this name")
-        return self.calls[params["service"]](params.get("args"))
-
-    def log(self, params: Message) -> None:
-        self.logged.append(params)
-
-    def set_interval(self, params: Message) -> None:
-        self.interval = params["ms"]
-
-    def state_set(self, params: Message) -> Message:
-        self._version += 1
-        self.state[params["key"]] = {"value": params.get("value"), "version": self._version}
-        return {"version": self._version}
-
-    def state_update(self, params: Message) -> None:
-        for key, value in params["values"].items():
-            self.state_set({"key": key, "value": value})
-
-    def clear(self, values: Dict[str, Any]) -> Message:
-        deleted = len(values)
-        values.clear()
-        return {"deleted": deleted}
-
-    def storage_set(self, params: Message) -> None:
-        self.stored[params["key"]] = params.get("value")
-
-    def storage_batch(self, params: Message) -> None:
-        for operation in params["operations"]:
-            if "set" in operation:
-                self.stored[operation["set"]] = operation.get("value")
-            else:
-                self.stored.pop(operation["delete"], None)
-
-
-def _keys(values: Dict[str, Any], prefix: str) -> Message:
-    return {"keys": sorted(key for key in values if key.startswith(prefix)), "more": False}
-
-
-METHODS: Dict[str, Callable[[Runtime, Message], Any]] = {
-    "publish": Runtime.publish,
-    "subscribe": Runtime.subscribe,
-    "unsubscribe": Runtime.unsubscribe,
-    "register": Runtime.register,
-    "unregister": Runtime.unregister,
-    "call": Runtime.call,
-    "has_service": lambda runtime, params: params["service"] in {*runtime.services, *runtime.calls},
-    "services": lambda runtime, params: [{"name": name, "plugin": "x"} for name in runtime.services],
-    "state.get": lambda runtime, params: runtime.state.get(params["key"]),
-    "state.set": Runtime.state_set,
-    "state.update": Runtime.state_update,
-    "state.delete": lambda runtime, params: runtime.state.pop(params["key"], None) is not None,
-    "state.keys": lambda runtime, params: _keys(runtime.state, params.get("prefix", "")),
-    "state.clear": lambda runtime, params: runtime.clear(runtime.state),
-    "storage.get": lambda runtime, params: runtime.stored.get(params["key"]),
-    "storage.set": Runtime.storage_set,
-    "storage.delete": lambda runtime, params: runtime.stored.pop(params["key"], None) is not None,
-    "storage.keys": lambda runtime, params: _keys(runtime.stored, ""),
-    "storage.clear": lambda runtime, params: runtime.clear(runtime.stored),
-    "storage.batch": Runtime.storage_batch,
-    "interval": Runtime.set_interval,
-    "log": Runtime.log,
-    "cancel": lambda runtime, params: None,
-}
-
-
 class Life:
     """A process and the conversation with it. ``violations`` is what the protocol forbids, in order."""
 
-    def __init__(self, command: List[str], name: str, *, in_flight: int = 64, settings: Optional[Message] = None) -> None:
+    def __init__(
+        self, command: List[str], name: str, *, in_flight: int = 64, settings: Optional[Message] = None
+    ) -> None:
         self.name = name
         self.runtime = Runtime()
         self.violations: List[str] = []
@@ -257,7 +142,11 @@ class Life:
             self.violations.append(f"an answer has a result or an error: {json.dumps(message)[:80]}")
         error = message.get("error")
         if error is not None:
-            if not isinstance(error, dict) or not isinstance(error.get("code"), int) or not isinstance(error.get("message"), str):
+            if (
+                not isinstance(error, dict)
+                or not isinstance(error.get("code"), int)
+                or not isinstance(error.get("message"), str)
+            ):
                 self.violations.append(f"an error has a code, a number, and a message: {json.dumps(error)[:80]}")
             elif len(error["message"].encode()) > 160:
                 self.violations.append(f"a message of an error has at most 160 bytes: {error['message']!r}")
@@ -323,7 +212,9 @@ class Life:
         while not done():
             if not self.step(end - time.monotonic()):
                 gone = self.process.poll() is not None or time.monotonic() < end
-                raise Failure(f"{what}: " + (f"it left: {self.last_words()}" if gone else f"nothing within {seconds} s"))
+                raise Failure(
+                    f"{what}: " + (f"it left: {self.last_words()}" if gone else f"nothing within {seconds} s")
+                )
 
     def answer_to(self, id: int, seconds: Optional[float] = None) -> Message:
         """The answer to a request."""
@@ -358,7 +249,8 @@ class Life:
     def event(self, topic: str, payload: Any, seq: int = 1) -> int:
         """Sends an event; its number."""
         return self.ask(
-            "event", {"topic": topic, "payload": payload, "seq": seq, "time_ms": 1000 + seq, "source": "test", "lost": 0}
+            "event",
+            {"topic": topic, "payload": payload, "seq": seq, "time_ms": 1000 + seq, "source": "test", "lost": 0},
         )
 
     def initialize(self, **more: Any) -> Message:

@@ -46,7 +46,9 @@ export default definePlugin({ window: Number(process.argv[2] ?? 1) }, (rt) => {
       return { error: error.code };
     }
   });
-  rt.service(".publish", { args: { topic: "string", payload: "any" } }, ({ topic, payload }) => rt.publish(topic, payload));
+  rt.service(".publish", { args: { topic: "string", payload: "any" } }, ({ topic, payload }) =>
+    rt.publish(topic, payload),
+  );
   rt.service(".keep", async (value) => {
     await rt.state.set(".kept", value);
     await rt.storage.set("kept", value);

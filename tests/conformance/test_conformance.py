@@ -48,7 +48,9 @@ class Checks(unittest.TestCase):
         command = [sys.executable, str(HERE / "conformance.py"), "--name", "plain", "--only", words]
         command += ["--patience", "1"] * bool(fault)
         plugin = [sys.executable, str(HERE / "plain.py"), *fault]
-        return subprocess.Popen([*command, *plugin], stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]})
+        return subprocess.Popen(
+            [*command, *plugin], stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}
+        )
 
     def test_a_plugin_without_a_library_passes(self) -> None:
         process = self.start("")
@@ -61,7 +63,7 @@ class Checks(unittest.TestCase):
         while waiting:
             # A few at a time: most of what they do is wait.
             some, waiting = waiting[:6], waiting[6:]
-            for (fault, words, message), process in [(each, self.start(each[1], each[0])) for each in some]:
+            for (fault, _, message), process in [(each, self.start(each[1], each[0])) for each in some]:
                 said, _ = process.communicate(timeout=60)
                 with self.subTest(fault=fault):
                     self.assertEqual(process.returncode, 1, said)
@@ -69,7 +71,15 @@ class Checks(unittest.TestCase):
                     self.assertIn(message, failed)
 
     def test_a_plugin_without_the_contract_is_told_apart(self) -> None:
-        command = [sys.executable, str(HERE / "conformance.py"), "--contract", "--only", "ticks", sys.executable, str(HERE / "plain.py")]
+        command = [
+            sys.executable,
+            str(HERE / "conformance.py"),
+            "--contract",
+            "--only",
+            "ticks",
+            sys.executable,
+            str(HERE / "plain.py"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 1)
         self.assertIn("FAIL  it keeps the contract: it has no service conformance.echo", done.stdout)

@@ -21,6 +21,7 @@ const PYTHON: &[(&str, &str)] = &files![
     "arguments.py",
     "declare.py",
     "errors.py",
+    "hints.py",
     "logs.py",
     "memory.py",
     "original/__init__.py",

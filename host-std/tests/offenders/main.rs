@@ -31,14 +31,18 @@ const TRIES: u32 = 4;
 
 const QUICK: Duration = Duration::from_millis(10);
 
-/// Takes and gives back something of each capacity for every call, and counts the beats that it hears.
+/// Takes and gives back something of each capacity for every call, and counts the beats that it hears. It is to lose
+/// none, so that publishers wait for it when the machine lets it wait.
 #[derive(Default)]
 struct Honest;
 
 static HEARD: AtomicU64 = AtomicU64::new(0);
 
 impl Plugin for Honest {
-    const METADATA: PluginMetadata = PluginMetadata::new("honest", "1.0.0");
+    const METADATA: PluginMetadata = PluginMetadata {
+        overflow: Overflow::Block,
+        ..PluginMetadata::new("honest", "1.0.0")
+    };
 
     async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
         cx.subscribe(name!("beat")).await?;
@@ -93,10 +97,10 @@ fn ask(host: &Host, for_so_long: Duration) -> (Vec<Duration>, u64) {
     while begun.elapsed() < for_so_long {
         if last_go.is_none_or(|last| last.elapsed() > Duration::from_millis(20)) {
             // Whoever listens to it begins.
-            bus.try_publish("go", Json::NULL).unwrap();
+            block_on(bus.publish("go", Json::NULL)).unwrap();
             last_go = Some(Instant::now());
         }
-        bus.try_publish("beat", Json::NULL).unwrap();
+        block_on(bus.publish("beat", Json::NULL)).unwrap();
         beats += 1;
         let (asked, mut buf) = (Instant::now(), [0; 256]);
         let call = services.call_within("honest.ask", json_literal!("[1,2]"), PATIENCE, &mut buf);

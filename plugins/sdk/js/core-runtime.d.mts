@@ -46,7 +46,8 @@ type Kind = "string" | "number" | "integer" | "boolean" | "array" | "object" | "
  * One argument of a service: its type, with `?` where it may be left out; an array of the strings or numbers that it may
  * be; or a JSON Schema, which may say `default` or `optional: true`.
  */
-export type Argument = Kind | `${Kind}?` | readonly (string | number | boolean)[] | (JsonSchema & { optional?: boolean });
+export type Argument =
+  Kind | `${Kind}?` | readonly (string | number | boolean)[] | (JsonSchema & { optional?: boolean });
 
 type OfKind<K> = K extends "string"
   ? string

@@ -41,7 +41,12 @@ const cut = (text, limit) => {
   const bytes = Buffer.from(line);
   if (bytes.length <= limit) return line.toWellFormed?.() ?? bytes.toString();
   // The last character may be half there: what stands for it is left out.
-  return bytes.subarray(0, limit - 3).toString().replace(/\uFFFD+$/, "") + "…";
+  return (
+    bytes
+      .subarray(0, limit - 3)
+      .toString()
+      .replace(/\uFFFD+$/, "") + "…"
+  );
 };
 
 // By its name, since a plugin may have a copy of this file of its own.
@@ -94,15 +99,24 @@ const RULES = {
     return `expected one of ${allowed.map((each) => JSON.stringify(each)).join(", ")}, got ${text.length > 40 ? typeOf(value) : text}`;
   },
   const: (only, value) => RULES.enum([only], value),
-  minimum: (limit, value) => (typeof value === "number" && value < limit ? `expected at least ${limit}, got ${value}` : null),
-  maximum: (limit, value) => (typeof value === "number" && value > limit ? `expected at most ${limit}, got ${value}` : null),
-  exclusiveMinimum: (limit, value) => (typeof value === "number" && value <= limit ? `expected more than ${limit}, got ${value}` : null),
-  exclusiveMaximum: (limit, value) => (typeof value === "number" && value >= limit ? `expected less than ${limit}, got ${value}` : null),
-  minLength: (limit, value) => (typeof value === "string" && size(value) < limit ? `expected at least ${limit} characters` : null),
-  maxLength: (limit, value) => (typeof value === "string" && size(value) > limit ? `expected at most ${limit} characters` : null),
-  pattern: (pattern, value) => (typeof value === "string" && !new RegExp(pattern, "u").test(value) ? `expected to match ${pattern}` : null),
-  minItems: (limit, value) => (Array.isArray(value) && value.length < limit ? `expected at least ${limit} items, got ${value.length}` : null),
-  maxItems: (limit, value) => (Array.isArray(value) && value.length > limit ? `expected at most ${limit} items, got ${value.length}` : null),
+  minimum: (limit, value) =>
+    typeof value === "number" && value < limit ? `expected at least ${limit}, got ${value}` : null,
+  maximum: (limit, value) =>
+    typeof value === "number" && value > limit ? `expected at most ${limit}, got ${value}` : null,
+  exclusiveMinimum: (limit, value) =>
+    typeof value === "number" && value <= limit ? `expected more than ${limit}, got ${value}` : null,
+  exclusiveMaximum: (limit, value) =>
+    typeof value === "number" && value >= limit ? `expected less than ${limit}, got ${value}` : null,
+  minLength: (limit, value) =>
+    typeof value === "string" && size(value) < limit ? `expected at least ${limit} characters` : null,
+  maxLength: (limit, value) =>
+    typeof value === "string" && size(value) > limit ? `expected at most ${limit} characters` : null,
+  pattern: (pattern, value) =>
+    typeof value === "string" && !new RegExp(pattern, "u").test(value) ? `expected to match ${pattern}` : null,
+  minItems: (limit, value) =>
+    Array.isArray(value) && value.length < limit ? `expected at least ${limit} items, got ${value.length}` : null,
+  maxItems: (limit, value) =>
+    Array.isArray(value) && value.length > limit ? `expected at most ${limit} items, got ${value.length}` : null,
 };
 
 /**
@@ -115,13 +129,12 @@ export function mismatch(schema, value, at = "") {
   if (schema === true || schema === undefined) return null;
   if (schema.type !== undefined) {
     const types = [schema.type].flat();
-    if (!types.some((type) => isType(type, value))) return wrong(`expected ${types.join(" or ")}, got ${typeOf(value)}`);
+    if (!types.some((type) => isType(type, value)))
+      return wrong(`expected ${types.join(" or ")}, got ${typeOf(value)}`);
   }
-  for (const rule in RULES) {
-    if (rule in schema) {
-      const why = RULES[rule](schema[rule], value);
-      if (why !== null) return wrong(why);
-    }
+  for (const word in schema) {
+    const why = Object.hasOwn(RULES, word) ? RULES[word](schema[word], value) : null;
+    if (why !== null) return wrong(why);
   }
   if (schema.anyOf) {
     const found = schema.anyOf.map((each) => mismatch(each, value, at));
@@ -167,17 +180,23 @@ const parameter = (service, name, said) => {
   if (typeof said === "string") {
     const type = said.replace(/\?$/, "");
     if (type !== "any" && !KINDS.includes(type)) {
-      throw new TypeError(`${service}: argument '${name}' is '${said}': use any, ${KINDS.join(", ")}, or a JSON Schema`);
+      throw new TypeError(
+        `${service}: argument '${name}' is '${said}': use any, ${KINDS.join(", ")}, or a JSON Schema`,
+      );
     }
     return { schema: type === "any" ? {} : { type }, required: type === said };
   }
-  if (typeOf(said) !== "object") throw new TypeError(`${service}: argument '${name}' is ${format(said)}: use a type or a JSON Schema`);
+  if (typeOf(said) !== "object")
+    throw new TypeError(`${service}: argument '${name}' is ${format(said)}: use a type or a JSON Schema`);
   const { optional = false, ...schema } = said;
   return { schema, required: !optional && !("default" in schema) };
 };
 
 const isBoth = (args) =>
-  typeOf(args) === "object" && Array.isArray(args.args) && typeOf(args.kwargs) === "object" && Object.keys(args).length === 2;
+  typeOf(args) === "object" &&
+  Array.isArray(args.args) &&
+  typeOf(args.kwargs) === "object" &&
+  Object.keys(args).length === 2;
 
 // The schema of a service's arguments, and the function that makes one object of whatever came: by name, by position
 // (an object of exactly `args` and `kwargs`), one value for the first parameter, or null for none.
@@ -190,8 +209,15 @@ function signature(service, said) {
   const types = ["object"];
   const first = all[0]?.schema;
   // One value alone is the first parameter, where no other is required and it cannot be taken for the object of all.
-  const alone = names.length > 0 && required.every((name) => name === names[0]) && first.type !== "object" && Object.keys(first).length > 0;
-  const plain = alone && first.type !== undefined && Object.keys(first).every((word) => ["type", "items", "description", "default"].includes(word));
+  const alone =
+    names.length > 0 &&
+    required.every((name) => name === names[0]) &&
+    first.type !== "object" &&
+    Object.keys(first).length > 0;
+  const plain =
+    alone &&
+    first.type !== undefined &&
+    Object.keys(first).every((word) => ["type", "items", "description", "default"].includes(word));
   if (plain) {
     types.push(...[first.type].flat());
     if (first.items) object.items = first.items;
@@ -199,23 +225,27 @@ function signature(service, said) {
   if (required.length === 0 && !types.includes("null")) types.push("null");
   let schema = { type: types.length > 1 ? types : "object", ...object };
   if (alone && !plain) schema = { anyOf: [schema, first] };
+  const whole = { type: "object", ...object, items: undefined };
+  const defaults = names.filter((name, index) => "default" in all[index].schema);
   const bind = (args) => {
     let given = args ?? {};
     if (isBoth(args)) {
       given = { ...args.kwargs };
-      if (args.args.length > names.length) throw invalidArgument(`expected at most ${names.length} arguments, got ${args.args.length}`);
+      if (args.args.length > names.length)
+        throw invalidArgument(`expected at most ${names.length} arguments, got ${args.args.length}`);
       for (const [index, value] of args.args.entries()) {
-        if (Object.hasOwn(given, names[index])) throw invalidArgument(`/${step(names[index])}: is given twice, by position and by name`);
+        if (Object.hasOwn(given, names[index]))
+          throw invalidArgument(`/${step(names[index])}: is given twice, by position and by name`);
         given[names[index]] = value;
       }
     } else if (typeOf(given) !== "object") {
       if (!names.length) throw invalidArgument(`expected no arguments, got ${typeOf(args)}`);
       given = { [names[0]]: args };
     }
-    const why = mismatch({ type: "object", ...object, items: undefined }, given);
+    const why = mismatch(whole, given);
     if (why !== null) throw invalidArgument(why);
-    for (const [index, name] of names.entries()) {
-      if ("default" in all[index].schema && !Object.hasOwn(given, name)) given = { ...given, [name]: structuredClone(all[index].schema.default) };
+    for (const name of defaults) {
+      if (!Object.hasOwn(given, name)) given = { ...given, [name]: structuredClone(properties[name].default) };
     }
     return given;
   };
@@ -223,7 +253,8 @@ function signature(service, said) {
 }
 
 // A service without named arguments gets the value itself.
-const bare = (args) => (isBoth(args) && args.args.length <= 1 && !Object.keys(args.kwargs).length ? (args.args[0] ?? null) : args);
+const bare = (args) =>
+  isBoth(args) && args.args.length <= 1 && !Object.keys(args.kwargs).length ? (args.args[0] ?? null) : args;
 
 // Filters
 
@@ -352,7 +383,10 @@ export class Peer {
   // Most lines are far too short to be worth counting bytes.
   check(line, what) {
     if (line.length * 3 > this.maxLine && Buffer.byteLength(line) > this.maxLine) {
-      throw new PluginError("too_large", `${what} has ${Buffer.byteLength(line)} bytes, a line at most ${this.maxLine}`);
+      throw new PluginError(
+        "too_large",
+        `${what} has ${Buffer.byteLength(line)} bytes, a line at most ${this.maxLine}`,
+      );
     }
   }
 
@@ -451,7 +485,9 @@ class State {
     return this.#rt.request("state.set", params, (answer) => answer.version);
   }
   update(values) {
-    const full = Object.fromEntries(Object.entries(values).map(([key, value]) => [this.#rt.fullName(key), value ?? null]));
+    const full = Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [this.#rt.fullName(key), value ?? null]),
+    );
     return this.#rt.request("state.update", { values: full });
   }
   delete(key, { version } = {}) {
@@ -507,9 +543,11 @@ const DEFINED = Symbol.for("core-runtime.defined");
  */
 export function definePlugin(options, setup) {
   if (typeof options === "function") [options, setup] = [{}, options];
-  if (typeof setup !== "function") throw new TypeError("definePlugin takes a function, as in definePlugin((rt) => { ... })");
+  if (typeof setup !== "function")
+    throw new TypeError("definePlugin takes a function, as in definePlugin((rt) => { ... })");
   const { window = 1, version } = options;
-  if (!Number.isInteger(window) || window < 1 || window > 64) throw new RangeError(`window must be 1 to 64, not ${format(window)}`);
+  if (!Number.isInteger(window) || window < 1 || window > 64)
+    throw new RangeError(`window must be 1 to 64, not ${format(window)}`);
   return { [DEFINED]: true, setup, window, version };
 }
 
@@ -542,7 +580,11 @@ class Runtime {
     return this.#session.peer.request(method, params, convert, signal);
   }
   publish(topic, payload = null, { waitMs } = {}) {
-    return this.request("publish", { topic: this.fullName(topic), payload, wait_ms: waitMs }, (answer) => answer.receivers);
+    return this.request(
+      "publish",
+      { topic: this.fullName(topic), payload, wait_ms: waitMs },
+      (answer) => answer.receivers,
+    );
   }
   call(service, args = null, { timeoutMs, signal } = {}) {
     const parent = this.#session.overlaps ? CALLING.getStore() : undefined;
@@ -621,7 +663,10 @@ export class Session {
   initialize(params) {
     if (this.rt) throw new PluginError("protocol_error", "initialize came a second time");
     if (!this.definition?.[DEFINED]) {
-      throw new PluginError("error", "the module has no plugin: it must `export default definePlugin((rt) => { ... })`");
+      throw new PluginError(
+        "error",
+        "the module has no plugin: it must `export default definePlugin((rt) => { ... })`",
+      );
     }
     const { window, version } = this.definition;
     const { limits = {} } = params;
@@ -739,7 +784,15 @@ export class Session {
       };
     }
     this.functions.set(service, { bind, handler });
-    const params = { service, description, version, deprecated: deprecated || undefined, schema: said, returns, examples };
+    const params = {
+      service,
+      description,
+      version,
+      deprecated: deprecated || undefined,
+      schema: said,
+      returns,
+      examples,
+    };
     return this.declare(this.peer.request("register", params));
   }
 
@@ -879,13 +932,17 @@ function logConsole() {
 /** Runs a plugin as this process, until its standard input ends. `find` gives the definition, or a promise of it. */
 export async function run(find) {
   if (isatty(0)) {
-    console.error("This is a plugin: the runtime starts it and speaks with it. Try it by 'core-runtime plugin dev FOLDER'.");
+    console.error(
+      "This is a plugin: the runtime starts it and speaks with it. Try it by 'core-runtime plugin dev FOLDER'.",
+    );
     process.exit(2);
   }
   const { reading, writing } = takeDescriptors();
   logConsole();
   // Whatever is not awaited and fails is logged, and the plugin goes on.
-  process.on("unhandledRejection", (error) => console.error(`nobody awaited it, and it failed: ${error?.stack ?? format(error)}`));
+  process.on("unhandledRejection", (error) =>
+    console.error(`nobody awaited it, and it failed: ${error?.stack ?? format(error)}`),
+  );
   let definition;
   let failure;
   try {
@@ -900,7 +957,11 @@ export async function run(find) {
       throw failure;
     };
   }
-  reader(reading, (line) => session.peer.feed(line), () => process.reallyExit(0));
+  reader(
+    reading,
+    (line) => session.peer.feed(line),
+    () => process.reallyExit(0),
+  );
 }
 
 const isMain = () => {

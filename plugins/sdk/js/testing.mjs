@@ -13,7 +13,9 @@ import { PluginError, Session } from "./core-runtime.mjs";
 const PERMISSIONS = ["publish", "subscribe", "call", "register", "state", "storage"];
 
 const matches = (filter, topic) => {
-  const pattern = filter.split(".").map((token) => (token === "*" ? "[^.]+" : token === ">" ? ".+" : token.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  const pattern = filter
+    .split(".")
+    .map((token) => (token === "*" ? "[^.]+" : token === ">" ? ".+" : token.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
   return new RegExp(`^${pattern.join("\\.")}$`, "u").test(topic);
 };
 
@@ -168,7 +170,10 @@ class TestRuntime {
     if (method === undefined) {
       const { resolve, reject } = this.#asked.get(id);
       this.#asked.delete(id);
-      if (error) reject(Object.assign(new PluginError(error.data?.code ?? "error", error.message), { cause: this.errors.at(-1) }));
+      if (error)
+        reject(
+          Object.assign(new PluginError(error.data?.code ?? "error", error.message), { cause: this.errors.at(-1) }),
+        );
       else resolve(result);
       this.#send();
     } else if (id !== undefined) this.#carryOut(id, method, params);
@@ -178,7 +183,8 @@ class TestRuntime {
   async #carryOut(id, method, params) {
     const answer = { jsonrpc: "2.0", id };
     try {
-      if (!Object.hasOwn(METHODS, method)) throw Object.assign(new Error(`no such method: ${method}`), { number: -32601 });
+      if (!Object.hasOwn(METHODS, method))
+        throw Object.assign(new Error(`no such method: ${method}`), { number: -32601 });
       answer.result = (await METHODS[method].call(this.#inside, params)) ?? null;
     } catch (error) {
       answer.error = { code: error.number ?? -32000, message: error.message, data: { code: error.code ?? "error" } };
@@ -206,7 +212,8 @@ class TestRuntime {
       throw new PluginError("denied", `storage '${namespace}' is not granted: ${grant}`);
     },
     callBack: (service, args) => {
-      if (this.#window === 1) throw new PluginError("cycle", `'${service}' is the plugin's own, and it handles one message at a time`);
+      if (this.#window === 1)
+        throw new PluginError("cycle", `'${service}' is the plugin's own, and it handles one message at a time`);
       return this.#ask("call", { service, args, caller: this.name });
     },
     until: (ms) => (ms === undefined ? Infinity : this.#now + ms),
@@ -254,7 +261,8 @@ class TestRuntime {
 
 const checkVersion = (entries, key, version) => {
   const there = entries.get(key)?.version ?? 0;
-  if (version !== undefined && version !== there) throw new PluginError("conflict", `'${key}' has version ${there}, not ${version}`);
+  if (version !== undefined && version !== there)
+    throw new PluginError("conflict", `'${key}' has version ${there}, not ${version}`);
 };
 
 const METHODS = {
@@ -276,7 +284,8 @@ const METHODS = {
   },
   register({ service, ...about }) {
     this.may("register", service);
-    if (service in this.rt.services || service in this.rt.fakes) throw new PluginError("taken", `the service '${service}' is there already`);
+    if (service in this.rt.services || service in this.rt.fakes)
+      throw new PluginError("taken", `the service '${service}' is there already`);
     this.rt.services[service] = about;
   },
   unregister({ service }) {
@@ -322,7 +331,10 @@ const METHODS = {
   },
   "state.keys"({ prefix = "", ...how }) {
     this.expire();
-    return page([...this.entries.keys()].filter((key) => key.startsWith(prefix)), how);
+    return page(
+      [...this.entries.keys()].filter((key) => key.startsWith(prefix)),
+      how,
+    );
   },
   "state.clear"() {
     const deleted = this.entries.size;

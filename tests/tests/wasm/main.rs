@@ -222,6 +222,14 @@ fn an_event_that_it_cannot_handle_is_counted_and_it_goes_on() {
 }
 
 #[test]
+fn a_reply_that_is_no_json_is_its_error() {
+    let house = with_probe("");
+    let error = ask(&house, "nonsense", "").unwrap_err();
+    assert!(error.starts_with("not_json: "), "{error}");
+    assert_eq!(ask(&house, "who", ""), Ok(json!("probe")));
+}
+
+#[test]
 fn a_panic_fails_it_with_its_text_and_it_comes_back() {
     let house = with_probe("");
     let error = ask(&house, "panic", "somebody").unwrap_err();

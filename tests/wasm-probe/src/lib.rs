@@ -96,6 +96,7 @@ impl Plugin for Probe {
                 let json = format!("\"{}\"", "x".repeat(VALUE - 1000));
                 reply.raw(Json::parse(&json).map_err(|_| Error::new("not_json", ""))?)
             }
+            "nonsense" => reply.raw(nonsense()),
             "panic" => panic!("as {name} wanted"),
             "spin" => loop {
                 std::hint::black_box(&name);
@@ -110,6 +111,12 @@ impl Plugin for Probe {
             _ => Err(Error::invalid_argument("`what` is something else")),
         }
     }
+}
+
+/// What no plugin without unsafe code can answer.
+fn nonsense() -> Json<'static> {
+    // SAFETY: it is one field, those bytes.
+    unsafe { std::mem::transmute::<&'static [u8], Json<'static>>(b"{\"a\":,}") }
 }
 
 /// All that can be done with state values; how many were seen.

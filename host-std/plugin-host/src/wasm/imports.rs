@@ -17,7 +17,7 @@ pub(super) const NAMES: [&str; 7] = ["run", "leave", "wait", "now", "who", "log"
 const LINE: usize = 4096;
 
 /// Fuel that an operation takes beside a unit for each byte: what the runtime does is the module's time too.
-const OPERATION: u64 = 500;
+const OPERATION: u64 = 1000;
 
 /// Ends the module's life.
 #[derive(Debug)]

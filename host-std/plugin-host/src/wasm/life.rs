@@ -14,9 +14,9 @@ use super::ops::Tickets;
 use super::{Sandbox, imports};
 use crate::guard::Guard;
 
-/// Fuel that a module has each time it is woken: some milliseconds. One that needs more is looked at whether its life is
+/// Fuel that a module has each time it is woken: a few milliseconds. One that needs more is looked at whether its life is
 /// over, and pauses for as long as it ran: it has half of a processor at most.
-pub(super) const SLICE: u64 = 2_000_000;
+pub(super) const SLICE: u64 = 500_000;
 
 /// The longest pause.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -100,7 +100,7 @@ impl Life {
             PackedOp::Unsubscribe(filter) => Op::Unsubscribe(filter),
             PackedOp::Register([name, description, version], deprecated) => {
                 let text = |text| {
-                    if text == "" {
+                    if str::is_empty(text) {
                         Name::Fixed("")
                     } else {
                         Name::Copied(text)

@@ -12,7 +12,10 @@ test("it heats when it is cold", async () => {
   const rt = await start();
   await rt.publish("sensor.kitchen.temperature", { celsius: 19.5 });
   await rt.publish("sensor.kitchen.temperature", { celsius: 21.5 });
-  assert.deepEqual(rt.published.map((event) => event.payload), [true, false]);
+  assert.deepEqual(
+    rt.published.map((event) => event.payload),
+    [true, false],
+  );
   await rt.stop();
 });
 
@@ -30,6 +33,9 @@ test("the setpoint is kept", async () => {
 test("it repeats itself every minute", async () => {
   const rt = await start();
   await rt.advance(120_000);
-  assert.deepEqual(rt.published.map((event) => event.payload), [false, false]);
+  assert.deepEqual(
+    rt.published.map((event) => event.payload),
+    [false, false],
+  );
   await rt.stop();
 });

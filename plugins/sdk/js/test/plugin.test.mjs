@@ -48,7 +48,10 @@ test("events reach the handlers of their filters", async () => {
   assert.equal(await rt.publish("sensor.a.b.temperature", { celsius: 19 }), 1);
   assert.equal(await rt.publish("sensor"), 0);
   assert.deepEqual(rt.published, [{ topic: "heating.switch", payload: true }]);
-  assert.deepEqual(rt.logs, [["debug", "sensor.a.temperature lost 2"], ["debug", "sensor.a.b.temperature lost 0"]]);
+  assert.deepEqual(rt.logs, [
+    ["debug", "sensor.a.temperature lost 2"],
+    ["debug", "sensor.a.b.temperature lost 0"],
+  ]);
   await assert.rejects(rt.publish("sensor.a.temperature", null), /Cannot read properties of null/);
   assert.match(rt.logs.at(-1)[1], /a handler failed: TypeError/);
   await rt.stop();
@@ -68,13 +71,20 @@ test("services answer and describe themselves", async () => {
 test("several intervals by one tick", async () => {
   const rt = await testPlugin(thermostat, { name: "t" });
   await rt.advance(10_000);
-  assert.deepEqual(rt.published.map(({ topic }) => topic.slice(2)), ["tock", "tock", "tick", "tock", "tock", "tick", "tock"]);
+  assert.deepEqual(
+    rt.published.map(({ topic }) => topic.slice(2)),
+    ["tock", "tock", "tick", "tock", "tock", "tick", "tock"],
+  );
 });
 
 test("the arguments of a service by name, by position, alone, or none", async () => {
   const rt = await testPlugin(
     definePlugin((rt) => {
-      rt.service(".many", { args: { room: "string", target: { type: "number", default: 20, minimum: 5 }, mode: ["heat", "off"] } }, (args) => args);
+      rt.service(
+        ".many",
+        { args: { room: "string", target: { type: "number", default: 20, minimum: 5 }, mode: ["heat", "off"] } },
+        (args) => args,
+      );
       rt.service(".maybe", { args: { name: "string?" } }, (args) => args);
       rt.service(".none", { args: {} }, (args) => args);
       rt.service(".list", { args: { list: { type: "array", items: { type: "integer" } } } }, (args) => args);
@@ -90,7 +100,7 @@ test("the arguments of a service by name, by position, alone, or none", async ()
     [".many", both(["a", 6], { mode: "heat" }), { room: "a", target: 6, mode: "heat" }],
     [".many", both(["a", 4, "off"]), "/target: expected at least 5, got 4"],
     [".many", { room: "a", mode: "cool" }, '/mode: expected one of "heat", "off", got "cool"'],
-    [".many", "a", "/mode: is missing: expected one of \"heat\", \"off\""],
+    [".many", "a", '/mode: is missing: expected one of "heat", "off"'],
     [".many", both([1, 2, 3, 4]), "expected at most 3 arguments, got 4"],
     [".many", both(["a"], { room: "b" }), "/room: is given twice, by position and by name"],
     [".maybe", null, {}],
@@ -113,7 +123,14 @@ test("the arguments of a service by name, by position, alone, or none", async ()
     else assert.deepEqual(await rt.call(service, args), expected, `${service} ${JSON.stringify(args)}`);
   }
   // What the library lets through, the schema does, since the runtime checks by it.
-  for (const [service, args] of [[".maybe", null], [".maybe", "a"], [".none", null], [".list", [1]], [".choice", "off"], [".choice", { mode: "off" }]]) {
+  for (const [service, args] of [
+    [".maybe", null],
+    [".maybe", "a"],
+    [".none", null],
+    [".list", [1]],
+    [".choice", "off"],
+    [".choice", { mode: "off" }],
+  ]) {
     assert.equal(mismatch(rt.services[`plugin${service}`].schema, args), null, service);
   }
   assert.notEqual(mismatch(rt.services["plugin.choice"].schema, "cool"), null);
@@ -121,7 +138,10 @@ test("the arguments of a service by name, by position, alone, or none", async ()
 
 test("mistakes of the author are named", async () => {
   const fails = (setup, pattern) => assert.rejects(testPlugin(definePlugin(setup)), pattern);
-  await fails((rt) => rt.service(".x", { args: { a: "double" } }, () => 1), /argument 'a' is 'double': use any, string/);
+  await fails(
+    (rt) => rt.service(".x", { args: { a: "double" } }, () => 1),
+    /argument 'a' is 'double': use any, string/,
+  );
   await fails((rt) => rt.service(".x", {}), /takes a function of the arguments/);
   await fails((rt) => rt.on("a.b"), /takes a function of the event/);
   await fails((rt) => rt.every({}, () => 1), /at least a millisecond/);
@@ -149,7 +169,14 @@ test("state", async () => {
         await rt.state.update({ ".a": 1, ".b": null });
         await rt.state.set(".short", 1, { ttlMs: 1000 });
         assert.deepEqual(await rt.state.getVersioned(".heat"), { value: false, version: second });
-        got = [await rt.state.get(".nothing"), await rt.state.has(".b"), await rt.state.get(".b"), await rt.state.keys("."), await rt.state.delete(".a"), await rt.state.delete(".a")];
+        got = [
+          await rt.state.get(".nothing"),
+          await rt.state.has(".b"),
+          await rt.state.get(".b"),
+          await rt.state.keys("."),
+          await rt.state.delete(".a"),
+          await rt.state.delete(".a"),
+        ];
       });
     }),
     { name: "t" },
@@ -189,7 +216,10 @@ const gate = (window) =>
     let now = 0;
     rt.service(".wait", async (name, { signal }) => {
       now += 1;
-      await Promise.race([opened, new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))]);
+      await Promise.race([
+        opened,
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+      ]);
       return [name, now];
     });
     rt.service(".open", () => open());
@@ -199,16 +229,29 @@ const gate = (window) =>
 test("as many at a time as the plugin says, and it may call itself then", async () => {
   const rt = await testPlugin(gate(4));
   const calls = ["a", "b"].map((name) => rt.call(".wait", name));
-  await sleep(5);
+  await sleep(50);
   await rt.call(".twice");
-  assert.deepEqual(await Promise.all(calls), [["a", 2], ["b", 2]]);
+  assert.deepEqual(await Promise.all(calls), [
+    ["a", 2],
+    ["b", 2],
+  ]);
 });
+
+// Waits for what comes in its own time.
+const until = async (done) => {
+  for (let left = 500; !done() && left > 0; left -= 1) await sleep(10);
+};
 
 // A peer by itself, line by line.
 const lines = (methods) => {
   const sent = [];
   const broken = [];
-  const peer = new Peer((line) => sent.push(JSON.parse(line)), methods, () => {}, (why) => broken.push(why));
+  const peer = new Peer(
+    (line) => sent.push(JSON.parse(line)),
+    methods,
+    () => {},
+    (why) => broken.push(why),
+  );
   return { peer, sent, broken, feed: (message) => peer.feed(JSON.stringify({ jsonrpc: "2.0", ...message })) };
 };
 
@@ -226,21 +269,30 @@ test("a message that was cancelled is answered, and the next is unharmed", async
   feed({ method: "cancel", params: { id: 1 } });
   feed({ method: "cancel", params: { id: 2 } });
   feed({ method: "cancel", params: { id: 9 } });
-  await sleep(60);
-  assert.deepEqual(sent.map(({ id, result, error }) => [id, result ?? error.data.code]).sort(), [[1, "cancelled"], [2, "cancelled"], [3, 3]]);
+  await until(() => sent.length === 3);
+  assert.deepEqual(sent.map(({ id, result, error }) => [id, result ?? error.data.code]).sort(), [
+    [1, "cancelled"],
+    [2, "cancelled"],
+    [3, 3],
+  ]);
 });
 
 test("what is above the limit of requests is held back", async () => {
   const { peer, sent, feed } = lines({});
   peer.inFlight = 2;
   const controller = new AbortController();
-  const asked = [0, 1, 2, 3].map((number) => peer.request("publish", { topic: `${number}` }, null, number === 2 ? controller.signal : undefined));
+  const asked = [0, 1, 2, 3].map((number) =>
+    peer.request("publish", { topic: `${number}` }, null, number === 2 ? controller.signal : undefined),
+  );
   assert.equal(sent.length, 2);
   controller.abort(new PluginError("cancelled"));
   await rejects(asked[2], "cancelled");
   feed({ id: 2, result: null });
   await asked[1];
-  assert.deepEqual(sent.map(({ params }) => params.topic), ["0", "1", "3"]);
+  assert.deepEqual(
+    sent.map(({ params }) => params.topic),
+    ["0", "1", "3"],
+  );
 });
 
 test("what is no message is reported and passed over", () => {
@@ -252,17 +304,28 @@ test("what is no message is reported and passed over", () => {
   feed({ id: 2, method: "constructor" });
   feed({ method: "nothing" });
   feed({ id: "three", method: "event", params: {}, more: 1 });
-  assert.deepEqual(sent.map(({ id, error }) => [id, error?.code]), [[1, -32601], [2, -32601], ["three", undefined]]);
+  assert.deepEqual(
+    sent.map(({ id, error }) => [id, error?.code]),
+    [
+      [1, -32601],
+      [2, -32601],
+      ["three", undefined],
+    ],
+  );
 });
 
-test("messages are cut to 160 bytes at the border of a character", () => {
-  const { sent, feed } = lines({ call: () => Promise.resolve().then(() => { throw new PluginError("long", "я".repeat(200)); }) });
-  feed({ id: 1, method: "call" });
-  return sleep(5).then(() => {
-    const { message } = sent[0].error;
-    assert.ok(Buffer.byteLength(message) <= 160, `${Buffer.byteLength(message)}`);
-    assert.match(message, /^я+…$/);
+test("messages are cut to 160 bytes at the border of a character", async () => {
+  const { sent, feed } = lines({
+    call: () =>
+      Promise.resolve().then(() => {
+        throw new PluginError("long", "я".repeat(200));
+      }),
   });
+  feed({ id: 1, method: "call" });
+  await until(() => sent.length === 1);
+  const { message } = sent[0].error;
+  assert.ok(Buffer.byteLength(message) <= 160, `${Buffer.byteLength(message)}`);
+  assert.match(message, /^я+…$/);
 });
 
 test("the example, whole, with a copy of the library that is this one", async () => {

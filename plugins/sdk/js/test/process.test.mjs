@@ -11,7 +11,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const SDK = fileURLToPath(new URL("../core-runtime.mjs", import.meta.url));
-const INITIALIZE = { protocol: 1, plugin: { name: "trial", version: "1.0.0" }, settings: {}, permissions: {}, limits: {} };
+const INITIALIZE = {
+  protocol: 1,
+  plugin: { name: "trial", version: "1.0.0" },
+  settings: {},
+  permissions: {},
+  limits: {},
+};
 
 // Starts a plugin, whose module is `source`, and a runtime that answers whatever it asks with null.
 async function start(t, source, { live = true, pipes = true } = {}) {
@@ -93,7 +99,16 @@ test("whatever prints prints to the log", async (t) => {
   const { code, ms } = await plugin.end();
   assert.equal(code, 0);
   assert.ok(ms < 1000, `${ms} ms`);
-  for (const text of ["while importing", "printed Привет", "ERROR bad\nERROR worse", "WARN careful", "written", "by descriptor", "from a child", "ERROR nobody awaited it, and it failed: Error: unawaited"]) {
+  for (const text of [
+    "while importing",
+    "printed Привет",
+    "ERROR bad\nERROR worse",
+    "WARN careful",
+    "written",
+    "by descriptor",
+    "from a child",
+    "ERROR nobody awaited it, and it failed: Error: unawaited",
+  ]) {
     assert.ok(`\n${plugin.log()}`.includes(`\n${text}`), `${text} in ${plugin.log()}`);
   }
 });
@@ -124,11 +139,14 @@ test("no child has the protocol", async (t) => {
       return [];
     }
   });
-  for (const [descriptor, pipe] of pipes.filter(([, pipe]) => !inherited.includes(pipe))) assert.ok(!child.includes(pipe), `the child has ${descriptor}, ${pipe}: ${child}`);
+  for (const [descriptor, pipe] of pipes.filter(([, pipe]) => !inherited.includes(pipe)))
+    assert.ok(!child.includes(pipe), `the child has ${descriptor}, ${pipe}: ${child}`);
 });
 
 test("what came before the end is answered, and then it leaves", async (t) => {
-  const plugin = await start(t, "export default definePlugin(() => { setInterval(() => {}, 1000); });", { live: false });
+  const plugin = await start(t, "export default definePlugin(() => { setInterval(() => {}, 1000); });", {
+    live: false,
+  });
   plugin.send({ id: 1, method: "initialize", params: INITIALIZE });
   plugin.send({ id: 2, method: "load", params: {} });
   assert.equal((await plugin.next()).id, 1);
@@ -164,7 +182,8 @@ test("a module that fails is told as the answer to initialize", async (t) => {
 
 test("lines in pieces, several at once, and long ones", async (t) => {
   const plugin = await start(t, "export default definePlugin((rt) => { rt.service('.echo', (args) => args); });");
-  const line = (id, args) => `${JSON.stringify({ jsonrpc: "2.0", id, method: "call", params: { service: "trial.echo", args } })}\n`;
+  const line = (id, args) =>
+    `${JSON.stringify({ jsonrpc: "2.0", id, method: "call", params: { service: "trial.echo", args } })}\n`;
   const bytes = Buffer.from(line(50, "Привет 😀\u2028"));
   for (let at = 0; at < bytes.length; at += 7) {
     plugin.child.stdin.write(bytes.subarray(at, at + 7));
@@ -182,7 +201,8 @@ test("lines in pieces, several at once, and long ones", async (t) => {
 });
 
 test("without pipes, what the plugin itself prints is still kept from the protocol", async (t) => {
-  const source = "export default definePlugin((rt) => { rt.service('.go', () => (process.stdout.write('written\\n'), console.log('printed'))); });";
+  const source =
+    "export default definePlugin((rt) => { rt.service('.go', () => (process.stdout.write('written\\n'), console.log('printed'))); });";
   const plugin = await start(t, source, { pipes: false });
   assert.equal(await plugin.ask("call", { service: "trial.go" }), null);
   const { code, ms } = await plugin.end();

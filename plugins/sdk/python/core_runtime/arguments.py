@@ -19,7 +19,8 @@ import inspect
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .errors import InvalidArgument
-from .types import Mismatch, Schema, Shape, Unsupported, expectation, fields_schema, hints_of, shape_of
+from .hints import Unsupported, hints_of
+from .types import Mismatch, Schema, Shape, expectation, fields_schema, shape_of
 
 Bind = Callable[[Any], Tuple[List[Any], Dict[str, Any]]]
 
@@ -115,8 +116,19 @@ class _Binder:
         self.rest = rest
         self.more = more
         self.alone = alone
+        self.checks = {name: shape.check for name, shape in shapes.items()}
 
     def bind(self, args: Any) -> Tuple[List[Any], Dict[str, Any]]:
+        if type(args) is dict and self.alone is None and "kwargs" not in args:
+            # What nearly all calls are. Whatever is wrong is found again below, with its place.
+            checks = self.checks
+            try:
+                fits = {name: checks[name](value) for name, value in args.items()}
+            except (KeyError, Mismatch):
+                pass
+            else:
+                if fits.keys() >= self.required:
+                    return [], fits
         try:
             if args is None:
                 return self._both([], {})

@@ -81,18 +81,19 @@ class Peer:
         try:
             message = wire.parse(line)
             method = message.get("method")
-        except (ValueError, AttributeError) as error:
+            params = message.get("params") or {}
+            if method is None:
+                self._answered(message)
+                return
+            if "id" not in message:
+                if method == "cancel":
+                    self._cancel(params.get("id"))
+                return
+            handler = self._methods.get(method)
+        except (ValueError, TypeError, AttributeError) as error:
+            # Wrong JSON, or JSON of another shape.
             self._broken(f"a line of the runtime is no message ({error}): {line[:80]!r}")
             return
-        if method is None:
-            self._answered(message)
-            return
-        params = message.get("params") or {}
-        if "id" not in message:
-            if method == "cancel":
-                self._cancel(params.get("id"))
-            return
-        handler = self._methods.get(method)
         if handler is None:
             self._refuse(message["id"], method)
         elif self._idle:

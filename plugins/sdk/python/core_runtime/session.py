@@ -14,11 +14,12 @@ from . import __about__
 from .arguments import Signature, signature_of
 from .declare import Declared, Every, On, Service, declared_by, first_paragraph
 from .errors import InvalidSettings, NotFound, PluginError
+from .hints import annotation_of
 from .logs import attach
 from .peer import Peer
 from .plugin import Event, Plugin
 from .topics import Handlers
-from .types import Mismatch, annotation_of, shape_of
+from .types import Mismatch, shape_of
 from .values import State, Storage
 from .worker import Method
 

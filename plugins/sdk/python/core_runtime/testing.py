@@ -215,8 +215,7 @@ class TestRuntime(Generic[P]):
             "plugin": {"name": self.name, "version": "0.0.0", "folder": self._folder, "data": ""},
             "settings": self._settings,
             "permissions": {
-                kind: granted.get(kind, [])
-                for kind in ("publish", "subscribe", "call", "register", "state", "storage")
+                kind: granted.get(kind, []) for kind in ("publish", "subscribe", "call", "register", "state", "storage")
             },
             "limits": {"max_line": 1 << 20, "max_value": 64000, "in_flight": 64},
         }

@@ -10,13 +10,12 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import enum
-import inspect
-import sys
 import typing
 from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Set, Tuple, Type, TypeVar, Union, cast
 
 from . import wire
 from .errors import InvalidArgument
+from .hints import Unsupported, hints_of
 
 T = TypeVar("T")
 Schema = Dict[str, Any]
@@ -43,10 +42,6 @@ class Mismatch(Exception):
             return self.why
         steps = (step.replace("~", "~0").replace("/", "~1") for step in reversed(self.path))
         return f"/{'/'.join(steps)}: {self.why}"
-
-
-class Unsupported(TypeError):
-    """A type hint that says nothing about JSON."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,7 +289,9 @@ def _dict(item: Optional[Shape]) -> Shape:
     return Shape(check, schema, takes_object=True)
 
 
-def fields_check(shapes: Mapping[str, Shape], required: Set[str], what: str = "member") -> Callable[[Any], Dict[str, Any]]:
+def fields_check(
+    shapes: Mapping[str, Shape], required: Set[str], what: str = "member"
+) -> Callable[[Any], Dict[str, Any]]:
     """A check of an object with these members and no others."""
 
     def check(value: Any) -> Dict[str, Any]:
@@ -342,30 +339,6 @@ def fields_schema(shapes: Mapping[str, Shape], required: Set[str], defaults: Map
     if required:
         schema["required"] = [key for key in shapes if key in required]
     return schema
-
-
-def hints_of(owner: Any, what: str) -> Dict[str, Any]:
-    """The type hints of a class or function, also those that are written as strings."""
-    try:
-        return typing.get_type_hints(owner, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise Unsupported(
-            f"the type hints of {what} cannot be read ({error}): name types of the module's top level, "
-            "and before Python 3.10 write Optional[X] and Union[X, Y] instead of X | Y"
-        ) from None
-
-
-def annotation_of(kind: type, name: str, before: type) -> Any:
-    """The type hint of one attribute of a class or of its bases up to ``before``; ``Any`` where there is none."""
-    for base in kind.__mro__:
-        if base is before:
-            break
-        # From 3.10 on only this finds the class's own, and not those of its base.
-        own = inspect.get_annotations(base) if sys.version_info >= (3, 10) else vars(base).get("__annotations__", {})
-        if name in own:
-            holder = type(base.__name__, (), {"__annotations__": {name: own[name]}, "__module__": base.__module__})
-            return hints_of(holder, base.__qualname__)[name]
-    return Any
 
 
 def _dataclass(kind: type, seen: Tuple[Any, ...]) -> Shape:

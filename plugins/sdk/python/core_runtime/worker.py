@@ -65,7 +65,19 @@ async def _whole(method: Method, params: Dict[str, Any]) -> Any:
 class Worker:
     """See the module. Made by a :class:`Peer`, which hands it a message only when it is idle."""
 
-    __slots__ = ("_peer", "_loop", "_context", "_task", "_wake", "_started", "_running", "_cancelled", "_closed", "_cause", "id")
+    __slots__ = (
+        "_peer",
+        "_loop",
+        "_context",
+        "_task",
+        "_wake",
+        "_started",
+        "_running",
+        "_cancelled",
+        "_closed",
+        "_cause",
+        "id",
+    )
 
     def __init__(self, peer: "Peer", loop: asyncio.AbstractEventLoop) -> None:
         self._peer = peer

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
 import subprocess
 import sys
 import tempfile
-import textwrap
 import unittest
 from pathlib import Path
 from typing import Any, AsyncIterator, Dict, List, Type
@@ -79,7 +79,9 @@ class Life(unittest.IsolatedAsyncioTestCase):
             self.assertTrue(instance.is_loaded and instance.is_started)
             self.assertEqual(rt.stored, {"status": {"state": "started"}})
             self.assertEqual(await rt.call("trial.hello", "Мир"), "Привет, Мир!")
-            self.assertEqual(await rt.call("trial.hello", {"args": ["Мир"], "kwargs": {"punctuation": "?"}}), "Привет, Мир?")
+            self.assertEqual(
+                await rt.call("trial.hello", {"args": ["Мир"], "kwargs": {"punctuation": "?"}}), "Привет, Мир?"
+            )
             with self.assertRaises(PluginError) as caught:
                 await rt.call("trial.hello")
             self.assertEqual(caught.exception.code, "invalid_argument")
@@ -138,6 +140,21 @@ class Life(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(PluginError, "register 'other.service' is not granted: .*grant register"):
             async with runtime(Greedy, permissions={}):
                 self.fail("it was loaded")
+
+    async def test_what_fails_without_await_in_a_handler_is_logged(self) -> None:
+        class Careless(Named):
+            async def on_load(self) -> None:
+                self.runtime.service_registry.register("trial.go", self.go)
+
+            async def go(self) -> str:
+                self.runtime.event_bus.publish("other.topic", {})
+                return "gone"
+
+        with self.assertLogs("asyncio", logging.ERROR) as logs:
+            async with runtime(Careless, permissions={}) as rt:
+                self.assertEqual(await rt.call("trial.go"), "gone")
+            gc.collect()
+        self.assertIn("publish 'other.topic' is not granted", logs.output[0])
 
     async def test_environment_and_settings(self) -> None:
         class Configured(Named):
@@ -205,6 +222,7 @@ class Runtime(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_service_of_its_own_may_be_called_from_within_one(self) -> None:
         async with self.runtime() as rt:
+
             async def outer(name: str) -> Any:
                 return [await rt.service_registry.call("trial.hello", name), object in (object,)]
 
@@ -352,7 +370,9 @@ class Runtime(unittest.IsolatedAsyncioTestCase):
             self.assertIn("c", self.rt.stored)
 
     async def test_a_namespace_of_its_own_name_is_its_own_under_any_name(self) -> None:
-        async with runtime(Example, name="other", permissions={"subscribe": ["trial.>"], "register": ["trial.>"]}) as rt:
+        async with runtime(
+            Example, name="other", permissions={"subscribe": ["trial.>"], "register": ["trial.>"]}
+        ) as rt:
             self.assertEqual(rt.storage, {"other": {"status": {"state": "started"}}})
 
     async def test_as_coroutines_in_tasks_threads_and_other_loops(self) -> None:
@@ -436,7 +456,9 @@ class Files(unittest.TestCase):
         )
         command = [sys.executable, "-c", source, what]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SDK)}
-        done = subprocess.run(command, cwd=self.root / folder, env=environment, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            command, cwd=self.root / folder, env=environment, capture_output=True, text=True, timeout=20
+        )
         self.assertEqual(done.stderr, "")
         return done.stdout.strip()
 

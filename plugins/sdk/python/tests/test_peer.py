@@ -36,6 +36,13 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         asyncio.get_running_loop().call_soon(peer.feed, line)
         await asyncio.sleep(0)
 
+    async def answers(self, number: int) -> None:
+        """Waits until so many lines were sent."""
+        for _ in range(500):
+            if len(self.sent) >= number:
+                break
+            await asyncio.sleep(0.01)
+
     async def test_a_handler_that_waits_for_nothing_is_answered_before_feed_returns(self) -> None:
         async def call(params: Dict[str, Any]) -> Any:
             return params["x"]
@@ -46,7 +53,7 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         await self.feed(peer, id=2, method="call", params={"x": [1]})
         if sys.version_info < (3, 11):
             # Before, a coroutine gets its first step from the event loop.
-            await asyncio.sleep(0.01)
+            await self.answers(2)
         self.assertEqual(self.sent[1:], [{"jsonrpc": "2.0", "id": 2, "result": [1]}])
 
     async def test_the_first_step_and_the_rest_are_one_task_with_one_context(self) -> None:
@@ -61,7 +68,7 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         peer.window = 2
         await self.feed(peer, id=1, method="call", params={"x": 1})
         await self.feed(peer, id=2, method="call", params={"x": 2})
-        await asyncio.sleep(0.05)
+        await self.answers(2)
         self.assertEqual([answer["result"] for answer in self.sent], [[True, 1], [True, 2]])
         self.assertEqual(VARIABLE.get(), 0)
 
@@ -75,7 +82,7 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         peer = self.peer(call=call)
         for id in (1, 2):
             await self.feed(peer, id=id, method="call", params={})
-            await asyncio.sleep(0.02)
+            await self.answers(id)
         self.assertEqual([answer["result"] for answer in self.sent], ["late", "late"])
 
     async def test_more_than_the_window_waits_in_order(self) -> None:
@@ -88,7 +95,7 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         peer = self.peer(event=event)
         for number in range(5):
             await self.feed(peer, id=number + 1, method="event", params={"x": number})
-        await asyncio.sleep(0.02)
+        await self.answers(5)
         self.assertEqual(order, [0, 1, 2, 3, 4])
         self.assertEqual([answer["id"] for answer in self.sent], [1, 2, 3, 4, 5])
 
@@ -102,13 +109,13 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
         peer = self.peer(call=call)
         loop = asyncio.get_running_loop()
-        messages: List[Dict[str, Any]] = [
-            {"id": id, "method": "call", "params": {"x": id}} for id in (1, 2, 3)
-        ] + [{"method": "cancel", "params": {"id": id}} for id in (1, 2, 99)]
+        messages: List[Dict[str, Any]] = [{"id": id, "method": "call", "params": {"x": id}} for id in (1, 2, 3)] + [
+            {"method": "cancel", "params": {"id": id}} for id in (1, 2, 99)
+        ]
         # All in one turn: the first is cancelled before its task had one.
         for message in messages:
             loop.call_soon(peer.feed, json.dumps(message).encode())
-        await asyncio.sleep(0.05)
+        await self.answers(3)
         by_id = {answer["id"]: answer for answer in self.sent}
         self.assertEqual(len(self.sent), 3)
         self.assertEqual(by_id[1]["error"]["data"]["code"], "cancelled")
@@ -117,7 +124,10 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         self.assertNotIn(2, begun)
 
     async def test_a_handler_may_swallow_its_cancellation(self) -> None:
+        begun = asyncio.Event()
+
         async def call(params: Dict[str, Any]) -> Any:
+            begun.set()
             try:
                 await asyncio.sleep(10)
             except asyncio.CancelledError:
@@ -125,10 +135,11 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
         peer = self.peer(call=call)
         for id in (1, 2):
+            begun.clear()
             await self.feed(peer, id=id, method="call", params={})
-            await asyncio.sleep(0.005)
+            await begun.wait()
             await self.feed(peer, method="cancel", params={"id": id})
-            await asyncio.sleep(0.005)
+            await self.answers(id)
         self.assertEqual([answer["result"] for answer in self.sent], ["half", "half"])
 
     async def test_a_handler_whose_own_task_was_cancelled_is_answered(self) -> None:
@@ -140,7 +151,7 @@ class Lines(unittest.IsolatedAsyncioTestCase):
         peer = self.peer(call=call)
         for id in (1, 2):
             await self.feed(peer, id=id, method="call", params={})
-            await asyncio.sleep(0.02)
+            await self.answers(id)
         self.assertEqual([answer["error"]["data"]["code"] for answer in self.sent], ["cancelled", "cancelled"])
 
     async def test_requests_and_their_answers(self) -> None:
@@ -176,10 +187,10 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
     async def test_what_is_no_message_is_reported_and_passed_over(self) -> None:
         peer = self.peer(event=lambda params: None)
-        for line in (b"nonsense\n", b"[1]\n", b'{"id":1}{"id":2}\n', b"\xff\n", b"[" * 100000 + b"\n"):
+        for line in (b"nonsense\n", b"[1]\n", b'{"id":1}{"id":2}\n', b"\xff\n", b"[" * 100000 + b"\n", b'{"id":[1],"result":1}', b'{"method":["x"],"id":1}'):
             asyncio.get_running_loop().call_soon(peer.feed, line)
         await self.feed(peer, id=77, result=None)
-        self.assertEqual(len(self.broken), 6)
+        self.assertEqual(len(self.broken), 8)
         await self.feed(peer, id=1, method="event", params={}, more="passed over")
         self.assertEqual(self.sent, [{"jsonrpc": "2.0", "id": 1, "result": None}])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import unittest
 from typing import Any, Dict, List, Optional
@@ -182,7 +183,11 @@ class Asking(Plugin):
             await self.call("nobody.there")
         except NotFound as error:
             missing = error.code
-        return [missing, await self.call("weather.now", {"city": "Riga"}, timeout=2), await self.has_service("weather.now")]
+        return [
+            missing,
+            await self.call("weather.now", {"city": "Riga"}, timeout=2),
+            await self.has_service("weather.now"),
+        ]
 
     async def do_denied(self) -> Any:
         try:
@@ -216,6 +221,9 @@ class Asking(Plugin):
 
     async def do_crash(self) -> Any:
         raise KeyError("celsius")
+
+    async def do_unawaited(self) -> Any:
+        self.publish("other.topic")
 
     async def do_log(self) -> Any:
         self.log.warning("careful: %s", 1)
@@ -263,6 +271,12 @@ class Asked(unittest.IsolatedAsyncioTestCase):
             await self.ask("crash")
         self.assertEqual((caught.exception.code, caught.exception.message), ("error", "KeyError: 'celsius'"))
         self.assertIsInstance(caught.exception.__cause__, KeyError)
+
+    async def test_an_error_that_nobody_awaits_is_logged(self) -> None:
+        with self.assertLogs("asyncio", logging.ERROR) as logs:
+            await self.ask("unawaited", permissions={})
+            gc.collect()
+        self.assertIn("publish 'other.topic' is not granted", logs.output[0])
 
     async def test_logging(self) -> None:
         async with TestRuntime(Asking) as rt:

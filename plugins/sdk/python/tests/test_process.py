@@ -305,13 +305,21 @@ class Processes(unittest.TestCase):
                         self.log.info("x" * 7000)
                     return 40
 
+                @service(".print")
+                def print(self) -> None:
+                    print("still there")
+
             run(Trial)
             """
         )
         plugin.live()
         plugin.send(id=50, method="call", params={"service": "trial.flood", "args": None})
-        plugin.send(id=51, method="nothing", params={})
-        time.sleep(0.3)
+        plugin.send(id=51, method="call", params={"service": "trial.print", "args": None})
+        # It prints while what it wrote before is still in the way of its answer.
+        end = time.monotonic() + 10
+        while "still there" not in plugin._errors and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertIn("still there", plugin._errors)
         assert plugin.process.stdout is not None
         lines = [json.loads(plugin.process.stdout.readline()) for _ in range(42)]
         self.assertEqual([line["params"]["message"] for line in lines[:40]], ["x" * 7000] * 40)

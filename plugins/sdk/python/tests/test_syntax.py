@@ -20,7 +20,9 @@ class Syntax(unittest.TestCase):
                 if "import annotations" in source:
                     continue
                 # Hints are evaluated here, and `X | Y` is no hint before 3.10.
-                unions = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)]
+                unions = [
+                    node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)
+                ]
                 self.assertEqual(unions, [])
 
 

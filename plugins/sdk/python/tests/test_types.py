@@ -9,7 +9,8 @@ from typing import Any, Callable, Dict, List, Literal, NewType, Optional, Set, T
 
 from core_runtime import InvalidArgument, decode
 from core_runtime.arguments import join, signature_of, split
-from core_runtime.types import Unsupported, shape_of
+from core_runtime.hints import Unsupported
+from core_runtime.types import shape_of
 
 
 class Mode(enum.Enum):
@@ -95,7 +96,9 @@ class Checks(unittest.TestCase):
     def test_schemas(self) -> None:
         self.assertEqual(shape_of(Optional[int]).schema, {"type": ["integer", "null"]})
         self.assertEqual(shape_of(Union[Mode, int]).schema, {"anyOf": [{"enum": ["heat", "off"]}, {"type": "integer"}]})
-        self.assertEqual(shape_of(Dict[str, bool]).schema, {"type": "object", "additionalProperties": {"type": "boolean"}})
+        self.assertEqual(
+            shape_of(Dict[str, bool]).schema, {"type": "object", "additionalProperties": {"type": "boolean"}}
+        )
         self.assertEqual(
             shape_of(Room).schema,
             {
@@ -136,7 +139,9 @@ class Arguments(unittest.TestCase):
         self.refused(function, None, "/target: is missing: expected number")
         self.refused(function, {"goal": 1}, "/goal: there is no such argument; known: target")
         self.refused(function, {"args": [1, 2], "kwargs": {}}, "expected at most 1 argument, got 2")
-        self.refused(function, {"args": [1], "kwargs": {"target": 2}}, "/target: is given twice, by position and by name")
+        self.refused(
+            function, {"args": [1], "kwargs": {"target": 2}}, "/target: is given twice, by position and by name"
+        )
 
     def test_one_parameter_that_takes_an_object_gets_the_object(self) -> None:
         def typed(room: Room) -> Room:
@@ -215,7 +220,15 @@ class Arguments(unittest.TestCase):
 
     def test_join_is_undone_by_split(self) -> None:
         both = {"args": [1], "kwargs": {}}
-        for args, kwargs in [((), {}), ((1,), {}), ((None,), {}), ((both,), {}), ((1, 2), {}), ((), {"a": 1}), (([1],), {})]:
+        for args, kwargs in [
+            ((), {}),
+            ((1,), {}),
+            ((None,), {}),
+            ((both,), {}),
+            ((1, 2), {}),
+            ((), {"a": 1}),
+            (([1],), {}),
+        ]:
             self.assertEqual(split(join(args, kwargs)), (list(args), kwargs))
         self.assertEqual(join((5,), {}), 5)
         self.assertIsNone(join((), {}))

@@ -70,9 +70,7 @@ class Adapter:
         """Something that ``begin`` begins."""
         return Doing(self.loop, begin)
 
-    def ask(
-        self, method: str, params: Dict[str, Any], convert: Optional[Callable[[Any], Any]] = None
-    ) -> Doing[Any]:
+    def ask(self, method: str, params: Dict[str, Any], convert: Optional[Callable[[Any], Any]] = None) -> Doing[Any]:
         """A request of the protocol."""
         return self.doing(lambda: self.session.peer.request(method, params, convert))
 

@@ -74,7 +74,9 @@ class EventBus:
         async def dispatch(event: Event) -> None:
             data = {} if event.payload is None else event.payload
             handlers = list(self._handlers.get(event_type, ()))
-            results = await asyncio.gather(*(_handled(each, event.topic, data) for each in handlers), return_exceptions=True)
+            results = await asyncio.gather(
+                *(_handled(each, event.topic, data) for each in handlers), return_exceptions=True
+            )
             failures = [result for result in results if isinstance(result, Exception)]
             for failure in failures[1:]:
                 logging.getLogger("core_runtime").error("a handler of %s failed", event.topic, exc_info=failure)

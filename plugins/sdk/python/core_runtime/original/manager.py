@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, List, Optional
 
-from .doing import Doing, translated
 from ..errors import PluginError
+from .doing import Doing, translated
 
 if TYPE_CHECKING:
     from .adapter import Adapter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Tuple
@@ -241,4 +240,6 @@ def _wrong(**names: Any) -> Optional[Exception]:
 
 
 def _no_dict(what: str, value: Any) -> Optional[Exception]:
-    return None if isinstance(value, dict) else TypeError(f"{what} must be a dict, got {type(value).__name__}: {value!r}")
+    return (
+        None if isinstance(value, dict) else TypeError(f"{what} must be a dict, got {type(value).__name__}: {value!r}")
+    )
