@@ -190,7 +190,7 @@ section_sdk() {
     check_types
     say "Python and JavaScript: unit tests, the templates, the examples"
     (cd "$python" && "${LIMIT[@]}" python3 -W error -m unittest)
-    (cd "$js" && "${LIMIT[@]}" node --test test/)
+    (cd "$js" && "${LIMIT[@]}" node --test test/*.test.mjs)
     fill_templates "$out"
     (cd "$out/python" && "${LIMIT[@]}" python3 -m unittest && "$MYPY" --strict --cache-dir=/dev/null main.py test_main.py)
     (cd "$out/js" && "${LIMIT[@]}" node --test)

@@ -288,7 +288,8 @@ class Life:
     # The end
 
     def close(self) -> None:
-        """Closes standard input."""
+        """Closes standard input. What it still asks for is looked at, and not answered."""
+        self.hold = True
         assert self.process.stdin is not None
         try:
             self.process.stdin.close()
@@ -313,6 +314,7 @@ class Life:
 
     def end(self) -> None:
         """Cleans up, whatever happened."""
+        self.hold = True
         self.kill_group()
         self.process.wait()
         self.close()

@@ -38,6 +38,7 @@ const PYTHON: &[(&str, &str)] = &files![
     "peer.py",
     "plugin.py",
     "process.py",
+    "selector.py",
     "session.py",
     "testing.py",
     "topics.py",

@@ -14,6 +14,7 @@ from typing import Any, Callable, List, NoReturn, Optional, Type
 
 from .logs import install, write_lines
 from .plugin import Plugin
+from .selector import ProtocolSelector, new_event_loop
 from .session import Session
 
 #: How much is read at a time, in bytes: what a pipe holds.
@@ -189,13 +190,23 @@ def watch(reading: int) -> None:
             leave()
 
 
-async def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
+def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
+    loop, selector = new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_begun(kind, reading, writing, selector))
+    loop.run_forever()
+
+
+async def _begun(kind: Type[Plugin], reading: int, writing: int, selector: Optional[ProtocolSelector]) -> None:
     loop = asyncio.get_running_loop()
     writer = Writer(writing, loop)
     session = Session(kind, writer.send)
 
     def ended() -> None:
-        loop.remove_reader(reading)
+        if selector is not None:
+            selector.forget()
+        else:
+            loop.remove_reader(reading)
         if session.peer.busy:
             loop.call_later(LAST, leave)
         else:
@@ -208,9 +219,14 @@ async def _live(kind: Type[Plugin], reading: int, writing: int) -> None:
         return reader.pump(patience, session.peer.feed_answer)
 
     session.peer.pump = pump
-    loop.add_reader(reading, reader.read)
+    try:
+        if selector is not None:
+            selector.attend(reading, reader.read)
+        else:
+            loop.add_reader(reading, reader.read)
+    except PermissionError:
+        raise RuntimeError("standard input is a file: it must be a pipe, a socket or a terminal") from None
     threading.Thread(target=watch, args=(reading,), name="core-runtime-watch", daemon=True).start()
-    await loop.create_future()
 
 
 def run(kind: Type[Plugin]) -> NoReturn:
@@ -220,8 +236,8 @@ def run(kind: Type[Plugin]) -> NoReturn:
     serve(lambda reading, writing: _live(kind, reading, writing))
 
 
-def serve(live: Callable[[int, int], Any]) -> NoReturn:
-    """Takes the descriptors and runs ``live(reading, writing)``, a coroutine function, in an event loop."""
+def serve(live: Callable[[int, int], None]) -> NoReturn:
+    """Takes the descriptors, and runs ``live(reading, writing)``, which ends with the process."""
     if os.isatty(0):
         sys.stderr.write(
             f"{os.path.basename(sys.argv[0])} is a plugin: the runtime starts it and speaks with it. "
@@ -231,7 +247,7 @@ def serve(live: Callable[[int, int], Any]) -> NoReturn:
     reading, writing = take_descriptors()
     install()
     try:
-        asyncio.run(live(reading, writing))
+        live(reading, writing)
     except KeyboardInterrupt:
         leave(130)
     except SystemExit as error:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import Any, AsyncIterator, Dict, List, Type
@@ -20,6 +21,7 @@ from core_runtime import PluginError
 from core_runtime.original.adapter import adapted
 from core_runtime.original.base import BasePlugin, PluginMetadata
 from core_runtime.original.describe import Undescribed, describe
+from core_runtime.original.doing import PATIENCE
 from core_runtime.original.registry import ServiceMiddleware
 from core_runtime.testing import TestRuntime
 
@@ -140,6 +142,27 @@ class Life(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(PluginError, "register 'other.service' is not granted: .*grant register"):
             async with runtime(Greedy, permissions={}):
                 self.fail("it was loaded")
+
+    async def test_a_hook_does_not_wait_for_the_tasks_that_it_makes(self) -> None:
+        class Background(Named):
+            async def on_start(self) -> None:
+                registry = self.runtime.service_registry
+                self.task = asyncio.create_task(registry.call("other.slow"))
+                self.other = asyncio.ensure_future(registry.call("other.slow"))
+
+        released = asyncio.Event()
+
+        async def slow(args: Any) -> str:
+            await released.wait()
+            return "done"
+
+        # It is started though nothing was answered yet, and long before the hook would give up waiting.
+        start = time.monotonic()
+        async with runtime(Background, services={"other.slow": slow}) as rt:
+            self.assertLess(time.monotonic() - start, PATIENCE)
+            released.set()
+            self.assertEqual(await rt.plugin._instance.task, "done")
+            self.assertEqual(await rt.plugin._instance.other, "done")
 
     async def test_what_fails_without_await_in_a_handler_is_logged(self) -> None:
         class Careless(Named):
@@ -412,12 +435,17 @@ class Runtime(unittest.IsolatedAsyncioTestCase):
 
     async def test_the_manager_asks_by_services(self) -> None:
         asked: List[Any] = []
-        fakes = {f"plugins.{verb}": asked.append for verb in ("load", "start", "stop", "unload", "reload")}
+        fakes: Dict[str, Any] = {
+            f"plugins.{verb}": asked.append for verb in ("load", "start", "stop", "unload", "reload")
+        }
+        fakes["plugins.list"] = [{"name": "lamp", "state": "STARTED"}]
         async with self.runtime(services=fakes) as rt:
             manager = rt.plugin_manager
             await manager.load_plugin(self.rt.plugin._instance)
             for verb in ("start", "stop", "unload", "reload"):
                 await getattr(manager, f"{verb}_plugin")("lamp")
+            in_a_thread = asyncio.get_running_loop().run_in_executor(None, manager.list_plugins)
+            self.assertEqual(await in_a_thread, ["lamp"])
         self.assertEqual(asked, [{"name": "trial"}] + [{"name": "lamp"}] * 4)
 
 

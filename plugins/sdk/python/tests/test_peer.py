@@ -187,7 +187,15 @@ class Lines(unittest.IsolatedAsyncioTestCase):
 
     async def test_what_is_no_message_is_reported_and_passed_over(self) -> None:
         peer = self.peer(event=lambda params: None)
-        for line in (b"nonsense\n", b"[1]\n", b'{"id":1}{"id":2}\n', b"\xff\n", b"[" * 100000 + b"\n", b'{"id":[1],"result":1}', b'{"method":["x"],"id":1}'):
+        for line in (
+            b"nonsense\n",
+            b"[1]\n",
+            b'{"id":1}{"id":2}\n',
+            b"\xff\n",
+            b"[" * 100000 + b"\n",
+            b'{"id":[1],"result":1}',
+            b'{"method":["x"],"id":1}',
+        ):
             asyncio.get_running_loop().call_soon(peer.feed, line)
         await self.feed(peer, id=77, result=None)
         self.assertEqual(len(self.broken), 8)

@@ -325,6 +325,76 @@ class Processes(unittest.TestCase):
         self.assertEqual([line["params"]["message"] for line in lines[:40]], ["x" * 7000] * 40)
         self.assertEqual([line.get("id") for line in lines[40:]], [50, 51])
 
+    def test_the_event_loop_is_one_as_any_other(self) -> None:
+        plugin = self.start(
+            """
+            import asyncio, sys, time
+            from core_runtime import Plugin, run, service
+
+            async def shout(reader, writer):
+                writer.write((await reader.readline()).upper())
+                writer.close()
+
+            class Trial(Plugin):
+                @service(".go")
+                async def go(self) -> object:
+                    server = await asyncio.start_server(shout, "127.0.0.1", 0)
+                    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                    writer.write(b"network\\n")
+                    said = (await reader.read()).decode()
+                    writer.close()
+                    server.close()
+                    child = await asyncio.create_subprocess_exec("cat", stdin=-1, stdout=-1)
+                    out, _ = await child.communicate(b"child" * 50_000)
+                    loop = asyncio.get_running_loop()
+                    threaded = await loop.run_in_executor(None, lambda: "thread")
+                    before = time.monotonic()
+                    await asyncio.sleep(0.05)
+                    slept = time.monotonic() - before
+                    return [said, len(out), child.returncode, threaded, slept >= 0.05]
+
+                @service(".exit")
+                def exit(self) -> None:
+                    sys.exit(7)
+
+            run(Trial)
+            """
+        )
+        plugin.live()
+        self.assertEqual(plugin.ask("call", service="trial.go"), ["NETWORK\n", 250_000, 0, "thread", True])
+        plugin.send(id=99, method="call", params={"service": "trial.exit", "args": None})
+        self.assertEqual(plugin.process.wait(10), 7)
+
+    def test_a_system_without_epoll_and_pidfd(self) -> None:
+        plugin = self.start(
+            """
+            import os, select, time
+            del select.epoll
+            if hasattr(os, "pidfd_open"):
+                del os.pidfd_open
+            from core_runtime import Plugin, run, service
+
+            class Trial(Plugin):
+                @service(".echo")
+                async def echo(self, args: object) -> object:
+                    return args
+
+                @service(".hang")
+                def hang(self) -> None:
+                    self.log.info("hangs now")
+                    time.sleep(60)
+
+            run(Trial)
+            """
+        )
+        plugin.live()
+        self.assertEqual(plugin.ask("call", service="trial.echo", args=[1]), [1])
+        plugin.send(id=99, method="call", params={"service": "trial.hang", "args": None})
+        assert plugin.process.stdout is not None
+        while b"hangs now" not in plugin.process.stdout.readline():
+            pass
+        self.assertLess(plugin.end(), 1)
+
     def test_sigterm_ends_it(self) -> None:
         plugin = self.start("from core_runtime import Plugin, run\nclass Trial(Plugin): pass\nrun(Trial)")
         plugin.live()

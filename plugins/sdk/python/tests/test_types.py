@@ -5,7 +5,19 @@ from __future__ import annotations
 import dataclasses
 import enum
 import unittest
-from typing import Any, Callable, Dict, List, Literal, NewType, Optional, Set, Tuple, TypedDict, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Literal,
+    NewType,
+    Optional,
+    Set,
+    Tuple,
+    TypedDict,
+    Union,
+)
 
 from core_runtime import InvalidArgument, decode
 from core_runtime.arguments import join, signature_of, split

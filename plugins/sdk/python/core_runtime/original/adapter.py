@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Type, cast
 
 from ..errors import PluginError
@@ -62,6 +63,7 @@ class Adapter:
         self.plugin = plugin
         self.session: Session = plugin._session
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.instance: Any = None
         #: The name that the class itself says.
         self.own_name = plugin.name

@@ -14,12 +14,16 @@ import builtins
 import collections.abc
 import concurrent.futures
 import contextvars
+import logging
 import re
 from typing import Any, Callable, Generator, Generic, List, Optional, TypeVar
 
 from ..errors import PluginError
 
 T = TypeVar("T")
+
+#: Seconds that a hook waits for what it began and did not await.
+PATIENCE = 5.0
 
 _RAISED = re.compile(r"([A-Z]\w+)(?:: (.*))?", re.DOTALL)
 
@@ -56,17 +60,20 @@ class Scope:
             self._begun.append(doing)
 
     async def finish(self) -> None:
-        """Waits for those that nobody awaited; raises the first error among them."""
+        """Waits for those that nobody awaits, though not for ever; raises the first error among them."""
+        # Tasks that the hook made have a turn, and await theirs.
+        await asyncio.sleep(0)
         begun, self._begun = self._begun or [], None
-        failure: Optional[Exception] = None
-        for doing in begun:
-            if not doing.awaited:
-                try:
-                    await doing
-                except Exception as error:
-                    failure = failure or error
-        if failure is not None:
-            raise failure
+        left = [doing.future for doing in begun if not doing.awaited and doing.future is not None]
+        if not left:
+            return
+        await asyncio.wait(left, timeout=PATIENCE)
+        failures = [future.exception() for future in left if future.done() and not future.cancelled()]
+        errors = [error for error in failures if error is not None]
+        for error in errors[1:]:
+            logging.getLogger("core_runtime").error("what nobody awaited failed", exc_info=error)
+        if errors:
+            raise translated(errors[0]) if isinstance(errors[0], PluginError) else errors[0]
 
 
 #: The hook that is under way in this context.
@@ -80,11 +87,12 @@ class Doing(collections.abc.Coroutine, Generic[T]):  # type: ignore[type-arg]
         self.awaited = False
         self._loop = loop
         self._begin = begin
-        self._future: "Optional[asyncio.Future[Any]]" = None
+        #: The result, once it was begun.
+        self.future: "Optional[asyncio.Future[Any]]" = None
         self._bridge: "Optional[concurrent.futures.Future[Any]]" = None
         self._steps: Optional[Generator[Any, Any, T]] = None
         if _running_loop() is loop:
-            self._future = begin()
+            self.future = begin()
             scope = SCOPE.get()
             if scope is not None:
                 scope.add(self)
@@ -93,8 +101,8 @@ class Doing(collections.abc.Coroutine, Generic[T]):  # type: ignore[type-arg]
             loop.call_soon_threadsafe(self._begin_from_elsewhere)
 
     def _begin_from_elsewhere(self) -> None:
-        self._future = self._begin()
-        self._future.add_done_callback(self._hand_over)
+        self.future = self._begin()
+        self.future.add_done_callback(self._hand_over)
 
     def _hand_over(self, future: "asyncio.Future[Any]") -> None:
         bridge = self._bridge
@@ -115,16 +123,16 @@ class Doing(collections.abc.Coroutine, Generic[T]):  # type: ignore[type-arg]
         running = asyncio.get_running_loop()
         try:
             if running is self._loop:
-                if self._future is None:
+                if self.future is None:
                     # It came from another thread, and its turn has not come yet.
-                    self._future = self._begin()
-                    self._begin = lambda: self._future  # type: ignore[assignment,return-value]
-                result = yield from self._future.__await__()
+                    self.future = self._begin()
+                    self._begin = lambda: self.future  # type: ignore[assignment,return-value]
+                result = yield from self.future.__await__()
             else:
                 if self._bridge is None:
                     self._bridge = concurrent.futures.Future()
-                    assert self._future is not None
-                    self._loop.call_soon_threadsafe(self._future.add_done_callback, self._hand_over)
+                    assert self.future is not None
+                    self._loop.call_soon_threadsafe(self.future.add_done_callback, self._hand_over)
                 result = yield from asyncio.wrap_future(self._bridge, loop=running).__await__()
         except PluginError as error:
             raise translated(error) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from enum import Enum
 from typing import TYPE_CHECKING, Any, List, Optional
 
@@ -75,9 +77,17 @@ class PluginManager:
         params = {"service": f"plugins.{verb}", "args": {"name": name}}
         return self._adapter.ask("call", params, lambda answer: None)
 
+    async def _asked(self) -> Any:
+        return await self._adapter.plugin_call("plugins.list", None, PATIENCE)
+
     def _list(self) -> List[Any]:
+        adapter = self._adapter
         try:
-            listed = self._adapter.session.peer.ask_now("call", {"service": "plugins.list", "args": None}, PATIENCE)
+            if threading.get_ident() == adapter.thread:
+                listed = adapter.session.peer.ask_now("call", {"service": "plugins.list", "args": None}, PATIENCE)
+            else:
+                asked = asyncio.run_coroutine_threadsafe(self._asked(), adapter.loop)
+                listed = asked.result(PATIENCE)
         except PluginError as error:
             raise translated(error) from None
         return list(listed)
