@@ -85,6 +85,16 @@ impl Errors {
 
 fn method(function: &ImplItemFn, marks: Vec<Mark>) -> Result<Method> {
     let signature = &function.sig;
+    if let Some(cfg) = function
+        .attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("cfg"))
+    {
+        return Err(Error::new_spanned(
+            cfg,
+            "a marked method is always there: `cfg` goes into its body",
+        ));
+    }
     let mut inputs = signature.inputs.iter();
     if !matches!(inputs.next(), Some(FnArg::Receiver(this)) if matches!(this.kind, ReceiverKind::Reference(..)))
     {

@@ -22,6 +22,12 @@ impl Lamp {
         Ok(())
     }
 
+    #[cfg(unix)]
+    #[on("lamp.wanted")]
+    async fn sometimes(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     #[every(seconds = 5)]
     async fn value_of_a_tick(&mut self, _level: u8) -> Result<(), Error> {
         Ok(())
