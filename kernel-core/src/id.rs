@@ -172,8 +172,9 @@ impl PluginSet {
         }
     }
 
+    /// Takes a plugin out.
     #[inline]
-    pub(crate) fn remove(&mut self, index: usize) {
+    pub fn remove(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 32) {
             *word &= !bit(index);
         }

@@ -54,22 +54,22 @@
 //!
 //! | publish | receive |
 //! |---|---|
-//! | `EventBus::publish` makes an [`Ask`] | `drive` asks the mailbox for its next step |
+//! | `EventBus::publish` makes an [`Ask`] | `Turn::next`, of [`drive`], asks the mailbox for its next step |
 //! | `Ask::poll`, `Cell::with` takes the lock | `Ask::poll`, `Cell::with` takes the lock |
 //! | `Core::run` checks the life | `Core::run` checks the life |
 //! | `Core::publish` finds the cause; `Bus::route` knows a topic published lately, others are checked | `Core::next` ends the hook before |
-//! | `Bus::check`: hops, size; `Bus::check_blockers`: who makes publishers wait | `Bus::next` finds the record |
+//! | `Bus::check`: hops, size; `Bus::blocker`: who makes publishers wait | `Bus::next` finds the record |
 //! | `Bus::publish`: `Log::append`, `Filters::receivers` without a route, `ReaderSlot::mark` | `Core::next_event` copies it, `Bus::taken` moves the cursor |
-//! | `Core::hand_over` takes along whom it marked, and `wake` wakes them without the lock | `handle` runs `on_event` |
+//! | `Core::hand_over` takes along whom it marked, and `wake` wakes them without the lock | `Turn::poll` runs `on_event` |
 //!
 //! What a call passes through:
 //!
 //! | begin | answer | end |
 //! |---|---|---|
 //! | `Context::call` makes a [`Calling`] | `Core::next` finds it by `Calls::first` | `Calling::poll` |
-//! | `Calling::poll`, `Core::run` | `Core::next_call`, `Calls::take` copies it out | `Core::run`, `Core::call` |
-//! | `Core::begin_call` finds the service, `Calls::closes_cycle` | `handle` runs `on_call` | `Calls::poll` copies the reply out |
-//! | `Calls::begin` takes a slot, copies the arguments in | `Mailbox::answer`, `Calls::reply` copies the reply in, wakes the caller | `Calls::free` |
+//! | `Calling::poll`, `Core::run` | `Core::next_call`, `Calls::take` copies it out | `Core::run` |
+//! | `Core::begin_call` finds the service, `Calls::closes_cycle` | `Turn::poll` runs `on_call` | `Calls::poll` copies the reply out |
+//! | `Calls::begin` takes a slot, copies the arguments in | `Core::conclude`, `Calls::reply` copies the reply in, wakes the caller | `Calls::free` |
 //!
 //! What a stored value passes through: `Namespace::set` writes the request's head; then it is a call of the service
 //! `storage`, as above; [`serve`] takes it, with others that wait, out of the storage's mailbox, `accept` checks

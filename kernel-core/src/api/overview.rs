@@ -33,8 +33,8 @@ pub struct Overview {
 /// The changes in the lives of plugins, for whoever polls.
 pub struct Changes {
     place: Place,
-    /// None at first.
-    seen: Option<u32>,
+    /// As many as the kernel had counted; none at first.
+    seen: u32,
 }
 
 impl Changes {
@@ -46,7 +46,7 @@ impl Changes {
     pub fn poll(&mut self, until: Option<Instant>, waker: &Waker) -> Poll<Result<(), Fault>> {
         let (due, seen) = (until.map_or(Deadline::NONE, Deadline::at), &mut self.seen);
         let changed = self.place.poll(due, waker, |core| {
-            seen.replace(core.changes) != Some(core.changes)
+            core::mem::replace(seen, core.changes) != core.changes
         });
         let outcome = match changed {
             Poll::Pending => return Poll::Pending,
@@ -62,10 +62,11 @@ impl Changes {
 impl PluginManager {
     /// The plugin in this slot.
     pub fn overview(&self, index: usize) -> Option<Overview> {
-        let found = self.kernel().with(|core| {
-            let slot = core.lives.at(index)?;
+        let mut found = None;
+        self.kernel().with(|core| {
+            let Some(slot) = core.lives.at(index) else { return };
             let (providers, missing) = core.providers(slot);
-            Some(Overview {
+            found = Some(Overview {
                 installed: slot.first_id(),
                 state: slot.state(),
                 stepping: slot.is_stepping(),
@@ -74,16 +75,16 @@ impl PluginManager {
                 restart: slot.restart(),
                 providers,
                 missing: missing.is_some(),
-            })
+            });
         });
-        found.flatten()
+        found
     }
 
     /// The changes from now on.
     pub fn watch(&self) -> Changes {
         Changes {
             place: Place::new(self.kernel()),
-            seen: None,
+            seen: 0,
         }
     }
 }
@@ -92,13 +93,10 @@ impl Core {
     /// The installed plugins that must be started before this one, and the name of one that is not installed.
     pub(super) fn providers<'a>(&'a self, slot: &'a PluginSlot) -> (PluginSet, Option<&'a str>) {
         let (mut providers, mut missing) = (PluginSet::EMPTY, None);
-        slot.each_dependency(
-            &self.names,
-            &mut |name| match self.lives.find(name, &self.names) {
-                Some(index) => providers.insert(index),
-                None => missing = Some(name),
-            },
-        );
+        slot.each_dependency(&self.names, |name| match self.lives.find(name, &self.names) {
+            Some(index) => providers.insert(index),
+            None => missing = Some(name),
+        });
         (providers, missing)
     }
 }

@@ -42,7 +42,7 @@ pub struct Core {
     /// Of what is free, the part that one plugin may hold, in 256ths.
     #[cfg(feature = "large")]
     pub(crate) share: u32,
-    /// Changes in the lives of plugins.
+    /// Changes in the lives of plugins; never none.
     pub(crate) changes: u32,
     /// Refusals for lack of a share, and for too many hops.
     pub(crate) shares_refused: u32,
@@ -82,7 +82,7 @@ impl Core {
             timekeeper: None,
             #[cfg(feature = "large")]
             share: 128,
-            changes: 0,
+            changes: 1,
             shares_refused: 0,
             hops_refused: 0,
         }
@@ -126,7 +126,7 @@ impl Core {
 
     /// The life of some plugin changed.
     pub(crate) fn changed(&mut self) {
-        self.changes = self.changes.wrapping_add(1);
+        self.changes = self.changes.wrapping_add(1).max(1);
         self.waits.wake(On::Life, &mut self.wakes);
     }
 

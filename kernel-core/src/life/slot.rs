@@ -302,7 +302,7 @@ impl PluginSlot {
 
     /// Shows each plugin that must be started before this one.
     #[cfg_attr(not(feature = "large"), allow(unused_variables))]
-    pub(crate) fn each_dependency<'n>(&self, names: &'n Names, show: &mut dyn FnMut(&'n str)) {
+    pub(crate) fn each_dependency<'n>(&self, names: &'n Names, mut show: impl FnMut(&'n str)) {
         #[cfg(feature = "large")]
         if let About::Attached(attached) = self.about {
             let names = names.get(attached.texts[3]).split(',');

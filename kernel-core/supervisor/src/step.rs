@@ -139,12 +139,13 @@ fn is_down(state: PluginState) -> bool {
 /// A plugin, the storage among its providers.
 #[inline(never)]
 pub(crate) fn overview(plugins: &PluginManager, index: usize) -> Option<Overview> {
-    let mut info = plugins.overview(index)?;
-    match plugins.index(STORAGE) {
-        Some(storage) if storage != index => info.providers.insert(storage),
-        _ => {}
+    let mut info = plugins.overview(index);
+    if let Some(info) = &mut info
+        && let Some(storage) = plugins.index(STORAGE).filter(|storage| *storage != index)
+    {
+        info.providers.insert(storage);
     }
-    Some(info)
+    info
 }
 
 impl<const N: usize> State<N> {
@@ -177,7 +178,7 @@ impl<const N: usize> State<N> {
                 slot.given_up = false;
             }
         } else if self.up.contains(index) && !failed {
-            self.up = self.up.without(&only(index));
+            self.up.remove(index);
             slot.wanted = false;
         }
         if failed && slot.wanted && !slot.waits {
@@ -211,7 +212,7 @@ impl<const N: usize> State<N> {
 
     /// Somebody wants a plugin started, or not.
     pub(crate) fn want(&mut self, index: usize, wanted: bool) {
-        self.up = self.up.without(&only(index));
+        self.up.remove(index);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.want(wanted);
         }
@@ -246,12 +247,6 @@ fn waits_for_itself(
         }
     }
     false
-}
-
-fn only(index: usize) -> PluginSet {
-    let mut set = PluginSet::default();
-    set.insert(index);
-    set
 }
 
 /// The earlier of two times.
