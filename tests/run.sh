@@ -246,7 +246,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std inspector-tui plugins/* plugins/kit/macros; do
+    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }
