@@ -93,7 +93,7 @@ impl Part {
             Part::Core if profile == PROFILES[0] => sizes(28_000, 3_600),
             Part::Core => sizes(28_000, 6_500),
             Part::Plugin => sizes(2_600, 600),
-            Part::Supervisor => sizes(2_600, 300),
+            Part::Supervisor => sizes(2_620, 300),
             Part::Storage => sizes(12_600, 1_100),
             Part::Link => sizes(15_000, self.budget(profile).ram),
         }
