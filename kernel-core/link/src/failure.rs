@@ -53,6 +53,7 @@ pub enum Refusal {
     /// The runtime is shutting down.
     ShuttingDown,
     /// One host has as many sessions as it may: so many.
+    #[cfg(feature = "full")]
     OneHost(u32),
 }
 
@@ -94,7 +95,9 @@ impl Refusal {
             Refusal::InFlight(_) => "in_flight",
             Refusal::NotAttached => "not_attached",
             Refusal::Attached => "attached",
-            Refusal::Clients(_) | Refusal::OneHost(_) => "too_many_clients",
+            Refusal::Clients(_) => "too_many_clients",
+            #[cfg(feature = "full")]
+            Refusal::OneHost(_) => "too_many_clients",
             Refusal::Silent(_) => "silent",
             Refusal::ShuttingDown => "shutting_down",
         }
@@ -147,6 +150,7 @@ impl fmt::Display for Refusal {
                 write!(f, "nothing was heard for the keep-alive period of {period} ms")
             }
             Refusal::ShuttingDown => f.write_str("the runtime is shutting down"),
+            #[cfg(feature = "full")]
             Refusal::OneHost(most) => write!(f, "this host has {most} sessions, as many as one may"),
         }
     }

@@ -8,11 +8,13 @@ use super::state::StateEngine;
 use super::storage::StorageApi;
 use crate::bus::wide;
 use crate::id::{PluginId, PluginSet};
+#[cfg(feature = "large")]
 use crate::json::Json;
 use crate::kernel::Kernel;
 use crate::life::PluginState;
 use crate::mem::Usage;
 use crate::storage::STORAGE;
+#[cfg(feature = "large")]
 use crate::subject::Name;
 use crate::time::Instant;
 use crate::{json_literal, name};
@@ -180,10 +182,14 @@ impl CoreRuntime {
             Status::Stopping => json_literal!("\"stopping\""),
             Status::Stopped => json_literal!("\"stopped\""),
         };
-        self.set_note(name!(STATUS), Some(status));
+        self.kernel.with(|core| {
+            // Without room in the state nobody reads it there.
+            let _ = core.set_state(PluginId::KERNEL, &[(name!(STATUS), status)], None, None);
+        });
     }
 
     /// Says something about the runtime in a state key below `runtime.`, where no plugin can; `None` takes it back.
+    #[cfg(feature = "large")]
     pub fn set_note(&self, key: Name<'_>, note: Option<Json<'_>>) {
         // Without room in the state nobody reads it there.
         self.kernel.with(|core| match note {

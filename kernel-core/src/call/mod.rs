@@ -200,7 +200,7 @@ impl Calls {
             return None;
         }
         // The turn wraps around: the first is the one that came in the longest ago.
-        let (mut first, mut longest) = (None, (false, 0));
+        let (mut first, mut longest) = (None, (true, 0));
         for (index, slot) in self.slots.iter().enumerate().take(self.extent) {
             let waited = (self.is_anothers_turn(slot), self.turn.wrapping_sub(slot.turn));
             if slot.phase == Phase::Queued
