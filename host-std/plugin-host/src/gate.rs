@@ -1,11 +1,12 @@
 //! The way of one plugin's life to the runtime: what passes here was granted, and stays within its rates.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use kernel_core::{Context, CoreRuntime, Json};
 
+use crate::lock::lock;
 use crate::log::{Level, PluginLog};
 use crate::manifest::Limits;
 use crate::permissions::{Permissions, Refused, Use};
@@ -39,11 +40,6 @@ impl Announcer {
     pub(crate) fn set(&self, cx: Option<Context>) {
         *lock(&self.0) = cx;
     }
-}
-
-/// Locks it; a panic of somebody who held it left nothing half done.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// See the module's documentation.

@@ -6,7 +6,8 @@ use std::task::{Poll, Waker};
 use kernel_core::storage::{MAX_NAMESPACE, STORAGE, request_namespace};
 use kernel_core::{EntryInfo, Fault, Instant, Op, PluginId, Ticket, Waist};
 
-use crate::gate::{Identity, Rate, lock, too_fast};
+use crate::gate::{Identity, Rate, too_fast};
+use crate::lock::lock;
 use crate::log::Level;
 use crate::permissions::Use;
 

@@ -15,10 +15,11 @@ use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
 use tracing::{error, info, warn};
 
 use crate::error::InstallError;
-use crate::gate::{Announcer, Identity, lock};
+use crate::gate::{Announcer, Identity};
 use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
 use crate::lives::{Place, Running, checked_settings};
+use crate::lock::lock;
 use crate::log::PluginLog;
 use crate::manifest::{self, Manifest, Run};
 use crate::permissions::Permissions;

@@ -25,6 +25,7 @@ pub mod launcher;
 mod lines;
 mod lists;
 mod lives;
+mod lock;
 mod log;
 pub mod manifest;
 mod orphans;

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
-use crate::gate::{Gate, Identity, lock};
+use crate::gate::{Gate, Identity};
 use crate::guardian::Guardian;
+use crate::lock::lock;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
 use crate::sandbox::Rules;

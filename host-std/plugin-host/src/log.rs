@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use tracing::{debug, error, info, trace, warn};
 
-use crate::gate::lock;
+use crate::lock::lock;
 
 /// Lines that are kept of each plugin.
 const KEPT: usize = 1000;

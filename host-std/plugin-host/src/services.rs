@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::gate::lock;
+use crate::lock::lock;
 use crate::schema::Schema;
 
 /// What is known of a service.

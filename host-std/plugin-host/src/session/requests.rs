@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::gate::{Gate, lock};
+use crate::gate::Gate;
+use crate::lock::lock;
 use crate::log::Level;
 use crate::permissions::Use;
 use crate::rpc_error::RpcError;
