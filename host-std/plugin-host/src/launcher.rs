@@ -1,5 +1,5 @@
-//! The launcher: the first moment of every plugin's process. The runtime starts its own program with
-//! [`ARGUMENT`]; that restricts itself, in ways that hold for whatever it becomes, and becomes the plugin.
+//! The launcher: the first moment of every plugin's process. The runtime starts its own program with an argument that
+//! no user gives; that restricts itself, in ways that hold for whatever it becomes, and becomes the plugin.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -56,7 +56,7 @@ impl Restrictions {
 }
 
 /// Becomes a plugin, or the guardian of all, when this process was started for that: then it does not return but to say why not. A program
-/// that embeds a host calls it first; [`run_host`](https://docs.rs/host-std) does.
+/// that embeds a host calls it first; `run_host` of `host-std` does.
 pub fn enter_if_asked() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     match args.next()? {

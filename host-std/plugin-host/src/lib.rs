@@ -1,5 +1,5 @@
-//! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak [the plugin
-//! protocol](https://docs.rs/plugin-host), or as WebAssembly modules.
+//! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak the plugin
+//! protocol (docs/plugin-protocol.md), or as WebAssembly modules.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
