@@ -30,6 +30,9 @@ const VALUE: Json<'static> = json_literal!(r#"{"celsius":20.5,"room":"kitchen"}"
 const CALL_LINE: &str = r#"{"jsonrpc":"2.0","id":1000,"method":"call","params":{"service":"bench.echo","args":{"celsius":20.5,"room":"kitchen"},"caller":"operator"}}"#;
 const EVENT_LINE: &str = r#"{"jsonrpc":"2.0","id":1000,"method":"event","params":{"topic":"bench.event","payload":{"celsius":20.5,"room":"kitchen"},"seq":1000,"time_ms":81234,"source":"operator","lost":0}}"#;
 
+/// Lines before anything is measured.
+const WARM: u64 = 500;
+
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -255,11 +258,14 @@ impl Bare {
             child.stdin.take().ok_or("no pipe")?,
             child.stdout.take().ok_or("no pipe")?,
         );
-        Ok(Bare {
+        let mut bare = Bare {
             child,
             stdin,
             stdout: BufReader::new(stdout),
-        })
+        };
+        // An interpreter that starts is not what is measured.
+        bare.exchange(CALL_LINE, WARM)?;
+        Ok(bare)
     }
 
     fn exchange(&mut self, line: &str, count: u64) -> Result<Duration, String> {
