@@ -46,7 +46,7 @@ pub(crate) fn spawn(
         plugin_host::serve(options, ready, stop.asked());
     })?;
     match ready.recv() {
-        Ok(Ok(_)) => Ok(worker),
+        Ok(Ok(())) => Ok(worker),
         Ok(Err(cause)) => Err(HostError::Installed(cause.to_string())),
         Err(_) => Err(HostError::Installed("its thread ended".to_owned())),
     }

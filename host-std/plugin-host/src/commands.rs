@@ -11,22 +11,23 @@
 //! | `plugins.settings` | `{name, set?}` | operators |
 //! | `plugins.permissions` | `{name, grant?, revoke?}`: lists of `[permission, what]` | operators |
 //! | `plugins.logs` | `{name, after?, limit?}` | operators |
+//! | `plugins.package` | `{name}` | operators |
 
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use kernel_core::{
-    Context, Error, Installed, Json, Mailbox, Message, Name, PluginMetadata, PluginState, Service,
-};
+use kernel_core::{Context, Error, Installed, Json, Mailbox, Message, Name, PluginMetadata, Service};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::task::{spawn_local, yield_now};
 
+use crate::changes::Install;
 use crate::error::InstallError;
-use crate::keeper::{Install, Keeper};
+use crate::keeper::Keeper;
 use crate::lists;
 use crate::session::MAX_VALUE;
+use crate::text::without_place;
 
 /// What the plugin says of itself.
 pub(crate) static METADATA: PluginMetadata = PluginMetadata {
@@ -183,11 +184,7 @@ struct Logs {
 }
 
 fn args<T: DeserializeOwned>(text: &str) -> Result<T, InstallError> {
-    serde_json::from_str(text).map_err(|cause| {
-        let cause = cause.to_string();
-        let cause = cause.split(" at line ").next().unwrap_or(&cause).to_owned();
-        InstallError::new("invalid_argument", cause)
-    })
+    serde_json::from_str(text).map_err(|cause| InstallError::new("invalid_argument", without_place(&cause)))
 }
 
 async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> Result<Value, InstallError> {
@@ -197,37 +194,19 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
         return Err(InstallError::new("denied", why));
     }
     let (runtime, supervisor) = (keeper.runtime, keeper.supervisor);
-    let led = |name: String, state: Result<PluginState, Error>| match state {
-        Ok(state) => Ok(json!({ "name": name, "state": state.as_str() })),
-        Err(error) => Err(InstallError::from(error)),
-    };
     match service {
         "plugins.list" => Ok(keeper.rows()),
         "plugins.services" => Ok(lists::services(runtime, &keeper.services)),
-        "plugins.load" => {
+        "plugins.load" | "plugins.start" | "plugins.stop" | "plugins.unload" | "plugins.reload" => {
             let Named { name } = args(text)?;
-            let state = supervisor.load(runtime, &name).await;
-            led(name, state)
-        }
-        "plugins.start" => {
-            let Named { name } = args(text)?;
-            let state = supervisor.start(runtime, &name).await;
-            led(name, state)
-        }
-        "plugins.stop" => {
-            let Named { name } = args(text)?;
-            let state = supervisor.stop(runtime, &name).await;
-            led(name, state)
-        }
-        "plugins.unload" => {
-            let Named { name } = args(text)?;
-            let state = supervisor.unload(runtime, &name).await;
-            led(name, state)
-        }
-        "plugins.reload" => {
-            let Named { name } = args(text)?;
-            let state = supervisor.reload(runtime, &name).await;
-            led(name, state)
+            let state = match service {
+                "plugins.load" => supervisor.load(runtime, &name).await?,
+                "plugins.start" => supervisor.start(runtime, &name).await?,
+                "plugins.stop" => supervisor.stop(runtime, &name).await?,
+                "plugins.unload" => supervisor.unload(runtime, &name).await?,
+                _ => supervisor.reload(runtime, &name).await?,
+            };
+            Ok(json!({ "name": name, "state": state.as_str() }))
         }
         "plugins.install" => keeper.install(args::<Install>(text)?).await,
         "plugins.upgrade" => keeper.upgrade(args::<Install>(text)?).await,

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use kernel_core::{Context, CoreRuntime, Json};
+use kernel_core::{Context, CoreRuntime, Json, Op, PluginId, Ticket, Waist};
 
 use crate::lock::lock;
 use crate::log::{Level, PluginLog};
@@ -40,6 +41,13 @@ impl Announcer {
     pub(crate) fn set(&self, cx: Option<Context>) {
         *lock(&self.0) = cx;
     }
+}
+
+/// Whether the kernel has ended this life; the waker is kept for when it does.
+pub(crate) fn is_over(waist: &dyn Waist, who: PluginId, waker: Option<&Waker>) -> bool {
+    let mut ticket = Ticket::NONE;
+    let alive = waist.run(who, &mut Op::Alive, &mut ticket, waker, &mut []);
+    matches!(alive, Poll::Ready(Err(_)))
 }
 
 /// See the module's documentation.

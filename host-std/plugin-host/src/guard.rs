@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use kernel_core::storage::{MAX_NAMESPACE, STORAGE, request_namespace};
 use kernel_core::{EntryInfo, Fault, Instant, Op, PluginId, Ticket, Waist};
 
-use crate::gate::{Identity, Rate, too_fast};
+use crate::gate::{Identity, Rate, is_over, too_fast};
 use crate::lock::lock;
 use crate::log::Level;
 use crate::permissions::Use;
@@ -91,12 +91,9 @@ impl Guard {
             Some(namespace) if namespace != self.identity.name => {
                 self.may(Use::Storage(namespace))?;
                 // The operator has no life that would be checked.
-                match self
-                    .kernel
-                    .run(who, &mut Op::Alive, &mut Ticket::NONE.clone(), None, &mut [])
-                {
-                    Poll::Ready(Ok(_)) => Ok(PluginId::OPERATOR),
-                    _ => Err(Fault::Unloaded),
+                match is_over(self.kernel, who, None) {
+                    false => Ok(PluginId::OPERATOR),
+                    true => Err(Fault::Unloaded),
                 }
             }
             // The storage refuses what is no request.

@@ -4,7 +4,7 @@
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
 //!     │
-//!   keeper.rs     all plugins: install, upgrade, remove ── rows.rs
+//!   keeper.rs     all plugins ── changes.rs: install, upgrade, remove ── rows.rs
 //!     ├── store.rs      their folder ── package: folders and archives ── manifest
 //!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
@@ -15,6 +15,7 @@
 //!                 └── guard.rs ── gate.rs   the waist, with permissions
 //! ```
 
+mod changes;
 mod commands;
 mod error;
 mod gate;
@@ -41,6 +42,7 @@ mod serve;
 mod services;
 mod session;
 mod store;
+mod text;
 mod wasm;
 
 pub use error::InstallError;

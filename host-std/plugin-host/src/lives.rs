@@ -56,11 +56,8 @@ impl Running {
                 let fault = self.live(cx, &mut buf).await;
                 self.alive.send_replace(false);
                 self.identity.services.remove_of(&self.identity.name);
-                // One that the kernel has ended already failed for another reason, and the next life must not pay.
-                if let Err(error) = fault
-                    && self.attached.context().id() == cx.id()
-                {
-                    self.attached.installed().crashed(&error);
+                if let Err(error) = fault {
+                    self.fail(cx, &error);
                 }
             }
             yield_now().await;
@@ -113,13 +110,18 @@ impl Running {
             .run(&parameters, buf, || self.attached.set_concurrent())
             .await;
         // Told before the process is waited for: its callers know at once.
-        if let End::Failed(error) = &end
-            && self.attached.context().id() == cx.id()
-        {
-            self.attached.installed().crashed(error);
+        if let End::Failed(error) = &end {
+            self.fail(cx, error);
         }
         session.end().await;
         Ok(())
+    }
+
+    /// Fails this life. One that the kernel has ended already failed for another reason, and the next must not pay.
+    fn fail(&self, cx: Context, error: &Error) {
+        if self.attached.context().id() == cx.id() {
+            self.attached.installed().crashed(error);
+        }
     }
 
     /// What it may see of the machine: its folders, and what was granted.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tracing::{debug, error, info, trace, warn};
 
 use crate::lock::lock;
+use crate::text::cut;
 
 /// Lines that are kept of each plugin.
 const KEPT: usize = 1000;
@@ -103,7 +104,7 @@ impl PluginLog {
 
     pub(crate) fn write(&self, level: Level, text: &str) {
         let mut kept = lock(&self.kept);
-        let text = cut(text);
+        let text = cut(text, LONGEST);
         kept.seq += 1;
         let entry = Entry {
             seq: kept.seq,
@@ -155,14 +156,6 @@ impl PluginLog {
         };
         kept.lines.range(from..).take(limit).cloned().collect()
     }
-}
-
-fn cut(text: &str) -> &str {
-    let mut end = LONGEST.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or("")
 }
 
 #[cfg(test)]

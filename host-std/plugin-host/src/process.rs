@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -17,6 +17,7 @@ use crate::gate::Identity;
 use crate::guardian::Guardian;
 use crate::launcher::Restrictions;
 use crate::lines::{Lines, NoLine};
+use crate::lock::lock;
 
 /// How long a plugin may take to leave once its standard input is closed, and again once it was asked by SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
@@ -45,13 +46,9 @@ pub(crate) struct Program {
 /// The processes of all plugins of this process, of which the system knows nothing more than that they are children.
 static KNOWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-fn known<R>(todo: impl FnOnce(&mut BTreeSet<i32>) -> R) -> R {
-    todo(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
 /// Whether the process of this number is a plugin's own.
 pub(crate) fn is_known(pid: i32) -> bool {
-    known(|known| known.contains(&pid))
+    lock(&KNOWN).contains(&pid)
 }
 
 /// A running one.
@@ -99,7 +96,7 @@ impl Process {
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         if let Some(group) = group {
-            known(|known| known.insert(group.as_raw_nonzero().get()));
+            lock(&KNOWN).insert(group.as_raw_nonzero().get());
             guardian.add(group);
         }
         let identity = identity.clone();
@@ -163,7 +160,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
         if let Some(group) = self.group {
-            known(|known| known.remove(&group.as_raw_nonzero().get()));
+            lock(&KNOWN).remove(&group.as_raw_nonzero().get());
             self.guardian.remove(group);
         }
     }

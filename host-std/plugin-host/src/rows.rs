@@ -48,7 +48,7 @@ impl Keeper {
                 let not_enforced = match entry.manifest.run {
                     Run::Process { .. } => sandbox::not_enforced(),
                     // There is nothing that it could reach.
-                    Run::Wasm { .. } => Vec::new(),
+                    Run::Wasm { .. } => &[],
                 };
                 members.insert("not_enforced".into(), not_enforced.into());
                 if entry.in_place {

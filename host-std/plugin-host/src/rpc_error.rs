@@ -2,6 +2,8 @@
 
 use kernel_core::{CallError, Error, Fault};
 
+use crate::text::without_place;
+
 /// What is not JSON-RPC's own error.
 const OWN: i32 = -32000;
 
@@ -29,8 +31,7 @@ impl RpcError {
     }
 
     pub(crate) fn params(method: &str, cause: &serde_json::Error) -> Self {
-        let cause = cause.to_string();
-        let cause = cause.split(" at line ").next().unwrap_or(&cause);
+        let cause = without_place(cause);
         let mut error = RpcError::new("invalid_argument", format!("{method}: {cause}"));
         error.number = -32602;
         error

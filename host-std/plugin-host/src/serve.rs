@@ -14,15 +14,11 @@ use crate::orphans;
 /// How long processes that were told to leave may take, at the end: a little more than each has.
 const LEAVING: Duration = Duration::from_millis(2500);
 
-/// Takes in what is installed, says so by `ready` with the names, and runs it on this thread until `stop` resolves. The
+/// Takes in what is installed, says so by `ready`, and runs it on this thread until `stop` resolves. The
 /// plugins are UNLOADED then; the supervisor starts them with all others.
 ///
 /// Plugins are to be unloaded before the end: a process that still runs is given 2.5 s, and killed.
-pub fn serve(
-    options: Options,
-    ready: impl FnOnce(Result<Vec<String>, InstallError>),
-    stop: impl Future<Output = ()>,
-) {
+pub fn serve(options: Options, ready: impl FnOnce(Result<(), InstallError>), stop: impl Future<Output = ()>) {
     let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let reactor = match reactor {
         Ok(reactor) => reactor,
@@ -41,7 +37,7 @@ pub fn serve(
         };
         spawn_local(orphans::run());
         spawn_local(commands::run(keeper.clone(), installed));
-        ready(Ok(keeper.entries.borrow().keys().cloned().collect()));
+        ready(Ok(()));
         stop.await;
         keeper.all_idle(LEAVING).await;
         keeper.entries.borrow_mut().clear();

@@ -30,19 +30,9 @@ type Known = (About, Option<Arc<Schema>>);
 pub(crate) struct Services(Mutex<BTreeMap<String, Known>>);
 
 impl Services {
-    /// Keeps what a plugin says of its service.
-    ///
-    /// # Errors
-    /// What is wrong with the schema.
-    pub(crate) fn add(&self, name: &str, about: About) -> Result<(), String> {
-        let compiled = about
-            .schema
-            .as_ref()
-            .map(Schema::compile)
-            .transpose()?
-            .map(Arc::new);
-        lock(&self.0).insert(name.to_owned(), (about, compiled));
-        Ok(())
+    /// Keeps what a plugin says of its service, with its schema compiled.
+    pub(crate) fn add(&self, name: &str, about: About, schema: Option<Schema>) {
+        lock(&self.0).insert(name.to_owned(), (about, schema.map(Arc::new)));
     }
 
     pub(crate) fn remove(&self, name: &str) {

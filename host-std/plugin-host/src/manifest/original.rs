@@ -9,6 +9,7 @@ use super::check::{self, is_name, is_version};
 use super::error::{ManifestError, Source};
 use super::{Limits, Manifest, Run};
 use crate::permissions::Permissions;
+use crate::text::without_place;
 
 #[derive(Deserialize)]
 struct Raw {
@@ -31,9 +32,8 @@ fn first_version() -> String {
 pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
     let text = fs::read_to_string(file).map_err(|cause| ManifestError::unreadable(file, &cause))?;
     let raw: Raw = serde_json::from_str(&text).map_err(|error| {
-        let what = error.to_string();
-        let what = what.split(" at line ").next().unwrap_or(&what);
-        ManifestError::syntax(file, (error.line(), error.column().max(1)), what)
+        let place = (error.line(), error.column().max(1));
+        ManifestError::syntax(file, place, &without_place(&error))
     })?;
     let source = Source { file, text: &text };
     let checked = |key: &str, value: String, sound: bool, allowed: &str| match sound {

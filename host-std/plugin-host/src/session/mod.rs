@@ -8,6 +8,7 @@
 
 mod messages;
 mod requests;
+mod values;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,14 +21,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use kernel_core::{Error, Mailbox, Message, Op, Ticket};
+use kernel_core::{Error, Mailbox, Message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::sleep_until;
 
-use crate::gate::Gate;
+use crate::gate::{Gate, is_over};
 use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
@@ -202,11 +203,10 @@ impl Session {
         } = self;
         // The mailbox says the same, while it is asked.
         let over = poll_fn(|task| {
-            let (waist, who) = (gate.identity.runtime.kernel().waist(), gate.cx.id());
-            let mut ticket = Ticket::NONE;
-            match waist.run(who, &mut Op::Alive, &mut ticket, Some(task.waker()), &mut []) {
-                Poll::Ready(Err(_)) => Poll::Ready(()),
-                _ => Poll::Pending,
+            let waist = gate.identity.runtime.kernel().waist();
+            match is_over(waist, gate.cx.id(), Some(task.waker())) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
         });
         let write = async {
@@ -295,8 +295,9 @@ impl Session {
             }
             return;
         }
+        // One at a time, the kernel knows what a call belongs to.
         let parent = match method {
-            "call" => serde_json::from_str::<Parent>(params)
+            "call" if self.concurrent => serde_json::from_str::<Parent>(params)
                 .ok()
                 .and_then(|params| params.parent),
             _ => None,

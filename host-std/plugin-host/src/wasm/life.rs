@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use kernel_core::{Error, Op, PluginId, Ticket, Waist};
+use kernel_core::{Error, PluginId, Waist};
 use wasmi::{Linker, Memory, Store, StoreLimits, TrapCode, TypedResumableCall};
 
 use super::module::{MEMORY, RUN};
 use super::ops::Tickets;
 use super::{Sandbox, imports};
+use crate::gate::is_over;
 use crate::guard::Guard;
 
 /// Fuel that a module has each time it is woken: a few milliseconds. One that needs more is looked at whether its life is
@@ -82,11 +83,7 @@ impl Life {
 
     /// Whether the kernel has ended it; wakes when it does.
     fn is_over(&self) -> bool {
-        let mut ticket = Ticket::NONE;
-        let alive = self
-            .guard
-            .run(self.who, &mut Op::Alive, &mut ticket, Some(&self.waker), &mut []);
-        matches!(alive, Poll::Ready(Err(_)))
+        is_over(&self.guard, self.who, Some(&self.waker))
     }
 }
 
