@@ -76,6 +76,7 @@ section_lint() {
         cargo build -p kernel-core -p kernel-supervisor -p kernel-flash -p example -p plugin-kit \
             --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
+        cargo build -p plugin-kit --no-default-features --features alloc --target "$chip" --locked
     done
 }
 

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 /// The code of the error of settings that are wrong: a supervisor does not try again.
 const INVALID_SETTINGS: &str = "invalid_settings";
 
-/// Room for the strings of `json` that hold escapes: as much as it needs with the feature `std`, else `N` bytes.
-#[cfg(feature = "std")]
+/// Room for the strings of `json` that hold escapes: as much as it needs with the feature `alloc`, else `N` bytes.
+#[cfg(feature = "alloc")]
 pub fn scratch<const N: usize>(json: Json<'_>) -> impl AsMut<[u8]> + use<N> {
     let text = json.as_bytes();
     // The text with its surrogate pairs written out, and the strings without escapes.
@@ -15,8 +15,8 @@ pub fn scratch<const N: usize>(json: Json<'_>) -> impl AsMut<[u8]> + use<N> {
     vec![0; len]
 }
 
-/// Room for the strings of `json` that hold escapes: as much as it needs with the feature `std`, else `N` bytes.
-#[cfg(not(feature = "std"))]
+/// Room for the strings of `json` that hold escapes: as much as it needs with the feature `alloc`, else `N` bytes.
+#[cfg(not(feature = "alloc"))]
 pub fn scratch<const N: usize>(_: Json<'_>) -> impl AsMut<[u8]> + use<N> {
     [0u8; N]
 }
@@ -26,7 +26,7 @@ pub fn scratch<const N: usize>(_: Json<'_>) -> impl AsMut<[u8]> + use<N> {
 ///
 /// # Errors
 /// `invalid_settings`, with the field that is wrong: pass it on from `#[load]`, and the plugin is FAILED until
-/// somebody starts it. Without `std`, `reply_too_large` as well.
+/// somebody starts it. Without `alloc`, `reply_too_large` as well.
 ///
 /// # Cancellation
 /// Nothing happened.
@@ -51,11 +51,11 @@ pub fn scratch<const N: usize>(_: Json<'_>) -> impl AsMut<[u8]> + use<N> {
 /// }
 /// ```
 pub async fn settings<T: DeserializeOwned, const N: usize>(cx: &Context) -> Result<T, Error> {
-    #[cfg(feature = "std")]
+    #[cfg(feature = "alloc")]
     let mut buf = vec![0; N];
-    #[cfg(not(feature = "std"))]
+    #[cfg(not(feature = "alloc"))]
     let mut buf = [0; N];
-    #[cfg(feature = "std")]
+    #[cfg(feature = "alloc")]
     if let Err(kernel_core::Fault::Buffer { len }) = cx.settings(&mut buf).await {
         buf = vec![0; len as usize];
     }
@@ -66,12 +66,12 @@ pub async fn settings<T: DeserializeOwned, const N: usize>(cx: &Context) -> Resu
         .map_err(|error| Error::new(INVALID_SETTINGS, message(&Error::from(error))))
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 fn message(error: &Error) -> &str {
     error.message()
 }
 
-#[cfg(not(feature = "std"))]
+#[cfg(not(feature = "alloc"))]
 fn message(_: &Error) -> &'static str {
     "the settings do not fit"
 }

@@ -60,12 +60,13 @@
 //!
 //! Without features nothing allocates, and the same plugin runs on a chip.
 //!
-//! - `std`: values of any size ([`ContextValues`], [`StorageValues`], [`StateValues`]), and `log`, whose lines reach
-//!   the runtime's log with the plugin's name.
+//! - `alloc`: values of any size ([`ContextValues`], [`StorageValues`], [`StateValues`]) by the program's allocator, and
+//!   `log`, whose lines reach the host's log with the plugin's name.
+//! - `std`: the same, with the sizes of a host.
 //! - `schema`: the JSON Schema of each service: [`schema`].
 //! - `test`: [`test::TestRuntime`]. For `dev-dependencies`.
 //!
-//! Without `std` the kernel's own typed layer does it, with a buffer whose size one knows:
+//! Without `alloc` the kernel's own typed layer does it, with a buffer whose size one knows:
 //!
 //! ```
 //! # use plugin_kit::prelude::*;
@@ -81,8 +82,10 @@
 
 #![no_std]
 
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 #[macro_use]
+extern crate alloc;
+#[cfg(any(feature = "schema", feature = "test"))]
 extern crate std;
 
 // The macro's code names this crate, also where it is used within it.
@@ -94,12 +97,12 @@ pub mod schema;
 #[cfg(feature = "test")]
 pub mod test;
 mod ticks;
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 mod values;
 
 pub use decode::{scratch, settings};
 pub use kernel_core;
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 pub use log;
 /// Makes a plugin of an `impl` block: the `impl Plugin` that one would have written by hand, of plain code without
 /// allocation (`cargo expand` shows it). The crate's documentation has an example.
@@ -163,12 +166,12 @@ pub use log;
 /// ```
 pub use plugin_kit_macros::plugin;
 pub use ticks::{Passed, Ticks};
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 pub use values::{ContextValues, MAX_REPLY, StateValues, StorageValues};
 
 /// What most plugins use.
 pub mod prelude {
-    #[cfg(feature = "std")]
+    #[cfg(feature = "alloc")]
     pub use crate::{ContextValues, StateValues, StorageValues, log};
     pub use crate::{Ticks, plugin};
     pub use kernel_core::{Context, Error, Event, Json, Replied, Reply, Request, json_literal, name};

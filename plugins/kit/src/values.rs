@@ -1,9 +1,9 @@
 //! Values of any size in place of JSON text: published, called with, stored, shared.
 
-use std::format;
-use std::future::Future;
-use std::time::Duration;
-use std::vec::Vec;
+use alloc::format;
+use core::future::Future;
+use core::time::Duration;
+use alloc::vec::Vec;
 
 use kernel_core::json::{EncodeError, to_json};
 use kernel_core::storage::STORAGE;
@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::scratch;
 
-/// The most bytes of a reply, and of a stored value, that are read: what a host's kernel has room for.
-pub const MAX_REPLY: usize = 64 * 1024 + 512;
+/// The most bytes of a reply, and of a stored value, that are read: with the feature `std` what a host's kernel has room
+/// for, 4 KiB on a chip.
+pub const MAX_REPLY: usize = if cfg!(feature = "std") { 64 * 1024 + 512 } else { 4 * 1024 };
 
 /// The bytes that are tried first for a value.
 const FIRST: usize = 256;
