@@ -99,6 +99,7 @@ pub mod test;
 mod ticks;
 #[cfg(feature = "alloc")]
 mod values;
+mod wall;
 
 pub use decode::{scratch, settings};
 pub use kernel_core;
@@ -168,6 +169,7 @@ pub use plugin_kit_macros::plugin;
 pub use ticks::{Passed, Ticks};
 #[cfg(feature = "alloc")]
 pub use values::{ContextValues, MAX_REPLY, StateValues, StorageValues};
+pub use wall::{CLOCK_ZERO, unix_time};
 
 /// What most plugins use.
 pub mod prelude {

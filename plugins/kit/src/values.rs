@@ -1,9 +1,9 @@
 //! Values of any size in place of JSON text: published, called with, stored, shared.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::future::Future;
 use core::time::Duration;
-use alloc::vec::Vec;
 
 use kernel_core::json::{EncodeError, to_json};
 use kernel_core::storage::STORAGE;
@@ -15,7 +15,11 @@ use crate::scratch;
 
 /// The most bytes of a reply, and of a stored value, that are read: with the feature `std` what a host's kernel has room
 /// for, 4 KiB on a chip.
-pub const MAX_REPLY: usize = if cfg!(feature = "std") { 64 * 1024 + 512 } else { 4 * 1024 };
+pub const MAX_REPLY: usize = if cfg!(feature = "std") {
+    64 * 1024 + 512
+} else {
+    4 * 1024
+};
 
 /// The bytes that are tried first for a value.
 const FIRST: usize = 256;

@@ -183,3 +183,28 @@ fn the_same_happens_each_time() {
     };
     assert_eq!(run(), run());
 }
+
+#[derive(Default)]
+struct Watch;
+
+#[plugin(name = "watch", version = "1.0.0")]
+impl Watch {
+    #[service(".time")]
+    async fn time(&mut self, cx: &Context) -> Result<u64, Error> {
+        let time = plugin_kit::unix_time(cx).await?;
+        Ok(time.map_or(0, |time| time.as_secs()))
+    }
+}
+
+#[test]
+fn the_time_of_day_goes_with_the_runtimes_clock() -> Result<(), Error> {
+    let mut rt = TestRuntime::new();
+    rt.add::<Watch>(());
+    rt.start()?;
+    assert_eq!(rt.call("watch.time", &())?, 1_767_225_600);
+    rt.advance(Duration::from_secs(90))?;
+    assert_eq!(rt.call("watch.time", &())?, 1_767_225_690);
+    rt.set_time(Duration::from_secs(2_000_000_000));
+    assert_eq!(rt.call("watch.time", &())?, 2_000_000_000);
+    Ok(())
+}

@@ -78,6 +78,9 @@ pub struct TestRuntime {
     logs: Vec<(Level, String)>,
 }
 
+/// The time of day when a runtime begins.
+const TIME: Duration = Duration::from_secs(1_767_225_600);
+
 /// An event that a plugin published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Published {
@@ -111,7 +114,7 @@ impl TestRuntime {
             }
         });
         logs::init();
-        TestRuntime {
+        let mut test = TestRuntime {
             runtime,
             tasks,
             rows,
@@ -120,7 +123,31 @@ impl TestRuntime {
             errors: vec![0; CAPACITIES.plugins],
             published: Vec::new(),
             logs: Vec::new(),
-        }
+        };
+        test.set_time(TIME);
+        test
+    }
+
+    /// Sets the time of day, since the Unix epoch, that [`unix_time`](crate::unix_time) answers with; it goes on with
+    /// the runtime's clock. Unless it is set, it is 2026-01-01T00:00:00Z at the beginning.
+    ///
+    /// # Panics
+    /// When it is before the runtime's beginning.
+    pub fn set_time(&mut self, time: Duration) {
+        let zero = made(time.checked_sub(self.elapsed()).ok_or("no such time"));
+        let text = made(Text::of(&(zero.as_millis() as u64)));
+        made(
+            self.runtime
+                .state()
+                .set(kernel_core::name!("clock.zero_unix_ms"), text.json())
+                .now(),
+        );
+        self.settle();
+    }
+
+    /// The time on the runtime's clock.
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.runtime.now().as_micros())
     }
 
     /// Adds the plugin `P` with these settings, an object or `()` for none. Each life of it gets a new value.
