@@ -64,7 +64,7 @@
 //!   `log`, whose lines reach the host's log with the plugin's name.
 //! - `std`: the same, with the sizes of a host.
 //! - `schema`: the JSON Schema of each service: [`schema`].
-//! - `test`: [`test::TestRuntime`]. For `dev-dependencies`.
+//! - `test`: [`test::TestRuntime`], and with `schema` [`test::bad_inputs`]. For `dev-dependencies`.
 //!
 //! Without `alloc` the kernel's own typed layer does it, with a buffer whose size one knows:
 //!
