@@ -10,6 +10,9 @@
 //! | `presence.list` | nothing | [`People`] |
 //! | `presence.delete` | `{"person": "anna"}` | true; false when there was nobody of this name. Who was present has left |
 //!
+//! Arguments may be passed by place as well: `"anna"` to `presence.get`, and as
+//! [`plugin_kit::Args`] has it.
+//!
 //! | event | payload | when |
 //! |---|---|---|
 //! | `presence.entered` | `{"person": "anna"}` | somebody is present who was not, or was not known |

@@ -8,6 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use kernel_core::json_literal;
+use plugin_kit::Args;
 use plugin_kit::prelude::*;
 
 use crate::person;
@@ -68,7 +69,7 @@ impl PresencePlugin {
 
     /// Says whether a person is at home.
     #[service(".set", examples = [r#"{"person": "anna", "present": true}"#])]
-    async fn set(&mut self, cx: &Context, args: SetPresence) -> Result<Presence, Error> {
+    async fn set(&mut self, cx: &Context, Args(args): Args<SetPresence>) -> Result<Presence, Error> {
         person::check(&args.person)?;
         let before = self.people.get(&args.person);
         if let Some(same) = before.filter(|before| before.present == args.present) {
@@ -95,7 +96,7 @@ impl PresencePlugin {
 
     /// What is known of a person.
     #[service(".get", examples = [r#"{"person": "anna"}"#])]
-    fn get(&self, args: Person) -> Result<Presence, Error> {
+    fn get(&self, Args(args): Args<Person>) -> Result<Presence, Error> {
         let found = self.people.get(&args.person);
         found.cloned().ok_or_else(|| {
             let name = args.person;
@@ -115,7 +116,7 @@ impl PresencePlugin {
 
     /// Forgets a person.
     #[service(".delete", examples = [r#"{"person": "anna"}"#])]
-    async fn delete(&mut self, cx: &Context, args: Person) -> Result<bool, Error> {
+    async fn delete(&mut self, cx: &Context, Args(args): Args<Person>) -> Result<bool, Error> {
         let Some(before) = self.people.get(&args.person) else {
             return Ok(false);
         };

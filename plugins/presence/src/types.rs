@@ -3,11 +3,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use plugin_kit::Arguments;
 use serde::{Deserialize, Serialize};
 
 /// The arguments of `presence.set`.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[cfg_attr(feature = "host", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct SetPresence {
     /// Who.
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 64)))]
@@ -16,13 +18,22 @@ pub struct SetPresence {
     pub present: bool,
 }
 
+impl Arguments for SetPresence {
+    const NAMES: &'static [&'static str] = &["person", "present"];
+}
+
 /// The arguments of `presence.get` and `presence.delete`.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[cfg_attr(feature = "host", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Person {
     /// Who.
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 64)))]
     pub person: String,
+}
+
+impl Arguments for Person {
+    const NAMES: &'static [&'static str] = &["person"];
 }
 
 /// What is known of a person; also what is stored.
