@@ -110,7 +110,7 @@ section_unit() {
 section_host() {
     need_languages
     say "host, command line and cross-crate tests"
-    "${LIMIT[@]}" cargo test -p host-std --all-features --locked
+    "${LIMIT[@]}" cargo test -p host-std -p plugin-host -p link-dial --all-features --locked
     # All of them but those that have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
@@ -247,7 +247,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
+    for crate in kernel-core kernel-core/{link,link/dial,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }

@@ -20,6 +20,7 @@ use crate::cli::output::Out;
 use crate::config::Config;
 use crate::host::Host;
 use crate::signals::Signals;
+use link_dial::Target;
 
 pub(crate) const NEW_HELP: &str = "\
 A thermostat that runs as it is, with a manifest and a test, to be changed into what it is to be.
@@ -151,7 +152,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure>
         }
         Err(cause) => return Err(Failure::No(cause.to_string())),
     };
-    let mut link = Link::new(Endpoint::Unix(socket));
+    let mut link = Link::new(Endpoint::open(Target::Unix(socket)));
     let tried = try_out(&args, &manifest, &path, &mut link, out).await;
     if tried.is_err() {
         out.line("its log:")?;
