@@ -32,6 +32,7 @@ const VERSION: &str = "1.2.3";
     author = "somebody",
     needs = ["other", "another"],
     reads = ["other"],
+    writes = ["notes_old"],
     overflow = Overflow::Block,
     hook_timeout = Duration::from_secs(3),
 )]
@@ -111,6 +112,7 @@ fn the_metadata_is_what_was_said() {
     );
     assert_eq!(METADATA.dependencies, ["other", "another"]);
     assert_eq!(METADATA.reads, ["other"]);
+    assert_eq!(METADATA.writes, ["notes_old"]);
     assert_eq!(METADATA.overflow, Overflow::Block);
     assert_eq!(METADATA.hook_timeout, Duration::from_secs(3));
 }

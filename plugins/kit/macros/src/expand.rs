@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemImpl, LitStr, Result};
+use syn::{Error, ItemImpl, LitStr, Result, Type};
 
 use crate::args::Args;
 use crate::described;
@@ -154,12 +154,10 @@ impl<'a> Expansion<'a> {
         let all = self.filters();
         let alone = all.len() < 2;
         let handlers = all.iter().map(|(filters, method)| {
-            let decode = method.value.as_ref().map(|ty| {
-                quote_spanned! {ty.span()=>
-                    let mut room = ::plugin_kit::scratch::<#buffer>(event.payload());
-                    let value: #ty = event.payload().decode(room.as_mut())?;
-                }
-            });
+            let decode = method
+                .value
+                .as_ref()
+                .map(|ty| decode(ty, buffer, quote!(event.payload())));
             let call = call(method);
             let handle = match alone {
                 true => quote!(#decode #call?;),
@@ -197,12 +195,10 @@ impl<'a> Expansion<'a> {
         let buffer = self.args.buffer;
         let arms = services(self.methods).map(|(service, method)| {
             let name = full_name(self.args, &service.name);
-            let decode = method.value.as_ref().map(|ty| {
-                quote_spanned! {ty.span()=>
-                    let mut room = ::plugin_kit::scratch::<#buffer>(call.args());
-                    let value: #ty = call.args().decode(room.as_mut())?;
-                }
-            });
+            let decode = method
+                .value
+                .as_ref()
+                .map(|ty| decode(ty, buffer, quote!(call.args())));
             let invoke = call(method);
             let returned = method
                 .returns
@@ -266,6 +262,19 @@ impl<'a> Expansion<'a> {
         methods
             .filter(|(filters, _): &(Vec<_>, _)| !filters.is_empty())
             .collect()
+    }
+}
+
+/// Decodes `json` as the value that a method takes; `Args` decodes itself.
+fn decode(ty: &Type, buffer: usize, json: TokenStream) -> TokenStream {
+    let is_args = matches!(ty, Type::Path(path)
+        if path.path.segments.last().is_some_and(|last| last.ident == "Args"));
+    match is_args {
+        true => quote_spanned!(ty.span()=> let value = <#ty>::decode(#json)?;),
+        false => quote_spanned! {ty.span()=>
+            let mut room = ::plugin_kit::scratch::<#buffer>(#json);
+            let value: #ty = #json.decode(room.as_mut())?;
+        },
     }
 }
 
