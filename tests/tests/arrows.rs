@@ -50,13 +50,19 @@ fn every_arrow_points_the_allowed_way() {
         let allowed: &[&str] = match package.name.as_str() {
             "kernel-core" => &[],
             "kernel-flash" | "kernel-link" | "kernel-supervisor" => &["kernel-core"],
-            "host-std" => &["kernel-core", "kernel-link", "kernel-supervisor", "plugin-host"],
+            "host-std" => &[
+                "kernel-core",
+                "kernel-link",
+                "kernel-supervisor",
+                "plugin-host",
+                "plugin-kit",
+            ],
             "plugin-host" => &["kernel-core", "kernel-supervisor", "plugin-wasm"],
             "inspector-tui" => &["kernel-core", "kernel-link"],
             "tests" => continue,
             // Plugins as modules.
             "example-wasm" => &["example", "plugin-wasm"],
-            "wasm-probe" => &["kernel-core", "plugin-wasm"],
+            "wasm-probe" => &["kernel-core", "plugin-kit", "plugin-wasm"],
             "plugin-kit" => &["kernel-core", "plugin-kit-macros"],
             "plugin-kit-macros" => &[],
             name if plugins.contains(name) => &["kernel-core", "plugin-kit"],

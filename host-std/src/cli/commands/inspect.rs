@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use kernel_core::{STATUS, STORAGE_FAULT};
 use kernel_link::{Failure as LinkFailure, Plugin, Raw, Reply, Request, Slots};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::services::ask;
 use crate::cli::check;
@@ -230,11 +230,8 @@ pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out)
 
 /// One service, with all that its plugin says of it.
 async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let all = ask(link, "plugins.services", &Value::Null, SOON).await?;
-    let all = all.as_array().ok_or_else(Failure::unexpected)?;
-    let found = all
-        .iter()
-        .find(|service| service.get("name").is_some_and(|found| found == name));
+    let all = ask(link, "plugins.services", &json!({ "name": name }), SOON).await?;
+    let found = all.as_array().ok_or_else(Failure::unexpected)?.first();
     let missing = || {
         Failure::No(format!(
             "there is no service {name}; `core-runtime services` lists those there are"
