@@ -4,7 +4,7 @@
 //! ```text
 //!   run.rs ── signals.rs          the program
 //!     │
-//!   host.rs ── plugins.rs         start, shutdown; which plugins there are
+//!   host ── plugins.rs            start, shutdown; which plugins there are
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
 //!     ├── pool.rs ── watchdog.rs  the threads that plugins share
 //!     ├── execute.rs ── panics.rs one life after another

@@ -190,20 +190,23 @@ async fn try_out(
         )));
     }
     out.line("ok    it starts")?;
-    let services = ask(link, "plugins.services", &Value::Null, LIMIT).await?;
+    let services = ask(
+        link,
+        "plugins.services",
+        &json!({ "plugin": manifest.name }),
+        LIMIT,
+    )
+    .await?;
     for service in services.as_array().into_iter().flatten() {
-        if text(service, "plugin") == manifest.name {
-            let schema = if service.get("schema").is_some() {
-                ""
-            } else {
-                " (without a schema)"
-            };
-            out.line(&format!(
-                "      service {}{schema} {}",
-                text(service, "name"),
-                text(service, "description")
-            ))?;
-        }
+        let schema = match service.get("schema") {
+            Some(_) => "",
+            None => " (without a schema)",
+        };
+        out.line(&format!(
+            "      service {}{schema} {}",
+            text(service, "name"),
+            text(service, "description")
+        ))?;
     }
     let refused = row.get("refused").and_then(Value::as_u64).unwrap_or(0);
     let noise = row.get("noise").and_then(Value::as_u64).unwrap_or(0);
