@@ -8,6 +8,7 @@ mod program;
 mod support;
 
 mod commands;
+mod crates;
 mod hostile;
 mod originals;
 mod packages;
