@@ -167,7 +167,13 @@ impl HostBuilder {
             supervisor: host.supervisor,
             config: config.file.clone().map(|file| &*file.leak()),
         };
-        host.link = Some(link_server::spawn(manager, self.capacities.call_bytes, &config)?);
+        let reads = Arc::new(|_: &str| false);
+        host.link = Some(link_server::spawn(
+            manager,
+            self.capacities.call_bytes,
+            reads,
+            &config,
+        )?);
         Ok(host)
     }
 }

@@ -50,9 +50,16 @@ fn every_arrow_points_the_allowed_way() {
         let allowed: &[&str] = match package.name.as_str() {
             "kernel-core" => &[],
             "kernel-flash" | "kernel-link" | "kernel-supervisor" => &["kernel-core"],
-            "host-std" => &["kernel-core", "kernel-link", "kernel-supervisor", "plugin-host"],
+            "link-dial" => &["kernel-link"],
+            "host-std" => &[
+                "kernel-core",
+                "kernel-link",
+                "kernel-supervisor",
+                "link-dial",
+                "plugin-host",
+            ],
             "plugin-host" => &["kernel-core", "kernel-supervisor", "plugin-wasm"],
-            "inspector-tui" => &["kernel-core", "kernel-link"],
+            "inspector-tui" => &["kernel-core", "kernel-link", "link-dial"],
             "tests" => continue,
             // Plugins as modules.
             "example-wasm" => &["example", "plugin-wasm"],

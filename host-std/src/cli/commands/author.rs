@@ -21,6 +21,7 @@ use crate::cli::output::Out;
 use crate::config::Config;
 use crate::host::Host;
 use crate::signals::Signals;
+use link_dial::Target;
 
 pub(crate) const CHECK_HELP: &str = "\
 A folder is built first, where its manifest says how. The manifest is checked, and the plugin is started and stopped in a runtime of its own, which nothing is left of.";
@@ -67,7 +68,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure>
         }
         Err(cause) => return Err(Failure::No(cause.to_string())),
     };
-    let mut link = Link::new(Endpoint::Unix(socket));
+    let mut link = Link::new(Endpoint::open(Target::Unix(socket)));
     let tried = try_out(&args, &manifest, &path, &mut link, out).await;
     if tried.is_err() {
         out.line("its log:")?;

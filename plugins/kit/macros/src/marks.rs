@@ -9,7 +9,7 @@ use crate::args::{number, text};
 
 /// A mark.
 pub(crate) enum Mark {
-    /// The filters of events.
+    /// The filters of events; none for all that the plugin gets.
     On(Vec<LitStr>),
     Service(Service),
     /// Milliseconds.
@@ -42,6 +42,7 @@ impl Mark {
         let name = attribute.path().get_ident()?.to_string();
         let hook = match name.as_str() {
             "on" => return Some(on(attribute)),
+            "event" => return Some(attribute.meta.require_path_only().map(|_| Mark::On(Vec::new()))),
             "service" => return Some(service(attribute)),
             "every" => return Some(every(attribute)),
             "load" => Hook::Load,

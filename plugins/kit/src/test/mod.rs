@@ -1,5 +1,7 @@
 //! A test kit: a runtime in memory, without files, threads or waiting.
 
+#[cfg(feature = "schema")]
+mod bad;
 mod fake;
 mod kernel;
 mod logs;
@@ -7,6 +9,7 @@ mod storage;
 mod tasks;
 
 use std::borrow::ToOwned;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::string::String;
 use std::time::Duration;
@@ -19,6 +22,9 @@ use kernel_core::{
 use log::Level;
 use serde::Serialize;
 use serde_json::Value;
+
+#[cfg(feature = "schema")]
+pub use bad::{BadInput, bad_inputs};
 
 use kernel::{CAPACITIES, Heap};
 use storage::{MemoryStorage, Rows};
@@ -265,6 +271,11 @@ impl TestRuntime {
         &self.published
     }
 
+    /// The same, each event once: for tests that run for long.
+    pub fn take_published(&mut self) -> Vec<Published> {
+        std::mem::take(&mut self.published)
+    }
+
     /// What was logged by `log` on this thread. (Nothing where the test program has a logger of its own.)
     pub fn logs(&self) -> &[(Level, String)] {
         &self.logs
@@ -275,6 +286,14 @@ impl TestRuntime {
         let rows = self.rows.borrow();
         let text = rows.get(&(plugin.to_owned(), key.to_owned()))?;
         serde_json::from_slice(text).ok()
+    }
+
+    /// All that is stored in a namespace, by key. A value that is not JSON is `null`.
+    pub fn rows(&self, namespace: &str) -> BTreeMap<String, Value> {
+        let rows = self.rows.borrow();
+        let here = rows.iter().filter(|((space, _), _)| space == namespace);
+        here.map(|((_, key), text)| (key.clone(), serde_json::from_slice(text).unwrap_or(Value::Null)))
+            .collect()
     }
 
     /// Stores a value, in the namespace of the plugin of this name.
