@@ -9,6 +9,7 @@ mod support;
 
 mod commands;
 mod described;
+mod crates;
 mod hostile;
 mod originals;
 mod packages;
