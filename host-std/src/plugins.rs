@@ -1,6 +1,4 @@
 //! The plugins that a program is made of, and how one life of each is run.
-//!
-//! A new plugin is a crate below `plugins/`, a line for that crate in `Cargo.toml`, and a line in [`BUILT_IN`].
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +12,7 @@ use kernel_core::{
 use plugin_kit::schema::{Described, Services};
 
 /// The plugins of this program.
-pub const BUILT_IN: &[PluginType] = &[PluginType::of::<example::Example>()];
+pub const BUILT_IN: &[PluginType] = &house::plugins!(PluginType);
 
 /// One life of a plugin, being run: it returns when the life is over.
 pub type Life<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

@@ -48,6 +48,8 @@ const AFTER: &str = "\
 Exit status: 0 done; 1 the runtime answered with an error, or there is no such key; 2 wrong usage, \
 nothing was sent; 3 no runtime is there or it does not answer; 130 interrupted.
 
+`core-runtime PLUGIN SERVICE [JSON]` calls the service PLUGIN.SERVICE, as `call` does: `core-runtime example hello '\"Ann\"'`.
+
 Without a command, the runtime is started. What it reads from the environment and from a file is in \
 the help of `run`.";
 
@@ -227,6 +229,11 @@ pub fn main() -> ExitCode {
     let Cli { global, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {
+            if let (clap::error::ErrorKind::InvalidSubcommand, Ok(service)) =
+                (told.kind(), ServiceCli::try_parse())
+            {
+                return service.perform(&told);
+            }
             return match told.print().map_err(Failure::from) {
                 // Help that nobody reads to its end is no failure; stderr that is closed leaves only the status.
                 Err(failure @ Failure::Output(_)) if !told.use_stderr() => failure.report(),
@@ -247,6 +254,47 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => failure.report(),
         },
+    }
+}
+
+/// A service in place of a command: `PLUGIN SERVICE [JSON]`.
+#[derive(Debug, Parser)]
+struct ServiceCli {
+    #[command(flatten)]
+    global: Global,
+    plugin: String,
+    service: String,
+    #[arg(allow_hyphen_values = true)]
+    arguments: Option<String>,
+}
+
+impl ServiceCli {
+    /// Calls the service; where there is none of this name, it was `mistyped`.
+    fn perform(self, mistyped: &clap::Error) -> ExitCode {
+        let called = check::topic(&format!("{}.{}", self.plugin, self.service)).map(|service| {
+            let arguments = self.arguments;
+            perform(
+                &self.global,
+                Command::Call(call::CallArgs {
+                    service,
+                    arguments,
+                    timeout: None,
+                }),
+            )
+        });
+        match called {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(Failure::Runtime { code, .. })) if code == "not_found" => {
+                // Where stderr is closed the status is left.
+                let _ = mistyped.print();
+                ExitCode::from(2)
+            }
+            Ok(Err(failure)) => failure.report(),
+            Err(_) => {
+                let _ = mistyped.print();
+                ExitCode::from(2)
+            }
+        }
     }
 }
 
