@@ -8,10 +8,14 @@ use serde::{Deserialize, Deserializer};
 
 use crate::state::Fields;
 
+/// What the original calls arguments by name.
+const ALIASES: &[(&str, &str)] = &[("device_id", "id"), ("device_type", "type")];
+
 macro_rules! arguments {
     ($($name:ident: $names:expr;)*) => {
         $(impl Arguments for $name {
             const NAMES: &'static [&'static str] = &$names;
+            const ALIASES: &'static [(&'static str, &'static str)] = ALIASES;
         })*
     };
 }
@@ -36,7 +40,6 @@ arguments! {
 #[serde(deny_unknown_fields)]
 pub struct DeviceId {
     /// The device's id.
-    #[serde(alias = "device_id")]
     #[cfg_attr(feature = "host", schemars(extend("x-existing" = true)))]
     pub id: String,
 }
@@ -47,7 +50,6 @@ pub struct DeviceId {
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// Its id, one token of a topic.
-    #[serde(alias = "device_id")]
     #[cfg_attr(
         feature = "host",
         schemars(length(min = 1, max = 128), extend("pattern" = r"^[^\s\x00-\x1f\x7f.*>]+$"))
@@ -58,7 +60,7 @@ pub struct Create {
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 200)))]
     pub name: Option<String>,
     /// What it is, one token of a topic; `generic` unless said.
-    #[serde(default, rename = "type", alias = "device_type")]
+    #[serde(default, rename = "type")]
     #[cfg_attr(
         feature = "host",
         schemars(length(min = 1, max = 64), extend("pattern" = r"^[^\s\x00-\x1f\x7f.*>]+$"))
@@ -99,7 +101,6 @@ pub struct Create {
 #[serde(deny_unknown_fields)]
 pub struct Update {
     /// The device's id.
-    #[serde(alias = "device_id")]
     #[cfg_attr(feature = "host", schemars(extend("x-existing" = true)))]
     pub id: String,
     /// Its name, for people.
@@ -107,7 +108,7 @@ pub struct Update {
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 200)))]
     pub name: Option<String>,
     /// What it is.
-    #[serde(default, rename = "type", alias = "device_type")]
+    #[serde(default, rename = "type")]
     #[cfg_attr(
         feature = "host",
         schemars(length(min = 1, max = 64), extend("pattern" = r"^[^\s\x00-\x1f\x7f.*>]+$"))
@@ -153,7 +154,6 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opti
 #[serde(deny_unknown_fields)]
 pub struct SetState {
     /// The device's id.
-    #[serde(alias = "device_id")]
     #[cfg_attr(feature = "host", schemars(extend("x-existing" = true)))]
     pub id: String,
     /// The fields that are to be other.
@@ -166,7 +166,7 @@ pub struct SetState {
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// The device's id.
-    #[serde(default, alias = "device_id")]
+    #[serde(default)]
     #[cfg_attr(feature = "host", schemars(extend("x-existing" = true)))]
     pub id: Option<String>,
     /// Or its integration's.
@@ -198,7 +198,6 @@ pub struct CreateMapping {
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 200)))]
     pub external_id: String,
     /// The device's id.
-    #[serde(alias = "device_id")]
     #[cfg_attr(feature = "host", schemars(extend("x-existing" = true)))]
     pub internal_id: String,
 }

@@ -41,8 +41,8 @@
 //! # Services
 //!
 //! Arguments are by name, an object; or by place in the order in which they stand here, as the original's plugins pass
-//! them: see [`plugin_kit::Args`]. `devices.turn_on` takes `"lamp_kitchen"` as well as `{"id": "lamp_kitchen"}`. For `id`
-//! one may say `device_id`, for `type` `device_type`.
+//! them: see [`plugin_kit::Args`]. `devices.turn_on` takes `"lamp_kitchen"` as well as `{"id": "lamp_kitchen"}`. In `kwargs`,
+//! as in the original, `device_id` is the same as `id`, and `device_type` as `type`.
 //!
 //! | service | takes | answers |
 //! |---|---|---|

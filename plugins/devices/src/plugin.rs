@@ -53,13 +53,13 @@ impl Devices {
     }
 
     /// A device.
-    #[service(".get", examples = [r#"{"id": "lamp_kitchen"}"#])]
+    #[service(".get", reads, examples = [r#"{"id": "lamp_kitchen"}"#])]
     async fn get(&mut self, cx: &Context, args: Args<DeviceId>) -> Result<Device, Error> {
         self.house.device(cx, &args.id).await
     }
 
     /// All devices, or with limit or after a page of them.
-    #[service(".list", examples = [r#"{"limit": 100, "after": "lamp_kitchen"}"#, "{}"])]
+    #[service(".list", reads, examples = [r#"{"limit": 100, "after": "lamp_kitchen"}"#, "{}"])]
     async fn list(&mut self, cx: &Context, Args(args): Args<List>) -> Result<Listed<Device>, Error> {
         let wanted = Wanted {
             limit: args.limit,
@@ -127,7 +127,7 @@ impl Devices {
     }
 
     /// What integrations found, all of it or with limit or after a page.
-    #[service(".list_external", examples = [r#"{"provider": "zigbee", "limit": 100, "after": "zigbee-0x01"}"#, "{}"])]
+    #[service(".list_external", reads, examples = [r#"{"provider": "zigbee", "limit": 100, "after": "zigbee-0x01"}"#, "{}"])]
     async fn list_external(
         &mut self,
         cx: &Context,
@@ -156,7 +156,7 @@ impl Devices {
     }
 
     /// All mappings, or with limit or after a page of them.
-    #[service(".list_mappings", examples = [r#"{"limit": 100, "after": "zigbee-0x01"}"#, "{}"])]
+    #[service(".list_mappings", reads, examples = [r#"{"limit": 100, "after": "zigbee-0x01"}"#, "{}"])]
     async fn list_mappings(
         &mut self,
         cx: &Context,

@@ -147,7 +147,6 @@ fn turning_on_and_off_is_a_command_of_its_own() -> Result<(), Error> {
         for args in [
             json!("lamp_kitchen"),
             json!({"id": "lamp_kitchen"}),
-            json!({"device_id": "lamp_kitchen"}),
             json!({"args": ["lamp_kitchen"], "kwargs": {}}),
             json!({"args": [], "kwargs": {"device_id": "lamp_kitchen"}}),
         ] {

@@ -38,7 +38,7 @@ fn a_device_is_made_and_made_again() -> Result<(), Error> {
     );
     rt.call("devices.report", &json!({"id": "lamp", "state": {"on": true}}))?;
     rt.advance(std::time::Duration::from_secs(5))?;
-    let again = rt.call("devices.create", &json!({"device_id": "lamp", "name": "Other"}))?;
+    let again = rt.call("devices.create", &json!({"id": "lamp", "name": "Other"}))?;
     assert_eq!(
         (&again["name"], &again["type"]),
         (&json!("Other"), &json!("light"))
