@@ -94,6 +94,8 @@ extern crate self as plugin_kit;
 #[cfg(feature = "alloc")]
 mod args;
 mod decode;
+#[cfg(feature = "alloc")]
+mod reader;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "test")]
@@ -171,6 +173,8 @@ pub use log;
 /// }
 /// ```
 pub use plugin_kit_macros::plugin;
+#[cfg(feature = "alloc")]
+pub use reader::SettingsReader;
 pub use ticks::{Passed, Ticks};
 #[cfg(feature = "alloc")]
 pub use values::{ContextValues, MAX_REPLY, StateValues, StorageValues};
