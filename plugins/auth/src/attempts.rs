@@ -43,6 +43,12 @@ pub(crate) struct Attempts {
     paid_by_all: u64,
 }
 
+impl Default for Attempts {
+    fn default() -> Self {
+        Attempts::new(1, 1)
+    }
+}
+
 impl Attempts {
     /// So many a minute of each, and of all together.
     pub(crate) fn new(each: u32, all: u32) -> Attempts {

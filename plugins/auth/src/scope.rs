@@ -146,13 +146,35 @@ mod tests {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in [
-            "", "*", ">", "devices", "devices.>", "devices.a.*", "*.read", "Devices.*", "devices..get",
-            "devices.get:lamp", "events.*", "events.read", "state.>", "storage.delete", "runtime.*", "runtime.stop",
-            "admin.read", "admin", "events.watch:", "events.watch:a..b", "events.watch:a.>.b", "devices.get ",
+            "",
+            "*",
+            ">",
+            "devices",
+            "devices.>",
+            "devices.a.*",
+            "*.read",
+            "Devices.*",
+            "devices..get",
+            "devices.get:lamp",
+            "events.*",
+            "events.read",
+            "state.>",
+            "storage.delete",
+            "runtime.*",
+            "runtime.stop",
+            "admin.read",
+            "admin",
+            "events.watch:",
+            "events.watch:a..b",
+            "events.watch:a.>.b",
+            "devices.get ",
         ] {
             let error = check(bad).unwrap_err();
             assert_eq!(error.code(), "invalid_argument");
-            assert!(error.message().starts_with(&format!("scope {bad:?}: ")), "{error}");
+            assert!(
+                error.message().starts_with(&format!("scope {bad:?}: ")),
+                "{error}"
+            );
             assert!(error.message().ends_with("is wanted"), "{error}");
         }
     }
@@ -192,8 +214,16 @@ mod tests {
     #[test]
     fn a_key_does_what_its_user_may_do_as_well() {
         let user = list(&["devices.*", "events.watch:device.>", "state.read:a.b"]);
-        let key = list(&["devices.read", "events.watch", "state.read:a.*", "runtime.control"]);
-        assert_eq!(both(&key, &user), list(&["devices.read", "events.watch:device.>", "state.read:a.b"]));
+        let key = list(&[
+            "devices.read",
+            "events.watch",
+            "state.read:a.*",
+            "runtime.control",
+        ]);
+        assert_eq!(
+            both(&key, &user),
+            list(&["devices.read", "events.watch:device.>", "state.read:a.b"])
+        );
         assert_eq!(both(&list(&[ADMIN]), &user), both(&user, &user));
         assert_eq!(both(&key, &list(&[ADMIN])).len(), 4);
     }

@@ -90,8 +90,9 @@ pub(crate) struct Made {
 pub(crate) fn make(kind: Kind) -> Result<Made, Error> {
     let (mut id, mut secret) = ([0; ID / 2], Zeroizing::new([0; SECRET / 2]));
     for bytes in [&mut id[..], &mut secret[..]] {
-        getrandom::fill(bytes)
-            .map_err(|error| Error::format("random", format_args!("the system has no random bytes: {error}")))?;
+        getrandom::fill(bytes).map_err(|error| {
+            Error::format("random", format_args!("the system has no random bytes: {error}"))
+        })?;
     }
     let id = hex(&id);
     let shown = Zeroizing::new(hex(&secret[..]));
@@ -131,7 +132,9 @@ impl<'a> Shown<'a> {
 }
 
 fn parse(text: &str) -> Option<(Kind, &str, Zeroizing<[u8; SECRET / 2]>)> {
-    let kind = [Kind::Key, Kind::Session].into_iter().find(|kind| text.starts_with(kind.prefix()))?;
+    let kind = [Kind::Key, Kind::Session]
+        .into_iter()
+        .find(|kind| text.starts_with(kind.prefix()))?;
     let (id, secret) = text.strip_prefix(kind.prefix())?.split_once('_')?;
     let mut bytes = Zeroizing::new([0; SECRET / 2]);
     let is_token = id.len() == ID && unhex(id, &mut [0; ID / 2]) && unhex(secret, &mut bytes[..]);
@@ -140,7 +143,8 @@ fn parse(text: &str) -> Option<(Kind, &str, Zeroizing<[u8; SECRET / 2]>)> {
 
 /// The bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[digit as usize]));
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[digit as usize]));
     bytes.iter().flat_map(digits).collect()
 }
 
@@ -153,13 +157,17 @@ pub(crate) fn unhex(text: &str, to: &mut [u8]) -> bool {
     };
     let pairs = text.as_bytes().as_chunks::<2>();
     text.len() == to.len() * 2
-        && pairs.0.iter().zip(to).all(|([high, low], to)| match (digit(*high), digit(*low)) {
-            (Some(high), Some(low)) => {
-                *to = high << 4 | low;
-                true
-            }
-            _ => false,
-        })
+        && pairs
+            .0
+            .iter()
+            .zip(to)
+            .all(|([high, low], to)| match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    *to = high << 4 | low;
+                    true
+                }
+                _ => false,
+            })
 }
 
 #[cfg(test)]
@@ -185,7 +193,12 @@ mod tests {
             let same_key = shown.claim == Some((Kind::Key, made.id.as_str()));
             assert!(!(same_key && shown.is(Some(&made.hash))), "{other}");
         }
-        for other in [text.to_uppercase(), format!("{text}0"), format!(" {text}"), text.replace("crk", "crs")] {
+        for other in [
+            text.to_uppercase(),
+            format!("{text}0"),
+            format!(" {text}"),
+            text.replace("crk", "crs"),
+        ] {
             let shown = Shown::of(&other);
             assert!(shown.claim != Some((Kind::Key, made.id.as_str())), "{other}");
         }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The most characters of a text that is noted.
-const MOST: usize = 64;
+/// The most characters of a name that is noted.
+pub(crate) const NAME: usize = 64;
 
 /// The beginning of a text that may be anything, for a message.
 pub(crate) fn brief(text: &str) -> String {
@@ -11,22 +11,28 @@ pub(crate) fn brief(text: &str) -> String {
     format!("{shown:?}")
 }
 
-/// At most so much of it as is noted, without control characters.
-pub(crate) fn cut(text: &str) -> String {
-    text.chars().take(MOST).map(|char| if char.is_control() { ' ' } else { char }).collect()
+/// At most so many characters of it, without control characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    text.chars()
+        .take(most)
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
 }
 
 /// Whom attempts are counted by: an address without its port, of IPv6 the half that a site is known by, or else the
 /// text itself.
 pub(crate) fn peer(peer: &str) -> String {
-    let address = peer.parse().map(|address: SocketAddr| address.ip()).or_else(|_| peer.parse());
+    let address = peer
+        .parse()
+        .map(|address: SocketAddr| address.ip())
+        .or_else(|_| peer.parse());
     match address.map(|address: IpAddr| address.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.to_string(),
         Ok(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
-        Err(_) => cut(peer),
+        Err(_) => cut(peer, NAME),
     }
 }
 
@@ -46,6 +52,6 @@ mod tests {
         ] {
             assert_eq!(peer(text), known);
         }
-        assert_eq!(peer(&"я".repeat(500)).chars().count(), MOST);
+        assert_eq!(peer(&"я".repeat(500)).chars().count(), NAME);
     }
 }

@@ -90,9 +90,8 @@ use plugin_kit::prelude::*;
 pub use model::{Change, NewUser, Paging, Rights, Role, RoleName, RolePage, User, UserId, UserPage};
 use model::{Changed, Settings};
 use roles::Roles;
+use rows::USERS;
 
-/// The namespace of the users.
-pub(crate) const NAMESPACE: &str = "users";
 /// Bytes of a page of users, beyond which it ends.
 const PAGE_BYTES: usize = 32 * 1024;
 
@@ -117,13 +116,10 @@ impl Users {
         check::settings(&settings)?;
         self.max_users = settings.max_users;
         self.roles = Roles::load(cx, settings.roles).await?;
-        for (key, user) in rows::all::<User>(cx, NAMESPACE).await? {
+        for (key, user) in rows::all::<User>(cx, USERS).await? {
             match user.id == key {
                 true => drop(self.users.insert(key, user)),
-                false => log::error!(
-                    "{key:?} in {NAMESPACE} is left out: it is the row of {:?}",
-                    user.id
-                ),
+                false => log::error!("{key:?} in {USERS} is left out: it is the row of {:?}", user.id),
             }
         }
         let taken_over = original::take_over(cx, |id| self.users.contains_key(id)).await?;
@@ -216,7 +212,7 @@ impl Users {
     #[service(".delete", examples = [r#"{"id": "ann"}"#])]
     async fn delete(&mut self, cx: &Context, user: Args<UserId>) -> Result<(), Error> {
         self.user(&user.id)?;
-        cx.storage(NAMESPACE).delete(&user.id).await?;
+        cx.storage(USERS).delete(&user.id).await?;
         self.users.remove(&user.id);
         announce(cx, "users.deleted", &user.id).await;
         Ok(())
@@ -278,7 +274,7 @@ impl Users {
 
     /// Once it is stored, it is so in memory as well, and others get to know of it.
     async fn store(&mut self, cx: &Context, user: User, topic: &str) -> Result<User, Error> {
-        cx.storage(NAMESPACE).set_value(&user.id, &user).await?;
+        cx.storage(USERS).set_value(&user.id, &user).await?;
         self.users.insert(user.id.clone(), user.clone());
         announce(cx, topic, &user.id).await;
         Ok(user)

@@ -5,7 +5,7 @@ use plugin_kit::prelude::*;
 use serde::Deserialize;
 
 use crate::model::User;
-use crate::{NAMESPACE, check, rows};
+use crate::{check, rows};
 
 /// Where the original stores its users.
 pub(crate) const ORIGINAL: &str = "auth_users";
@@ -53,7 +53,7 @@ impl Row {
 
 /// The users of the original, the first time that there are any; those whose id is taken are left out.
 pub(crate) async fn take_over(cx: &Context, is_taken: impl Fn(&str) -> bool) -> Result<Vec<User>, Error> {
-    let storage = cx.storage(NAMESPACE);
+    let storage = cx.storage(rows::USERS);
     if storage.get_value::<u32>(TAKEN_OVER).await?.is_some() {
         return Ok(Vec::new());
     }

@@ -9,8 +9,6 @@ use plugin_kit::prelude::*;
 use crate::model::{Role, RolePage, StoredRole, User};
 use crate::{check, rows};
 
-/// The namespace of the roles.
-const NAMESPACE: &str = "users_roles";
 /// The most roles that are stored.
 const MAX_ROLES: usize = 1_000;
 
@@ -26,7 +24,7 @@ impl Roles {
         cx: &Context,
         configured: BTreeMap<String, Vec<String>>,
     ) -> Result<Roles, Error> {
-        let rows: Vec<(String, StoredRole)> = rows::all(cx, NAMESPACE).await?;
+        let rows: Vec<(String, StoredRole)> = rows::all(cx, rows::ROLES).await?;
         let stored = rows.into_iter().map(|(name, role)| (name, role.scopes)).collect();
         Ok(Roles { configured, stored })
     }
@@ -59,7 +57,7 @@ impl Roles {
         let row = StoredRole {
             scopes: role.scopes.clone(),
         };
-        cx.storage(NAMESPACE).set_value(&role.role, &row).await?;
+        cx.storage(rows::ROLES).set_value(&role.role, &row).await?;
         self.stored.insert(role.role.clone(), row.scopes);
         Ok(role)
     }
@@ -104,7 +102,7 @@ impl Roles {
             let used = format_args!("the user {user} has the role {role}");
             return Err(Error::format("in_use", used));
         }
-        cx.storage(NAMESPACE).delete(role).await?;
+        cx.storage(rows::ROLES).delete(role).await?;
         self.stored.remove(role);
         Ok(())
     }

@@ -4,6 +4,11 @@ use kernel_core::{Context, Error};
 use plugin_kit::prelude::*;
 use serde::de::DeserializeOwned;
 
+/// The namespace of the users.
+pub(crate) const USERS: &str = "users";
+/// The namespace of the roles.
+pub(crate) const ROLES: &str = "users_roles";
+
 /// Keys that are read at once.
 const PAGE: u16 = 128;
 /// Bytes of a page of keys.
