@@ -23,7 +23,8 @@ fn with_tcp(config: &mut Config) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     config.tcp = Some(TcpConfig {
         address,
-        token: TOKEN.to_owned(),
+        token: Some(TOKEN.to_owned()),
+        tls: None,
     });
 }
 

@@ -41,6 +41,7 @@ use commands::{backup, bus, call, inspect, plugin, shell, state, storage, watch}
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
+use link_dial::Target;
 use output::Out;
 
 const AFTER: &str = "\
@@ -65,9 +66,9 @@ struct Global {
     /// The runtime's Unix socket [env: RUNTIME_SOCKET] [default: runtime.sock beside the database]
     #[arg(long, global = true, value_name = "PATH", display_order = 100)]
     socket: Option<OsString>,
-    /// A runtime at a TCP port, such as 127.0.0.1:7700
-    #[arg(long, global = true, value_name = "HOST:PORT", conflicts_with_all = ["socket", "serial"], display_order = 101)]
-    tcp: Option<String>,
+    /// A runtime at a TCP port, such as house:7700; plain:HOST:PORT where it speaks without TLS
+    #[arg(long, global = true, value_name = "HOST:PORT", value_parser = Target::tcp, conflicts_with_all = ["socket", "serial"], display_order = 101)]
+    tcp: Option<Target>,
     /// What a runtime at a TCP port asks of its clients
     #[arg(
         long,
@@ -79,8 +80,8 @@ struct Global {
     )]
     token: Option<String>,
     /// A runtime on a serial line, such as /dev/ttyACM0:115200; tcp:HOST:PORT where a serial server has it
-    #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Endpoint::serial, conflicts_with = "socket", display_order = 103)]
-    serial: Option<Endpoint>,
+    #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Target::serial, conflicts_with = "socket", display_order = 103)]
+    serial: Option<Target>,
     /// Print JSON on one line, for programs
     #[arg(long, global = true, display_order = 110)]
     json: bool,
@@ -190,18 +191,17 @@ impl Global {
     }
 
     fn endpoint(&self) -> Result<Endpoint, Failure> {
-        if let Some(address) = &self.tcp {
-            let token = self.token.clone().unwrap_or_default();
-            return Ok(Endpoint::Tcp {
-                address: address.clone(),
-                token,
+        if let Some(target) = &self.tcp {
+            return Ok(Endpoint {
+                target: target.clone(),
+                token: self.token.clone().unwrap_or_default(),
             });
         }
         if let Some(line) = &self.serial {
-            return Ok(line.clone());
+            return Ok(Endpoint::open(line.clone()));
         }
         match default_socket(|name| self.var(name)) {
-            Ok(socket) => Ok(Endpoint::Unix(socket)),
+            Ok(socket) => Ok(Endpoint::open(Target::Unix(socket))),
             Err(refused) => Err(Failure::Usage(self.explain(&refused))),
         }
     }

@@ -132,7 +132,8 @@ pub use log;
 /// | mark | called | takes |
 /// |---|---|---|
 /// | `#[on("sensor.*.temperature")]` | for each event whose topic matches; several filters, or marks, are allowed | `&Context`, `Event<'_>`, the payload |
-/// | `#[service("thermostat.set")]` | for each call; what it returns is the reply, its documentation the description. Behind the name `version = "2"`, `deprecated`, `examples = ["JSON"]` | `&Context`, `Request<'_>`, `Reply<'_>`, the arguments |
+/// | `#[event]` | for each event that the plugin gets, whose filters it subscribes to itself ([`Context::subscribe`](kernel_core::Context::subscribe)) | the same |
+/// | `#[service("thermostat.set")]` | for each call; what it returns is the reply, its documentation the description. Behind the name `version = "2"`, `reads` when nothing is changed by it, `deprecated`, `examples = ["JSON"]` | `&Context`, `Request<'_>`, `Reply<'_>`, the arguments |
 /// | `#[every(seconds = 60)]` | at intervals of `milliseconds`, `seconds`, `minutes`, `hours` or several of these, while the plugin is started. Different ones need a field: [`Ticks`] | `&Context` |
 /// | `#[tick]` | at the interval that [`Context::set_interval`](kernel_core::Context::set_interval) sets, of a setting for instance | `&Context` |
 /// | `#[load]` | first, once everything above is registered | `&Context`, the settings |

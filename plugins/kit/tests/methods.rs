@@ -305,3 +305,45 @@ fn settings_may_be_long() {
     rt.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(rt.published().len(), 2);
 }
+
+/// Subscribes to what its settings say.
+#[derive(Default)]
+struct Chosen;
+
+#[derive(Deserialize)]
+struct Filter {
+    filter: String,
+}
+
+#[plugin(name = "chosen")]
+impl Chosen {
+    #[load]
+    async fn load(&mut self, cx: &Context, settings: Filter) -> Result<(), Error> {
+        cx.subscribe(&settings.filter).await?;
+        Ok(())
+    }
+
+    #[event]
+    #[on("chosen.too")]
+    async fn any(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
+        cx.publish_value("notes.added", event.topic()).await?;
+        Ok(())
+    }
+
+    #[on("b.c")]
+    async fn other(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.publish_value("notes.added", "other").await?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_method_for_events_gets_those_that_the_plugin_subscribed_to_itself() {
+    let mut rt = TestRuntime::new();
+    rt.add::<Chosen>(json!({"filter": "a.*"}));
+    rt.start().unwrap();
+    for topic in ["a.b", "b.b", "b.c", "chosen.too"] {
+        rt.publish(topic, &()).unwrap();
+    }
+    assert_eq!(notes(&rt), ["a.b", "b.c", "other", "chosen.too"]);
+}

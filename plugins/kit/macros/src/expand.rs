@@ -93,7 +93,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn on_load(&self) -> Result<TokenStream> {
-        let filters = self.filters().into_iter().flat_map(|(filters, _)| filters);
+        let filters = self.handlers().into_iter().flat_map(|handler| handler.filters);
         let subscribe = filters
             .map(|filter| quote_spanned!(filter.span()=> cx.subscribe(kernel_core::name!(#filter)).await?;));
         let subscribe: TokenStream = subscribe.collect();
@@ -151,9 +151,9 @@ impl<'a> Expansion<'a> {
 
     fn on_event(&self) -> TokenStream {
         let buffer = self.args.buffer;
-        let all = self.filters();
+        let all = self.handlers();
         let alone = all.len() < 2;
-        let handlers = all.iter().map(|(filters, method)| {
+        let handlers = all.iter().map(|Handler { filters, own, method }| {
             let decode = method
                 .value
                 .as_ref()
@@ -167,10 +167,13 @@ impl<'a> Expansion<'a> {
                     outcome = outcome.and(handled.await);
                 },
             };
-            quote! {
-                if #(kernel_core::subject::matches(#filters, event.topic()))||* {
-                    #handle
-                }
+            match own {
+                true => quote!({ #handle }),
+                false => quote! {
+                    if #(kernel_core::subject::matches(#filters, event.topic()))||* {
+                        #handle
+                    }
+                },
             }
         });
         let handlers: TokenStream = handlers.collect();
@@ -247,22 +250,31 @@ impl<'a> Expansion<'a> {
         hooks(self.methods, hook)
     }
 
-    /// The filters of each method that takes events.
-    fn filters(&self) -> Vec<(Vec<LitStr>, &'a Method)> {
-        let methods = self.methods.iter().map(|method| {
-            let filters = method.marks.iter().flat_map(|mark| match mark {
-                Mark::On(filters) => filters.as_slice(),
-                _ => &[],
+    /// The methods that take events.
+    fn handlers(&self) -> Vec<Handler<'a>> {
+        let methods = self.methods.iter().filter_map(|method| {
+            let marks = method.marks.iter().filter_map(|mark| match mark {
+                Mark::On(filters) => Some(filters),
+                _ => None,
             });
-            (
-                filters.map(|filter| full_name(self.args, filter)).collect(),
+            let marks: Vec<_> = marks.collect();
+            let filters = marks.iter().copied().flatten();
+            (!marks.is_empty()).then(|| Handler {
+                filters: filters.map(|filter| full_name(self.args, filter)).collect(),
+                own: marks.iter().any(|filters| filters.is_empty()),
                 method,
-            )
+            })
         });
-        methods
-            .filter(|(filters, _): &(Vec<_>, _)| !filters.is_empty())
-            .collect()
+        methods.collect()
     }
+}
+
+/// A method that takes events.
+struct Handler<'a> {
+    filters: Vec<LitStr>,
+    /// It takes all, whatever the filters are.
+    own: bool,
+    method: &'a Method,
 }
 
 /// Decodes `json` as the value that a method takes; `Args` decodes itself.
