@@ -3,10 +3,10 @@
 //! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! list by [`plugins!`] and knows none of them by name.
 
-pub use {example, presence};
+pub use {auth, devices, example, logger, presence, sim, users};
 
-/// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, and `described` for one whose
-/// services have schemas.
+/// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
+/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -18,6 +18,9 @@ pub use {example, presence};
 ///     const fn described<P>() -> Name {
 ///         Self::of::<P>()
 ///     }
+///     const fn in_demo(self, _settings: &'static str) -> Name {
+///         self
+///     }
 /// }
 ///
 /// assert!(house::plugins!(Name).iter().any(|name| name.0.contains("example")));
@@ -26,8 +29,13 @@ pub use {example, presence};
 macro_rules! plugins {
     ($plugin:ty) => {
         [
-            <$plugin>::of::<$crate::example::Example>(),
+            <$plugin>::described::<$crate::logger::LoggerPlugin>(),
+            <$plugin>::described::<$crate::users::Users>(),
+            <$plugin>::described::<$crate::auth::Auth>(),
+            <$plugin>::described::<$crate::devices::Devices>(),
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
+            <$plugin>::of::<$crate::example::Example>(),
+            <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
     };
 }
