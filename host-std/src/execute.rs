@@ -3,12 +3,13 @@
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kernel_core::{Error, Installed, PluginId};
+use kernel_core::{Context, Error, Installed, PluginId};
+use plugin_host::Checked;
 use tokio::task::yield_now;
 
 use crate::host_error::HostError;
 use crate::panics;
-use crate::plugins::{Life, LocalLife, PluginType, Run};
+use crate::plugins::{Life, LocalLife, Movable, PluginType, Run};
 use crate::worker::Worker;
 
 /// A plugin that is to run.
@@ -16,8 +17,28 @@ use crate::worker::Worker;
 pub(crate) struct Job {
     pub(crate) plugin: PluginType,
     pub(crate) installed: Installed,
+    /// Its way to the kernel, where its calls are checked on it.
+    pub(crate) checked: Option<&'static Checked>,
     /// Bytes for a message and its reply.
     pub(crate) buffer: usize,
+}
+
+impl Job {
+    /// Its way to the kernel in its present life.
+    fn context(&self) -> Context {
+        let cx = self.installed.context();
+        match self.checked {
+            Some(waist) => Context::new(waist, cx.id()),
+            None => cx,
+        }
+    }
+
+    fn begin<'b>(&self, live: Movable, buf: &'b mut [u8]) -> Life<'b> {
+        match live {
+            Movable::Driven(live) => live(self.context(), buf),
+            Movable::OwnLoop(live) => live(self.installed, buf),
+        }
+    }
 }
 
 /// The life that is being run, and whether the next one runs elsewhere.
@@ -68,10 +89,10 @@ impl Present {
 }
 
 /// Runs lives of the plugin on whatever thread polls it, until the next one is to run elsewhere.
-pub(crate) async fn anywhere(job: Job, live: fn(Installed, &mut [u8]) -> Life<'_>, present: &Present) {
+pub(crate) async fn anywhere(job: Job, live: Movable, present: &Present) {
     let mut buf = vec![0; job.buffer];
     while present.begin(job.installed) {
-        let outcome = panics::catch(job.plugin.name(), live(job.installed, &mut buf)).await;
+        let outcome = panics::catch(job.plugin.name(), job.begin(live, &mut buf)).await;
         present.end(job.installed, outcome);
         // A life that ends at once must not keep the thread from others.
         yield_now().await;
@@ -84,8 +105,8 @@ async fn here(job: Job) {
     let mut buf = vec![0; job.buffer];
     while present.begin(job.installed) {
         let life: LocalLife<'_> = match job.plugin.run {
-            Run::Anywhere(live) => live(job.installed, &mut buf),
-            Run::OnOneThread(live) => live(job.installed, &mut buf),
+            Run::Anywhere(live) => job.begin(live, &mut buf),
+            Run::OnOneThread(live) => live(job.context(), &mut buf),
         };
         let outcome = panics::catch(job.plugin.name(), life).await;
         present.end(job.installed, outcome);

@@ -34,6 +34,13 @@ pub enum HostError {
         /// Its settings as they were given.
         settings: String,
     },
+    /// What a plugin says of its services cannot be used.
+    Services {
+        /// The plugin.
+        name: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
     /// The installed plugins could not be taken in.
     Installed(String),
     /// A thread could not be started.
@@ -55,6 +62,7 @@ impl fmt::Display for HostError {
             Self::Socket(cause) => cause.fmt(f),
             Self::Installed(cause) => write!(f, "the installed plugins cannot be taken in: {cause}"),
             Self::Plugin { name, cause } => write!(f, "cannot install plugin {name:?}: {cause}"),
+            Self::Services { name, cause } => write!(f, "the services of plugin {name:?}: {cause}"),
             Self::Settings { name, settings } => write!(
                 f,
                 "the settings of plugin {name:?} are {settings:?}; allowed is a JSON object, nested at most {MAX_DEPTH} deep"
@@ -79,7 +87,7 @@ impl std::error::Error for HostError {
             Self::Socket(cause) => Some(cause),
             Self::Plugin { cause, .. } => Some(cause),
             Self::Thread { cause, .. } | Self::Reactor(cause) => Some(cause),
-            Self::Settings { .. } | Self::Installed(_) => None,
+            Self::Settings { .. } | Self::Services { .. } | Self::Installed(_) => None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The thread of the plugins that are installed at run time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use kernel_core::CoreRuntime;
-use plugin_host::Options;
+use plugin_host::{Options, Services};
 
 use crate::config::Config;
 use crate::host_error::HostError;
@@ -21,6 +22,7 @@ pub(crate) fn spawn(
     folder: PathBuf,
     launcher: Option<PathBuf>,
     config: &Config,
+    services: Arc<Services>,
 ) -> Result<Worker, HostError> {
     let launcher = match launcher {
         Some(program) => program,
@@ -39,6 +41,7 @@ pub(crate) fn spawn(
         call_timeout: config.call_timeout,
         configured: configured.collect(),
         safe: config.safe,
+        services,
     };
     let (say, ready) = sync_channel(1);
     let worker = Worker::spawn("processes", move |stop| {

@@ -1,6 +1,4 @@
 //! The plugins that a program is made of, and how one life of each is run.
-//!
-//! A new plugin is a crate below `plugins/`, a line for that crate in `Cargo.toml`, and a line in [`BUILT_IN`].
 
 use std::fmt;
 use std::future::Future;
@@ -11,9 +9,10 @@ use kernel_core::{
     Context, Error, Event, Installed, Json, LocalPlugin, Plugin, PluginMetadata, Replied, Reply, Request,
     drive,
 };
+use plugin_kit::schema::{Described, Services};
 
 /// The plugins of this program.
-pub const BUILT_IN: &[PluginType] = &[PluginType::of::<example::Example>()];
+pub const BUILT_IN: &[PluginType] = &house::plugins!(PluginType);
 
 /// One life of a plugin, being run: it returns when the life is over.
 pub type Life<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -26,15 +25,28 @@ pub type LocalLife<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 pub struct PluginType {
     metadata: &'static PluginMetadata,
     pub(crate) run: Run,
+    /// What it says of its services.
+    pub(crate) services: fn() -> Services,
+    /// It is there in the demonstration alone, with these settings.
+    pub(crate) demo: Option<&'static str>,
 }
 
 /// How one life is run.
 #[derive(Clone, Copy)]
 pub(crate) enum Run {
     /// On any thread.
-    Anywhere(fn(Installed, &mut [u8]) -> Life<'_>),
+    Anywhere(Movable),
     /// On one thread, from its beginning to its end.
-    OnOneThread(fn(Installed, &mut [u8]) -> LocalLife<'_>),
+    OnOneThread(fn(Context, &mut [u8]) -> LocalLife<'_>),
+}
+
+/// How one life is run that may be on any thread.
+#[derive(Clone, Copy)]
+pub(crate) enum Movable {
+    /// By the kernel's loop.
+    Driven(fn(Context, &mut [u8]) -> Life<'_>),
+    /// By a loop of its own.
+    OwnLoop(fn(Installed, &mut [u8]) -> Life<'_>),
 }
 
 impl PluginType {
@@ -42,11 +54,50 @@ impl PluginType {
     pub const fn of<P: Plugin + Default + 'static>() -> Self {
         PluginType {
             metadata: const { &<P as Plugin>::METADATA },
-            run: Run::Anywhere(|installed, buf| {
+            run: Run::Anywhere(Movable::Driven(|cx, buf| {
                 Box::pin(async move {
-                    drive(&mut Loaded::<P>(None), installed.context(), buf).await;
+                    drive(&mut Loaded::<P>(None), cx, buf).await;
                 })
-            }),
+            })),
+            services: Services::new,
+            demo: None,
+        }
+    }
+
+    /// The same plugin, which is there in the demonstration alone ([`Config::demo`](crate::Config::demo)), with these
+    /// settings unless it is configured.
+    pub const fn in_demo(self, settings: &'static str) -> Self {
+        PluginType {
+            demo: Some(settings),
+            ..self
+        }
+    }
+
+    /// The plugin `P`, whose services have schemas: `core-runtime services NAME` shows them, and a call whose arguments
+    /// do not fit is refused as `invalid_argument`, with the place, before the plugin sees it. Whoever calls: the
+    /// operator, a peer on the link, or another plugin.
+    ///
+    /// ```
+    /// use host_std::plugins::PluginType;
+    /// use plugin_kit::prelude::*;
+    ///
+    /// #[derive(Default)]
+    /// struct Thermostat;
+    ///
+    /// #[plugin(name = "thermostat", schema)]
+    /// impl Thermostat {
+    ///     #[service(".set")]
+    ///     fn set(&mut self, target: f32) -> Result<f32, Error> {
+    ///         Ok(target)
+    ///     }
+    /// }
+    ///
+    /// const BUILT_IN: &[PluginType] = &[PluginType::described::<Thermostat>()];
+    /// ```
+    pub const fn described<P: Plugin + Default + Described + 'static>() -> Self {
+        PluginType {
+            services: <P as Described>::services,
+            ..Self::of::<P>()
         }
     }
 
@@ -54,11 +105,21 @@ impl PluginType {
     pub const fn local<P: LocalPlugin + Default + 'static>() -> Self {
         PluginType {
             metadata: const { &P::METADATA },
-            run: Run::OnOneThread(|installed, buf| {
+            run: Run::OnOneThread(|cx, buf| {
                 Box::pin(async move {
-                    drive(&mut LoadedHere::<P>(None), installed.context(), buf).await;
+                    drive(&mut LoadedHere::<P>(None), cx, buf).await;
                 })
             }),
+            services: Services::new,
+            demo: None,
+        }
+    }
+
+    /// [`local`](Self::local) and [`described`](Self::described).
+    pub const fn local_described<P: LocalPlugin + Default + Described + 'static>() -> Self {
+        PluginType {
+            services: <P as Described>::services,
+            ..Self::local::<P>()
         }
     }
 
@@ -66,14 +127,16 @@ impl PluginType {
     ///
     /// `live` runs one life: it takes the mailbox, waits for [`Load`](kernel_core::Message::Load) before
     /// anything else, and returns at [`Ended`](kernel_core::Message::Ended). The buffer holds the
-    /// largest call and its reply.
+    /// largest call and its reply. Its calls come as they are: arguments are its own to check.
     pub const fn with_own_loop(
         metadata: &'static PluginMetadata,
         live: fn(Installed, &mut [u8]) -> Life<'_>,
     ) -> Self {
         PluginType {
             metadata,
-            run: Run::Anywhere(live),
+            run: Run::Anywhere(Movable::OwnLoop(live)),
+            services: Services::new,
+            demo: None,
         }
     }
 

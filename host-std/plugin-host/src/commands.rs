@@ -3,7 +3,7 @@
 //! | service | arguments | for |
 //! |---|---|---|
 //! | `plugins.list` | | all |
-//! | `plugins.services` | | all |
+//! | `plugins.services` | `{name?, plugin?, after?}`: by name, as many as an answer holds; `after` asks for more | all |
 //! | `plugins.start`, `stop`, `load`, `unload`, `reload` | `{name}` | all |
 //! | `plugins.install`, `upgrade` | `{path, name?, asked?, granted?, settings?}` | operators |
 //! | `plugins.develop` | `{path, name?}` | operators |
@@ -25,7 +25,7 @@ use tokio::task::{spawn_local, yield_now};
 use crate::changes::Install;
 use crate::error::InstallError;
 use crate::keeper::Keeper;
-use crate::lists;
+use crate::lists::{self, Which};
 use crate::session::MAX_VALUE;
 use crate::text::without_place;
 
@@ -79,6 +79,9 @@ const SERVICES: [(&str, &str, bool); 17] = [
         false,
     ),
 ];
+
+/// Bytes of the rows in an answer.
+const ROOM: usize = MAX_VALUE - 1024;
 
 /// Log lines in an answer.
 const LOG_LINES: usize = 100;
@@ -196,7 +199,10 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
     let (runtime, supervisor) = (keeper.runtime, keeper.supervisor);
     match service {
         "plugins.list" => Ok(keeper.rows()),
-        "plugins.services" => Ok(lists::services(runtime, &keeper.services)),
+        "plugins.services" => {
+            let which = args::<Option<Which>>(text)?.unwrap_or_default();
+            Ok(lists::services(runtime, &keeper.services, &which, ROOM))
+        }
         "plugins.load" | "plugins.start" | "plugins.stop" | "plugins.unload" | "plugins.reload" => {
             let Named { name } = args(text)?;
             let state = match service {
@@ -244,7 +250,8 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
                 .identity
                 .log
                 .after(after, limit.unwrap_or(LOG_LINES).clamp(1, LOG_LINES));
-            Ok(page_of(lines))
+            let lines = lines.into_iter().map(|line| json!(line));
+            Ok(json!({ "lines": lists::fitting(lines, ROOM) }))
         }
         "plugins.package" => {
             let Named { name } = args(text)?;
@@ -261,19 +268,4 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
             format!("there is no service {service}"),
         )),
     }
-}
-
-/// As many lines as an answer has room for.
-fn page_of(lines: Vec<crate::log::Entry>) -> Value {
-    let mut room = MAX_VALUE - 1024;
-    let mut rows = Vec::new();
-    for line in lines {
-        let row = json!(line);
-        match room.checked_sub(row.to_string().len() + 1) {
-            Some(left) => room = left,
-            None => break,
-        }
-        rows.push(row);
-    }
-    json!({ "lines": rows })
 }

@@ -1,4 +1,5 @@
-//! The waist of a plugin that was granted so much and no more: each operation is checked, and then the kernel's.
+//! The waist of a plugin that was granted so much and no more: each operation is checked, and then the kernel's; so are
+//! the arguments of calls.
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -6,6 +7,7 @@ use std::task::{Poll, Waker};
 use kernel_core::storage::{MAX_NAMESPACE, STORAGE, request_namespace};
 use kernel_core::{EntryInfo, Fault, Instant, Op, PluginId, Ticket, Waist};
 
+use crate::checked::Checked;
 use crate::gate::{Identity, Rate, is_over, too_fast};
 use crate::lock::lock;
 use crate::log::Level;
@@ -14,7 +16,7 @@ use crate::permissions::Use;
 /// See the module's documentation. It serves one life of the plugin.
 pub(crate) struct Guard {
     identity: Arc<Identity>,
-    kernel: &'static dyn Waist,
+    kernel: Checked,
     /// JSON; `None` for those that the kernel has.
     settings: Option<String>,
     events: Rate,
@@ -24,7 +26,11 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(identity: Arc<Identity>, settings: Option<String>) -> Self {
         Guard {
-            kernel: identity.runtime.kernel().waist(),
+            kernel: Checked::new(
+                identity.services.clone(),
+                &identity.name,
+                identity.runtime.kernel().waist(),
+            ),
             settings,
             events: Rate::new(identity.limits.events_per_second),
             calls: Rate::new(identity.limits.calls_per_second),
@@ -91,7 +97,7 @@ impl Guard {
             Some(namespace) if namespace != self.identity.name => {
                 self.may(Use::Storage(namespace))?;
                 // The operator has no life that would be checked.
-                match is_over(self.kernel, who, None) {
+                match is_over(&self.kernel, who, None) {
                     false => Ok(PluginId::OPERATOR),
                     true => Err(Fault::Unloaded),
                 }

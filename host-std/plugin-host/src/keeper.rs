@@ -49,6 +49,8 @@ pub struct Options {
     pub configured: BTreeMap<String, (bool, Value)>,
     /// None is started with the runtime.
     pub safe: bool,
+    /// What the plugins of the program say of their services.
+    pub services: Arc<Services>,
 }
 
 /// One plugin.
@@ -89,7 +91,7 @@ impl Keeper {
             runtime: options.runtime,
             supervisor: options.supervisor,
             store,
-            services: Arc::default(),
+            services: options.services,
             announcer: Arc::default(),
             entries: RefCell::default(),
             guardian: Rc::new(Guardian::new(options.launcher.clone())),

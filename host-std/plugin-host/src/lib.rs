@@ -13,9 +13,11 @@
 //!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
 //!           └── wasm                        a module in a sandbox
 //!                 └── guard.rs ── gate.rs   the waist, with permissions
+//!                       └── checked.rs      arguments of calls, by the schemas in services.rs
 //! ```
 
 mod changes;
+mod checked;
 mod commands;
 mod error;
 mod gate;
@@ -45,8 +47,10 @@ mod store;
 mod text;
 mod wasm;
 
+pub use checked::Checked;
 pub use error::InstallError;
 pub use keeper::Options;
 pub use orphans::is_of_a_plugin;
 pub use serve::serve;
+pub use services::{About, Services};
 pub use store::installed;

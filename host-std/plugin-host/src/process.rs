@@ -89,14 +89,17 @@ impl Process {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
+        // Until it is known, it would pass for an orphan where several runtimes share this process.
+        let mut known = lock(&KNOWN);
         let mut child = command.spawn()?;
+        let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        known.extend(group.map(|group| group.as_raw_nonzero().get()));
+        drop(known);
         let no_pipe = || io::Error::other("the process has no pipes");
         let stdout = child.stdout.take().ok_or_else(no_pipe)?;
         let stderr = child.stderr.take().ok_or_else(no_pipe)?;
         let stdin = child.stdin.take().ok_or_else(no_pipe)?;
-        let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         if let Some(group) = group {
-            lock(&KNOWN).insert(group.as_raw_nonzero().get());
             guardian.add(group);
         }
         let identity = identity.clone();

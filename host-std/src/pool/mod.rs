@@ -20,13 +20,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Instant;
 
-use kernel_core::Installed;
 use tokio::runtime::Handle;
 use tracing::error;
 
 use crate::execute::Job;
 use crate::host_error::HostError;
-use crate::plugins::Life;
+use crate::plugins::Movable;
 use crate::worker::{Ended, Worker};
 
 use task::Task;
@@ -137,7 +136,7 @@ impl Pool {
     }
 
     /// Runs a plugin here from now on.
-    pub(crate) fn add(&self, job: Job, live: fn(Installed, &mut [u8]) -> Life<'_>) {
+    pub(crate) fn add(&self, job: Job, live: Movable) {
         let task = Task::new(self.0.clone(), job, live);
         locked(&self.0.queue).tasks.push(task.clone());
         self.0.push(task);

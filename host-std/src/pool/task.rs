@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use kernel_core::Installed;
-
 use super::{SEAT, Shared, locked};
 use crate::execute::{self, Job, Present};
-use crate::plugins::Life;
+use crate::plugins::Movable;
 
 /// A plugin.
 pub(crate) struct Task {
@@ -29,7 +27,7 @@ const RUNNING: u8 = 2;
 const WOKEN: u8 = 3;
 
 impl Task {
-    pub(super) fn new(pool: Arc<Shared>, job: Job, live: fn(Installed, &mut [u8]) -> Life<'_>) -> Arc<Task> {
+    pub(super) fn new(pool: Arc<Shared>, job: Job, live: Movable) -> Arc<Task> {
         let present = Arc::new(Present::default());
         let lives = {
             let present = present.clone();

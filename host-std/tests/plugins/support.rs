@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use host_std::{Host, block_on};
+use host_std::{Host, HostBuilder, block_on};
 use kernel_core::{Json, PluginState};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,11 +20,14 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new() -> House {
+        House::with(Host::builder().built_in())
+    }
+
+    pub(crate) fn with(builder: HostBuilder) -> House {
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
         config.plugins_folder = Some(dir.path().join("plugins"));
-        let host = Host::builder()
-            .built_in()
+        let host = builder
             .launcher(env!("CARGO_BIN_EXE_core-runtime"))
             .start(config)
             .unwrap();

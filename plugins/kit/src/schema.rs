@@ -32,10 +32,12 @@
 //! assert_eq!(services[0].examples[0]["celsius"], 21.5);
 //! ```
 
+use std::string::String;
 use std::vec::Vec;
 
 use kernel_core::Json;
 use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
 use serde_json::Value;
 
 /// A plugin whose services have schemas, for a host to show and to check arguments by.
@@ -47,8 +49,14 @@ pub trait Described {
 /// Services with their schemas.
 pub type Services = Vec<ServiceSchema>;
 
+/// The services of a plugin as JSON: an array of `{name, description, schema, returns, reads, examples}`.
+pub fn to_json<P: Described>() -> String {
+    // Texts and JSON have a JSON.
+    serde_json::to_string(&P::services()).unwrap_or_default()
+}
+
 /// What a service takes and answers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ServiceSchema {
     /// Its name.
@@ -56,9 +64,12 @@ pub struct ServiceSchema {
     /// What it does, for people; may be empty.
     pub description: &'static str,
     /// The schema of its arguments; `None` when it takes none, or anything.
+    #[serde(rename = "schema")]
     pub args: Option<Value>,
     /// The schema of its reply; `None` when that is not known.
     pub returns: Option<Value>,
+    /// It only reads: nothing is changed by a call.
+    pub reads: bool,
     /// Arguments, for people.
     pub examples: Vec<Value>,
 }
@@ -71,6 +82,7 @@ impl ServiceSchema {
             description,
             args: None,
             returns: None,
+            reads: false,
             examples: Vec::new(),
         }
     }
@@ -84,6 +96,12 @@ impl ServiceSchema {
     /// It answers with a `T`.
     pub fn returns<T: JsonSchema>(mut self) -> Self {
         self.returns = Some(schema_for!(T).to_value());
+        self
+    }
+
+    /// It only reads.
+    pub fn reads(mut self) -> Self {
+        self.reads = true;
         self
     }
 

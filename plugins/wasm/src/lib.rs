@@ -31,7 +31,15 @@
 //! # Exports
 //!
 //! `memory`, and `run()`, which is called once in a life and returns when that is over. A module may say what it is in a
-//! custom section [`SECTION`](packed::SECTION); that must be what its manifest says.
+//! custom section [`SECTION`](packed::SECTION); that must be what its manifest says. It may also export
+//! [`services()`](packed::SERVICES), which is called once before `run()`: by the schemas that it says, the arguments of
+//! calls are checked before the plugin sees them. A plugin that is `plugin_kit::schema::Described` has it by
+//!
+//! ```ignore
+//! plugin_wasm::export!(thermostat::Thermostat, schema);
+//! ```
+//!
+//! in a crate that depends on `plugin-kit` with its feature `schema`, too.
 
 #![no_std]
 
@@ -49,9 +57,21 @@ pub use module::{panicked, run};
 pub use kernel_core::{LocalPlugin, PluginMetadata};
 
 /// Makes this crate the module of a plugin: a type that is [`Plugin`](kernel_core::Plugin) or
-/// [`LocalPlugin`], and `Default`. On another target than `wasm32` it makes nothing.
+/// [`LocalPlugin`], and `Default`. On another target than `wasm32` it makes nothing. With `, schema` behind it, the
+/// module says what the plugin's services take and answer: see the crate's documentation.
 #[macro_export]
 macro_rules! export {
+    ($plugin:ty, schema) => {
+        $crate::export!($plugin);
+
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            #[unsafe(no_mangle)]
+            extern "C" fn services() -> u64 {
+                $crate::place(::plugin_kit::schema::to_json::<$plugin>().leak())
+            }
+        };
+    };
     ($plugin:ty) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
@@ -69,6 +89,13 @@ macro_rules! export {
             }
         };
     };
+}
+
+/// Where a text lies in the module's memory, as [`packed::SERVICES`] says it.
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub fn place(text: &'static str) -> u64 {
+    (text.as_ptr() as u64) << 32 | text.len() as u64
 }
 
 /// Bytes of [`section`].

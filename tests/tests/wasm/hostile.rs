@@ -28,6 +28,20 @@ fn hostile(run: &str) -> Vec<u8> {
     wat::parse_str(&text).unwrap()
 }
 
+/// The same, with a function that says where the list of its services lies, and this text at 100.
+fn saying(list: &str, place: u64) -> Vec<u8> {
+    let list = list.replace('"', "\\22");
+    let text = format!(
+        r#"(module
+            (import "core-runtime/1" "wait" (func $wait))
+            (memory (export "memory") 2)
+            (data (i32.const 100) "{list}")
+            (func (export "services") (result i64) (i64.const {place}))
+            (func (export "run") (loop $again (call $wait) (br $again))))"#
+    );
+    wat::parse_str(&text).unwrap()
+}
+
 /// Short deadlines, and little memory.
 const SHORT: &str = "[limits]\nmemory_mb = 8\nhook_seconds = 2.0\nhandler_seconds = 2.0\n";
 
@@ -298,4 +312,45 @@ fn one_that_wants_too_much_from_the_beginning_does_not_start() {
         let (code, message) = error_of(&house, name, &module);
         assert_eq!(code, "invalid_module", "{name}: {message}");
     }
+}
+
+#[test]
+fn a_list_of_services_that_is_none_fails_it() {
+    let house = house();
+    let at = |len: usize| (100 << 32) | len as u64;
+    let bad_schema = r#"[{"name":"liar.do","schema":{"type":"nmber"}}]"#;
+    for (number, (list, place, said)) in [
+        ("nonsense", at(8), "its services: expected"),
+        ("[]", (u64::from(u32::MAX) << 32) | 2, "are not within its memory"),
+        ("[]", at(1 << 21), "1048576 are the most"),
+        (r#"[{"name":7}]"#, at(12), "expected a string"),
+        (bad_schema, at(bad_schema.len()), "schema of liar.do"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("liar{number}");
+        let package = house
+            .package(&name, "1.0.0", &saying(list, place), SHORT)
+            .unwrap();
+        let row = house.install(&package).unwrap();
+        assert_eq!(row["state"], "FAILED", "{row}");
+        assert_eq!(row["error"]["code"], "invalid_module", "{row}");
+        let message = row["error"]["message"].as_str().unwrap();
+        assert!(message.contains(said), "{list}: {message}");
+    }
+    assert_eq!(
+        house.call("example.hello", &json!("я")).unwrap(),
+        json!("Привет, я!")
+    );
+    // Of another type, it is seen before it is installed.
+    let other = wat::parse_str(
+        r#"(module (memory (export "memory") 1) (func (export "services")) (func (export "run")))"#,
+    );
+    let package = house.package("other", "1.0.0", &other.unwrap(), SHORT).unwrap();
+    let refused = house.install(&package).unwrap_err();
+    assert!(
+        refused.starts_with("invalid_module") && refused.contains("services"),
+        "{refused}"
+    );
 }

@@ -159,6 +159,42 @@ fn every_operation_passes() {
 }
 
 #[test]
+fn what_it_says_of_its_services_is_shown_and_wrong_arguments_do_not_reach_it() {
+    let house = with_probe("");
+    let shown = house
+        .call("plugins.services", &json!({ "name": "probe.do" }))
+        .unwrap();
+    assert_eq!(shown[0]["description"], "Does whatever a test asks for");
+    assert_eq!(shown[0]["examples"], json!([{ "what": "who" }]));
+    assert_eq!(shown[0]["version"], "7");
+    assert_eq!(shown[0]["schema"]["required"], json!(["what"]));
+    let row = || house.row("probe").unwrap();
+    for (args, said) in [
+        (json!({ "what": 7 }), "/what: expected string, got number"),
+        (json!({ "name": "x" }), "'what'"),
+        (json!(null), "expected object, got null"),
+    ] {
+        let error = house.call("probe.do", &args).unwrap_err();
+        assert!(
+            error.starts_with("invalid_argument: ") && error.contains(said),
+            "{args}: {error}"
+        );
+    }
+    assert_eq!(ask(&house, "who", ""), Ok(json!("probe")));
+    assert_eq!(row()["state"], "STARTED");
+    // A module need not say anything.
+    let shown = house
+        .call("plugins.services", &json!({ "name": "example.hello" }))
+        .unwrap();
+    assert_eq!(shown[0].get("schema"), None, "{shown}");
+    house.call("plugins.remove", &json!({ "name": "probe" })).unwrap();
+    let gone = house
+        .call("plugins.services", &json!({ "plugin": "probe" }))
+        .unwrap();
+    assert_eq!(gone, json!([]));
+}
+
+#[test]
 fn what_waits_side_by_side_takes_as_long_as_the_longest() {
     let house = with_probe("");
     let both = ask(&house, "both", "").unwrap();

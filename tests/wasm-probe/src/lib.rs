@@ -1,4 +1,5 @@
-//! A plugin that does whatever a test asks it for: the service `probe.do` takes `{"what": …, "name": …}`.
+//! A plugin that does whatever a test asks it for: the service `probe.do` takes `{"what": …, "name": …}`, and says so by
+//! a schema.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,8 +10,27 @@ use kernel_core::{
     Context, Error, Event, Json, Name, Plugin, PluginMetadata, Replied, Reply, Request, Service,
     json_literal, name,
 };
+use plugin_kit::schema::{Described, ServiceSchema, Services};
+use schemars::JsonSchema;
 
-plugin_wasm::export!(Probe);
+plugin_wasm::export!(Probe, schema);
+
+/// What `probe.do` takes.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is taken apart by hand")]
+struct Asked {
+    /// What to do.
+    what: String,
+    /// With what.
+    name: Option<String>,
+}
+
+impl Described for Probe {
+    fn services() -> Services {
+        let takes = ServiceSchema::new("probe.do", "Does whatever a test asks for").takes::<Asked>();
+        vec![takes.example(json_literal!(r#"{"what": "who"}"#))]
+    }
+}
 
 /// The largest value here.
 const VALUE: usize = 60 * 1024;

@@ -12,11 +12,15 @@ use super::{API, Limits, Manifest, Run};
 use crate::permissions::{Files, Permissions};
 use crate::schema;
 
+const RUNS: &str = "the program and its arguments, such as [\"python3\", \"main.py\"]";
+const BUILDS: &str = "the program and its arguments, such as [\"make\", \"all\"]";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
     plugin: RawPlugin,
     run: Spanned<RawRun>,
+    build: Option<RawBuild>,
     #[serde(default)]
     needs: RawNeeds,
     #[serde(default)]
@@ -48,6 +52,12 @@ struct RawRun {
     kind: RawKind,
     command: Option<Spanned<Vec<String>>>,
     module: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBuild {
+    command: Spanned<Vec<String>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -132,6 +142,10 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         license: plugin.license,
         homepage: plugin.homepage,
         run: run(&source, raw.run)?,
+        build: match raw.build {
+            Some(build) => command(&source, build.command, "build.command", BUILDS)?,
+            None => Vec::new(),
+        },
         needs: needs.collect::<Result<_, _>>()?,
         permissions: permissions(&source, raw.permissions)?,
         limits: limits(&source, raw.limits)?,
@@ -154,22 +168,9 @@ fn run(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, ManifestError> 
             if let Some(module) = raw.module {
                 return Err(idle("run.module", &module.span(), "wasm"));
             }
-            let allowed = "the program and its arguments, such as [\"python3\", \"main.py\"]";
-            let command = raw.command.ok_or_else(|| missing("run.command", allowed))?;
-            let sound = command
-                .get_ref()
-                .first()
-                .is_some_and(|program| !program.is_empty())
-                && !command.get_ref().iter().any(|word| word.contains('\0'));
-            match sound {
-                true => Ok(Run::Process {
-                    command: command.into_inner(),
-                }),
-                false => {
-                    let value = format!("{:?}", command.get_ref());
-                    Err(source.refuse(&command.span(), "run.command", &value, allowed))
-                }
-            }
+            let words = raw.command.ok_or_else(|| missing("run.command", RUNS))?;
+            let command = command(source, words, "run.command", RUNS)?;
+            Ok(Run::Process { command })
         }
         RawKind::Wasm => {
             if let Some(command) = raw.command {
@@ -185,6 +186,25 @@ fn run(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, ManifestError> 
                     Err(source.refuse(&module.span(), "run.module", &value, check::INSIDE))
                 }
             }
+        }
+    }
+}
+
+/// A program and its arguments.
+fn command(
+    source: &Source<'_>,
+    words: Spanned<Vec<String>>,
+    key: &str,
+    allowed: &str,
+) -> Result<Vec<String>, ManifestError> {
+    let program = words.get_ref().first();
+    let sound = program.is_some_and(|program| !program.is_empty())
+        && !words.get_ref().iter().any(|word| word.contains('\0'));
+    match sound {
+        true => Ok(words.into_inner()),
+        false => {
+            let value = format!("{:?}", words.get_ref());
+            Err(source.refuse(&words.span(), key, &value, allowed))
         }
     }
 }

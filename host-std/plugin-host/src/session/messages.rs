@@ -9,6 +9,7 @@ use super::{Initialized, Session};
 use crate::log::Level;
 use crate::manifest::API;
 use crate::rpc_error::RpcError;
+use crate::services::Positional;
 
 /// What the plugin was sent.
 pub(super) struct Pending {
@@ -84,9 +85,14 @@ impl Session {
             }
             Message::Call(call) => {
                 let args = call.args();
-                let checked = self.gate.identity.services.check(call.service(), args.as_bytes());
-                if let Err(wrong) = checked {
-                    let error = Error::new("invalid_argument", &wrong);
+                let identity = &self.gate.identity;
+                let checked = identity.services.check(
+                    &identity.name,
+                    call.service(),
+                    args.as_bytes(),
+                    Positional::ByPlugin,
+                );
+                if let Err(error) = checked {
                     let _ = self.mailbox.reply(call.id, Err(&error)).now();
                     return;
                 }

@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::gate::Gate;
+use crate::lists::{self, Which};
 use crate::log::Level;
 use crate::permissions::Use;
 use crate::rpc_error::RpcError;
-use crate::schema::Schema;
-use crate::services::About;
+use crate::services::{About, Known};
 use crate::text::{DESCRIPTION, cut};
 
 pub(super) type Answer = Result<Vec<u8>, RpcError>;
@@ -152,6 +152,8 @@ impl<'a> Request<'a> {
             schema: Option<Value>,
             returns: Option<Value>,
             #[serde(default)]
+            reads: bool,
+            #[serde(default)]
             examples: Vec<Value>,
         }
         let params: Params = self.params()?;
@@ -168,21 +170,16 @@ impl<'a> Request<'a> {
             service = service.deprecated();
         }
         let about = About {
-            plugin: identity.name.clone(),
             description: params.description.clone(),
             schema: params.schema,
             returns: params.returns,
+            reads: params.reads,
             examples: params.examples,
         };
-        let schema = about.schema.as_ref().map(Schema::compile).transpose();
-        let schema = schema.map_err(|wrong| {
-            RpcError::new(
-                "invalid_argument",
-                format!("schema of {}: {wrong}", params.service),
-            )
-        })?;
+        let known = Known::compile(&params.service, about)
+            .map_err(|wrong| RpcError::new("invalid_argument", wrong))?;
         self.cx().register(&service).await?;
-        identity.services.add(&params.service, about, schema);
+        identity.services.keep(&identity.name, &params.service, known);
         null()
     }
 
@@ -190,7 +187,8 @@ impl<'a> Request<'a> {
         let Named { name } = self.params()?;
         let was_there = self.cx().services().unregister(&name).await?;
         if was_there {
-            self.gate.identity.services.remove(&name);
+            let identity = &self.gate.identity;
+            identity.services.remove(&identity.name, &name);
         }
         whether(was_there)
     }
@@ -223,9 +221,15 @@ impl<'a> Request<'a> {
 
     fn services(&self) -> Vec<u8> {
         let identity = &self.gate.identity;
-        crate::lists::services(identity.runtime, &identity.services)
-            .to_string()
-            .into_bytes()
+        // A line has far more room than a value.
+        lists::services(
+            identity.runtime,
+            &identity.services,
+            &Which::default(),
+            super::MAX_LINE / 2,
+        )
+        .to_string()
+        .into_bytes()
     }
 
     async fn interval(&self) -> Answer {

@@ -7,11 +7,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use kernel_core::{Error, PluginId, Waist};
-use wasmi::{Linker, Memory, Store, StoreLimits, TrapCode, TypedResumableCall};
+use wasmi::{Linker, Memory, Store, StoreLimits, TrapCode, TypedFunc, TypedResumableCall, WasmResults};
 
 use super::module::{MEMORY, RUN};
 use super::ops::Tickets;
-use super::{Sandbox, imports};
+use super::{Sandbox, imports, services};
 use crate::gate::is_over;
 use crate::guard::Guard;
 
@@ -127,26 +127,50 @@ pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), 
     let instance = linker.instantiate_and_start(&mut store, &module);
     let instance = instance.map_err(|error| invalid(failure(&error, sandbox).message().to_owned()))?;
     store.data_mut().memory = instance.get_memory(&store, MEMORY);
-    let function = instance.get_typed_func::<(), ()>(&store, RUN).map_err(failed)?;
-    let mut call = function.call_resumable(&mut store, ());
-    loop {
-        call = match call.map_err(failed)? {
-            TypedResumableCall::Finished(()) => {
-                return Err(Error::new(
-                    "exited",
-                    "the module's function `run` returned before the plugin was unloaded",
-                ));
-            }
-            TypedResumableCall::HostTrap(trap) => return Err(failure(trap.host_error(), sandbox)),
-            TypedResumableCall::OutOfFuel(out) => {
-                if store.data().life.is_over() {
-                    return Ok(());
-                }
-                store.data_mut().life.pause();
-                store.set_fuel(SLICE.max(out.required_fuel())).map_err(failed)?;
-                out.resume(&mut store)
-            }
+    let mut runner = Runner { store, sandbox };
+    if let Some(function) = services::function(&instance, &runner.store) {
+        let Some(place) = runner.call(&function)? else {
+            return Ok(());
         };
+        services::keep(&runner.store, place)?;
+    }
+    let function = instance.get_typed_func::<(), ()>(&runner.store, RUN);
+    match runner.call(&function.map_err(failed)?)? {
+        None => Ok(()),
+        Some(()) => Err(Error::new(
+            "exited",
+            "the module's function `run` returned before the plugin was unloaded",
+        )),
+    }
+}
+
+/// Runs functions of an instance.
+struct Runner<'s> {
+    store: Store<State>,
+    sandbox: &'s Sandbox,
+}
+
+impl Runner<'_> {
+    /// Runs a function to its end; `None` when the kernel ended the life before.
+    fn call<T: WasmResults>(&mut self, function: &TypedFunc<(), T>) -> Result<Option<T>, Error> {
+        let failed = |error: wasmi::Error| failure(&error, self.sandbox);
+        self.store.set_fuel(SLICE).map_err(failed)?;
+        let mut call = function.call_resumable(&mut self.store, ());
+        loop {
+            call = match call.map_err(failed)? {
+                TypedResumableCall::Finished(result) => return Ok(Some(result)),
+                TypedResumableCall::HostTrap(trap) => return Err(failure(trap.host_error(), self.sandbox)),
+                TypedResumableCall::OutOfFuel(out) => {
+                    if self.store.data().life.is_over() {
+                        return Ok(None);
+                    }
+                    self.store.data_mut().life.pause();
+                    let fuel = SLICE.max(out.required_fuel());
+                    self.store.set_fuel(fuel).map_err(failed)?;
+                    out.resume(&mut self.store)
+                }
+            };
+        }
     }
 }
 

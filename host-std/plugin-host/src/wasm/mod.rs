@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! lives.rs ── Sandbox::live ── the thread: life.rs ── module.rs  what may be run
+//!                                            ├── services.rs     what it says of its services
 //!                                            └── imports.rs      what it may ask for
 //!                                                  └── ops.rs ── Guard ── the kernel
 //! ```
@@ -11,6 +12,7 @@ mod imports;
 mod life;
 mod module;
 mod ops;
+mod services;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use plugin_wasm::packed::{IMPORTS, SECTION};
-use wasmi::{Config, EnforcedLimits, Engine, ExternType, Module, StoreLimits, StoreLimitsBuilder};
+use plugin_wasm::packed::{IMPORTS, SECTION, SERVICES};
+use wasmi::{
+    CompilationMode, Config, EnforcedLimits, Engine, ExternType, Module, StoreLimits, StoreLimitsBuilder,
+    ValType,
+};
 
 use super::Sandbox;
 use super::imports::NAMES;
@@ -59,6 +62,9 @@ impl Sandbox {
         let bytes = fs::read(&self.module).map_err(|cause| cause.to_string())?;
         let mut config = Config::default();
         config
+            // A function that is compiled when it is called takes fuel for that, and what is left of a slice may be too
+            // little: the call could not be resumed.
+            .compilation_mode(CompilationMode::Eager)
             .consume_fuel(true)
             .allow_start_fn(false)
             .wasm_multi_memory(false)
@@ -124,6 +130,15 @@ fn check_exports(module: &Module) -> Result<(), String> {
             .find(|export| export.name() == wanted)
             .map(|export| export.ty().clone())
     };
+    match export(SERVICES) {
+        None => {}
+        Some(ExternType::Func(of)) if of.params().is_empty() && of.results() == [ValType::I64] => {}
+        Some(_) => {
+            return Err(format!(
+                "it exports {SERVICES:?}, which is no function without parameters that returns an i64"
+            ));
+        }
+    }
     let runs = matches!(export(RUN), Some(ExternType::Func(of)) if of.params().is_empty() && of.results().is_empty());
     match (runs, export(MEMORY)) {
         (true, Some(ExternType::Memory(_))) => Ok(()),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use kernel_core::{STATUS, STORAGE_FAULT};
 use kernel_link::{Failure as LinkFailure, Plugin, Raw, Reply, Request, Slots};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::services::ask;
 use crate::cli::check;
@@ -29,7 +29,7 @@ JSON: an array, by name, of
   {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
 `latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.
 
-With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, examples?}, the schemas of its \
+With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, reads?, examples?}, the schemas of its \
 arguments and its reply as JSON Schema.";
 
 pub(crate) const HEALTH_HELP: &str = "\
@@ -230,11 +230,8 @@ pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out)
 
 /// One service, with all that its plugin says of it.
 async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let all = ask(link, "plugins.services", &Value::Null, SOON).await?;
-    let all = all.as_array().ok_or_else(Failure::unexpected)?;
-    let found = all
-        .iter()
-        .find(|service| service.get("name").is_some_and(|found| found == name));
+    let all = ask(link, "plugins.services", &json!({ "name": name }), SOON).await?;
+    let found = all.as_array().ok_or_else(Failure::unexpected)?.first();
     let missing = || {
         Failure::No(format!(
             "there is no service {name}; `core-runtime services` lists those there are"
