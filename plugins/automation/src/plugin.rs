@@ -110,14 +110,14 @@ impl AutomationPlugin {
     }
 
     /// A rule, as it was created, and what became of it.
-    #[service(".get", examples = [r#"{"id": "hall_light"}"#])]
+    #[service(".get", reads, examples = [r#"{"id": "hall_light"}"#])]
     async fn get(&mut self, cx: &Context, Args(args): Args<Id>) -> Result<RuleState, Error> {
         let rule = self.document(cx, &args.id).await?;
         self.state(&args.id, rule)
     }
 
     /// The rules, in short.
-    #[service(".list", examples = [r#"{"after": "hall_light", "limit": 20}"#])]
+    #[service(".list", reads, examples = [r#"{"after": "hall_light", "limit": 20}"#])]
     fn list(&self, Args(args): Args<ListRules>) -> Result<Rules, Error> {
         let limit = limit(args.limit, PAGE.0, PAGE.1)?;
         if !args.after.is_empty() && !is_id(&args.after) {
@@ -201,7 +201,7 @@ impl AutomationPlugin {
     }
 
     /// What became of the last triggers of a rule, and why.
-    #[service(".trace", examples = [r#"{"id": "hall_light", "limit": 5}"#])]
+    #[service(".trace", reads, examples = [r#"{"id": "hall_light", "limit": 5}"#])]
     fn trace(&self, Args(args): Args<TraceRule>) -> Result<Traces, Error> {
         let place = self
             .engine
@@ -225,7 +225,7 @@ impl AutomationPlugin {
     }
 
     /// What was counted since the plugin started.
-    #[service(".stats")]
+    #[service(".stats", reads)]
     fn stats(&self) -> Result<Stats, Error> {
         let (engine, counters) = (&self.engine, &self.engine.counters);
         Ok(Stats {

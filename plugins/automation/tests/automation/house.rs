@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use automation::AutomationPlugin;
 use plugin_kit::kernel_core::Error;
+use plugin_kit::schema::Described;
 use plugin_kit::test::{Published, TestRuntime};
 use serde_json::{Value, json};
 
@@ -13,6 +14,16 @@ use serde_json::{Value, json};
 pub(crate) struct House {
     pub(crate) rt: TestRuntime,
     calls: Rc<RefCell<Vec<Value>>>,
+    schema: (boon::Schemas, boon::SchemaIndex),
+}
+
+/// The schema of `automation.create`, by which hosts check rules before the plugin sees them.
+fn schema() -> (boon::Schemas, boon::SchemaIndex) {
+    let create = AutomationPlugin::services().remove(0);
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("schema:/", create.args.unwrap()).unwrap();
+    let index = compiler.compile("schema:/", &mut schemas).unwrap();
+    (schemas, index)
 }
 
 /// Long enough for a run that waits for nothing but answers that are there at once.
@@ -43,7 +54,11 @@ impl House {
         });
         rt.add::<AutomationPlugin>(settings);
         rt.start().unwrap();
-        House { rt, calls }
+        House {
+            rt,
+            calls,
+            schema: schema(),
+        }
     }
 
     /// Creates a rule that calls the lamp with what triggered, unless it has other actions.
@@ -55,6 +70,9 @@ impl House {
         }
         let made = self.rt.call("automation.create", &rule);
         assert!(made.is_ok(), "{rule}: {made:?}");
+        let (schemas, index) = &self.schema;
+        let checked = schemas.validate(&rule, *index);
+        assert!(checked.is_ok(), "{rule} does not fit its schema: {checked:?}");
     }
 
     pub(crate) fn publish(&mut self, topic: &str, payload: Value) {
