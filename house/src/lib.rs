@@ -12,13 +12,13 @@ pub use {auth, automation, devices, example, logger, presence, sim, users};
 /// struct Name(&'static str);
 ///
 /// impl Name {
-///     const fn of<P>() -> Name {
+///     fn of<P>() -> Name {
 ///         Name(std::any::type_name::<P>())
 ///     }
-///     const fn described<P>() -> Name {
+///     fn described<P>() -> Name {
 ///         Self::of::<P>()
 ///     }
-///     const fn in_demo(self, _settings: &'static str) -> Name {
+///     fn in_demo(self, _settings: &'static str) -> Name {
 ///         self
 ///     }
 /// }
