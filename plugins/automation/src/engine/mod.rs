@@ -11,7 +11,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use kernel_core::{Context, Error, Fault, Instant, Json};
+use kernel_core::{Context, Error, Instant, Json};
 use serde_json::Value;
 
 use crate::guard::Guard;
@@ -166,16 +166,7 @@ impl Engine {
     /// are cancelled.
     pub(crate) async fn put(&mut self, cx: &Context, rule: Rule) -> Result<(), Error> {
         let filters = filters(&rule);
-        self.subscriptions
-            .add(cx, &filters)
-            .await
-            .map_err(|fault| match fault {
-                Fault::TooLarge { max } => Error::format(
-                    "full",
-                    format_args!("more than {max} subscriptions are needed: raise the setting max_filters"),
-                ),
-                other => other.into(),
-            })?;
+        self.subscriptions.add(cx, &filters).await?;
         self.look(cx);
         let index = match self.ids.get(&rule.id) {
             Some(index) => *index,

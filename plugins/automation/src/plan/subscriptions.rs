@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use kernel_core::{Context, Fault, Name};
+use kernel_core::{Capacity, Context, Fault, Name};
 
 /// Tokens that are kept of a filter when there are too many: all, then three, two, one, none.
 const LEVELS: [usize; 5] = [usize::MAX, 3, 2, 1, 0];
@@ -69,7 +69,10 @@ impl Subscriptions {
             }
             let made = match self.made.len() < self.most {
                 true => cx.subscribe(Name::Copied(&cover)).await,
-                false => Err(Fault::Absent),
+                false => Err(Fault::Full {
+                    capacity: Capacity::Filters,
+                    size: self.most as u32,
+                }),
             };
             match made {
                 Ok(_) => {
@@ -77,16 +80,11 @@ impl Subscriptions {
                     count(&mut self.made, &cover);
                     return Ok(());
                 }
-                // No more can be made: those that there are cover more from now on.
-                Err(Fault::Absent | Fault::Full { .. } | Fault::Share { .. })
+                // No more can be made, or none as long as this: those that there are cover more from now on.
+                Err(Fault::Full { .. } | Fault::Share { .. } | Fault::TooLarge { .. })
                     if self.level + 1 < LEVELS.len() =>
                 {
                     self.cover_more(cx).await?;
-                }
-                Err(Fault::Absent) => {
-                    return Err(Fault::TooLarge {
-                        max: self.most as u32,
-                    });
                 }
                 Err(fault) => return Err(fault),
             }

@@ -114,3 +114,12 @@ fn two_thousand_times_of_day_come_each_at_its_own() {
         (&json!(500), &json!(0), &json!(0))
     );
 }
+
+#[test]
+fn a_kernel_without_room_for_more_subscriptions_gets_fewer_that_cover_them() {
+    // The test's kernel has room for 256, of which one plugin holds its share.
+    let mut house = house(400, json!({}));
+    let stats = house.stats();
+    assert_eq!(stats["covering"], true);
+    look(&mut house, 3);
+}
