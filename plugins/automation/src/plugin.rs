@@ -31,6 +31,8 @@ const MAX_PAYLOAD_DEPTH: usize = 16;
 /// See the crate's documentation.
 #[derive(Default)]
 pub struct AutomationPlugin {
+    /// Those that the program says.
+    settings: Option<Settings>,
     engine: Engine,
     /// Rows that are no rules, with the reason.
     skipped: BTreeMap<String, String>,
@@ -47,6 +49,7 @@ pub struct AutomationPlugin {
 impl AutomationPlugin {
     #[load]
     fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
+        let settings = self.settings.clone().unwrap_or(settings);
         let zone = settings.check()?;
         self.engine = Engine::new(settings, zone, cx.now());
         Ok(())
@@ -242,6 +245,26 @@ impl AutomationPlugin {
             stopped: counters.stopped,
             refused: counters.refused,
         })
+    }
+}
+
+impl AutomationPlugin {
+    /// With these settings, whatever the platform says: for a chip, whose kernel has none for its plugins.
+    ///
+    /// ```
+    /// use automation::{AutomationPlugin, Settings};
+    ///
+    /// let plugin = AutomationPlugin::with(Settings {
+    ///     timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+    ///     ..Settings::default()
+    /// });
+    /// # let _ = plugin;
+    /// ```
+    pub fn with(settings: Settings) -> AutomationPlugin {
+        AutomationPlugin {
+            settings: Some(settings),
+            ..AutomationPlugin::default()
+        }
     }
 }
 
