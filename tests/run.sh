@@ -18,7 +18,11 @@ CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf ris
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros -p presence)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros -p house)
+for manifest in plugins/*/Cargo.toml; do
+    name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest")
+    case "$name" in plugin-*) ;; *) KERNEL+=(-p "$name") ;; esac
+done
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -77,7 +81,7 @@ section_lint() {
             --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
         cargo build -p plugin-kit --no-default-features --features alloc --target "$chip" --locked
-        cargo build -p presence --target "$chip" --locked
+        cargo build -p devices -p presence -p sim --target "$chip" --locked
     done
 }
 

@@ -8,8 +8,8 @@ mod program;
 mod support;
 
 mod commands;
-mod described;
 mod crates;
+mod described;
 mod hostile;
 mod originals;
 mod packages;

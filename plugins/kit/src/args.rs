@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 pub trait Arguments: DeserializeOwned {
     /// The names of those arguments that may be passed by their place, in order.
     const NAMES: &'static [&'static str] = &[];
+
+    /// Other names of arguments, for those who pass them in `kwargs`: each with the name that is meant.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
 }
 
 /// The arguments of a service, in any of the forms in which it may be called:
@@ -88,7 +91,7 @@ impl<T: Arguments> Args<T> {
     /// `invalid_argument`, with the argument that is wrong, what it is and what is wanted.
     pub fn decode(json: Json<'_>) -> Result<Self, Error> {
         let decoded = serde_json::from_slice(json.as_bytes())
-            .and_then(|value| T::deserialize(ByName(by_name(value, T::NAMES)?)));
+            .and_then(|value| T::deserialize(ByName(by_name::<T>(value)?)));
         decoded
             .map(Args)
             .map_err(|error| Error::format("invalid_argument", format_args!("{error}")))
@@ -96,8 +99,9 @@ impl<T: Arguments> Args<T> {
 }
 
 /// The arguments by their names.
-fn by_name(value: Value, names: &[&str]) -> Result<Map<String, Value>, serde_json::Error> {
-    let (args, mut named) = match value {
+fn by_name<T: Arguments>(value: Value) -> Result<Map<String, Value>, serde_json::Error> {
+    let names = T::NAMES;
+    let (args, named) = match value {
         Value::Null => return Ok(Map::new()),
         Value::Object(mut object) => match is_by_place(&object) {
             true => match (object.remove("args"), object.remove("kwargs")) {
@@ -122,14 +126,19 @@ fn by_name(value: Value, names: &[&str]) -> Result<Map<String, Value>, serde_jso
             ),
         }));
     }
-    for (name, value) in names.iter().zip(args) {
-        if named.insert((*name).to_owned(), value).is_some() {
-            return Err(serde_json::Error::custom(format!(
-                "{name}: it is there by place and by name"
-            )));
+    let mut all = Map::new();
+    let aliased = named.into_iter().map(|(name, value)| {
+        let alias = T::ALIASES.iter().find(|(alias, _)| *alias == name);
+        (alias.map_or(name, |(_, meant)| (*meant).to_owned()), value)
+    });
+    let by_place = names.iter().map(|name| (*name).to_owned()).zip(args);
+    for (name, value) in by_place.chain(aliased) {
+        if all.contains_key(&name) {
+            return Err(serde_json::Error::custom(format!("{name}: it is there twice")));
         }
+        all.insert(name, value);
     }
-    Ok(named)
+    Ok(all)
 }
 
 fn is_by_place(object: &Map<String, Value>) -> bool {
@@ -190,21 +199,44 @@ impl<'de> MapAccess<'de> for Fields {
     }
 }
 
+/// All forms, so that whoever checks arguments by the schema lets each of them pass. What is wrong by name is said of the
+/// first of them.
 #[cfg(feature = "schema")]
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Args<T> {
+impl<T: schemars::JsonSchema + Arguments> schemars::JsonSchema for Args<T> {
     fn schema_name() -> alloc::borrow::Cow<'static, str> {
         T::schema_name()
     }
 
     fn schema_id() -> alloc::borrow::Cow<'static, str> {
-        T::schema_id()
+        format!("Args<{}>", T::schema_id()).into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        T::json_schema(generator)
+        let by_name = T::json_schema(generator).to_value();
+        let required = by_name["required"].as_array().map_or(&[][..], |names| names);
+        let by_place = serde_json::json!({
+            "description": "The same by place, and by name.",
+            "type": "object",
+            "properties": {
+                "args": {"type": "array", "maxItems": T::NAMES.len()},
+                "kwargs": {"type": "object"},
+            },
+            "required": ["args", "kwargs"],
+            "additionalProperties": false,
+        });
+        let mut forms = vec![by_name.clone(), by_place];
+        if required.is_empty() {
+            forms.push(serde_json::json!({"type": "null"}));
+        }
+        if let Some(first) = T::NAMES.first()
+            && required.iter().all(|name| name == first)
+        {
+            forms.push(by_name["properties"][*first].clone());
+        }
+        schemars::json_schema!({"anyOf": forms})
     }
 
     fn inline_schema() -> bool {
-        T::inline_schema()
+        true
     }
 }

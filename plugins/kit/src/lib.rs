@@ -95,6 +95,8 @@ extern crate self as plugin_kit;
 #[cfg(feature = "alloc")]
 mod args;
 mod decode;
+#[cfg(feature = "alloc")]
+mod reader;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "test")]
@@ -174,6 +176,8 @@ pub use log;
 /// }
 /// ```
 pub use plugin_kit_macros::plugin;
+#[cfg(feature = "alloc")]
+pub use reader::SettingsReader;
 #[cfg(feature = "std")]
 pub use threads::on_thread;
 pub use ticks::{Passed, Ticks};

@@ -6,10 +6,9 @@ use plugin_kit::{Args, Arguments};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Set {
-    #[serde(alias = "device_id")]
     id: String,
     state: Map<String, Value>,
     #[serde(default)]
@@ -18,9 +17,10 @@ struct Set {
 
 impl Arguments for Set {
     const NAMES: &'static [&'static str] = &["id", "state"];
+    const ALIASES: &'static [(&'static str, &'static str)] = &[("device_id", "id")];
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 struct Named {
     #[serde(default)]
     limit: u8,
@@ -63,7 +63,7 @@ fn all_forms_mean_the_same() {
     let on = json!({"on": true, "level": [1, 2.5, {"deep": null}]});
     for args in [
         json!({"id": "hall", "state": on}),
-        json!({"device_id": "hall", "state": on, "after": null}),
+        json!({"id": "hall", "state": on, "after": null}),
         json!({"args": ["hall", on], "kwargs": {}}),
         json!({"args": ["hall"], "kwargs": {"state": on}}),
         json!({"args": [], "kwargs": {"device_id": "hall", "state": on}}),
@@ -104,7 +104,7 @@ fn what_is_wrong_is_said_with_its_name_and_value() {
         ),
         (
             json!({"id": "a", "device_id": "b", "state": {}}),
-            "duplicate field `id`",
+            "unknown field `device_id`",
         ),
         (
             json!({"id": "a", "state": {}, "colour": 1}),
@@ -115,8 +115,12 @@ fn what_is_wrong_is_said_with_its_name_and_value() {
             "3 arguments by place, at most 2 are wanted: id, state",
         ),
         (
+            json!({"args": ["a"], "kwargs": {"device_id": "b", "state": {}}}),
+            "id: it is there twice",
+        ),
+        (
             json!({"args": ["a"], "kwargs": {"id": "b"}}),
-            "id: it is there by place and by name",
+            "id: it is there twice",
         ),
         (
             json!({"args": ["a"], "kwargs": {}, "state": {}}),
@@ -133,4 +137,16 @@ fn what_is_wrong_is_said_with_its_name_and_value() {
         error.message(),
         "arguments are by name here: an object is wanted, not 5"
     );
+}
+
+#[test]
+fn the_schema_has_all_forms() {
+    let set = schemars::schema_for!(Args<Set>).to_value();
+    let [by_name, by_place] = &set["anyOf"].as_array().unwrap()[..] else {
+        panic!("{set}");
+    };
+    assert_eq!(by_name["required"], json!(["id", "state"]));
+    assert_eq!(by_place["properties"]["args"]["maxItems"], 2);
+    let named = schemars::schema_for!(Args<Named>).to_value();
+    assert_eq!(named["anyOf"][2], json!({"type": "null"}));
 }
