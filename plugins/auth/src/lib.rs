@@ -111,16 +111,17 @@
 //! ```json
 //! {
 //!   "devices.*": {"id": "/id", "lookup": "devices.get"},
-//!   "devices.list": {"user": "/user"},
-//!   "devices.create": {"user": "/owner_id"}
+//!   "devices.create": {"id": "/id", "lookup": "devices.get", "new": "/owner_id"},
+//!   "devices.list": {"user": "/user"}
 //! }
 //! ```
 //!
 //! A rule with `lookup` finds the resource that the argument `id` names (or the first one by place) by that service, called
-//! with `{"id": ..}`, whose reply may have `owner_id` and `shared_with`. Its owner uses it, and those it is shared with, and
-//! everybody one without an owner; `owner_id` and `shared_with` are set by its owner alone. Without the argument it is for
-//! administrators. A rule with `user` wants this argument to be the user. A filter without wildcards goes before one with
-//! them, a longer one before a shorter one. A look-up has a second; one that took longer is `unavailable` for ten.
+//! with `{"id": ..}`, whose reply may have `owner_id` and `shared_with`, and whose error is `not_found` where there is none. Its
+//! owner uses it, and those it is shared with, and everybody one without an owner; `owner_id` and `shared_with` are set by
+//! its owner alone. Where there is none, the argument `new` has to be the user. Without either it is for administrators. A
+//! rule with `user` wants this argument to be the user. A filter without wildcards goes before one with them, a longer one
+//! before a shorter one. A look-up has a second; one that took longer is `unavailable` for ten.
 //!
 //! # The audit log
 //!
