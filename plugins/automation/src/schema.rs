@@ -1,6 +1,6 @@
 //! The grammar of rules as JSON Schema.
 //!
-//! Each kind of trigger, condition and action is told by its members, and these are all in one object: so whoever checks
+//! Each kind of trigger, condition and action is known by its members, and these are all in one object: so whoever checks
 //! a rule by the schema says where it is wrong. Which of them go together the plugin itself checks.
 
 use alloc::borrow::Cow;
