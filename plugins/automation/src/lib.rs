@@ -147,6 +147,7 @@ mod engine;
 mod guard;
 mod plan;
 mod plugin;
+mod read;
 mod rule;
 #[cfg(feature = "host")]
 mod schema;

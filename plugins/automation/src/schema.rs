@@ -9,7 +9,8 @@ use alloc::string::String;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::rule::{MAX_ACTIONS, MAX_CONDITIONS, MAX_ID, MAX_PARALLEL, MAX_SECONDS, MAX_TEXT, MAX_TRIGGERS};
+use crate::read::MAX_TEXT;
+use crate::rule::{MAX_ACTIONS, MAX_CONDITIONS, MAX_ID, MAX_PARALLEL, MAX_SECONDS, MAX_TRIGGERS};
 use crate::types::{RuleChange, RuleDocument};
 
 /// A schema that is referred to by its name, for it contains itself.

@@ -10,9 +10,9 @@ use kernel_core::subject::check_topic;
 
 use super::condition::Condition;
 use super::limits::{Limits, MAX_NESTING};
-use super::read::{At, Problem, kind};
 use super::template::{Source, Template};
 use super::trigger::{CHANGED, MAX_SECONDS};
+use crate::read::{At, Problem, kind};
 
 /// The longest deadline of a call, in seconds.
 const MAX_TIMEOUT: i64 = 600;

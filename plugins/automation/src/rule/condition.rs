@@ -9,8 +9,8 @@ use core::cmp::Ordering;
 use serde_json::Value;
 
 use super::limits::{Limits, MAX_NESTING};
-use super::read::{At, Problem, brief, kind};
 use super::template::{Facts, Source, Template};
+use crate::read::{At, Problem, brief, kind};
 use crate::time::Window;
 
 /// A condition, and where it stands in the rule.

@@ -1,6 +1,6 @@
 //! How large a rule may be.
 
-use super::read::{At, Problem};
+use crate::read::{At, Problem};
 
 /// The most triggers of a rule.
 pub const MAX_TRIGGERS: usize = 16;

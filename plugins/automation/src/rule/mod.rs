@@ -3,7 +3,6 @@
 mod action;
 mod condition;
 mod limits;
-mod read;
 mod template;
 mod trigger;
 
@@ -18,14 +17,12 @@ pub(crate) use action::{Op, Step};
 pub(crate) use condition::{Condition, Stopped, is_same};
 pub(crate) use limits::Limits;
 pub use limits::{MAX_ACTIONS, MAX_CONDITIONS, MAX_NESTING, MAX_RULE, MAX_TRIGGERS};
-#[cfg(feature = "host")]
-pub(crate) use read::MAX_TEXT;
-pub(crate) use read::{At, Problem, cut};
 pub(crate) use template::Facts;
 #[cfg(feature = "host")]
 pub(crate) use trigger::MAX_SECONDS;
 pub(crate) use trigger::{CHANGED, Trigger};
 
+use crate::read::{At, Problem};
 use crate::time::Zone;
 
 /// The longest id of a rule, in bytes.

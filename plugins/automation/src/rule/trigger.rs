@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, is_same};
 use super::limits::Limits;
-use super::read::{At, Problem, kind};
 use super::template::{Facts, Source};
+use crate::read::{At, Problem, kind};
 use crate::time::{Days, SunEvent, TimeOfDay, Zone};
 
 /// What topics of changes of the state begin with.
