@@ -1,5 +1,5 @@
 //! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak the plugin
-//! protocol (docs/plugin-protocol.md), or as WebAssembly modules.
+//! protocol (docs/plugin-protocol.md), as WebAssembly modules, or as servers over HTTP.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
@@ -11,6 +11,7 @@
 //!           ├── process.rs ── launcher.rs ── sandbox.rs   a process, restricted
 //!           ├── session                     its lines, and the kernel's mailbox
 //!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           ├── http                        a server that somebody else runs
 //!           └── wasm                        a module in a sandbox
 //!                 └── guard.rs ── gate.rs   the waist, with permissions
 //!                       └── checked.rs      arguments of calls, by the schemas in services.rs
@@ -23,6 +24,7 @@ mod error;
 mod gate;
 mod guard;
 mod guardian;
+mod http;
 mod keeper;
 pub mod launcher;
 mod lines;

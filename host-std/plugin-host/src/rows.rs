@@ -49,6 +49,7 @@ impl Keeper {
                     Run::Process { .. } => sandbox::not_enforced(),
                     // There is nothing that it could reach.
                     Run::Wasm { .. } => &[],
+                    Run::Http { .. } => sandbox::OF_A_SERVER,
                 };
                 members.insert("not_enforced".into(), not_enforced.into());
                 if entry.in_place {

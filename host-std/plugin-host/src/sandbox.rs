@@ -86,6 +86,9 @@ impl Rules {
     }
 }
 
+/// What a server that somebody else runs is not kept from.
+pub(crate) const OF_A_SERVER: &[&str] = &["all that its server does by itself"];
+
 /// What this system does not keep a process from, whatever it was granted.
 pub(crate) fn not_enforced() -> &'static [&'static str] {
     static MISSING: OnceLock<Vec<&str>> = OnceLock::new();

@@ -10,5 +10,6 @@ mod support;
 mod commands;
 mod described;
 mod hostile;
+mod http;
 mod originals;
 mod packages;

@@ -27,12 +27,16 @@
 mod check;
 mod error;
 mod original;
+mod run;
 mod toml_file;
+mod url;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) use check::{is_grant, is_name};
 pub use error::ManifestError;
+pub use url::Url;
 
 use crate::permissions::Permissions;
 
@@ -85,6 +89,15 @@ pub enum Run {
         /// The module, relative to the plugin's folder.
         module: String,
     },
+    /// As a server that somebody else runs, over HTTP.
+    Http {
+        /// Where it is.
+        url: Url,
+        /// How long it may take to answer.
+        timeout: Duration,
+        /// How often it is looked whether it is there.
+        check: Duration,
+    },
 }
 
 impl Run {
@@ -93,6 +106,7 @@ impl Run {
         match self {
             Run::Process { .. } => "process",
             Run::Wasm { .. } => "wasm",
+            Run::Http { .. } => "http",
         }
     }
 }

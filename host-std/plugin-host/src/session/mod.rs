@@ -12,11 +12,10 @@ mod values;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{AbortHandle, Abortable};
@@ -28,7 +27,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::sleep_until;
 
-use crate::gate::{Gate, is_over};
+use crate::gate::{Gate, over};
 use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
@@ -202,13 +201,7 @@ impl Session {
             ..
         } = self;
         // The mailbox says the same, while it is asked.
-        let over = poll_fn(|task| {
-            let waist = gate.identity.runtime.kernel().waist();
-            match is_over(waist, gate.cx.id(), Some(task.waker())) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        });
+        let over = over(gate.identity.runtime, gate.cx);
         let write = async {
             match stdin {
                 Some(stdin) if !out.rest().is_empty() => stdin.write(out.rest()).await,

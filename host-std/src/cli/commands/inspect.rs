@@ -22,7 +22,7 @@ JSON: an array, in the order of installation, of
    counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
               handled, busy_micros, worst_micros}}
 `state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
-shared, own thread, process, wasm, remote, or what a board says; `error` is its last one.";
+shared, own thread, process, wasm, http, remote, or what a board says; `error` is its last one.";
 
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of

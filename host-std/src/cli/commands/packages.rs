@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use plugin_host::manifest::Manifest;
+use plugin_host::manifest::{Manifest, Run};
 use plugin_host::permissions::Permissions;
 use serde_json::{Value, json};
 
@@ -141,6 +141,14 @@ fn agree(manifest: &Manifest, question: &str, asks: &[String], yes: bool) -> Res
     }
 }
 
+/// What is asked for, and whom the runtime is to call on for it.
+fn with_url(manifest: &Manifest, mut asks: Vec<String>) -> Vec<String> {
+    if let Run::Http { url, .. } = &manifest.run {
+        asks.push(format!("requests by the runtime to {url}"));
+    }
+    asks
+}
+
 fn introduce(manifest: &Manifest) -> io::Result<()> {
     let mut to = io::stderr().lock();
     let mut line = format!("{} {}", manifest.name, manifest.version);
@@ -159,7 +167,8 @@ fn introduce(manifest: &Manifest) -> io::Result<()> {
 
 pub(crate) async fn install(args: InstallArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let (manifest, path) = look(&args.package)?;
-    agree(&manifest, "Install it?", &manifest.permissions.lines(), args.yes)?;
+    let asks = with_url(&manifest, manifest.permissions.lines());
+    agree(&manifest, "Install it?", &asks, args.yes)?;
     let settings: serde_json::Map<String, Value> = args.settings.into_iter().collect();
     let request = json!({
         "path": path, "name": args.name, "asked": manifest.permissions, "settings": settings,
@@ -180,7 +189,7 @@ pub(crate) async fn upgrade(args: UpgradeArgs, link: &mut Link, out: &mut Out) -
         .get("granted")
         .and_then(|granted| serde_json::from_value(granted.clone()).ok())
         .ok_or_else(Failure::unexpected)?;
-    let anew = manifest.permissions.beyond(&granted);
+    let anew = with_url(&manifest, manifest.permissions.beyond(&granted));
     agree(&manifest, "Upgrade it?", &anew, args.yes)?;
     let request = json!({ "path": path, "name": args.name, "asked": manifest.permissions });
     let row = ask(link, "plugins.upgrade", &request, LIMIT)
