@@ -144,7 +144,7 @@ impl Keeper {
             dependencies: &needs,
             overflow: Overflow::DropOldest,
             restarts: true,
-            placement: manifest.run.kind(),
+            placement: manifest.run.kind().word(),
         };
         let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);

@@ -4,7 +4,7 @@
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
 //!     │
-//!   keeper.rs     all plugins ── changes.rs: install, upgrade, remove ── rows.rs
+//!   keeper.rs     all plugins ── changes.rs: install, upgrade, remove ── rows.rs ── unrestricted.rs
 //!     ├── store.rs      their folder ── package: folders and archives ── manifest
 //!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
@@ -47,6 +47,7 @@ mod services;
 mod session;
 mod store;
 mod text;
+mod unrestricted;
 mod wasm;
 
 pub use checked::Checked;

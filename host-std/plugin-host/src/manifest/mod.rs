@@ -36,6 +36,7 @@ use std::time::Duration;
 
 pub(crate) use check::{is_grant, is_name};
 pub use error::ManifestError;
+pub use run::Kind;
 pub use url::Url;
 
 use crate::permissions::Permissions;
@@ -101,12 +102,12 @@ pub enum Run {
 }
 
 impl Run {
-    /// The word in the manifest.
-    pub const fn kind(&self) -> &'static str {
+    /// Which of them it is.
+    pub const fn kind(&self) -> Kind {
         match self {
-            Run::Process { .. } => "process",
-            Run::Wasm { .. } => "wasm",
-            Run::Http { .. } => "http",
+            Run::Process { .. } => Kind::Process,
+            Run::Wasm { .. } => Kind::Wasm,
+            Run::Http { .. } => Kind::Http,
         }
     }
 }

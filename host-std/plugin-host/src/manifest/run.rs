@@ -13,7 +13,7 @@ use super::{Run, Url};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRun {
-    kind: RawKind,
+    kind: Kind,
     command: Option<Spanned<Vec<String>>>,
     module: Option<Spanned<String>>,
     url: Option<Spanned<String>>,
@@ -21,11 +21,15 @@ pub(super) struct RawRun {
     check_seconds: Option<Spanned<f64>>,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq)]
+/// How a plugin is run, by the word in the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RawKind {
+pub enum Kind {
+    /// As a process.
     Process,
+    /// In a sandbox of its own.
     Wasm,
+    /// As a server that somebody else runs.
     Http,
 }
 
@@ -42,21 +46,17 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
     let raw = raw.into_inner();
     let given = |key, kind, span: Option<Range<usize>>| Some((key, kind, span?));
     let keys = [
-        given(
-            "command",
-            RawKind::Process,
-            raw.command.as_ref().map(Spanned::span),
-        ),
-        given("module", RawKind::Wasm, raw.module.as_ref().map(Spanned::span)),
-        given("url", RawKind::Http, raw.url.as_ref().map(Spanned::span)),
+        given("command", Kind::Process, raw.command.as_ref().map(Spanned::span)),
+        given("module", Kind::Wasm, raw.module.as_ref().map(Spanned::span)),
+        given("url", Kind::Http, raw.url.as_ref().map(Spanned::span)),
         given(
             "timeout_seconds",
-            RawKind::Http,
+            Kind::Http,
             raw.timeout_seconds.as_ref().map(Spanned::span),
         ),
         given(
             "check_seconds",
-            RawKind::Http,
+            Kind::Http,
             raw.check_seconds.as_ref().map(Spanned::span),
         ),
     ];
@@ -71,7 +71,7 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
     }
     let missing = |key: &str, allowed: &str| source.refuse(&span, key, "not there", allowed);
     match raw.kind {
-        RawKind::Process => {
+        Kind::Process => {
             let command = raw.command.ok_or_else(|| missing("run.command", COMMAND))?;
             let words = command.get_ref();
             let sound = words.first().is_some_and(|program| !program.is_empty())
@@ -83,7 +83,7 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
                 false => Err(source.refuse(&command.span(), "run.command", &format!("{words:?}"), COMMAND)),
             }
         }
-        RawKind::Wasm => {
+        Kind::Wasm => {
             let module = raw.module.ok_or_else(|| missing("run.module", check::INSIDE))?;
             match is_inside(module.get_ref()) {
                 true => Ok(Run::Wasm {
@@ -95,7 +95,7 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
                 }
             }
         }
-        RawKind::Http => {
+        Kind::Http => {
             let url = raw.url.ok_or_else(|| missing("run.url", check::URL))?;
             let parsed = Url::parse(url.get_ref()).ok_or_else(|| {
                 let value = format!("{:?}", url.get_ref());
@@ -128,12 +128,13 @@ fn seconds(
     }
 }
 
-impl RawKind {
-    const fn word(self) -> &'static str {
+impl Kind {
+    /// The word.
+    pub const fn word(self) -> &'static str {
         match self {
-            RawKind::Process => "process",
-            RawKind::Wasm => "wasm",
-            RawKind::Http => "http",
+            Kind::Process => "process",
+            Kind::Wasm => "wasm",
+            Kind::Http => "http",
         }
     }
 }
