@@ -132,8 +132,9 @@ impl Running {
             Place::Process(program) => program,
             Place::Wasm(sandbox) => return sandbox.live(&self.identity, cx, settings.to_string()).await,
             Place::Http(server) => {
-                self.attached.set_concurrent();
-                return server.live(Gate::new(self.identity.clone(), cx), buf).await;
+                self.attached.set_concurrent(true);
+                let gate = Gate::new(self.identity.clone(), cx);
+                return server.live(gate, &self.attached, buf).await;
             }
         };
         let name = &self.identity.name;
@@ -144,10 +145,8 @@ impl Running {
             .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
         let parameters = self.parameters(&program, settings);
         let gate = Rc::new(Gate::new(self.identity.clone(), cx));
-        let mut session = Session::new(gate, &self.version, started);
-        let end = session
-            .run(&parameters, buf, || self.attached.set_concurrent())
-            .await;
+        let mut session = Session::new(gate, &self.attached, &self.version, started);
+        let end = session.run(&parameters, buf).await;
         // Told before the process is waited for: its callers know at once.
         if let End::Failed(error) = &end {
             self.fail(cx, error);

@@ -6,6 +6,7 @@ mod host;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod program;
 mod support;
+mod window;
 
 mod commands;
 mod described;

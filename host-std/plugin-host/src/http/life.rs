@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::Method;
-use kernel_core::{CallId, Error, Json, Mailbox, Message, Name, Request, Service};
+use kernel_core::{AttachedPlugin, CallId, Error, Json, Mailbox, Message, Name, Request, Service};
 use tokio::time::{sleep, sleep_until};
 
 use super::client::{Client, Failure};
@@ -47,10 +47,16 @@ impl Server {
     ///
     /// # Cancellation
     /// The server is not told.
-    pub(crate) async fn live(&self, gate: Gate, buf: &mut [u8]) -> Result<(), Error> {
+    pub(crate) async fn live(
+        &self,
+        gate: Gate,
+        plugin: &AttachedPlugin,
+        buf: &mut [u8],
+    ) -> Result<(), Error> {
         let ended = over(gate.identity.runtime, gate.cx);
         let mut life = Life {
             server: self,
+            plugin,
             mailbox: Mailbox::new(gate.cx),
             gate,
             endpoints: HashMap::new(),
@@ -109,6 +115,7 @@ enum Done {
 
 struct Life<'s> {
     server: &'s Server,
+    plugin: &'s AttachedPlugin,
     gate: Gate,
     mailbox: Mailbox,
     endpoints: HashMap<String, Endpoint>,
@@ -228,6 +235,11 @@ impl Life<'_> {
         match done {
             Done::Call(call, outcome) => {
                 // What it answered was judged when it came in.
+                if let Err(Failure { error, .. }) = &outcome
+                    && !error.is_by_caller()
+                {
+                    self.plugin.count_error(self.gate.cx.id(), error);
+                }
                 let answer = outcome
                     .as_ref()
                     .map(|text| Json::parse(text).unwrap_or(Json::NULL));

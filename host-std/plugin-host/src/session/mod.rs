@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use kernel_core::{Error, Mailbox, Message};
+use kernel_core::{AttachedPlugin, Error, Mailbox, Message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt;
@@ -32,7 +32,7 @@ use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
 use crate::rpc_error::RpcError;
-use messages::{Handled, Pending};
+use messages::{Handled, Hook, Pending};
 use wire::{Line, Outgoing};
 
 /// The longest line, in bytes.
@@ -73,8 +73,9 @@ pub(crate) enum End {
 }
 
 /// See the module's documentation.
-pub(crate) struct Session {
+pub(crate) struct Session<'p> {
     gate: Rc<Gate>,
+    plugin: &'p AttachedPlugin,
     mailbox: Mailbox,
     process: Process,
     stdin: Option<ChildStdin>,
@@ -82,6 +83,8 @@ pub(crate) struct Session {
     out: Outgoing,
     /// What the plugin was sent and has not answered.
     pending: BTreeMap<u64, Pending>,
+    /// A hook that is sent once all that was sent before is answered.
+    held: Option<Hook>,
     window: usize,
     /// Handles several messages at a time.
     concurrent: bool,
@@ -105,18 +108,20 @@ enum Happened<'m> {
     Look,
 }
 
-impl Session {
+impl<'p> Session<'p> {
     /// A life whose process was started with these pipes, of a plugin that is to be this `version`.
-    pub(crate) fn new(gate: Rc<Gate>, version: &str, started: Started) -> Self {
+    pub(crate) fn new(gate: Rc<Gate>, plugin: &'p AttachedPlugin, version: &str, started: Started) -> Self {
         let cx = gate.cx;
         Session {
             gate,
+            plugin,
             mailbox: Mailbox::new(cx),
             process: started.process,
             stdin: Some(started.stdin),
             lines: Lines::new(started.stdout, MAX_LINE),
             out: Outgoing::default(),
             pending: BTreeMap::new(),
+            held: None,
             window: 1,
             concurrent: false,
             in_flight: FuturesUnordered::new(),
@@ -127,14 +132,8 @@ impl Session {
         }
     }
 
-    /// Runs the life to its end, beginning with `initialize`, whose parameters these are. `set_concurrent` is called
-    /// when the plugin wants more than one message at a time.
-    pub(crate) async fn run(
-        &mut self,
-        parameters: &serde_json::Value,
-        buf: &mut [u8],
-        set_concurrent: impl Fn(),
-    ) -> End {
+    /// Runs the life to its end, beginning with `initialize`, whose parameters these are.
+    pub(crate) async fn run(&mut self, parameters: &serde_json::Value, buf: &mut [u8]) -> End {
         let id = self.out.request("initialize", |params| {
             for (key, value) in parameters.as_object().into_iter().flatten() {
                 params.value(key, value);
@@ -142,7 +141,6 @@ impl Session {
         });
         self.pend(id, Handled::Initialize);
         loop {
-            let was_concurrent = self.concurrent;
             let fault = match self.next(buf).await {
                 Happened::Over | Happened::Message(Message::Ended) => return End::Over,
                 Happened::Message(message) => {
@@ -171,9 +169,6 @@ impl Session {
             };
             if let Err(error) = fault {
                 return End::Failed(error);
-            }
-            if self.concurrent && !was_concurrent {
-                set_concurrent();
             }
         }
     }
