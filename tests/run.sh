@@ -18,7 +18,11 @@ CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf ris
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros -p house)
+for manifest in plugins/*/Cargo.toml; do
+    name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest")
+    case "$name" in plugin-*) ;; *) KERNEL+=(-p "$name") ;; esac
+done
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)
@@ -77,6 +81,7 @@ section_lint() {
             --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
         cargo build -p plugin-kit --no-default-features --features alloc --target "$chip" --locked
+        cargo build -p automation -p devices -p presence -p sim --target "$chip" --locked
     done
 }
 
@@ -110,7 +115,7 @@ section_unit() {
 section_host() {
     need_languages
     say "host, command line and cross-crate tests"
-    "${LIMIT[@]}" cargo test -p host-std --all-features --locked
+    "${LIMIT[@]}" cargo test -p host-std -p plugin-host -p link-dial --all-features --locked
     # All of them but those that have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
@@ -247,7 +252,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
+    for crate in kernel-core kernel-core/{link,link/dial,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }

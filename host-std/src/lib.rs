@@ -11,7 +11,7 @@
 //!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
-//!     ├── link_server.rs          ── unix_socket.rs
+//!     ├── link_server             ── unix_socket.rs, tls.rs; access: who may do what from outside
 //!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
@@ -37,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -64,6 +65,7 @@ mod sqlite_storage;
 mod storage_thread;
 mod sync;
 mod timekeeper;
+mod tls;
 mod unix_socket;
 mod watchdog;
 mod worker;

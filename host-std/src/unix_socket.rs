@@ -40,6 +40,13 @@ pub enum SocketError {
         /// What the system answered.
         cause: io::Error,
     },
+    /// The certificate of the TCP port, or its key, cannot be used.
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The TCP address could not be bound.
     Tcp {
         /// The address.
@@ -69,6 +76,11 @@ impl fmt::Display for SocketError {
                 f,
                 "cannot bind socket {path:?}: {cause}; its directory must be writable and its path short"
             ),
+            Self::Certificate { path, why } => write!(
+                f,
+                "cannot use {path:?} for TLS at the TCP port: {why}; mend it, or remove the certificate and its key to \
+                 have them made anew"
+            ),
             Self::Tcp { address, cause } => write!(
                 f,
                 "cannot listen on {address}: {cause}; choose another address for runtime.tcp, or leave it out"
@@ -81,7 +93,7 @@ impl std::error::Error for SocketError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Directory { cause, .. } | Self::Bind { cause, .. } | Self::Tcp { cause, .. } => Some(cause),
-            Self::NotASocket { .. } | Self::InUse { .. } => None,
+            Self::NotASocket { .. } | Self::InUse { .. } | Self::Certificate { .. } => None,
         }
     }
 }

@@ -23,7 +23,8 @@ fn with_tcp(config: &mut Config) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     config.tcp = Some(TcpConfig {
         address,
-        token: TOKEN.to_owned(),
+        token: Some(TOKEN.to_owned()),
+        tls: None,
     });
 }
 
@@ -37,7 +38,7 @@ fn the_socket_is_its_owners_and_the_port_wants_the_token() {
     assert_eq!(mode & 0o777, 0o600);
     asked(&config, Ask::Health, |answer| {
         assert!(
-            matches!(&answer, Answer::Health(health) if health.plugins == 2 && health.started == 2),
+            matches!(&answer, Answer::Health(health) if health.plugins > 1 && health.started == health.plugins),
             "{answer:?}"
         );
     });

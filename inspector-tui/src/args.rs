@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use link_dial::Target;
 
-use crate::target::Target;
 use crate::theme::Palette;
 
 const EXAMPLES: &str = "\
@@ -180,7 +180,8 @@ mod tests {
                 assert_eq!(
                     target,
                     Some(Target::Tcp {
-                        address: "h:1".into()
+                        address: "h:1".into(),
+                        plain: false
                     })
                 );
                 assert_eq!(span, Some(Duration::from_secs(90)));

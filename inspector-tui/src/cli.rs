@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use link_dial::Target;
 
 use crate::app::{self, Ended};
 use crate::args::{Args, Command, Options};
 use crate::headless::{self, Failure};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
-use crate::target::Target;
 use crate::theme::{Palette, Theme};
 use crate::ui::{self, Ui};
 

@@ -472,6 +472,8 @@ pub enum Update {
         /// From sending to answer.
         took: Duration,
     },
+    /// What whoever looks should know of the connection.
+    Notice(String),
     /// The recording began, ended or failed.
     Recording(Result<Option<std::path::PathBuf>, String>),
 }

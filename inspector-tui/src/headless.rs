@@ -86,6 +86,7 @@ pub fn snapshot(live: Live, out: impl Write) -> Result<(), Failure> {
                 return Err(Failure::Unreachable(reason));
             }
             Some(Update::Snapshot(snapshot)) => break snapshot,
+            Some(Update::Notice(notice)) => say(&notice),
             Some(_) => {}
             None => return Err(ended()),
         }
@@ -226,6 +227,7 @@ pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted
             };
             match update {
                 Some(Update::Items(items)) => counted.count(&items),
+                Some(Update::Notice(notice)) => say(&notice),
                 Some(Update::Recording(Err(why))) => {
                     failed = Some(Failure::Failed(why));
                     break;

@@ -14,7 +14,6 @@ pub mod ring;
 pub mod search;
 pub mod series;
 pub mod snapshot;
-pub mod target;
 pub mod terminal;
 pub mod theme;
 pub mod topics;

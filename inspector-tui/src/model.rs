@@ -128,6 +128,7 @@ impl Model {
             Update::Answer { id, answer, took } => {
                 self.requests.finish(id, answer, took, now);
             }
+            Update::Notice(_) => {}
             Update::Recording(recording) => self.recording = recording,
         }
     }

@@ -189,6 +189,7 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
             ui.storage.asking = None;
             refresh = &[Screen::Storage];
         }
+        facts::Update::Notice(notice) => ui.say(notice.clone(), Tone::Good),
         facts::Update::Recording(Ok(Some(path))) => {
             ui.say(format!("recording to {}", path.display()), Tone::Good)
         }

@@ -151,6 +151,7 @@ fn what_another_program_wrote_is_an_error_that_names_it_and_never_not_found() {
 fn a_plugin_writes_in_its_own_namespace_and_reads_where_it_may() {
     static METADATA: PluginMetadata = PluginMetadata {
         reads: &["shared"],
+        writes: &["p_more"],
         ..PluginMetadata::new("p", "1")
     };
     let rows = Rows::default();
@@ -170,6 +171,9 @@ fn a_plugin_writes_in_its_own_namespace_and_reads_where_it_may() {
                 notes.push(code(cx.storage("p").set("k", json("1")).await));
                 notes.push(code(cx.storage("shared").get("k", &mut buf).await.map(drop)));
                 notes.push(code(cx.storage("shared").set("k", json("2")).await));
+                notes.push(code(cx.storage("p_more").set("k", json("1")).await));
+                notes.push(code(cx.storage("p_more").get("k", &mut buf).await.map(drop)));
+                notes.push(code(cx.storage("p_more_yet").set("k", json("1")).await));
                 notes.push(code(cx.storage("secret").get("k", &mut buf).await.map(drop)));
                 notes.push(code(cx.storage("").get("k", &mut buf).await.map(drop)));
                 notes.push(code(cx.storage("p").get("", &mut buf).await.map(drop)));
@@ -182,7 +186,17 @@ fn a_plugin_writes_in_its_own_namespace_and_reads_where_it_may() {
     assert_eq!(started, Ok(PluginState::Started));
     assert_eq!(
         to.take(),
-        ["", "", "denied", "denied", "invalid_name", "invalid_name"]
+        [
+            "",
+            "",
+            "denied",
+            "",
+            "",
+            "denied",
+            "denied",
+            "invalid_name",
+            "invalid_name"
+        ]
     );
     assert_eq!(rows.0.borrow().get(&("shared".into(), "k".into())).unwrap(), b"1");
 }

@@ -49,6 +49,9 @@ pub(crate) fn services(runtime: CoreRuntime, known: &Services, which: &Which, ro
             }
             row.extend(about.schema.map(|schema| ("schema".into(), schema)));
             row.extend(about.returns.map(|returns| ("returns".into(), returns)));
+            if about.reads {
+                row.insert("reads".into(), true.into());
+            }
             if !about.examples.is_empty() {
                 row.insert("examples".into(), about.examples.into());
             }

@@ -23,9 +23,17 @@ pub struct About {
     /// The JSON Schema of its reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returns: Option<Value>,
+    /// It only reads: nothing is changed by a call.
+    #[serde(skip_serializing_if = "is_false")]
+    pub reads: bool,
     /// Arguments that it can be called with, for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Value>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A service, and its schema compiled.
@@ -86,6 +94,14 @@ impl Services {
     pub fn about(&self, plugin: &str, service: &str) -> Option<About> {
         let all = lock(&self.0);
         Some(all.get(plugin)?.get(service)?.about.clone())
+    }
+
+    /// Whether the plugin that the service is named after said that it only reads.
+    pub fn reads(&self, service: &str) -> bool {
+        let plugin = service.split_once('.').map_or(service, |(plugin, _)| plugin);
+        let all = lock(&self.0);
+        let known = all.get(plugin).and_then(|own| own.get(service));
+        known.is_some_and(|known| known.about.reads)
     }
 
     fn schema(&self, plugin: &str, service: &str) -> Option<Arc<Schema>> {

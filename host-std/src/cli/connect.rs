@@ -1,16 +1,19 @@
 //! A session with a runtime, over whatever [`Endpoint`] it is at.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use kernel_link::{
     Client, ClientError, Failure as LinkFailure, FrameError, Framing, Refusal, Reply, Request, ToClient,
     ToRuntime,
 };
+use link_dial::{Line, Reader, Writer};
 use tokio::time::{Instant, timeout_at};
 
-use super::endpoint::{Endpoint, Reader, Writer};
+use super::endpoint::Endpoint;
 use super::exit::Failure;
+use crate::escape::escape;
 
 /// How long connecting, and the answer to a request, may take.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -75,12 +78,16 @@ pub(crate) struct Session<'b> {
 
 impl<'b> Session<'b> {
     async fn open(endpoint: &'b Endpoint, memory: &'b mut [u8]) -> Result<Self, Failure> {
-        let (read, write) = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
+        let Line { read, write, note } = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
+        if let Some(note) = note {
+            // On the terminal of whoever asked; a program that listens there does not need it.
+            let _ = writeln!(io::stderr(), "core-runtime: {}", escape(&note));
+        }
         let mut client =
             Client::new(endpoint.framing(), read, write, memory).map_err(|cause| endpoint.lost(&cause))?;
         let nonce = RandomState::new().hash_one(std::process::id()) as u32;
         // A runtime that takes no more clients says so and closes, perhaps before it hears this.
-        let sent = client.hello(NAME, nonce, endpoint.token()).await;
+        let sent = client.hello(NAME, nonce, &endpoint.token).await;
         let spoke = Instant::now();
         // What was on a serial line before is not for this session, and is answered too.
         let shared = endpoint.framing() == Framing::Serial;

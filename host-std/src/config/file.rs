@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::error::ConfigError;
-use super::{Placement, PluginConfig, TcpConfig};
+use super::{Placement, PluginConfig, TcpConfig, tcp::tcp};
 use crate::sqlite::Synchronous;
 
 /// An hour: a handler budget beyond it watches nothing.
 const LONGEST_SLOW_HANDLER_MS: i64 = 3_600_000;
-
-const SHORTEST_TOKEN: usize = 16;
 
 /// What the file sets, or the defaults where it is silent.
 #[derive(Debug)]
@@ -50,12 +47,15 @@ struct RawFile {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct RawRuntime {
+pub(super) struct RawRuntime {
     #[serde(default)]
     storage_synchronous: RawSynchronous,
     slow_handler_ms: Option<Spanned<i64>>,
-    tcp: Option<Spanned<String>>,
-    tcp_token: Option<Spanned<String>>,
+    pub(super) tcp: Option<Spanned<String>>,
+    pub(super) tcp_token: Option<Spanned<String>>,
+    pub(super) tcp_certificate: Option<Spanned<PathBuf>>,
+    pub(super) tcp_key: Option<Spanned<PathBuf>>,
+    pub(super) tcp_tls: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -88,8 +88,8 @@ fn yes() -> bool {
     true
 }
 
-/// Reads and checks the file.
-pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
+/// Reads and checks the file, of the runtime with this database.
+pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigError> {
     let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
         path: path.to_path_buf(),
         cause,
@@ -102,7 +102,7 @@ pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
             RawSynchronous::Full => Synchronous::Full,
             RawSynchronous::Normal => Synchronous::Normal,
         },
-        tcp: tcp(&source, &raw.runtime)?,
+        tcp: tcp(&source, &raw.runtime, database)?,
         ..FileConfig::default()
     };
     if let Some(raw) = raw.runtime.slow_handler_ms {
@@ -131,43 +131,6 @@ fn slow_handler(source: &Source<'_>, raw: &Spanned<i64>) -> Result<Duration, Con
             "runtime.slow_handler_ms",
             raw.get_ref().to_string(),
             "a whole number of milliseconds from 1 to 3600000",
-        )),
-    }
-}
-
-fn tcp(source: &Source<'_>, raw: &RawRuntime) -> Result<Option<TcpConfig>, ConfigError> {
-    if let Some(token) = &raw.tcp_token {
-        let length = token.get_ref().chars().count();
-        if length < SHORTEST_TOKEN {
-            return Err(source.field(
-                token.span(),
-                "runtime.tcp_token",
-                format!("{length} characters long"),
-                "a secret of at least 16 characters",
-            ));
-        }
-    }
-    let Some(address) = &raw.tcp else {
-        return Ok(None);
-    };
-    let Ok(parsed) = address.get_ref().parse::<SocketAddr>() else {
-        return Err(source.field(
-            address.span(),
-            "runtime.tcp",
-            format!("{:?}", address.get_ref()),
-            "an IP address and a port, e.g. \"127.0.0.1:7700\" or \"[::1]:7700\"",
-        ));
-    };
-    match &raw.tcp_token {
-        Some(token) => Ok(Some(TcpConfig {
-            address: parsed,
-            token: token.get_ref().clone(),
-        })),
-        None => Err(source.field(
-            address.span(),
-            "runtime.tcp",
-            format!("{:?} without runtime.tcp_token", address.get_ref()),
-            "TCP only together with a tcp_token of at least 16 characters",
         )),
     }
 }
@@ -223,7 +186,7 @@ fn json(value: Value, field: &str) -> Result<serde_json::Value, (String, f64)> {
 }
 
 /// The file's name and text, to say where in it something is wrong.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -239,7 +202,13 @@ impl Source<'_> {
         }
     }
 
-    fn field(&self, span: Range<usize>, field: &str, value: String, allowed: &'static str) -> ConfigError {
+    pub(super) fn field(
+        &self,
+        span: Range<usize>,
+        field: &str,
+        value: String,
+        allowed: &'static str,
+    ) -> ConfigError {
         let (line, column) = self.position(span.start);
         ConfigError::Field {
             path: self.path.to_path_buf(),

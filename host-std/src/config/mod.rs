@@ -15,8 +15,11 @@
 //! [runtime]
 //! storage_synchronous = "full"     # or "normal"
 //! slow_handler_ms = 100            # 1 to 3,600,000
-//! tcp = "127.0.0.1:7700"           # the link over TCP; needs tcp_token
-//! tcp_token = "at least 16 characters"
+//! tcp = "0.0.0.0:7700"             # the link over TCP with TLS, for clients with a key
+//! tcp_token = "at least 16 characters"   # a key of the administrator that needs no plugin
+//! tcp_certificate = "cert.pem"     # PEM; without it one is made in `tls` beside the database
+//! tcp_key = "key.pem"
+//! tcp_tls = true                   # false at a loopback address alone
 //!
 //! [plugins.example]
 //! enabled = true                   # or false: it is started by command alone
@@ -29,6 +32,7 @@
 
 mod error;
 mod file;
+mod tcp;
 mod vars;
 
 #[cfg(test)]
@@ -41,6 +45,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::tls::CertificateFiles;
 pub use error::ConfigError;
 
 use crate::sqlite::Synchronous;
@@ -80,6 +85,8 @@ pub struct Config {
     pub plugins_folder: Option<PathBuf>,
     /// Whether no plugin is started but those of the program.
     pub safe: bool,
+    /// Whether the plugins of the demonstration run as well.
+    pub demo: bool,
     /// Log filter; not empty, otherwise not checked here.
     pub log: String,
     /// How log lines look.
@@ -111,14 +118,17 @@ pub enum LogFormat {
 pub struct TcpConfig {
     /// Where to listen.
     pub address: SocketAddr,
-    /// What a client must present; at least 16 characters.
-    pub token: String,
+    /// What lets a client do everything, at least 16 characters; `None` when only keys that a plugin knows do.
+    pub token: Option<String>,
+    /// Its certificate; `None` for no TLS.
+    pub tls: Option<CertificateFiles>,
 }
 
 impl fmt::Debug for TcpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpConfig")
             .field("address", &self.address)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -175,7 +185,7 @@ impl Config {
         let plugins_folder = vars::plugins_folder(&vars, &db_path)?;
         let file = vars::config_path(&vars)?;
         let from_file = match &file {
-            Some(path) => file::read(path)?,
+            Some(path) => file::read(path, &db_path)?,
             None => file::FileConfig::default(),
         };
         Ok(Self {
@@ -185,6 +195,7 @@ impl Config {
             socket,
             plugins_folder: Some(plugins_folder),
             safe: false,
+            demo: false,
             log: vars::log(&vars)?,
             log_format: vars::log_format(&vars)?,
             slow_handler: from_file.slow_handler,
@@ -218,7 +229,7 @@ impl Config {
 ///
 /// [`ConfigError`] names the place in the file, its value and what is allowed.
 pub(crate) fn settings_of(file: &Path, plugin: &str) -> Result<String, ConfigError> {
-    let mut plugins = file::read(file)?.plugins;
+    let mut plugins = file::read(file, Path::new(""))?.plugins;
     Ok(plugins.remove(plugin).unwrap_or_default().settings)
 }
 

@@ -41,6 +41,7 @@ fn defaults() {
         call_timeout: Duration::from_secs(30),
         plugins_folder: Some("data/plugins".into()),
         safe: false,
+        demo: false,
         socket: "data/runtime.sock".into(),
         log: "info".to_owned(),
         log_format: LogFormat::Text,
@@ -188,7 +189,9 @@ fn a_whole_file() {
     assert_eq!(config.slow_handler, Duration::from_millis(250));
     let tcp = config.tcp.clone().unwrap();
     assert_eq!(tcp.address, "[::1]:7700".parse().unwrap());
-    assert_eq!(tcp.token, "0123456789abcdef");
+    assert_eq!(tcp.token.as_deref(), Some("0123456789abcdef"));
+    let files = tcp.tls.unwrap();
+    assert!(files.certificate.ends_with("tls/certificate.pem") && files.key.ends_with("tls/key.pem"));
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
 
     let example = &config.plugins["example"];
@@ -257,7 +260,12 @@ fn a_field_out_of_range_is_refused_with_its_place_and_value() {
             ":2:7: ",
             "IP address",
         ),
-        ("tcp = \"127.0.0.1:7700\"", ":2:7: ", "tcp_token"),
+        ("tcp = \"0.0.0.0:7700\"\ntcp_tls = false", ":3:11: ", "loopback"),
+        (
+            "tcp = \"127.0.0.1:7700\"\ntcp_key = \"key.pem\"",
+            ":3:11: ",
+            "both",
+        ),
         ("tcp_token = \"üüüüüüüüüüüüüüü\"", ":2:13: ", "15 characters"),
     ];
     for (line, position, expected) in cases {

@@ -89,7 +89,8 @@ impl HostBuilder {
     ///
     /// # Errors
     /// See [`HostError`].
-    pub fn launch(self, config: Config) -> Result<Host, HostError> {
+    pub fn launch(mut self, config: Config) -> Result<Host, HostError> {
+        self.plugins.retain(|plugin| plugin.demo.is_none() || config.demo);
         let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
         let installed = installed.unwrap_or_default();
         let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
@@ -145,7 +146,14 @@ impl HostBuilder {
             supervisor: host.supervisor,
             config: config.file.clone().map(|file| &*file.leak()),
         };
-        host.link = Some(link_server::spawn(manager, self.capacities.call_bytes, &config)?);
+        let services = host.services.clone();
+        let reads = Arc::new(move |service: &str| services.reads(service));
+        host.link = Some(link_server::spawn(
+            manager,
+            self.capacities.call_bytes,
+            reads,
+            &config,
+        )?);
         Ok(host)
     }
 }

@@ -6,13 +6,12 @@
 mod tests;
 
 mod peers;
+mod tcp;
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
@@ -20,21 +19,20 @@ use embedded_io_async::{Read, Write};
 use kernel_core::{CoreRuntime, Error, Fault, PluginState};
 use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
 use tokio::io::AsyncWrite;
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::UnixListener;
 use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
+use crate::access::{Client, Entrance, Reads};
 use crate::clock;
-use crate::config::{self, Config, TcpConfig};
+use crate::config::{self, Config};
 use crate::host_error::HostError;
 use crate::plugins::set_settings;
 use crate::socket;
 use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};
 use crate::worker::{Ended, Stop, Worker};
-
-use peers::Peers;
 
 /// Clients at the same time at one listener; one more is turned away.
 const MAX_SESSIONS: usize = 64;
@@ -112,23 +110,19 @@ impl Manager {
     }
 }
 
-/// How a client proves that it may use the link.
-#[derive(Clone)]
-enum Access {
-    /// It could open the socket's file.
-    Owner,
-    /// It must present this token first.
-    Token(Arc<str>),
-}
-
 /// Binds what the configuration names, and serves it on a thread of its own. `call_bytes` is the
 /// kernel's capacity of that name: the longest message of a session is a little longer.
 ///
 /// # Errors
 /// When a socket cannot be bound, or a thread not be started.
-pub(crate) fn spawn(manager: Manager, call_bytes: usize, config: &Config) -> Result<LinkServer, HostError> {
+pub(crate) fn spawn(
+    manager: Manager,
+    call_bytes: usize,
+    reads: Reads,
+    config: &Config,
+) -> Result<LinkServer, HostError> {
     let (unix, file) = unix_socket::bind(&config.socket)?;
-    let tcp = config.tcp.as_ref().map(bind_tcp).transpose()?;
+    let tcp = config.tcp.as_ref().map(tcp::bind).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -137,7 +131,7 @@ pub(crate) fn spawn(manager: Manager, call_bytes: usize, config: &Config) -> Res
     let worker = Worker::spawn("link", move |stop| {
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            if let Err(cause) = listen(manager, call_bytes, (unix, file), tcp, stop).await {
+            if let Err(cause) = listen(manager, call_bytes, reads, (unix, file), tcp, stop).await {
                 error!("the link is not served: {cause}; restart the runtime");
             }
         });
@@ -154,41 +148,19 @@ impl LinkServer {
     }
 }
 
-fn bind_tcp(config: &TcpConfig) -> Result<(StdTcpListener, Arc<str>), SocketError> {
-    let listener = StdTcpListener::bind(config.address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    match listener {
-        Ok(listener) => {
-            // With port 0 the system has chosen one.
-            let address = listener.local_addr().unwrap_or(config.address);
-            info!(%address, "the link listens at a TCP port as well");
-            Ok((listener, config.token.as_str().into()))
-        }
-        Err(cause) => Err(SocketError::Tcp {
-            address: config.address,
-            cause,
-        }),
-    }
-}
-
 async fn listen(
     manager: Manager,
     call_bytes: usize,
+    reads: Reads,
     (unix, mut file): (StdUnixListener, SocketFile),
-    tcp: Option<(StdTcpListener, Arc<str>)>,
+    tcp: Option<tcp::Port>,
     stop: Stop,
 ) -> std::io::Result<()> {
     let mut unix = UnixListener::from_std(unix)?;
     let mut look = interval(FILE_LOOK);
-    let (tcp, token) = match tcp {
-        Some((listener, token)) => (Some(TcpListener::from_std(listener)?), Access::Token(token)),
-        None => (None, Access::Owner),
-    };
+    let tcp = tcp.map(tcp::Port::listen).transpose()?;
     // Apart, so that strangers at the TCP port do not keep the owner out.
     let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
-    let peers = Peers::default();
     let mut stop = std::pin::pin!(stop.asked());
     loop {
         tokio::select! {
@@ -204,23 +176,20 @@ async fn listen(
                     warn!("a process that a plugin started was turned away at the socket of the link");
                 }
                 Ok((stream, _)) if owners.has_room() => {
-                    owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), Access::Owner));
+                    let client = Client::new(manager.runtime, reads.clone(), Entrance::Owner, "here".to_owned());
+                    owners.running.spawn_local(serve_socket(manager, call_bytes, stream.into_std(), client));
                 }
                 Ok((stream, _)) => turn_away(stream, ALL_TAKEN).await,
                 Err(cause) => rest(&cause).await,
             },
-            accepted = accept_tcp(tcp.as_ref()) => match accepted {
-                Ok((stream, peer)) => match (peers.take(peer.ip()), others.has_room()) {
-                    (Some(place), true) => {
-                        let session = serve_socket(manager, call_bytes, stream.into_std(), token.clone());
-                        others.running.spawn_local(async move {
-                            session.await;
-                            drop(place);
-                        });
+            accepted = accept(tcp.as_ref()) => match accepted {
+                Ok(caller) => {
+                    let room = others.has_room();
+                    // It takes a while to turn a client away, and only so many are at once.
+                    if others.running.len() < 2 * MAX_SESSIONS {
+                        others.running.spawn_local(caller.serve(manager, call_bytes, reads.clone(), room));
                     }
-                    (None, _) => turn_away(stream, Refusal::OneHost(peers::MOST)).await,
-                    (_, false) => turn_away(stream, ALL_TAKEN).await,
-                },
+                }
                 Err(cause) => rest(&cause).await,
             },
             Some(ended) = owners.running.join_next() => note(ended),
@@ -299,14 +268,11 @@ fn is_of_a_plugin(stream: &tokio::net::UnixStream) -> bool {
 }
 
 /// Waits for ever where TCP is off.
-async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    let Some(listener) = listener else {
-        return std::future::pending().await;
-    };
-    let (stream, peer) = listener.accept().await?;
-    // Requests are small and wait for their answers.
-    stream.set_nodelay(true)?;
-    Ok((stream, peer))
+async fn accept(port: Option<&tcp::Listening>) -> std::io::Result<tcp::Caller> {
+    match port {
+        Some(port) => port.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Serves one client until it goes, or says nothing for too long.
@@ -314,10 +280,10 @@ async fn serve_socket(
     manager: Manager,
     call_bytes: usize,
     stream: std::io::Result<impl Into<OwnedFd>>,
-    access: Access,
+    client: Client,
 ) {
     match stream.and_then(|stream| socket::halves(stream.into())) {
-        Ok(halves) => serve_connection(manager, call_bytes, halves, access, HANDSHAKE_MS).await,
+        Ok(halves) => serve_connection(manager, call_bytes, halves, client, HANDSHAKE_MS).await,
         Err(cause) => warn!("a client of the link could not be served: {cause}"),
     }
 }
@@ -327,14 +293,10 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
     manager: Manager,
     call_bytes: usize,
     (read, mut write): (R, W),
-    access: Access,
+    client: Client,
     handshake_ms: u32,
 ) {
     let config = kernel_link::Config {
-        token: match &access {
-            Access::Owner => None,
-            Access::Token(token) => Some(token),
-        },
         epoch: Some(clock::zero_unix_micros()),
         handshake_ms,
         ..kernel_link::Config::new(NAME, Framing::Stream)
@@ -343,7 +305,22 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
     let kernel = manager.runtime.kernel();
     let begun = Instant::now();
-    let ended = kernel_link::serve_with(kernel, &config, &manager, read, &mut write, &mut memory).await;
+    let session = kernel_link::serve_with(
+        kernel,
+        &config,
+        (&manager, &client),
+        read,
+        &mut write,
+        &mut memory,
+    );
+    let ended = tokio::select! {
+        ended = session => ended,
+        () = client.revoked() => {
+            info!("a session of the link is ended: its key was taken back, or has expired");
+            let why = Failure::Error { code: "denied", message: "the key was taken back, or has expired" };
+            return last_word(write, why).await;
+        }
+    };
     let why = match ended {
         End::Silent if begun.elapsed() < Duration::from_millis(config.keep_alive_ms.into()) => {
             Refusal::Silent(handshake_ms)
@@ -355,10 +332,14 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
         _ => return,
     };
     debug!("a client of the link was sent away: {why}");
-    // One that does not read what it was sent before is not waited for.
+    last_word(write, Failure::Link(why)).await;
+}
+
+/// Says why a session ends. A client that does not read what it was sent before is not waited for.
+async fn last_word<W: Write<Error = std::io::Error>>(write: W, why: Failure<'_>) {
     tokio::select! {
         biased;
-        _ = kernel_link::refuse(write, Framing::Stream, Failure::Link(why)) => {}
+        _ = kernel_link::refuse(write, Framing::Stream, why) => {}
         () = tokio::task::yield_now() => {}
     }
 }

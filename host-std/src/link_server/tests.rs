@@ -3,6 +3,8 @@
 use kernel_core::Capacities;
 use kernel_link::{Client, ClientError, Reply, Request, ToClient};
 
+use std::sync::Arc;
+
 use super::*;
 
 const CALL_BYTES: usize = 256;
@@ -23,13 +25,22 @@ fn manager() -> Manager {
     }
 }
 
+fn caller(manager: Manager, entrance: Entrance) -> crate::access::Client {
+    crate::access::Client::new(
+        manager.runtime,
+        Arc::new(|_: &str| false),
+        entrance,
+        "test".to_owned(),
+    )
+}
+
 async fn sleep_until(at: kernel_core::Instant) {
     tokio::time::sleep_until(clock::instant(at).unwrap().into()).await;
 }
 
 /// One connection whose client does this; what came of it.
 fn connected<T>(
-    access: Access,
+    entrance: Entrance,
     handshake_ms: u32,
     client: impl AsyncFnOnce(Client<'_, Half, OtherHalf>) -> T,
 ) -> T {
@@ -43,9 +54,10 @@ fn connected<T>(
         let (read, write) = halves(theirs);
         let mut memory = [0; 3 * 1024];
         let client = client(Client::new(Framing::Stream, read, write, &mut memory).unwrap());
+        let caller = caller(manager, entrance);
         let session = async {
             tokio::join!(
-                serve_connection(manager, CALL_BYTES, halves(ours), access, handshake_ms),
+                serve_connection(manager, CALL_BYTES, halves(ours), caller, handshake_ms),
                 client
             )
             .1
@@ -59,7 +71,7 @@ fn connected<T>(
 
 #[test]
 fn a_client_that_says_nothing_is_told_and_sent_away() {
-    connected(Access::Owner, 20, async |mut client| {
+    connected(Entrance::Owner, 20, async |mut client| {
         let answer = client.next().await.unwrap();
         assert_eq!(answer, ToClient::Refused(Failure::Link(Refusal::Silent(20))));
         assert!(matches!(client.next().await, Err(ClientError::Closed)));
@@ -68,7 +80,7 @@ fn a_client_that_says_nothing_is_told_and_sent_away() {
 
 #[test]
 fn a_client_that_opened_its_session_in_time_stays() {
-    connected(Access::Owner, 200, async |mut client| {
+    connected(Entrance::Owner, 200, async |mut client| {
         client.hello("test", 9, "").await.unwrap();
         let answer = client.next().await;
         assert!(
@@ -98,7 +110,7 @@ fn a_client_that_opened_its_session_in_time_stays() {
 
 #[test]
 fn a_client_with_a_wrong_token_has_not_opened_its_session() {
-    let access = Access::Token("a token of some length".into());
+    let access = Entrance::Keys(Some("a token of some length".into()));
     connected(access, 200, async |mut client| {
         client.hello("test", 9, "another").await.unwrap();
         let answer = client.next().await.unwrap();
@@ -117,7 +129,13 @@ fn a_client_that_does_not_read_what_it_is_sent_is_not_waited_for() {
     let manager = manager();
     reactor.block_on(async {
         let (ours, _theirs) = tokio::io::duplex(8);
-        let session = serve_connection(manager, CALL_BYTES, halves(ours), Access::Owner, 20);
+        let session = serve_connection(
+            manager,
+            CALL_BYTES,
+            halves(ours),
+            caller(manager, Entrance::Owner),
+            20,
+        );
         tokio::select! {
             () = session => {}
             () = manager.runtime.kernel().run_timers(sleep_until) => unreachable!("for ever"),

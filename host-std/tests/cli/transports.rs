@@ -24,11 +24,15 @@ fn with_tcp() -> (Runtime, String) {
     let config = dir.path().join("runtime.toml");
     std::fs::write(
         &config,
-        format!("[runtime]\ntcp = \"{address}\"\ntcp_token = \"{TOKEN}\"\n"),
+        format!("[runtime]\ntcp = \"{address}\"\ntcp_token = \"{TOKEN}\"\ntcp_tls = false\n"),
     )
     .unwrap();
     let config = config.to_str().unwrap().to_owned();
     (Runtime::start_with(dir, &[("RUNTIME_CONFIG", &config)]), address)
+}
+
+fn plain(address: &str) -> String {
+    format!("plain:{address}")
 }
 
 #[test]
@@ -37,7 +41,7 @@ fn a_tcp_client_needs_the_token() {
     let call = |token: &[&str]| {
         let mut command = program();
         command
-            .args(["--tcp", &address])
+            .args(["--tcp", &plain(&address)])
             .args(token)
             .args(["call", "example.hello", "\"TCP\""]);
         run(&mut command, b"")
@@ -46,7 +50,10 @@ fn a_tcp_client_needs_the_token() {
     for (wrong, why) in [
         (&[][..], "none was given"),
         (&["--token", ""], "none was given"),
-        (&["--token", "a token of the right lengtH"], "another token than"),
+        (
+            &["--token", "a token of the right lengtH"],
+            "does not know the key",
+        ),
     ] {
         let told = call(wrong).fails(1);
         assert!(
@@ -160,7 +167,7 @@ fn one_host_cannot_take_all_places_at_the_tcp_port() {
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(last.read_to_string(&mut told).is_ok_and(|length| length > 0));
     let at_tcp = run(
-        program().args(["--tcp", &address, "--token", TOKEN, "health"]),
+        program().args(["--tcp", &plain(&address), "--token", TOKEN, "health"]),
         b"",
     );
     at_tcp.ok();
@@ -181,7 +188,7 @@ fn strangers_at_the_tcp_port_do_not_keep_the_owner_out() {
         .collect();
     let at_tcp = || {
         run(
-            program().args(["--tcp", &address, "--token", TOKEN, "health"]),
+            program().args(["--tcp", &plain(&address), "--token", TOKEN, "health"]),
             b"",
         )
     };

@@ -9,6 +9,7 @@ mod support;
 mod window;
 
 mod commands;
+mod crates;
 mod described;
 mod hostile;
 mod http;

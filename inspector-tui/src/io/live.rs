@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use link_dial::Target;
+
 use super::dial::PAUSE;
 use super::port::Gone;
 use super::session::{self, Run};
 use super::{Port, Source};
 use crate::facts::{Connection, Update};
-use crate::target::Target;
 
 /// A runtime, and how to get in there.
 #[derive(Clone, Debug)]
@@ -87,7 +88,12 @@ async fn attempt(
         }
     };
     match opened {
-        Ok(opened) => opened.serve(live, port, run).await,
+        Ok(mut opened) => {
+            if let Some(note) = opened.note.take() {
+                port.send(Update::Notice(note)).await?;
+            }
+            opened.serve(live, port, run).await
+        }
         Err(reason) => Ok(reason),
     }
 }

@@ -292,7 +292,7 @@ impl Recorder {
                 self.connection(connection)?;
                 self.file.flush()
             }
-            Update::Answer { .. } | Update::Recording(_) => Ok(()),
+            Update::Answer { .. } | Update::Notice(_) | Update::Recording(_) => Ok(()),
         }
     }
 

@@ -54,6 +54,7 @@ impl Opened<'_> {
             max_message,
             keep_alive,
             clock,
+            note: _,
         } = self;
         let (out, queue) = mpsc::unbounded_channel();
         let mut session = Session {

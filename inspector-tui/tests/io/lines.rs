@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspector_tui::facts::{Answer, Command, Item, Request, Update};
 use inspector_tui::io::{Io, Live};
-use inspector_tui::target::Target;
+use link_dial::Target;
 
 use crate::folder;
 use crate::support::{Runtime, Seen, bad_line, live, serial_line, until_open};

@@ -17,11 +17,11 @@ use std::time::Instant;
 use embedded_io_adapters::tokio_1::FromTokio;
 use inspector_tui::facts::{Connection, Item, LostAt, Update};
 use inspector_tui::io::{Io, Live};
-use inspector_tui::target::Target;
 use kernel_core::parts::Empty;
 use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, Cell, Core, CoreRuntime, Json, Kernel, Memory, Parts};
 use kernel_link::{Config, Framing, serve};
+use link_dial::Target;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 

@@ -121,7 +121,7 @@ impl Manage for PluginManager {
     }
 }
 
-/// Compares in a time that does not tell where they differ.
+/// Compares two secrets in a time that does not tell where they differ.
 pub(crate) fn same(one: &str, two: &str) -> bool {
     let differ = one
         .bytes()

@@ -6,14 +6,13 @@ use heapless::String;
 use kernel_core::{CallId, Context, Fault, Json, Name, Op, PluginId, Span, Ticket};
 
 use crate::Action;
-use crate::config::same;
 use crate::entries;
 use crate::flights::{Flight, Kind, Shape};
 use crate::flights::{Job, failure};
 use crate::frame::{self, FrameError};
 use crate::lists::List;
 use crate::session::State;
-use crate::{Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
+use crate::{Denied, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {
     /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel, keep-alive, and
@@ -25,29 +24,27 @@ impl State<'_> {
         }
     }
 
-    /// Does what a message says. For a request, there is room for an answer.
-    pub(crate) fn receive(&mut self, message: Result<&[u8], FrameError>) {
+    /// Does what a message says, unless whoever decides has refused it. For a request, there is room for an answer.
+    pub(crate) fn receive(&mut self, message: Result<&[u8], FrameError>, verdict: Result<(), Denied>) {
         match message.and_then(frame::decode) {
-            Ok(decoded) => self.dispatch(decoded),
+            Ok(decoded) => self.dispatch(decoded, verdict),
             Err(error) => self.malformed(error, message.unwrap_or(&[])),
         }
     }
 
     #[inline(never)]
-    fn dispatch(&mut self, message: ToRuntime<'_>) {
+    fn dispatch(&mut self, message: ToRuntime<'_>, verdict: Result<(), Denied>) {
         self.heard();
         self.moved = true;
         match message {
-            ToRuntime::Hello {
-                versions,
-                nonce,
-                name: _,
-                token,
-            } => self.hello(versions, nonce, token),
+            ToRuntime::Hello { versions, nonce, .. } => self.hello(versions, nonce, verdict),
             _ if !self.open => {
                 self.send(&ToClient::Refused(Failure::Link(Refusal::NoSession)));
             }
-            ToRuntime::Request { id, what } => self.request(id, what),
+            ToRuntime::Request { id, what } => match verdict {
+                Ok(()) => self.request(id, what),
+                Err(denied) => self.reply(id, &Reply::Failed(denied.failure())),
+            },
             ToRuntime::Credit(more) => {
                 if let Some(watch) = self.watch.as_mut() {
                     watch.credit = watch.credit.saturating_add(more);
@@ -78,16 +75,15 @@ impl State<'_> {
     }
 
     #[inline(never)]
-    fn hello(&mut self, versions: Versions, nonce: u32, token: &str) {
+    fn hello(&mut self, versions: Versions, nonce: u32, verdict: Result<(), Denied>) {
         self.reset();
         let Some(version) = VERSIONS.common(versions) else {
             let refusal = Refusal::Version(VERSIONS.oldest, VERSIONS.newest);
             self.send(&ToClient::Refused(Failure::Link(refusal)));
             return;
         };
-        let expected = self.config.token;
-        if !expected.is_none_or(|expected| same(expected, token)) {
-            self.send(&ToClient::Refused(Failure::Link(Refusal::Token)));
+        if let Err(denied) = verdict {
+            self.send(&ToClient::Refused(denied.failure()));
             return;
         }
         self.open = true;

@@ -54,6 +54,8 @@ compile_error!(
 );
 
 #[cfg(feature = "host")]
+mod access;
+#[cfg(feature = "host")]
 mod attached;
 #[cfg(any(test, not(feature = "host")))]
 mod chip;
@@ -93,6 +95,8 @@ mod shared;
 #[cfg(feature = "host")]
 mod watch;
 
+#[cfg(feature = "host")]
+pub use access::{Access, ByToken, Denied};
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
 pub use client::{Client, ClientError};

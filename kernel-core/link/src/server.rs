@@ -11,11 +11,11 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 use kernel_core::{CoreRuntime, Kernel};
 
-use crate::frame::FrameError;
+use crate::frame::{self, FrameError};
 use crate::inbox::Inbox;
 use crate::session::State;
 use crate::shared::Shared;
-use crate::{Config, End, Manage};
+use crate::{Access, ByToken, Config, Denied, End, Manage, ToRuntime};
 
 /// Buffers that a session's memory is divided into: one for what comes in, one for rows and values, two for what
 /// goes out, and one for a publish that waits.
@@ -43,17 +43,19 @@ pub async fn serve<R: Read, W: Write<Error = R::Error>>(
     memory: &mut [u8],
 ) -> End<R::Error> {
     let manager = CoreRuntime::new(kernel).plugins();
-    serve_with(kernel, config, &manager, read, write, memory).await
+    let access = ByToken(config.token);
+    serve_with(kernel, config, (&manager, &access), read, write, memory).await
 }
 
-/// [`serve`] with another [`Manage`] for lifecycle commands, such as a supervisor.
+/// [`serve`] with another [`Manage`] for lifecycle commands, such as a supervisor, and another [`Access`] than
+/// [`ByToken`].
 ///
 /// # Cancellation
 /// See [`serve`].
 pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
     kernel: Kernel,
     config: &Config<'_>,
-    manager: &impl Manage,
+    (manager, access): (&impl Manage, &impl Access),
     mut read: R,
     mut write: W,
     memory: &mut [u8],
@@ -79,7 +81,14 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                 if State::needs_room(message) {
                     shared.until(|state| state.out.ready()).await;
                 }
-                shared.with(|state| state.receive(message));
+                let verdict = match message.and_then(frame::decode) {
+                    Ok(ToRuntime::Hello { token, .. }) => access.admit(token).await,
+                    Ok(ToRuntime::Request { what, .. }) if shared.with(|state| state.open) == Some(true) => {
+                        access.allow(&what).await.map_err(Denied::Because)
+                    }
+                    _ => Ok(()),
+                };
+                shared.with(|state| state.receive(message, verdict));
             }
             match read.read(inbox.room()).await {
                 Ok(0) => return End::Closed,

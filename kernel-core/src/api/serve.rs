@@ -116,9 +116,11 @@ fn may_store(kernel: Kernel, who: PluginId, namespace: &str, op: StorageOp) -> R
         return Ok(());
     }
     let allowed = kernel.with(|core| {
-        let reads = core.lives.get(who).map_or(&[][..], |slot| slot.metadata().reads);
-        let own = core.name_of(who) == namespace;
-        op != StorageOp::Namespaces && (own || (!op.is_write() && reads.contains(&namespace)))
+        let metadata = core.lives.get(who).map(|slot| slot.metadata());
+        let own = core.name_of(who) == namespace
+            || metadata.is_some_and(|metadata| metadata.writes.contains(&namespace));
+        let reads = || metadata.is_some_and(|metadata| metadata.reads.contains(&namespace));
+        op != StorageOp::Namespaces && (own || (!op.is_write() && reads()))
     });
     match allowed {
         Some(true) => Ok(()),

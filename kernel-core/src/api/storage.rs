@@ -48,8 +48,8 @@ impl StorageApi {
     }
 }
 
-/// One namespace of the storage. A plugin writes in the one of its own name, and reads in those that its metadata
-/// names as well.
+/// One namespace of the storage. A plugin writes in the one of its own name and in those that its metadata says, and
+/// reads in others that its metadata says.
 ///
 /// Errors of all methods, by their codes those of [`Fault::NotFound`] or [`Fault::Unavailable`] without a storage,
 /// [`Fault::Denied`], [`Fault::Name`], [`Fault::TooLarge`] (the capacity `call_bytes`), [`Fault::Timeout`],

@@ -20,6 +20,8 @@ pub struct PluginMetadata {
     pub dependencies: &'static [&'static str],
     /// Storage namespaces of others that it may read.
     pub reads: &'static [&'static str],
+    /// Storage namespaces besides that of its name that it may read and write.
+    pub writes: &'static [&'static str],
     /// What happens when it does not read its events fast enough.
     pub overflow: Overflow,
     /// When it is restarted after a failure. (A supervisor sees to it.)
@@ -44,6 +46,7 @@ impl PluginMetadata {
             author: "",
             dependencies: &[],
             reads: &[],
+            writes: &[],
             overflow: Overflow::DropOldest,
             restart: RestartPolicy::DEFAULT,
             hook_timeout: Duration::from_secs(10),

@@ -1,6 +1,7 @@
 //! The storage: one trait for whoever stores, and requests that travel as calls of the service `storage`.
 //!
-//! `namespace + key + JSON` is the only road to a database. A namespace belongs to the plugin of its name.
+//! `namespace + key + JSON` is the only road to a database. A namespace belongs to the plugin of its name;
+//! a plugin that needs more of them names them in its metadata.
 
 mod page;
 mod request;

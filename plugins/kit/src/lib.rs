@@ -53,7 +53,8 @@
 //! A plugin handles one message after another, so that `&mut self` needs no lock. Within a method everything that is
 //! asked of the runtime is a future, and a [`Context`](kernel_core::Context) is free to copy: join the calls that
 //! are to run at the same time. What takes long and is not of the runtime, such as a request to a device, is a task of
-//! the executor's (`tokio::spawn` on the host), which takes a copy of the context along and publishes what came of it.
+//! the executor's (`tokio::spawn` on the host), or has a thread of its own (`on_thread`, with the feature `std`), which
+//! takes a copy of the context along and publishes what came of it.
 //! Once the plugin's life is over, what the task asks for is refused.
 //!
 //! # Features
@@ -64,7 +65,7 @@
 //!   `log`, whose lines reach the host's log with the plugin's name.
 //! - `std`: the same, with the sizes of a host.
 //! - `schema`: the JSON Schema of each service: [`schema`].
-//! - `test`: [`test::TestRuntime`]. For `dev-dependencies`.
+//! - `test`: [`test::TestRuntime`], and with `schema` [`test::bad_inputs`]. For `dev-dependencies`.
 //!
 //! Without `alloc` the kernel's own typed layer does it, with a buffer whose size one knows:
 //!
@@ -85,22 +86,30 @@
 #[cfg(feature = "alloc")]
 #[macro_use]
 extern crate alloc;
-#[cfg(any(feature = "schema", feature = "test"))]
+#[cfg(feature = "std")]
 extern crate std;
 
 // The macro's code names this crate, also where it is used within it.
 extern crate self as plugin_kit;
 
+#[cfg(feature = "alloc")]
+mod args;
 mod decode;
+#[cfg(feature = "alloc")]
+mod reader;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "test")]
 pub mod test;
+#[cfg(feature = "std")]
+mod threads;
 mod ticks;
 #[cfg(feature = "alloc")]
 mod values;
 mod wall;
 
+#[cfg(feature = "alloc")]
+pub use args::{Args, Arguments};
 pub use decode::{scratch, settings};
 pub use kernel_core;
 #[cfg(feature = "alloc")]
@@ -114,7 +123,7 @@ pub use log;
 /// |---|---|
 /// | `version = "1.0.0"` | that of the crate unless given |
 /// | `needs = ["zigbee"]` | plugins that are to be started before this one |
-/// | `description`, `author`, `reads`, `overflow`, `restart`, `hook_timeout`, `handler_timeout`, `handler_budget` | as in [`PluginMetadata`](kernel_core::PluginMetadata) |
+/// | `description`, `author`, `reads`, `writes`, `overflow`, `restart`, `hook_timeout`, `handler_timeout`, `handler_budget` | as in [`PluginMetadata`](kernel_core::PluginMetadata) |
 /// | `buffer = 128` | bytes for the settings, and for texts with escapes, where there is no allocator |
 /// | `schema`, `schema = "feature"` | see [`schema`]: always, or with this feature of the plugin's crate |
 /// | `local` | its value or its futures are not `Send`: [`LocalPlugin`](kernel_core::LocalPlugin) |
@@ -125,7 +134,8 @@ pub use log;
 /// | mark | called | takes |
 /// |---|---|---|
 /// | `#[on("sensor.*.temperature")]` | for each event whose topic matches; several filters, or marks, are allowed | `&Context`, `Event<'_>`, the payload |
-/// | `#[service("thermostat.set")]` | for each call; what it returns is the reply, its documentation the description. Behind the name `version = "2"`, `deprecated`, `examples = ["JSON"]` | `&Context`, `Request<'_>`, `Reply<'_>`, the arguments |
+/// | `#[event]` | for each event that the plugin gets, whose filters it subscribes to itself ([`Context::subscribe`](kernel_core::Context::subscribe)) | the same |
+/// | `#[service("thermostat.set")]` | for each call; what it returns is the reply, its documentation the description. Behind the name `version = "2"`, `reads` when nothing is changed by it, `deprecated`, `examples = ["JSON"]` | `&Context`, `Request<'_>`, `Reply<'_>`, the arguments |
 /// | `#[every(seconds = 60)]` | at intervals of `milliseconds`, `seconds`, `minutes`, `hours` or several of these, while the plugin is started. Different ones need a field: [`Ticks`] | `&Context` |
 /// | `#[tick]` | at the interval that [`Context::set_interval`](kernel_core::Context::set_interval) sets, of a setting for instance | `&Context` |
 /// | `#[load]` | first, once everything above is registered | `&Context`, the settings |
@@ -135,7 +145,7 @@ pub use log;
 ///
 /// Payload, arguments and settings are one value of any type with serde's `Deserialize`, and may borrow (`&str`) from
 /// texts without escapes; several arguments are the fields of a struct. See [`Json::decode`](kernel_core::Json::decode)
-/// for types that it does not read. What does not fit is refused before the method sees it: a call with
+/// for types that it does not read, and `Args` for values of any kind and for arguments by place. What does not fit is refused before the method sees it: a call with
 /// `invalid_argument`, which names the field, settings with `invalid_settings`. A method with `Reply<'_>` writes its
 /// reply itself and returns `Replied`.
 ///
@@ -166,6 +176,10 @@ pub use log;
 /// }
 /// ```
 pub use plugin_kit_macros::plugin;
+#[cfg(feature = "alloc")]
+pub use reader::SettingsReader;
+#[cfg(feature = "std")]
+pub use threads::on_thread;
 pub use ticks::{Passed, Ticks};
 #[cfg(feature = "alloc")]
 pub use values::{ContextValues, MAX_REPLY, StateValues, StorageValues};

@@ -49,7 +49,7 @@ pub trait Described {
 /// Services with their schemas.
 pub type Services = Vec<ServiceSchema>;
 
-/// The services of a plugin as JSON: an array of `{name, description, schema, returns, examples}`.
+/// The services of a plugin as JSON: an array of `{name, description, schema, returns, reads, examples}`.
 pub fn to_json<P: Described>() -> String {
     // Texts and JSON have a JSON.
     serde_json::to_string(&P::services()).unwrap_or_default()
@@ -68,6 +68,8 @@ pub struct ServiceSchema {
     pub args: Option<Value>,
     /// The schema of its reply; `None` when that is not known.
     pub returns: Option<Value>,
+    /// It only reads: nothing is changed by a call.
+    pub reads: bool,
     /// Arguments, for people.
     pub examples: Vec<Value>,
 }
@@ -80,6 +82,7 @@ impl ServiceSchema {
             description,
             args: None,
             returns: None,
+            reads: false,
             examples: Vec::new(),
         }
     }
@@ -93,6 +96,12 @@ impl ServiceSchema {
     /// It answers with a `T`.
     pub fn returns<T: JsonSchema>(mut self) -> Self {
         self.returns = Some(schema_for!(T).to_value());
+        self
+    }
+
+    /// It only reads.
+    pub fn reads(mut self) -> Self {
+        self.reads = true;
         self
     }
 

@@ -32,6 +32,7 @@ const VERSION: &str = "1.2.3";
     author = "somebody",
     needs = ["other", "another"],
     reads = ["other"],
+    writes = ["notes_old"],
     overflow = Overflow::Block,
     hook_timeout = Duration::from_secs(3),
 )]
@@ -111,6 +112,7 @@ fn the_metadata_is_what_was_said() {
     );
     assert_eq!(METADATA.dependencies, ["other", "another"]);
     assert_eq!(METADATA.reads, ["other"]);
+    assert_eq!(METADATA.writes, ["notes_old"]);
     assert_eq!(METADATA.overflow, Overflow::Block);
     assert_eq!(METADATA.hook_timeout, Duration::from_secs(3));
 }
@@ -302,4 +304,46 @@ fn settings_may_be_long() {
     rt.start().unwrap();
     rt.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(rt.published().len(), 2);
+}
+
+/// Subscribes to what its settings say.
+#[derive(Default)]
+struct Chosen;
+
+#[derive(Deserialize)]
+struct Filter {
+    filter: String,
+}
+
+#[plugin(name = "chosen")]
+impl Chosen {
+    #[load]
+    async fn load(&mut self, cx: &Context, settings: Filter) -> Result<(), Error> {
+        cx.subscribe(&settings.filter).await?;
+        Ok(())
+    }
+
+    #[event]
+    #[on("chosen.too")]
+    async fn any(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
+        cx.publish_value("notes.added", event.topic()).await?;
+        Ok(())
+    }
+
+    #[on("b.c")]
+    async fn other(&mut self, cx: &Context) -> Result<(), Error> {
+        cx.publish_value("notes.added", "other").await?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_method_for_events_gets_those_that_the_plugin_subscribed_to_itself() {
+    let mut rt = TestRuntime::new();
+    rt.add::<Chosen>(json!({"filter": "a.*"}));
+    rt.start().unwrap();
+    for topic in ["a.b", "b.b", "b.c", "chosen.too"] {
+        rt.publish(topic, &()).unwrap();
+    }
+    assert_eq!(notes(&rt), ["a.b", "b.c", "other", "chosen.too"]);
 }

@@ -39,7 +39,7 @@ impl Thermostat {
         Ok(Heating::Off)
     }
 
-    #[service(".text")]
+    #[service(".text", reads)]
     fn text(&mut self, reply: Reply<'_>) -> Result<Replied, Error> {
         reply.text("warm")
     }
@@ -69,4 +69,5 @@ fn a_service_has_the_schema_of_its_types() {
 
     assert_eq!((text.name, text.description), ("thermostat.text", ""));
     assert_eq!((&text.args, &text.returns), (&None, &None));
+    assert!(text.reads && !set.reads);
 }

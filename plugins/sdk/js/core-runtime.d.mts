@@ -79,6 +79,8 @@ export interface About {
   description?: string;
   version?: string;
   deprecated?: boolean;
+  /** Nothing is changed by a call. */
+  reads?: boolean;
   /** A JSON Schema of the arguments as they come, where they are not named by `args`. */
   schema?: JsonSchema;
   /** A JSON Schema of the reply. */

@@ -771,7 +771,7 @@ export class Session {
 
   register(service, about, handler) {
     if (typeof handler !== "function") throw new TypeError(`service("${service}") takes a function of the arguments`);
-    const { args, schema, description, version, deprecated, returns, examples } = about;
+    const { args, schema, description, version, deprecated, reads, returns, examples } = about;
     let bind = bare;
     let said = schema;
     if (args !== undefined) ({ bind, schema: said } = signature(service, args));
@@ -789,6 +789,7 @@ export class Session {
       description,
       version,
       deprecated: deprecated || undefined,
+      reads: reads || undefined,
       schema: said,
       returns,
       examples,

@@ -14,7 +14,7 @@ pub const IMPORTS: &str = "core-runtime/1";
 pub const SECTION: &str = "core-runtime";
 
 /// The function that says where the list of the plugin's services lies: the address in the upper half of what it
-/// returns, the bytes in the lower one. The list is JSON, an array of `{name, description, schema?, returns?, examples?}`.
+/// returns, the bytes in the lower one. The list is JSON, an array of `{name, description, schema?, returns?, reads?, examples?}`.
 pub const SERVICES: &str = "services";
 
 /// The longest operation, in bytes: the largest value, and its names.

@@ -10,6 +10,9 @@
 //! kind = "process"                    # or "wasm" with module = "x.wasm"
 //! command = ["python3", "main.py"]
 //!
+//! [build]                             # run by the command line before it takes the folder, never by the runtime
+//! command = ["make"]
+//!
 //! [needs]
 //! plugins = ["zigbee"]                # started before it
 //!
@@ -67,6 +70,9 @@ pub struct Manifest {
     pub homepage: String,
     /// How it is run.
     pub run: Run,
+    /// What makes it out of its folder, a program and its arguments; empty when it is there as it is. Nothing runs it
+    /// but the command line, for a folder.
+    pub build: Vec<String>,
     /// Plugins that must be started before it.
     pub needs: Vec<String>,
     /// What it asks for.

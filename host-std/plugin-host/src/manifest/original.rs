@@ -72,6 +72,7 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         run: Run::Process {
             command: command(&class),
         },
+        build: Vec::new(),
         needs: raw.dependencies,
         permissions: Permissions::all(),
         limits: Limits::default(),

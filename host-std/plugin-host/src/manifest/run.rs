@@ -73,15 +73,8 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
     match raw.kind {
         Kind::Process => {
             let command = raw.command.ok_or_else(|| missing("run.command", COMMAND))?;
-            let words = command.get_ref();
-            let sound = words.first().is_some_and(|program| !program.is_empty())
-                && !words.iter().any(|word| word.contains('\0'));
-            match sound {
-                true => Ok(Run::Process {
-                    command: command.into_inner(),
-                }),
-                false => Err(source.refuse(&command.span(), "run.command", &format!("{words:?}"), COMMAND)),
-            }
+            let command = self::command(source, command, "run.command", COMMAND)?;
+            Ok(Run::Process { command })
         }
         Kind::Wasm => {
             let module = raw.module.ok_or_else(|| missing("run.module", check::INSIDE))?;
@@ -106,6 +99,25 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
                 timeout: seconds(source, raw.timeout_seconds, "run.timeout_seconds", TIMEOUT)?,
                 check: seconds(source, raw.check_seconds, "run.check_seconds", CHECK)?,
             })
+        }
+    }
+}
+
+/// A program and its arguments.
+pub(super) fn command(
+    source: &Source<'_>,
+    words: Spanned<Vec<String>>,
+    key: &str,
+    allowed: &str,
+) -> Result<Vec<String>, ManifestError> {
+    let program = words.get_ref().first();
+    let sound = program.is_some_and(|program| !program.is_empty())
+        && !words.get_ref().iter().any(|word| word.contains('\0'));
+    match sound {
+        true => Ok(words.into_inner()),
+        false => {
+            let value = format!("{:?}", words.get_ref());
+            Err(source.refuse(&words.span(), key, &value, allowed))
         }
     }
 }

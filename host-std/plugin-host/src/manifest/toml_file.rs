@@ -13,11 +13,14 @@ use super::{API, Limits, Manifest, Run};
 use crate::permissions::{Files, Permissions};
 use crate::schema;
 
+const BUILDS: &str = "the program and its arguments, such as [\"make\", \"all\"]";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
     plugin: RawPlugin,
     run: Spanned<RawRun>,
+    build: Option<RawBuild>,
     #[serde(default)]
     needs: RawNeeds,
     #[serde(default)]
@@ -41,6 +44,12 @@ struct RawPlugin {
     #[serde(default)]
     homepage: String,
     api: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBuild {
+    command: Spanned<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -110,8 +119,8 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
             check::NAME,
         )
     });
-    let run = run::checked(&source, raw.run)?;
-    if let Run::Http { .. } = run {
+    let checked_run = run::checked(&source, raw.run)?;
+    if let Run::Http { .. } = checked_run {
         over_http(&source, &raw.permissions, raw.settings.as_ref())?;
     }
     Ok(Manifest {
@@ -121,7 +130,11 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         author: plugin.author,
         license: plugin.license,
         homepage: plugin.homepage,
-        run,
+        run: checked_run,
+        build: match raw.build {
+            Some(build) => run::command(&source, build.command, "build.command", BUILDS)?,
+            None => Vec::new(),
+        },
         needs: needs.collect::<Result<_, _>>()?,
         permissions: permissions(&source, raw.permissions)?,
         limits: limits(&source, raw.limits)?,

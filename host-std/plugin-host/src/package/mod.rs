@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::manifest::{Manifest, ManifestError};
+use crate::manifest::{Manifest, ManifestError, Run};
 
 /// A package that is refused.
 #[derive(Debug)]
@@ -73,8 +73,23 @@ pub fn unpack(source: &Path, into: &Path) -> Result<Manifest, PackageError> {
     original::describe(into)?;
     let manifest = Manifest::read(into);
     // The folder is the runtime's own: the user knows the package by another name.
-    manifest.map_err(|error| {
+    let manifest = manifest.map_err(|error| {
         let text = error.to_string();
         PackageError(text.replace(&into.display().to_string(), &source.display().to_string()))
-    })
+    })?;
+    if let Run::Wasm { module } = &manifest.run
+        && !into.join(module).is_file()
+    {
+        let what = format!(
+            "{}: run.module is {module:?}, and there is no such file in it",
+            source.display()
+        );
+        let advice = match manifest.build.as_slice() {
+            [] => String::new(),
+            // What is in an archive is never run.
+            command => format!(": it is built by `{}`, before it is packed", command.join(" ")),
+        };
+        return Err(PackageError(what + &advice));
+    }
+    Ok(manifest)
 }

@@ -152,6 +152,8 @@ impl<'a> Request<'a> {
             schema: Option<Value>,
             returns: Option<Value>,
             #[serde(default)]
+            reads: bool,
+            #[serde(default)]
             examples: Vec<Value>,
         }
         let params: Params = self.params()?;
@@ -171,6 +173,7 @@ impl<'a> Request<'a> {
             description: params.description.clone(),
             schema: params.schema,
             returns: params.returns,
+            reads: params.reads,
             examples: params.examples,
         };
         let known = Known::compile(&params.service, about)

@@ -1,14 +1,15 @@
-//! What the author of a plugin needs: `plugin new`, `check` and `dev`.
+//! What the author of a plugin needs: `plugin check` and `dev`; `new` is in a file of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use plugin_host::manifest::Manifest;
 use serde_json::{Value, json};
 
+use super::build::{Consent, build};
 use super::packages::{self, OwnFolder};
 use super::plugin_settings::new_lines;
 use super::services::ask;
@@ -20,104 +21,19 @@ use crate::cli::output::Out;
 use crate::config::Config;
 use crate::host::Host;
 use crate::signals::Signals;
-
-pub(crate) const NEW_HELP: &str = "\
-A thermostat that runs as it is, with a manifest and a test, to be changed into what it is to be.
-
-Examples:
-  core-runtime plugin new thermostat --lang python
-  core-runtime plugin install ./thermostat --yes
-  core-runtime call thermostat.set '{\"target\": 21.5}'";
+use link_dial::Target;
 
 pub(crate) const CHECK_HELP: &str = "\
-The manifest is checked, and the plugin is started and stopped in a runtime of its own, which nothing is left of.";
+A folder is built first, where its manifest says how. The manifest is checked, and the plugin is started and stopped in a runtime of its own, which nothing is left of.";
 
 pub(crate) const DEV_HELP: &str = "\
 The plugin runs in its folder, with all that its manifest asks for, and its log is printed; when a file changes, it is \
-started anew. Ctrl-C ends it.";
+built, where its manifest says how, and started anew. Ctrl-C ends it.";
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(300);
-
-/// A language that there is a library for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Language {
-    Python,
-    Js,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct NewArgs {
-    /// The plugin's name, and the folder's
-    #[arg(value_parser = check::plugin)]
-    name: String,
-    /// The language
-    #[arg(long)]
-    lang: Language,
-}
-
-macro_rules! template {
-    ($language:literal: $($file:literal),* $(,)?) => {
-        &[$(($file, include_str!(concat!("../../../../plugins/sdk/", $language, "/template/", $file)))),*]
-    };
-}
-
-macro_rules! library {
-    ($language:literal: $($file:literal),* $(,)?) => {
-        &[$(($file, include_str!(concat!("../../../../plugins/sdk/", $language, "/", $file)))),*]
-    };
-}
-
-pub(crate) fn new(args: &NewArgs, out: &mut Out) -> Result<(), Failure> {
-    let files: &[(&str, &str)] = match args.lang {
-        Language::Python => template!("python": "main.py", "plugin.toml", "test_main.py"),
-        Language::Js => template!("js": "main.mjs", "main.test.mjs", "plugin.toml"),
-    };
-    // A module of JavaScript finds its library beside it; that of Python is found in the runtime.
-    let library: &[(&str, &str)] = match args.lang {
-        Language::Python => &[],
-        Language::Js => {
-            library!("js": "core-runtime.mjs", "core-runtime.d.mts", "testing.mjs", "testing.d.mts")
-        }
-    };
-    let folder = PathBuf::from(&args.name);
-    if folder.symlink_metadata().is_ok() {
-        return Err(Failure::Usage(format!(
-            "{} is there already: choose another name, or another folder to be in",
-            folder.display()
-        )));
-    }
-    fs::create_dir(&folder)?;
-    for (file, text) in files {
-        let text = text
-            .replace("{name}", &args.name)
-            .replace("{Name}", &class_name(&args.name));
-        fs::write(folder.join(file), text)?;
-    }
-    for (file, text) in library {
-        fs::write(folder.join(file), text)?;
-    }
-    out.line(&format!(
-        "{} is made; `core-runtime plugin install ./{}` installs it",
-        folder.display(),
-        args.name
-    ))
-}
-
-/// `my-plugin` as `MyPlugin`.
-fn class_name(name: &str) -> String {
-    let parts = name.split(['-', '_']).filter(|part| !part.is_empty());
-    let capital = |part: &str| {
-        let mut letters = part.chars();
-        letters
-            .next()
-            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
-            .unwrap_or_default()
-    };
-    parts.map(capital).collect()
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
@@ -130,6 +46,7 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure> {
+    build(&args.package, Consent::Given)?;
     let (manifest, path) = packages::look(&args.package)?;
     out.line(&format!("ok    manifest: {} {}", manifest.name, manifest.version))?;
     out.flush()?;
@@ -151,7 +68,7 @@ pub(crate) async fn check(args: CheckArgs, out: &mut Out) -> Result<(), Failure>
         }
         Err(cause) => return Err(Failure::No(cause.to_string())),
     };
-    let mut link = Link::new(Endpoint::Unix(socket));
+    let mut link = Link::new(Endpoint::open(Target::Unix(socket)));
     let tried = try_out(&args, &manifest, &path, &mut link, out).await;
     if tried.is_err() {
         out.line("its log:")?;
@@ -237,7 +154,9 @@ pub(crate) async fn dev(args: DevArgs, link: &mut Link, out: &mut Out) -> Result
     let name = args.name.clone().unwrap_or(manifest.name);
     let folder = std::path::absolute(&args.folder)?;
     let mut signals = Signals::listen()?;
-    let mut seen = stamps(&folder);
+    let mut files = Files::new(&folder);
+    build(&folder, Consent::Given)?;
+    files.learn(true);
     begin(&name, &folder, link, out).await?;
     let mut after = 0;
     loop {
@@ -247,20 +166,29 @@ pub(crate) async fn dev(args: DevArgs, link: &mut Link, out: &mut Out) -> Result
         }
         after = new_lines(&name, after, link, out).await?;
         out.flush()?;
-        let now = stamps(&folder);
-        if now != seen {
-            seen = now;
-            // Its manifest may have changed as well.
-            let _ = ask(link, "plugins.remove", &json!({ "name": name }), LIMIT).await;
-            after = 0;
-            match begin(&name, &folder, link, out).await {
-                // A mistake in the middle of an edit: the next change is waited for.
-                Err(Failure::Runtime { code, message, .. }) => {
-                    out.line(&format!("not started: {code}: {message}"))?
-                }
-                other => other?,
-            }
+        if !files.have_changed() {
+            continue;
         }
+        // A mistake in the middle of an edit: the next change is waited for.
+        let built = build(&folder, Consent::Given);
+        files.learn(built.is_ok());
+        let begun = match built {
+            Ok(()) => {
+                // Its manifest may have changed as well.
+                let _ = ask(link, "plugins.remove", &json!({ "name": name }), LIMIT).await;
+                after = 0;
+                begin(&name, &folder, link, out).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match begun {
+            Err(Failure::Runtime { code, message, .. }) => {
+                out.line(&format!("not started: {code}: {message}"))?
+            }
+            Err(Failure::No(why)) => out.line(&why)?,
+            other => other?,
+        }
+        out.flush()?;
     }
     ask(link, "plugins.remove", &json!({ "name": name }), LIMIT).await?;
     out.line(&format!("{name} is stopped"))
@@ -282,17 +210,56 @@ async fn begin(name: &str, folder: &Path, link: &mut Link, out: &mut Out) -> Res
     out.flush()
 }
 
-/// When each file was written last.
+/// The files of the folder.
+struct Files<'a> {
+    folder: &'a Path,
+    seen: BTreeMap<PathBuf, SystemTime>,
+    /// Those that a build left as they were: what else changes during a build is what it makes.
+    sources: BTreeSet<PathBuf>,
+}
+
+impl<'a> Files<'a> {
+    fn new(folder: &'a Path) -> Self {
+        Files {
+            folder,
+            seen: stamps(folder),
+            sources: BTreeSet::new(),
+        }
+    }
+
+    /// Whether one has changed since the last look; not those that a build made.
+    fn have_changed(&mut self) -> bool {
+        let now = stamps(self.folder);
+        let before = std::mem::replace(&mut self.seen, now);
+        self.seen != before
+    }
+
+    /// A build has ended. A source that changed meanwhile was edited, and is still to be looked at; so is whatever
+    /// changed during the first build, of which nothing is known.
+    fn learn(&mut self, built: bool) {
+        let is_first = self.sources.is_empty();
+        for (path, time) in stamps(self.folder) {
+            if self.seen.get(&path) == Some(&time) {
+                if built {
+                    self.sources.insert(path);
+                }
+            } else if !is_first && !self.sources.contains(&path) {
+                self.seen.insert(path, time);
+            }
+        }
+    }
+}
+
+/// When each file was written last; without the folders that tools mark as made by them, such as cargo's.
 fn stamps(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let mut stamps = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            let is_made = || entry.file_name() == "__pycache__" || entry.path().join("CACHEDIR.TAG").exists();
             match entry.metadata() {
-                Ok(of) if of.is_dir() && !hidden && entry.file_name() != "__pycache__" => {
-                    folders.push(entry.path())
-                }
+                Ok(of) if of.is_dir() && !hidden && !is_made() => folders.push(entry.path()),
                 Ok(of) if of.is_file() && !hidden => {
                     drop(of.modified().map(|time| stamps.insert(entry.path(), time)))
                 }
@@ -301,20 +268,4 @@ fn stamps(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
         }
     }
     stamps
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_class_is_named_after_the_plugin() {
-        for (name, class) in [
-            ("thermostat", "Thermostat"),
-            ("my-lamp_2", "MyLamp2"),
-            ("a--b", "AB"),
-        ] {
-            assert_eq!(class_name(name), class);
-        }
-    }
 }

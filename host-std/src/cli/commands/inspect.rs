@@ -34,7 +34,7 @@ JSON: an array, by name, of
   {name, plugin, version, description, deprecated, calls, errors, busy_micros, worst_micros, latency: [n]}
 `latency` counts the calls of less than 16, 64, 256, ... us, its last element all others; boards may keep none.
 
-With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, examples?}, the schemas of its \
+With a service's name: {name, plugin, version, description, deprecated, schema?, returns?, reads?, examples?}, the schemas of its \
 arguments and its reply as JSON Schema.";
 
 pub(crate) const HEALTH_HELP: &str = "\

@@ -2,9 +2,11 @@
 
 pub(crate) mod author;
 pub(crate) mod backup;
+mod build;
 pub(crate) mod bus;
 pub(crate) mod call;
 pub(crate) mod inspect;
+pub(crate) mod new;
 pub(crate) mod packages;
 pub(crate) mod plugin;
 pub(crate) mod plugin_settings;

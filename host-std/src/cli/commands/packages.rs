@@ -11,6 +11,7 @@ use plugin_host::manifest::{Manifest, Run};
 use plugin_host::permissions::Permissions;
 use serde_json::{Value, json};
 
+use super::build::{Consent, build};
 use super::services::ask;
 use crate::cli::check;
 use crate::cli::connect::Link;
@@ -19,8 +20,9 @@ use crate::cli::output::Out;
 
 pub(crate) const INSTALL_HELP: &str = "\
 A plugin is a folder, or an archive that ends in .tar.gz, .tgz or .zip, with a plugin.toml (or the plugin.json of the \
-original). It is copied, so the folder may change or go afterwards. What it asks for is shown, with what will not be \
-restricted on this system, and granted by the answer.
+original). A folder is built first, where its manifest has a [build], by the command that is shown. It is copied, so the \
+folder may change or go afterwards. What it asks for is shown, with what will not be restricted on this system, and granted \
+by the answer.
 
 JSON: what `plugins` shows of it, as {name, version, state, error?, ...}
 
@@ -52,7 +54,7 @@ pub(crate) struct InstallArgs {
     /// A setting, its value JSON, such as target=21.5; may be given several times
     #[arg(long = "set", value_name = "KEY=JSON", value_parser = setting)]
     settings: Vec<(String, Value)>,
-    /// Grant what it asks for, without a question
+    /// Build it and grant what it asks for, without a question
     #[arg(long, short)]
     yes: bool,
 }
@@ -65,7 +67,7 @@ pub(crate) struct UpgradeArgs {
     /// The name it is installed under, when that is another one
     #[arg(long, value_parser = check::plugin)]
     name: Option<String>,
-    /// Grant what it asks for beyond the version before, without a question
+    /// Build it and grant what it asks for beyond the version before, without a question
     #[arg(long, short)]
     yes: bool,
 }
@@ -156,10 +158,17 @@ async fn agree(
     if !open.is_empty() {
         writeln!(to, "Not restricted on this system: {}", open.join(", "))?;
     }
+    drop(to);
+    confirm(question, "grant it")
+}
+
+/// Asks the user; `what` is done without a question by --yes.
+pub(super) fn confirm(question: &str, what: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
-        let what = "nobody is there to agree to that: say --yes to grant it";
-        return Err(Failure::Usage(what.to_owned()));
+        let what = format!("nobody is there to agree to that: say --yes to {what}");
+        return Err(Failure::Usage(what));
     }
+    let mut to = io::stderr().lock();
     write!(to, "{question} [y/N] ")?;
     to.flush()?;
     let mut answer = String::new();
@@ -195,6 +204,10 @@ fn introduce(manifest: &Manifest) -> io::Result<()> {
 }
 
 pub(crate) async fn install(args: InstallArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    build(
+        &args.package,
+        if args.yes { Consent::Given } else { Consent::Asked },
+    )?;
     let (manifest, path) = look(&args.package)?;
     let asks = with_url(&manifest, manifest.permissions.lines());
     agree(&manifest, "Install it?", &asks, args.yes, link).await?;
@@ -209,6 +222,10 @@ pub(crate) async fn install(args: InstallArgs, link: &mut Link, out: &mut Out) -
 }
 
 pub(crate) async fn upgrade(args: UpgradeArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+    build(
+        &args.package,
+        if args.yes { Consent::Given } else { Consent::Asked },
+    )?;
     let (manifest, path) = look(&args.package)?;
     let name = args.name.clone().unwrap_or_else(|| manifest.name.clone());
     let before = ask(link, "plugins.permissions", &json!({ "name": name }), LIMIT).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use kernel_link::{Action, Reply, Request};
 
-use super::{author, packages, plugin_settings};
+use super::{author, new, packages, plugin_settings};
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience};
 use crate::cli::exit::Failure;
@@ -38,8 +38,8 @@ pub(crate) enum PluginCommand {
     #[command(after_long_help = HELP)]
     Unload(PluginArgs),
     /// Make the folder of a new plugin
-    #[command(after_long_help = author::NEW_HELP)]
-    New(author::NewArgs),
+    #[command(after_long_help = new::HELP)]
+    New(new::NewArgs),
     /// Look whether a plugin's folder is sound, and try it in a runtime of its own
     #[command(after_long_help = author::CHECK_HELP)]
     Check(author::CheckArgs),
@@ -79,7 +79,7 @@ pub(crate) struct PluginArgs {
 
 pub(crate) async fn plugin(command: PluginCommand, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let (action, PluginArgs { name }) = match command {
-        PluginCommand::New(args) => return author::new(&args, out),
+        PluginCommand::New(args) => return new::new(&args, out),
         PluginCommand::Check(args) => return author::check(args, out).await,
         PluginCommand::Dev(args) => return author::dev(args, link, out).await,
         PluginCommand::Install(args) => return packages::install(args, link, out).await,

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use kernel_link::{Client, ClientError, Failure, Framing, ToClient};
+use link_dial::{Line, Reader, Target, Writer};
 use tokio::io::Empty;
 
 use super::run::Clock;
-use crate::io::dial::{Reader, Writer};
+use crate::io::dial::{dial, explain};
 use crate::io::live::Live;
-use crate::target::Target;
 
 /// Who the client is, for people.
 const NAME: &str = concat!("core-inspector ", env!("CARGO_PKG_VERSION"));
@@ -50,12 +50,14 @@ pub(in crate::io) struct Opened<'b> {
     pub(super) max_message: usize,
     pub(super) keep_alive: Option<Duration>,
     pub(super) clock: Clock,
+    /// What is new about the line.
+    pub(in crate::io) note: Option<String>,
 }
 
 /// Connects and says hello.
 pub(in crate::io) async fn open<'b>(live: &Live, memory: &'b mut Memory) -> Result<Opened<'b>, String> {
     let target = &live.target;
-    let (read, write) = target.dial().await.map_err(|cause| target.explain(&cause))?;
+    let Line { read, write, note } = dial(target).await.map_err(|cause| explain(target, &cause))?;
     let nobody = || FromTokio::new(tokio::io::empty());
     let mut receiving = Client::new(target.framing(), read, nobody(), &mut memory.receive)
         .map_err(|cause| cause.to_string())?;
@@ -80,6 +82,7 @@ pub(in crate::io) async fn open<'b>(live: &Live, memory: &'b mut Memory) -> Resu
         max_message,
         keep_alive,
         clock,
+        note,
     })
 }
 

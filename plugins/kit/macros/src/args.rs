@@ -5,10 +5,11 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Meta, Result, Token};
 
 /// Those that are passed on to `PluginMetadata` as they are.
-const METADATA: [&str; 8] = [
+const METADATA: [&str; 9] = [
     "description",
     "author",
     "reads",
+    "writes",
     "overflow",
     "restart",
     "hook_timeout",
@@ -59,7 +60,9 @@ impl Args {
                     args.metadata
                         .push((Ident::new("dependencies", key.span()), listed(value.value)));
                 }
-                ("reads", Meta::NameValue(value)) => args.metadata.push((key, listed(value.value))),
+                ("reads" | "writes", Meta::NameValue(value)) => {
+                    args.metadata.push((key, listed(value.value)))
+                }
                 ("buffer", Meta::NameValue(value)) => args.buffer = number(&value.value)?,
                 ("schema", Meta::NameValue(value)) => args.schema = Some(Schema::With(text(&value.value)?)),
                 ("schema", Meta::Path(_)) => args.schema = Some(Schema::Always),

@@ -28,8 +28,9 @@ pub(crate) fn described(args: &Args, methods: &[Method], block: &ItemImpl) -> Re
             .as_ref()
             .filter(|_| !method.params.contains(&Param::Reply));
         let returns = returns.map(|ty| quote_spanned!(ty.span()=> .returns::<#ty>()));
+        let reads = service.reads.then(|| quote!(.reads()));
         quote! {
-            ::plugin_kit::schema::ServiceSchema::new(#name, #description) #takes #returns
+            ::plugin_kit::schema::ServiceSchema::new(#name, #description) #takes #returns #reads
                 #(.example(kernel_core::json_literal!(#examples)))*
         }
     });

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemImpl, LitStr, Result};
+use syn::{Error, ItemImpl, LitStr, Result, Type};
 
 use crate::args::Args;
 use crate::described;
@@ -93,7 +93,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn on_load(&self) -> Result<TokenStream> {
-        let filters = self.filters().into_iter().flat_map(|(filters, _)| filters);
+        let filters = self.handlers().into_iter().flat_map(|handler| handler.filters);
         let subscribe = filters
             .map(|filter| quote_spanned!(filter.span()=> cx.subscribe(kernel_core::name!(#filter)).await?;));
         let subscribe: TokenStream = subscribe.collect();
@@ -151,15 +151,13 @@ impl<'a> Expansion<'a> {
 
     fn on_event(&self) -> TokenStream {
         let buffer = self.args.buffer;
-        let all = self.filters();
+        let all = self.handlers();
         let alone = all.len() < 2;
-        let handlers = all.iter().map(|(filters, method)| {
-            let decode = method.value.as_ref().map(|ty| {
-                quote_spanned! {ty.span()=>
-                    let mut room = ::plugin_kit::scratch::<#buffer>(event.payload());
-                    let value: #ty = event.payload().decode(room.as_mut())?;
-                }
-            });
+        let handlers = all.iter().map(|Handler { filters, own, method }| {
+            let decode = method
+                .value
+                .as_ref()
+                .map(|ty| decode(ty, buffer, quote!(event.payload())));
             let call = call(method);
             let handle = match alone {
                 true => quote!(#decode #call?;),
@@ -169,10 +167,13 @@ impl<'a> Expansion<'a> {
                     outcome = outcome.and(handled.await);
                 },
             };
-            quote! {
-                if #(kernel_core::subject::matches(#filters, event.topic()))||* {
-                    #handle
-                }
+            match own {
+                true => quote!({ #handle }),
+                false => quote! {
+                    if #(kernel_core::subject::matches(#filters, event.topic()))||* {
+                        #handle
+                    }
+                },
             }
         });
         let handlers: TokenStream = handlers.collect();
@@ -197,12 +198,10 @@ impl<'a> Expansion<'a> {
         let buffer = self.args.buffer;
         let arms = services(self.methods).map(|(service, method)| {
             let name = full_name(self.args, &service.name);
-            let decode = method.value.as_ref().map(|ty| {
-                quote_spanned! {ty.span()=>
-                    let mut room = ::plugin_kit::scratch::<#buffer>(call.args());
-                    let value: #ty = call.args().decode(room.as_mut())?;
-                }
-            });
+            let decode = method
+                .value
+                .as_ref()
+                .map(|ty| decode(ty, buffer, quote!(call.args())));
             let invoke = call(method);
             let returned = method
                 .returns
@@ -251,21 +250,43 @@ impl<'a> Expansion<'a> {
         hooks(self.methods, hook)
     }
 
-    /// The filters of each method that takes events.
-    fn filters(&self) -> Vec<(Vec<LitStr>, &'a Method)> {
-        let methods = self.methods.iter().map(|method| {
-            let filters = method.marks.iter().flat_map(|mark| match mark {
-                Mark::On(filters) => filters.as_slice(),
-                _ => &[],
+    /// The methods that take events.
+    fn handlers(&self) -> Vec<Handler<'a>> {
+        let methods = self.methods.iter().filter_map(|method| {
+            let marks = method.marks.iter().filter_map(|mark| match mark {
+                Mark::On(filters) => Some(filters),
+                _ => None,
             });
-            (
-                filters.map(|filter| full_name(self.args, filter)).collect(),
+            let marks: Vec<_> = marks.collect();
+            let filters = marks.iter().copied().flatten();
+            (!marks.is_empty()).then(|| Handler {
+                filters: filters.map(|filter| full_name(self.args, filter)).collect(),
+                own: marks.iter().any(|filters| filters.is_empty()),
                 method,
-            )
+            })
         });
-        methods
-            .filter(|(filters, _): &(Vec<_>, _)| !filters.is_empty())
-            .collect()
+        methods.collect()
+    }
+}
+
+/// A method that takes events.
+struct Handler<'a> {
+    filters: Vec<LitStr>,
+    /// It takes all, whatever the filters are.
+    own: bool,
+    method: &'a Method,
+}
+
+/// Decodes `json` as the value that a method takes; `Args` decodes itself.
+fn decode(ty: &Type, buffer: usize, json: TokenStream) -> TokenStream {
+    let is_args = matches!(ty, Type::Path(path)
+        if path.path.segments.last().is_some_and(|last| last.ident == "Args"));
+    match is_args {
+        true => quote_spanned!(ty.span()=> let value = <#ty>::decode(#json)?;),
+        false => quote_spanned! {ty.span()=>
+            let mut room = ::plugin_kit::scratch::<#buffer>(#json);
+            let value: #ty = #json.decode(room.as_mut())?;
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use crate::args::{number, text};
 
 /// A mark.
 pub(crate) enum Mark {
-    /// The filters of events.
+    /// The filters of events; none for all that the plugin gets.
     On(Vec<LitStr>),
     Service(Service),
     /// Milliseconds.
@@ -22,6 +22,7 @@ pub(crate) struct Service {
     pub(crate) name: LitStr,
     pub(crate) version: Option<LitStr>,
     pub(crate) deprecated: bool,
+    pub(crate) reads: bool,
     /// Arguments, for people: JSON.
     pub(crate) examples: Vec<LitStr>,
 }
@@ -42,6 +43,7 @@ impl Mark {
         let name = attribute.path().get_ident()?.to_string();
         let hook = match name.as_str() {
             "on" => return Some(on(attribute)),
+            "event" => return Some(attribute.meta.require_path_only().map(|_| Mark::On(Vec::new()))),
             "service" => return Some(service(attribute)),
             "every" => return Some(every(attribute)),
             "load" => Hook::Load,
@@ -86,17 +88,20 @@ fn service(attribute: &Attribute) -> Result<Mark> {
         name,
         version: None,
         deprecated: false,
+        reads: false,
         examples: Vec::new(),
     };
     for item in items {
         match &item {
             Expr::Path(path) if path.path.is_ident("deprecated") => service.deprecated = true,
+            Expr::Path(path) if path.path.is_ident("reads") => service.reads = true,
             Expr::Assign(pair) if is_named(&pair.left, "version") => {
                 service.version = Some(text(&pair.right)?)
             }
             Expr::Assign(pair) if is_named(&pair.left, "examples") => service.examples = texts(&pair.right)?,
             other => {
-                let known = r#"not known here: there are version = "2", deprecated, and examples = ["JSON"]"#;
+                let known =
+                    r#"not known here: there are version = "2", reads, deprecated, and examples = ["JSON"]"#;
                 return Err(Error::new_spanned(other, known));
             }
         }

@@ -1,12 +1,16 @@
 //! A test kit: a runtime in memory, without files, threads or waiting.
 
+#[cfg(feature = "schema")]
+mod bad;
 mod fake;
 mod kernel;
 mod logs;
 mod storage;
 mod tasks;
+mod under_way;
 
 use std::borrow::ToOwned;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::string::String;
 use std::time::Duration;
@@ -20,17 +24,22 @@ use log::Level;
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "schema")]
+pub use bad::{BadInput, bad_inputs};
+
 use kernel::{CAPACITIES, Heap};
 use storage::{MemoryStorage, Rows};
 use tasks::Tasks;
+pub(crate) use under_way::UnderWay;
 
 use crate::values::Text;
 
 /// A runtime with the plugins that a test adds.
 ///
-/// Everything happens on the test's thread, in the same order each time, and time goes by only where the test lets it:
+/// All hooks run on the test's thread, in the same order each time, and time goes by only where the test lets it:
 /// in [`advance`](TestRuntime::advance), and where it waits for a plugin that waits. A panic of a plugin is a panic of
-/// the test. There is no reactor: a plugin that does its own I/O is tested in a host.
+/// the test. There is no reactor: a plugin that does its own I/O is tested in a host. What it does
+/// [on a thread](crate::on_thread) is waited for.
 ///
 /// Each runtime takes 4 MiB that are not given back before the process ends.
 ///
@@ -265,6 +274,11 @@ impl TestRuntime {
         &self.published
     }
 
+    /// The same, each event once: for tests that run for long.
+    pub fn take_published(&mut self) -> Vec<Published> {
+        std::mem::take(&mut self.published)
+    }
+
     /// What was logged by `log` on this thread. (Nothing where the test program has a logger of its own.)
     pub fn logs(&self) -> &[(Level, String)] {
         &self.logs
@@ -275,6 +289,14 @@ impl TestRuntime {
         let rows = self.rows.borrow();
         let text = rows.get(&(plugin.to_owned(), key.to_owned()))?;
         serde_json::from_slice(text).ok()
+    }
+
+    /// All that is stored in a namespace, by key. A value that is not JSON is `null`.
+    pub fn rows(&self, namespace: &str) -> BTreeMap<String, Value> {
+        let rows = self.rows.borrow();
+        let here = rows.iter().filter(|((space, _), _)| space == namespace);
+        here.map(|((_, key), text)| (key.clone(), serde_json::from_slice(text).unwrap_or(Value::Null)))
+            .collect()
     }
 
     /// Stores a value, in the namespace of the plugin of this name.

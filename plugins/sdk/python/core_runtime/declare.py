@@ -26,6 +26,7 @@ class Service:
     description: Optional[str] = None
     version: Optional[str] = None
     deprecated: bool = False
+    reads: bool = False
     schema: Optional[Dict[str, Any]] = None
     returns: Optional[Dict[str, Any]] = None
     examples: Sequence[Any] = ()
@@ -67,6 +68,7 @@ def service(
     description: Optional[str] = None,
     version: Optional[str] = None,
     deprecated: bool = False,
+    reads: bool = False,
     schema: Optional[Dict[str, Any]] = None,
     returns: Optional[Dict[str, Any]] = None,
     examples: Sequence[Any] = (),
@@ -75,11 +77,11 @@ def service(
 
     A name that begins with a dot is below the plugin's own name, and ``@service()`` without one takes the method's. The
     type hints check the arguments and make the schema, the docstring's first paragraph is the description, unless they
-    are given here. ``examples`` are arguments, for people.
+    are given here. ``reads`` says that nothing is changed by a call; ``examples`` are arguments, for people.
     """
     if name is not None and not (isinstance(name, str) and name):
         raise TypeError(f'service() takes a name, as in @service("thermostat.set") or @service(), got {name!r}')
-    mark = Service(name, description, version, deprecated, schema, returns, examples)
+    mark = Service(name, description, version, deprecated, reads, schema, returns, examples)
     return lambda function: _mark(function, mark)
 
 

@@ -208,6 +208,7 @@ class Session:
             "description": about.get("description") or first_paragraph(function),
             "version": about.get("version"),
             "deprecated": about.get("deprecated") or None,
+            "reads": about.get("reads") or None,
             "schema": schema,
             "returns": about.get("returns") or signature.returns,
             "examples": list(about.get("examples") or ()) or None,

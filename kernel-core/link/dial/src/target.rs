@@ -1,4 +1,4 @@
-//! Where a runtime is: what `TARGET` on the command line means.
+//! Where a runtime is, and how people write that.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -13,7 +13,8 @@ const BAUD: u32 = 115_200;
 /// The longest path of a Unix socket.
 const MAX_SOCKET: usize = 107;
 
-/// Where a runtime is.
+/// Where a runtime is. As a text: a socket's path, `tcp:HOST:PORT`, `tcp:plain:HOST:PORT`, `serial:DEVICE[:BAUD]`, or
+/// `serial:tcp:HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// At a Unix socket.
@@ -22,6 +23,8 @@ pub enum Target {
     Tcp {
         /// Host and port.
         address: String,
+        /// Without TLS.
+        plain: bool,
     },
     /// On a serial line that somebody else has, at a TCP port: a serial server, or an emulator.
     SerialServer {
@@ -38,6 +41,32 @@ pub enum Target {
 }
 
 impl Target {
+    /// The TCP port `HOST:PORT`, or `plain:HOST:PORT` without TLS.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn tcp(text: &str) -> Result<Target, String> {
+        let (address, plain) = match text.strip_prefix("plain:") {
+            Some(address) => (address, true),
+            None => (text, false),
+        };
+        let address = tcp(address)?;
+        Ok(Target::Tcp { address, plain })
+    }
+
+    /// The serial line `DEVICE`, `DEVICE:BAUD` or `tcp:HOST:PORT`.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn serial(text: &str) -> Result<Target, String> {
+        match text.strip_prefix("tcp:") {
+            Some(address) => Ok(Target::SerialServer {
+                address: tcp(address)?,
+            }),
+            None => serial(text),
+        }
+    }
+
     /// How messages are told apart there.
     pub fn framing(&self) -> Framing {
         match self {
@@ -51,16 +80,11 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(address) = text.strip_prefix("serial:tcp:") {
-            let address = tcp(address)?;
-            return Ok(Target::SerialServer { address });
-        }
         if let Some(line) = text.strip_prefix("serial:") {
-            return serial(line);
+            return Target::serial(line);
         }
         if let Some(address) = text.strip_prefix("tcp:") {
-            let address = tcp(address)?;
-            return Ok(Target::Tcp { address });
+            return Target::tcp(address);
         }
         if text.is_empty() {
             return Err("it is empty: say a socket's path, serial:DEVICE[:BAUD] or tcp:HOST:PORT".to_owned());
@@ -81,14 +105,14 @@ fn serial(line: &str) -> Result<Target, String> {
             Ok(baud) if baud > 0 => (device, baud),
             _ => {
                 return Err(format!(
-                    "`{baud}` is no speed: a serial line is serial:DEVICE or serial:DEVICE:BAUD"
+                    "`{baud}` is no speed: a serial line is DEVICE or DEVICE:BAUD"
                 ));
             }
         },
         None => (line, BAUD),
     };
     if device.is_empty() {
-        return Err("the device is missing: a serial line is serial:DEVICE or serial:DEVICE:BAUD".to_owned());
+        return Err("the device is missing: a serial line is DEVICE or DEVICE:BAUD".to_owned());
     }
     Ok(Target::Serial {
         device: device.into(),
@@ -101,11 +125,11 @@ fn tcp(address: &str) -> Result<String, String> {
         Some((host, port)) if !host.is_empty() => match port.parse::<u16>() {
             Ok(port) if port > 0 => Ok(address.to_owned()),
             _ => Err(format!(
-                "`{port}` is no port: a TCP target is tcp:HOST:PORT, with a port from 1 to 65535"
+                "`{port}` is no port: a TCP port is HOST:PORT, with a port from 1 to 65535"
             )),
         },
         _ => Err(format!(
-            "`{address}` is no address: a TCP target is tcp:HOST:PORT, such as tcp:127.0.0.1:7700"
+            "`{address}` is no address: a TCP port is HOST:PORT, such as 127.0.0.1:7700"
         )),
     }
 }
@@ -114,7 +138,8 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Unix(path) => path.display().fmt(f),
-            Target::Tcp { address } => write!(f, "tcp:{address}"),
+            Target::Tcp { address, plain: true } => write!(f, "tcp:plain:{address}"),
+            Target::Tcp { address, .. } => write!(f, "tcp:{address}"),
             Target::SerialServer { address } => write!(f, "serial:tcp:{address}"),
             Target::Serial { device, baud } => write!(f, "serial:{}:{baud}", device.display()),
         }
@@ -175,7 +200,10 @@ mod tests {
             ("/dev/ttyACM0".to_owned(), 9600)
         );
         let address = |text: &str| match text.parse() {
-            Ok(Target::Tcp { address }) => address,
+            Ok(Target::Tcp {
+                address,
+                plain: false,
+            }) => address,
             other => panic!("{other:?}"),
         };
         assert_eq!(address("tcp:localhost:7700"), "localhost:7700");
@@ -211,6 +239,7 @@ mod tests {
             "serial:/dev/ttyACM0:115200",
             "serial:tcp:127.0.0.1:7799",
             "tcp:127.0.0.1:7700",
+            "tcp:plain:127.0.0.1:7700",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }

@@ -1,0 +1,21 @@
+//! Where a runtime is, and how bytes get there: what the command line and the inspector have in common.
+//!
+//! A transport is a variant of [`Target`] and its arm in `dial.rs`; nothing else knows what the bytes go over.
+//!
+//! ```
+//! use link_dial::Target;
+//! let target: Target = "tcp:house.example:7700".parse()?;
+//! assert_eq!(target.to_string(), "tcp:house.example:7700");
+//! # Ok::<(), String>(())
+//! ```
+
+mod dial;
+mod known;
+mod line;
+mod target;
+mod tls;
+
+pub use dial::{Line, Reader, Writer};
+pub use known::Known;
+pub use target::Target;
+pub use tls::fingerprint;

@@ -1,0 +1,199 @@
+//! What the house says to others besides reports: what devices there are, and who is at home.
+
+use alloc::vec::Vec;
+
+use kernel_core::json::Json;
+use kernel_core::{Context, Error};
+use plugin_kit::{ContextValues, MAX_REPLY, log};
+use serde::Serialize;
+
+use crate::people::NAMES;
+use crate::settings::Settings;
+use crate::thing::{Fields, ROOMS, Thing};
+use crate::world::World;
+
+/// Milliseconds after which is said again what devices there are.
+const AGAIN: u64 = 3_600_000;
+/// Milliseconds after which is tried again what others did not take.
+const RETRY: u64 = 10_000;
+/// Devices that one step announces, and that one step makes.
+const MOST_A_STEP: usize = 20;
+
+/// The payload of a report.
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
+    pub(crate) external_id: &'a str,
+    pub(crate) state: &'a Fields,
+}
+
+/// The payload of a discovery.
+#[derive(Serialize)]
+struct Discovered<'a> {
+    external_id: &'a str,
+    provider: &'a str,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    room_id: &'a str,
+    room_name: &'a str,
+    state: &'a Fields,
+}
+
+#[derive(Serialize)]
+struct Create<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    room_id: &'a str,
+    room_name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Map<'a> {
+    external_id: &'a str,
+    internal_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Present<'a> {
+    person: &'a str,
+    present: bool,
+}
+
+/// What was said so far.
+#[derive(Default)]
+pub(crate) struct Outward {
+    /// How many devices were announced, and when the first of them.
+    announced: usize,
+    since: u64,
+    /// How many devices are made; `None` where that is not wanted.
+    made: Option<usize>,
+    /// What was said of each person.
+    people: Vec<Option<bool>>,
+    /// Until when nothing more is made, and said of people, because it was not taken.
+    making: u64,
+    saying: u64,
+    buf: Vec<u8>,
+}
+
+impl Outward {
+    pub(crate) fn new(settings: &Settings) -> Outward {
+        Outward {
+            made: settings.populate.then_some(0),
+            people: vec![None; settings.people.into()],
+            ..Outward::default()
+        }
+    }
+
+    pub(crate) fn populated(&self) -> usize {
+        self.made.unwrap_or(0)
+    }
+
+    /// Says what devices there are, again and again: whoever wants to know may come later.
+    pub(crate) async fn announce(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
+        if world.now - self.since >= AGAIN {
+            (self.announced, self.since) = (0, world.now);
+        }
+        for thing in world.things.iter().skip(self.announced).take(MOST_A_STEP) {
+            let (_, kind, _) = thing.body.names();
+            let (room_id, room_name) = ROOMS[thing.room];
+            let discovered = Discovered {
+                external_id: &thing.external_id,
+                provider: "sim",
+                name: &thing.name(),
+                kind,
+                room_id,
+                room_name,
+                // How it is changes; what it is does not.
+                state: &thing.found,
+            };
+            cx.publish_value("external.device_discovered", &discovered)
+                .await?;
+            self.announced += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes and maps the devices that are not there, where that is wanted.
+    pub(crate) async fn populate(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
+        let Some(made) = self.made else {
+            return Ok(());
+        };
+        for thing in world.things.iter().skip(made).take(MOST_A_STEP) {
+            if world.now < self.making {
+                break;
+            }
+            match self.make(cx, thing).await {
+                Ok(()) => self.made = self.made.map(|made| made + 1),
+                Err(error) => self.making = retry(world, &error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn make(&mut self, cx: &Context, thing: &Thing) -> Result<(), Error> {
+        let (_, kind, _) = thing.body.names();
+        let (room_id, room_name) = ROOMS[thing.room];
+        let create = Create {
+            id: &thing.id,
+            name: &thing.name(),
+            kind,
+            room_id,
+            room_name,
+        };
+        // One that is there keeps what somebody said of it since.
+        match self.call(cx, "devices.get", &thing.id).await {
+            Err(error) if error.code() == "not_found" => self.call(cx, "devices.create", &create).await?,
+            other => other?,
+        }
+        let map = Map {
+            external_id: &thing.external_id,
+            internal_id: &thing.id,
+        };
+        self.call(cx, "devices.create_mapping", &map).await
+    }
+
+    /// Says who is at home, to whoever wants to know.
+    pub(crate) async fn say_presence(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
+        for (person, name) in NAMES.iter().enumerate().take(self.people.len()) {
+            let present = world.is_present(person);
+            if present == self.people[person] || world.now < self.saying {
+                continue;
+            }
+            let said = Present {
+                person: name,
+                present: present == Some(true),
+            };
+            match self.call(cx, "presence.set", &said).await {
+                Ok(()) => self.people[person] = present,
+                Err(error) => self.saying = retry(world, &error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn call<T: Serialize + Sync + ?Sized>(
+        &mut self,
+        cx: &Context,
+        service: &str,
+        args: &T,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_vec(args).unwrap_or_default();
+        let args = Json::new(&text).map_err(|error| Error::format("encode", format_args!("{error}")))?;
+        self.buf.resize(MAX_REPLY, 0);
+        match cx.call(service, args, &mut self.buf).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// When it is tried again. That nobody has the service is nobody's mistake.
+fn retry(world: &World, error: &Error) -> u64 {
+    match error.code() {
+        "not_found" => log::debug!("tried again in a while: {error}"),
+        _ => log::warn!("tried again in a while: {error}"),
+    }
+    world.now + RETRY
+}
