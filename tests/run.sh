@@ -18,7 +18,11 @@ CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf ris
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p example -p plugin-kit -p plugin-kit-macros -p devices -p presence -p sim)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros -p house)
+for manifest in plugins/*/Cargo.toml; do
+    name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest")
+    case "$name" in plugin-*) ;; *) KERNEL+=(-p "$name") ;; esac
+done
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
 LIMIT=(timeout --kill-after=30 1200)

@@ -1,6 +1,4 @@
 //! The plugins that a program is made of, and how one life of each is run.
-//!
-//! A new plugin is a crate below `plugins/`, a line for that crate in `Cargo.toml`, and a line in [`BUILT_IN`].
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +12,7 @@ use kernel_core::{
 use plugin_kit::schema::{Described, Services};
 
 /// The plugins of this program.
-pub const BUILT_IN: &[PluginType] = &[PluginType::of::<example::Example>()];
+pub const BUILT_IN: &[PluginType] = &house::plugins!(PluginType);
 
 /// One life of a plugin, being run: it returns when the life is over.
 pub type Life<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -29,6 +27,8 @@ pub struct PluginType {
     pub(crate) run: Run,
     /// What it says of its services.
     pub(crate) services: fn() -> Services,
+    /// It is there in the demonstration alone, with these settings.
+    pub(crate) demo: Option<&'static str>,
 }
 
 /// How one life is run.
@@ -60,6 +60,16 @@ impl PluginType {
                 })
             })),
             services: Services::new,
+            demo: None,
+        }
+    }
+
+    /// The same plugin, which is there in the demonstration alone ([`Config::demo`](crate::Config::demo)), with these
+    /// settings unless it is configured.
+    pub const fn in_demo(self, settings: &'static str) -> Self {
+        PluginType {
+            demo: Some(settings),
+            ..self
         }
     }
 
@@ -101,6 +111,7 @@ impl PluginType {
                 })
             }),
             services: Services::new,
+            demo: None,
         }
     }
 
@@ -125,6 +136,7 @@ impl PluginType {
             metadata,
             run: Run::Anywhere(Movable::OwnLoop(live)),
             services: Services::new,
+            demo: None,
         }
     }
 

@@ -38,7 +38,7 @@ fn the_socket_is_its_owners_and_the_port_wants_the_token() {
     assert_eq!(mode & 0o777, 0o600);
     asked(&config, Ask::Health, |answer| {
         assert!(
-            matches!(&answer, Answer::Health(health) if health.plugins == 2 && health.started == 2),
+            matches!(&answer, Answer::Health(health) if health.plugins > 1 && health.started == health.plugins),
             "{answer:?}"
         );
     });

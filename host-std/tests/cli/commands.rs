@@ -242,3 +242,26 @@ fn a_plugin_that_is_switched_off_is_listed_and_started_by_command() {
     assert_eq!(named(&runtime.json(&["plugins"]), "example")["state"], "STARTED");
     runtime.cli(&["call", "example.hello", "\"Ann\""]).ok();
 }
+
+#[test]
+fn a_service_is_a_command() {
+    let runtime = Runtime::start();
+    assert_eq!(
+        runtime.cli(&["example", "hello", "\"Ann\""]).ok(),
+        "\"Привет, Ann!\"\n"
+    );
+    let told = runtime.cli(&["example", "hello", "5"]).fails(1);
+    assert!(told.starts_with("error[invalid_argument]: "), "{told}");
+    for mistyped in [
+        &["exmple", "hello"][..],
+        &["plugns", "list"],
+        &["plugns"],
+        &["a..b", "c"],
+    ] {
+        let told = runtime.cli(mistyped).fails(2);
+        assert!(
+            told.contains("unrecognized") && told.contains(mistyped[0]),
+            "{told}"
+        );
+    }
+}

@@ -60,8 +60,9 @@ fn lists_have_headings_and_stable_shapes() {
     );
 
     let services = runtime.json(&["services"]);
+    let service = named(&services, "example.hello");
     assert_eq!(
-        keys(&services[0]),
+        keys(service),
         [
             "busy_micros",
             "calls",
@@ -75,41 +76,42 @@ fn lists_have_headings_and_stable_shapes() {
             "worst_micros"
         ]
     );
-    assert_eq!(
-        (&services[0]["name"], &services[0]["calls"]),
-        (&json!("example.hello"), &json!(1))
-    );
-    assert_eq!(
-        runtime.json(&["subscriptions"]),
-        json!([{"plugin": "example", "filter": "example.test"}])
+    assert_eq!(service["calls"], json!(1));
+    let subscriptions = runtime.json(&["subscriptions"]);
+    let subscription = json!({"plugin": "example", "filter": "example.test"});
+    assert!(
+        subscriptions.as_array().unwrap().contains(&subscription),
+        "{subscriptions}"
     );
     assert_eq!(runtime.json(&["calls"]), json!([]));
 
     for (command, heading, row) in [
-        ("plugins", "NAME", "example  1.0.0    STARTED"),
-        ("services", "NAME", "example.hello        example"),
-        ("subscriptions", "PLUGIN   FILTER\n", "example  example.test\n"),
+        ("plugins", "NAME", "example 1.0.0 STARTED"),
+        ("services", "NAME", "example.hello example"),
+        ("subscriptions", "PLUGIN FILTER", "example example.test"),
         ("calls", "CALL", ""),
         ("state", "KEY", "runtime.status"),
         ("metrics", "CAPACITY", "state_entries"),
     ] {
         let table = runtime.cli(&[command]).ok();
-        assert!(table.starts_with(heading) && table.contains(row), "{table}");
+        let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.starts_with(heading) && words.contains(row), "{table}");
     }
 }
 
 #[test]
 fn health_and_metrics_are_told() {
     let runtime = Runtime::start();
+    let all = runtime.json(&["plugins"]).as_array().unwrap().len();
     assert_eq!(
         runtime.json(&["health"]),
-        json!({"ok": true, "running": true, "storage": true, "storage_fault": null, "plugins": 3, "started": 3,
+        json!({"ok": true, "running": true, "storage": true, "storage_fault": null, "plugins": all, "started": all,
             "failed": []})
     );
     let told = runtime.cli(&["health", "--check"]).ok();
     assert_eq!(
         told,
-        "ok       yes\nrunning  yes\nstorage  yes\nplugins  3 of 3 started\n"
+        format!("ok       yes\nrunning  yes\nstorage  yes\nplugins  {all} of {all} started\n")
     );
 
     let before = runtime.json(&["metrics"]);

@@ -30,13 +30,13 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct CallArgs {
     /// The service's name
     #[arg(value_parser = check::topic)]
-    service: String,
+    pub(crate) service: String,
     /// The arguments, JSON; `-` reads them from stdin [default: null]
     #[arg(value_name = "JSON", allow_hyphen_values = true)]
-    arguments: Option<String>,
+    pub(crate) arguments: Option<String>,
     /// The call's deadline, in seconds [default: the runtime's own]
     #[arg(long, value_name = "SECONDS", value_parser = check::seconds)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 pub(crate) async fn call(args: CallArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {

@@ -1,0 +1,41 @@
+//! The plugins that the `core-runtime` program is made of.
+//!
+//! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
+//! list by [`plugins!`] and knows none of them by name.
+
+pub use {auth, devices, example, logger, presence, sim, users};
+
+/// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
+/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+///
+/// ```
+/// struct Name(&'static str);
+///
+/// impl Name {
+///     const fn of<P>() -> Name {
+///         Name(std::any::type_name::<P>())
+///     }
+///     const fn described<P>() -> Name {
+///         Self::of::<P>()
+///     }
+///     const fn in_demo(self, _settings: &'static str) -> Name {
+///         self
+///     }
+/// }
+///
+/// assert!(house::plugins!(Name).iter().any(|name| name.0.contains("example")));
+/// ```
+#[macro_export]
+macro_rules! plugins {
+    ($plugin:ty) => {
+        [
+            <$plugin>::described::<$crate::logger::LoggerPlugin>(),
+            <$plugin>::described::<$crate::users::Users>(),
+            <$plugin>::described::<$crate::auth::Auth>(),
+            <$plugin>::described::<$crate::devices::Devices>(),
+            <$plugin>::described::<$crate::presence::PresencePlugin>(),
+            <$plugin>::of::<$crate::example::Example>(),
+            <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
+        ]
+    };
+}
