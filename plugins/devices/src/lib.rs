@@ -106,7 +106,7 @@
 //!
 //! # Storage
 //!
-//! Each device costs some 300 bytes of memory; looking one up, by either id, takes as many steps as the logarithm of
+//! Each device with its mapping costs some 560 bytes of memory; looking one up, by either id, takes as many steps as the logarithm of
 //! their number. Rows that somebody else writes are seen by services at once, and mappings among them when the plugin is
 //! loaded. The rows are those of the Python original, which are read as they are:
 //!

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sim::Sim;
 use tests::deep::Rng;
 
-use crate::memory;
+use crate::{alone, memory};
 
 /// More memory than this is growth, in KiB; less is what the allocator keeps.
 const GROWTH: u64 = 2 * 1024;
@@ -109,6 +109,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
 
 #[test]
 fn every_command_of_a_day_ends_in_a_report_and_nothing_grows() {
+    let _alone = alone();
     let mut house = House::start();
     let mut rng = Rng::new(11);
     house.advance(60);
@@ -152,6 +153,7 @@ fn every_command_of_a_day_ends_in_a_report_and_nothing_grows() {
 /// Devices that are populated twice are there once, and keep what somebody said of them.
 #[test]
 fn a_house_that_comes_again_is_the_same_house() {
+    let _alone = alone();
     let mut house = House::start();
     house.advance(60);
     house

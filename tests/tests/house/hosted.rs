@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sim::Sim;
 use tests::wasm::call;
 
-use crate::{memory, row};
+use crate::{alone, memory, row};
 
 /// A database as the Python original makes it, with these rows.
 fn original(path: &Path, rows: &[(&str, String, Value)]) {
@@ -64,6 +64,7 @@ fn publish(runtime: CoreRuntime, topic: &str, payload: &Value) {
 
 #[test]
 fn a_database_of_the_original_is_taken_over_and_lived_in() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let old = json!({"id": "lamp_1", "name": "Lamp", "type": "light", "state": {"power": "off"}});
     original(
@@ -114,6 +115,7 @@ fn a_database_of_the_original_is_taken_over_and_lived_in() {
 /// The schemas let pass what the services take, and nothing else.
 #[test]
 fn examples_pass_the_schemas_and_bad_inputs_do_not() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let lamp = ("devices", "lamp_kitchen".to_owned(), row("lamp_kitchen"));
     let mapping = (
@@ -175,6 +177,7 @@ fn examples_pass_the_schemas_and_bad_inputs_do_not() {
 
 #[test]
 fn ten_thousand_devices_in_sqlite() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let mut rows = Vec::new();
     for number in 0..10_000 {

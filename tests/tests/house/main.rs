@@ -5,6 +5,13 @@ mod hosted;
 mod scale;
 
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Lets one test run at a time, for they measure time and memory.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Memory of this process, in KiB.
 fn memory() -> u64 {

@@ -6,7 +6,7 @@ use devices::Devices;
 use plugin_kit::test::TestRuntime;
 use serde_json::{Value, json};
 
-use crate::{memory, row};
+use crate::{alone, memory, row};
 
 /// Reports that are measured.
 const REPORTS: usize = 2_000;
@@ -98,6 +98,7 @@ fn measure(count: usize) -> (Vec<(&'static str, u32)>, f64) {
 
 #[test]
 fn one_more_device_costs_the_same_however_many_there_are() {
+    let _alone = alone();
     let (few, each_of_few) = measure(100);
     let (some, _) = measure(1_000);
     let (many, each_of_many) = measure(10_000);
@@ -110,6 +111,7 @@ fn one_more_device_costs_the_same_however_many_there_are() {
 
 #[test]
 fn ten_thousand_that_fall_silent_are_off_line_by_and_by() {
+    let _alone = alone();
     let mut rt = TestRuntime::new();
     for number in 0..10_000 {
         let id = format!("lamp_{number:05}");
