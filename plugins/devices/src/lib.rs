@@ -122,7 +122,7 @@
 //!   at most [`MAX_FIELDS`] fields and [`MAX_STATE`] bytes, nested [`MAX_DEPTH`] deep.
 //! - **Errors**: `invalid_argument` with the argument, what is wrong with it and what is allowed; `not_found`; `too_large`
 //!   for a list; `invalid_row`; and those of the storage. Then nothing is changed.
-//! - **Settings**: [`Settings`], in `[plugins.devices.settings]`.
+//! - **Settings**: [`Settings`], in `[plugins.devices.settings]`, or where there is no configuration by `with_settings`.
 //! - **Permissions**: an integration that runs in a process of its own publishes `external.>` and subscribes to
 //!   `internal.device_command_requested`.
 //! - **Dependencies**: none. A runtime without a time of day gets `null` for all times.
