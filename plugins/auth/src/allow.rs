@@ -33,6 +33,23 @@ struct Owned {
     shared_with: Option<Vec<String>>,
 }
 
+impl Owned {
+    fn judge(&self, service: &str, id: &str, user: &str, args: &Value) -> Result<(), Error> {
+        let is_mine = self.owner_id.as_deref() == Some(user);
+        let shared = self.shared_with.as_deref().unwrap_or(&[]);
+        let is_shared = shared.iter().any(|with| with == user);
+        if !is_mine && !is_shared && self.owner_id.is_some() {
+            return Err(not_yours(service, id));
+        }
+        match sets_owner(args) && !is_mine {
+            true => Err(denied(format_args!(
+                "{service}: only the owner sets owner_id and shared_with"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The arguments of a call, in whatever form they were passed: see [`Args`].
 struct Passed<'a> {
     by_place: &'a [Value],
@@ -53,7 +70,29 @@ impl<'a> Passed<'a> {
     }
 
     fn named(&self, field: &str) -> Option<&'a Value> {
-        self.named?.get(field.trim_start_matches('/'))
+        self.named?.get(field)
+    }
+
+    /// The identity of the resource that the call is about, which may be passed by place.
+    fn id(&self, service: &str, field: &str) -> Result<Option<&'a str>, Error> {
+        let id = match (self.by_place.first(), self.named(field)) {
+            (None, None) => return Ok(None),
+            (Some(one), None) | (None, Some(one)) => one.as_str(),
+            (Some(_), Some(_)) => None,
+        };
+        match id {
+            Some(id) => Ok(Some(id)),
+            None => Err(denied(format_args!("{service}: {field} has to be one text"))),
+        }
+    }
+
+    fn is_subject(&self, service: &str, field: &str, user: &str) -> Result<(), Error> {
+        match self.named(field) {
+            Some(Value::String(named)) if named == user => Ok(()),
+            _ => Err(denied(format_args!(
+                "{service}: the argument {field} has to be {user:?}"
+            ))),
+        }
     }
 }
 
@@ -173,41 +212,37 @@ impl Auth {
         };
         let (passed, user) = (Passed::of(&allow.args), caller.holder.user.as_str());
         match rule.clone() {
-            Rule {
-                user: Some(field), ..
-            } => match passed.named(&field) {
-                Some(Value::String(named)) if named == user => Ok(()),
-                _ => Err(denied(format_args!(
-                    "{service}: the argument {} has to be {user:?}",
-                    field.trim_start_matches('/')
-                ))),
-            },
-            Rule {
-                id: Some(field),
-                lookup: Some(lookup),
-                ..
+            Rule::Subject(field) => passed.is_subject(service, &field, user),
+            Rule::Resource {
+                id: field,
+                lookup,
+                new,
             } => {
-                let id = resource(service, &passed, &field)?;
-                let owned = self.lookup(cx, service, &lookup, id).await?;
-                let is_mine = owned.owner_id.as_deref() == Some(user);
-                let is_shared = owned
-                    .shared_with
-                    .is_some_and(|with| with.iter().any(|with| with == user));
-                if !is_mine && !is_shared && owned.owner_id.is_some() {
-                    return Err(not_yours(service, id));
-                }
-                match sets_owner(&allow.args) && !is_mine {
-                    true => Err(denied(format_args!(
-                        "{service}: only the owner sets owner_id and shared_with"
+                let id = passed.id(service, &field)?;
+                let found = match id {
+                    Some(id) => self.lookup(cx, service, &lookup, id).await?,
+                    None => None,
+                };
+                match (id, found, new) {
+                    (Some(id), Some(owned), _) => owned.judge(service, id, user, &allow.args),
+                    (_, None, Some(new)) => passed.is_subject(service, &new, user),
+                    (Some(id), None, None) => Err(not_yours(service, id)),
+                    (None, ..) => Err(denied(format_args!(
+                        "{service}: only an administrator calls it without {field}"
                     ))),
-                    false => Ok(()),
                 }
             }
-            _ => Err(denied(format_args!("{service}: its rule is not whole"))),
         }
     }
 
-    async fn lookup(&mut self, cx: &Context, service: &str, lookup: &str, id: &str) -> Result<Owned, Error> {
+    /// The resource, if there is one.
+    async fn lookup(
+        &mut self,
+        cx: &Context,
+        service: &str,
+        lookup: &str,
+        id: &str,
+    ) -> Result<Option<Owned>, Error> {
         let unavailable = |why: &str| {
             Error::format(
                 "unavailable",
@@ -218,16 +253,14 @@ impl Auth {
             return Err(unavailable("it is tried again in some seconds"));
         }
         match cx.call_value(lookup, &json!({ "id": id }), PATIENCE).await {
-            Ok(owned) => Ok(owned),
+            Ok(owned) => Ok(Some(owned)),
             Err(error) if error.code() == "timeout" => {
                 self.slow.note(lookup, cx.now());
                 Err(unavailable("it took too long"))
             }
-            Err(error) if matches!(error.code(), "unavailable" | "not_found" | "gone") => {
-                Err(unavailable(error.message()))
-            }
-            // That it is not there, most of all: whose it is not is not said.
-            Err(_) => Err(not_yours(service, id)),
+            // Of the resource, or of the service.
+            Err(error) if error.code() == "not_found" && cx.services().has_service(lookup).await? => Ok(None),
+            Err(error) => Err(unavailable(error.message())),
         }
     }
 }
@@ -247,21 +280,6 @@ fn own_name(caller: &Caller, service: &str, args: &Value) -> Result<(), Error> {
             "users.{service}: only an administrator changes more than his own name"
         ))),
     }
-}
-
-/// The identity of the resource that a call is about.
-fn resource<'a>(service: &str, passed: &Passed<'a>, field: &str) -> Result<&'a str, Error> {
-    let name = field.trim_start_matches('/');
-    let id = match (passed.by_place.first(), passed.named(field)) {
-        (Some(one), None) | (None, Some(one)) => one.as_str(),
-        (Some(_), Some(_)) => None,
-        (None, None) => {
-            return Err(denied(format_args!(
-                "{service}: only an administrator calls it without {name}"
-            )));
-        }
-    };
-    id.ok_or_else(|| denied(format_args!("{service}: {name} has to be one text")))
 }
 
 fn not_yours(service: &str, id: &str) -> Error {

@@ -84,16 +84,18 @@
 //! |---|---|
 //! | `PLUGIN.SERVICE`, such as `devices.set_state` | to call this service |
 //! | `PLUGIN.read` | to call those services of the plugin that only read |
-//! | `PLUGIN.*` | to call all services of the plugin; `plugins.*` are the host's own, for plugins |
+//! | `PLUGIN.*`, `PLUGIN.>` | to call all its services: of two tokens, of two or more |
 //! | `events.publish`, `events.watch` | topics |
 //! | `state.read`, `state.write` | keys of the state |
 //! | `storage.read`, `storage.write` | namespaces |
-//! | one of these six with `:FILTER` | those that match, as in `events.watch:device.>` or `storage.read:history` |
-//! | `runtime.inspect`, `runtime.control` | to look at everything, to start and stop plugins |
+//! | `runtime.control`, `runtime.attach` | to start and stop plugins; to be one |
+//! | one of these eight with `:FILTER` | those that match, as in `events.watch:device.>` or `storage.read:history` |
+//! | `runtime.inspect` | to look at everything |
 //! | `admin.*` | everything |
 //!
 //! Others are refused when a key is made; in a role they allow nothing. What a service does is known by whoever enforces the
-//! scopes: here `devices.read` covers itself, and is covered by `devices.*`.
+//! scopes: here `devices.read` covers itself, and is covered by `devices.*`. As good as `admin.*` are `storage.write` of the
+//! namespaces `auth` and `users`, and `runtime.attach` as these; `storage.read:auth` shows the hashes of passwords.
 //!
 //! # Rules besides scopes
 //!
@@ -109,16 +111,17 @@
 //! ```json
 //! {
 //!   "devices.*": {"id": "/id", "lookup": "devices.get"},
-//!   "devices.list": {"user": "/user"},
-//!   "devices.create": {"user": "/owner_id"}
+//!   "devices.create": {"id": "/id", "lookup": "devices.get", "new": "/owner_id"},
+//!   "devices.list": {"user": "/user"}
 //! }
 //! ```
 //!
 //! A rule with `lookup` finds the resource that the argument `id` names (or the first one by place) by that service, called
-//! with `{"id": ..}`, whose reply may have `owner_id` and `shared_with`. Its owner uses it, and those it is shared with, and
-//! everybody one without an owner; `owner_id` and `shared_with` are set by its owner alone. Without the argument it is for
-//! administrators. A rule with `user` wants this argument to be the user. A filter without wildcards goes before one with
-//! them, a longer one before a shorter one. A look-up has a second; one that took longer is `unavailable` for ten.
+//! with `{"id": ..}`, whose reply may have `owner_id` and `shared_with`, and whose error is `not_found` where there is none. Its
+//! owner uses it, and those it is shared with, and everybody one without an owner; `owner_id` and `shared_with` are set by
+//! its owner alone. Where there is none, the argument `new` has to be the user. Without either it is for administrators. A
+//! rule with `user` wants this argument to be the user. A filter without wildcards goes before one with them, a longer one
+//! before a shorter one. A look-up has a second; one that took longer is `unavailable` for ten.
 //!
 //! # The audit log
 //!
@@ -302,7 +305,7 @@ impl Auth {
     }
 
     /// Keys, a page of them, without their secrets.
-    #[service(".list_keys", examples = ["{}", r#"{"user": "ann"}"#])]
+    #[service(".list_keys", reads, examples = ["{}", r#"{"user": "ann"}"#])]
     fn list_keys(&mut self, call: Request<'_>, paging: Args<KeyPaging>) -> Result<KeyPage, Error> {
         not_for_plugins(&call)?;
         limits::check_name("after", &paging.after)?;
@@ -364,7 +367,7 @@ impl Auth {
     }
 
     /// The audit log, a page of it, from old to new.
-    #[service(".audit", examples = ["{}", r#"{"after": 120, "limit": 20}"#])]
+    #[service(".audit", reads, examples = ["{}", r#"{"after": 120, "limit": 20}"#])]
     async fn audit(
         &mut self,
         cx: &Context,

@@ -6,17 +6,19 @@ use kernel_core::subject::{check_filter, check_plugin_name, check_topic};
 /// The scope that allows everything.
 pub(crate) const ADMIN: &str = "admin.*";
 
-/// What is not done by services, each with a filter of topics, keys or namespaces behind it or without.
-const NARROWED: [&str; 6] = [
+/// What is not done by services, each with a filter of topics, keys, namespaces or plugins behind it or without.
+const NARROWED: [&str; 8] = [
     "events.publish",
     "events.watch",
     "state.read",
     "state.write",
     "storage.read",
     "storage.write",
+    "runtime.control",
+    "runtime.attach",
 ];
 /// Those without a filter.
-const PLAIN: [&str; 4] = ["runtime.inspect", "runtime.control", "plugins.*", ADMIN];
+const PLAIN: [&str; 2] = ["runtime.inspect", ADMIN];
 /// First tokens that are no plugin's.
 const RESERVED: [&str; 5] = ["events", "state", "storage", "runtime", "admin"];
 
@@ -27,11 +29,8 @@ pub(crate) fn check(scope: &str) -> Result<(), Error> {
         false => Err(Error::format(
             "invalid_argument",
             format_args!(
-                "scope {}: SERVICE, PLUGIN.read, PLUGIN.*, {}, {}, {}, or (events|state|storage).VERB[:FILTER] is wanted",
-                crate::text::brief(scope),
-                PLAIN[0],
-                PLAIN[1],
-                ADMIN
+                "scope {}: SERVICE, PLUGIN.(read|*|>), {ADMIN}, runtime.(inspect|control|attach), or (events|state|storage).VERB[:FILTER] is wanted",
+                crate::text::brief(scope)
             ),
         )),
     }
@@ -50,7 +49,7 @@ fn is_scope(scope: &str) -> bool {
     };
     !RESERVED.contains(&plugin)
         && match rest {
-            "*" => check_plugin_name(plugin).is_ok(),
+            "*" | ">" => check_plugin_name(plugin).is_ok(),
             _ => check_topic(name).is_ok(),
         }
 }
@@ -72,11 +71,12 @@ pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
         return match (filter, narrower) {
             (None, _) => true,
             (Some(filter), Some(narrower)) => filter_covers(filter, narrower),
-            (Some(filter), None) => filter == ">",
+            // Everything is more than all that has a name.
+            (Some(_), None) => false,
         };
     }
-    let plugin = name.strip_suffix('*').unwrap_or("");
-    !plugin.is_empty() && filter.is_none() && other.starts_with(plugin)
+    // Of the services of a plugin, of which `PLUGIN.read` are some.
+    (filter, narrower) == (None, None) && filter_covers(name, other)
 }
 
 /// True when `wide` matches all that `narrow` matches.
@@ -132,6 +132,7 @@ mod tests {
             "devices.set_state",
             "devices.read",
             "devices.*",
+            "devices.>",
             "a.b.c",
             "events.watch",
             "events.watch:device.>",
@@ -139,6 +140,8 @@ mod tests {
             "storage.read:history",
             "runtime.inspect",
             "runtime.control",
+            "runtime.control:example",
+            "runtime.attach:lights",
             "plugins.*",
             "plugins.install",
             "admin.*",
@@ -150,7 +153,8 @@ mod tests {
             "*",
             ">",
             "devices",
-            "devices.>",
+            ">.devices",
+            "runtime.inspect:devices",
             "devices.a.*",
             "*.read",
             "Devices.*",
@@ -188,7 +192,11 @@ mod tests {
             ("devices.*", "devices.get"),
             ("plugins.*", "plugins.install"),
             ("events.watch", "events.watch:a.b"),
-            ("events.watch:>", "events.watch"),
+            ("devices.>", "devices.*"),
+            ("devices.>", "devices.group.get"),
+            ("runtime.control", "runtime.control:example"),
+            ("runtime.attach:a.*", "runtime.attach:a.b"),
+            ("events.watch:>", "events.watch:a.b.c"),
             ("events.watch:a.>", "events.watch:a.*.c"),
             ("events.watch:a.*", "events.watch:a.b"),
             ("events.watch:a.>", "events.watch:a.b.>"),
@@ -198,6 +206,9 @@ mod tests {
         for (wide, narrow) in [
             ("devices.*", "admin.*"),
             ("devices.*", "devices2.get"),
+            ("devices.*", "devices.group.get"),
+            ("devices.*", "devices.>"),
+            ("events.watch:>", "events.watch"),
             ("devices.read", "devices.get"),
             ("devices.get", "devices.*"),
             ("events.watch:a.>", "events.watch:a"),

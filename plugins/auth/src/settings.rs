@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kernel_core::Error;
 use kernel_core::subject::{check_filter, check_topic};
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) attempts_per_peer: u32,
@@ -17,45 +17,89 @@ pub(crate) struct Settings {
     pub(crate) resources: BTreeMap<String, Rule>,
 }
 
-/// What of a call's arguments is looked at: either of the two.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rule {
-    /// The field with the identity of a resource, and the service that finds it.
-    #[serde(default)]
-    pub(crate) id: Option<String>,
-    #[serde(default)]
-    pub(crate) lookup: Option<String>,
-    /// The field that is to be the subject.
-    #[serde(default)]
-    pub(crate) user: Option<String>,
+/// What of a call's arguments is looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Rule {
+    /// A resource has to be the subject's, or shared with it.
+    Resource {
+        /// The argument with its identity.
+        id: String,
+        /// The service that finds it.
+        lookup: String,
+        /// The argument that has to be the subject where the resource is new; without it there has to be one.
+        new: Option<String>,
+    },
+    /// This argument has to be the subject.
+    Subject(String),
 }
 
-impl Rule {
-    fn resource(id: &str, lookup: &str) -> Rule {
-        Rule {
-            id: Some(id.to_owned()),
-            lookup: Some(lookup.to_owned()),
-            user: None,
-        }
-    }
+/// A rule, as it is set: each field of the arguments as `/FIELD`.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stated {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    lookup: Option<String>,
+    #[serde(default)]
+    new: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+}
 
-    fn user(field: &str) -> Rule {
-        Rule {
-            id: None,
-            lookup: None,
-            user: Some(field.to_owned()),
+impl Stated {
+    fn rule(self) -> Option<Rule> {
+        let field = |stated: String| {
+            let name = stated.strip_prefix('/')?;
+            (!name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+        };
+        match self {
+            Stated {
+                id: Some(id),
+                lookup: Some(lookup),
+                new,
+                user: None,
+            } => Some(Rule::Resource {
+                id: field(id)?,
+                new: match new {
+                    Some(new) => Some(field(new)?),
+                    None => None,
+                },
+                lookup: check_topic(&lookup).is_ok().then_some(lookup)?,
+            }),
+            Stated {
+                id: None,
+                lookup: None,
+                new: None,
+                user: Some(user),
+            } => Some(Rule::Subject(field(user)?)),
+            _ => None,
         }
     }
+}
 
-    fn is_whole(&self) -> bool {
-        let field = |name: &String| !name.is_empty() && name.starts_with('/') && !name[1..].contains('/');
-        match (&self.id, &self.lookup, &self.user) {
-            (Some(id), Some(lookup), None) => field(id) && check_topic(lookup).is_ok(),
-            (None, None, Some(user)) => field(user),
-            _ => false,
-        }
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wanted =
+            "{\"id\", \"lookup\", \"new\"?} or {\"user\"} is wanted: \"/FIELD\", of lookup a service";
+        Stated::deserialize(deserializer)?
+            .rule()
+            .ok_or_else(|| D::Error::custom(wanted))
     }
+}
+
+fn devices() -> BTreeMap<String, Rule> {
+    let resource = |new: Option<&str>| Rule::Resource {
+        id: "id".to_owned(),
+        lookup: "devices.get".to_owned(),
+        new: new.map(str::to_owned),
+    };
+    [
+        ("devices.*".to_owned(), resource(None)),
+        ("devices.create".to_owned(), resource(Some("owner_id"))),
+        ("devices.list".to_owned(), Rule::Subject("user".to_owned())),
+    ]
+    .into()
 }
 
 impl Default for Settings {
@@ -66,12 +110,7 @@ impl Default for Settings {
             session_minutes: 12 * 60,
             audit_entries: 10_000,
             max_keys: 1_000,
-            resources: [
-                ("devices.*".to_owned(), Rule::resource("/id", "devices.get")),
-                ("devices.list".to_owned(), Rule::user("/user")),
-                ("devices.create".to_owned(), Rule::user("/owner_id")),
-            ]
-            .into(),
+            resources: devices(),
         }
     }
 }
@@ -89,15 +128,8 @@ impl Settings {
                 return wrong(format_args!("{name} {value}: 1 to {most} is wanted"));
             }
         }
-        for (filter, rule) in &self.resources {
-            if check_filter(filter).is_err() {
-                return wrong(format_args!("resources: {filter:?} is no filter of services"));
-            }
-            if !rule.is_whole() {
-                return wrong(format_args!(
-                    "resources.{filter}: {{\"id\": \"/FIELD\", \"lookup\": \"SERVICE\"}} or {{\"user\": \"/FIELD\"}} is wanted"
-                ));
-            }
+        if let Some(filter) = self.resources.keys().find(|filter| check_filter(filter).is_err()) {
+            return wrong(format_args!("resources: {filter:?} is no filter of services"));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ pub(crate) const NAME: usize = 64;
 
 /// The beginning of a text that may be anything, for a message.
 pub(crate) fn brief(text: &str) -> String {
-    let shown: String = text.chars().take(40).collect();
+    let shown: String = text.chars().take(24).collect();
     format!("{shown:?}")
 }
 

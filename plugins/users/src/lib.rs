@@ -43,8 +43,8 @@
 //!
 //! A scope is text such as `devices.read`, `devices.*` or `events.watch:device.>`. This plugin knows their form and
 //! nothing of what they mean: whoever allows or refuses something does. Without settings there are the roles `admin`
-//! (`admin.*`) and `reader` (`runtime.inspect`, `events.watch`, `state.read`, `storage.read`). `users.set_role` changes one
-//! of these as well, and `users.delete_role` then brings the configured one back.
+//! (`admin.*`) and `reader` (`runtime.inspect`, `events.watch`, `state.read`); not `storage.read`, which shows hashes of
+//! passwords as well. `users.set_role` changes one of these too, and `users.delete_role` then brings the configured one back.
 //!
 //! # Errors
 //!
@@ -166,13 +166,13 @@ impl Users {
     }
 
     /// The user.
-    #[service(".get", examples = [r#"{"id": "ann"}"#])]
+    #[service(".get", reads, examples = [r#"{"id": "ann"}"#])]
     fn get(&self, user: Args<UserId>) -> Result<User, Error> {
         self.user(&user.id).cloned()
     }
 
     /// Users, a page of them.
-    #[service(".list", examples = ["{}", r#"{"after": "ann", "limit": 20}"#])]
+    #[service(".list", reads, examples = ["{}", r#"{"after": "ann", "limit": 20}"#])]
     fn list(&self, paging: Args<Paging>) -> Result<UserPage, Error> {
         check::paging(&paging)?;
         let (mut users, mut bytes) = (Vec::new(), 0);
@@ -219,7 +219,7 @@ impl Users {
     }
 
     /// All that the roles of a user allow.
-    #[service(".scopes", examples = [r#"{"id": "ann"}"#])]
+    #[service(".scopes", reads, examples = [r#"{"id": "ann"}"#])]
     fn scopes(&self, user: Args<UserId>) -> Result<Rights, Error> {
         let user = self.user(&user.id)?;
         if user.disabled {
@@ -241,7 +241,7 @@ impl Users {
     }
 
     /// Roles, a page of them.
-    #[service(".list_roles", examples = ["{}"])]
+    #[service(".list_roles", reads, examples = ["{}"])]
     fn list_roles(&self, paging: Args<Paging>) -> Result<RolePage, Error> {
         check::paging(&paging)?;
         Ok(self.roles.page(&paging.after, paging.limit, PAGE_BYTES))

@@ -61,10 +61,7 @@ impl Default for Settings {
         Settings {
             roles: [
                 role("admin", &["admin.*"]),
-                role(
-                    "reader",
-                    &["runtime.inspect", "events.watch", "state.read", "storage.read"],
-                ),
+                role("reader", &["runtime.inspect", "events.watch", "state.read"]),
             ]
             .into(),
             max_users: 1_000,

@@ -88,7 +88,6 @@ fn scopes_are_those_of_all_roles_each_once() -> Result<(), Error> {
         "events.watch",
         "runtime.inspect",
         "state.read",
-        "storage.read",
     ];
     assert_eq!(rt.call("users.scopes", "ann")?["scopes"], json!(scopes));
     assert_eq!(
@@ -114,7 +113,7 @@ fn scopes_are_those_of_all_roles_each_once() -> Result<(), Error> {
             .as_array()
             .unwrap()
             .len(),
-        6
+        5
     );
     Ok(())
 }
@@ -234,7 +233,8 @@ fn what_was_made_is_there_after_a_restart_and_damage_is_left_out() -> Result<(),
     let roles = rt.call("users.list_roles", &json!({}))?;
     assert_eq!(
         roles["roles"][2],
-        json!({"role": "reader", "scopes": ["runtime.inspect", "events.watch", "state.read", "storage.read"]})
+        json!({"role": "reader", "scopes": ["runtime.inspect", "events.watch", "state.read"
+        ]})
     );
     assert_eq!(roles["roles"][1]["role"], "kids");
     let errors = rt
