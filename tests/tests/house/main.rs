@@ -2,7 +2,6 @@
 
 mod day;
 mod hosted;
-mod scale;
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};

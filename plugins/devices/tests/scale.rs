@@ -1,12 +1,35 @@
 //! Many devices: what one more of them costs.
 
-use std::time::Instant;
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use devices::Devices;
 use plugin_kit::test::TestRuntime;
 use serde_json::{Value, json};
 
-use crate::{alone, memory, row};
+/// Lets one test run at a time, for they measure time and memory.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Memory of this process, in KiB.
+fn memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A device's row.
+fn row(id: &str) -> Value {
+    json!({
+        "id": id, "name": "Lamp", "type": "light",
+        "state": {"desired": {"on": false}, "reported": {"on": false}, "pending": false},
+        "created_at": 1_767_225_600.0, "updated_at": 1_767_225_600.0, "last_seen": null, "online": false,
+        "home_id": null, "home_name": null, "room_id": null, "room_name": null,
+    })
+}
 
 /// Reports that are measured.
 const REPORTS: usize = 2_000;
@@ -123,7 +146,7 @@ fn ten_thousand_that_fall_silent_are_off_line_by_and_by() {
     rt.start().unwrap();
     let mut offline = 0;
     for _ in 0..70 {
-        rt.advance(std::time::Duration::from_secs(10)).unwrap();
+        rt.advance(Duration::from_secs(10)).unwrap();
         let events = rt.take_published();
         assert!(events.len() <= 500, "a tick does not take for ever");
         assert!(events.iter().all(|event| event.topic == "device.offline"));
