@@ -8,16 +8,31 @@
 //! out when it is shown: a step of the system's clock shows at once.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kernel_core::Instant;
 use rustix::time::{ClockId, clock_gettime};
 
+/// How many times as fast as the system's the clock is.
+static RATE: AtomicU32 = AtomicU32::new(1);
+
+/// Makes the clock, and the time of day that it shows, so many times as fast as the system's: for simulations. To be
+/// set before the clock is looked at.
+pub(crate) fn set_rate(times: u32) {
+    RATE.store(times.max(1), Ordering::Relaxed);
+}
+
+fn rate() -> u32 {
+    RATE.load(Ordering::Relaxed)
+}
+
 /// The time now: a [`Clock`](kernel_core::Clock).
 pub fn now() -> Instant {
     static ZERO: OnceLock<u64> = OnceLock::new();
     let now = monotonic();
-    Instant::from_micros(now.saturating_sub(*ZERO.get_or_init(|| now)))
+    let since = now.saturating_sub(*ZERO.get_or_init(|| now));
+    Instant::from_micros(since.saturating_mul(rate().into()))
 }
 
 // Not `std::time::Instant`, whose differences cost a fifth more: every operation of the kernel asks.
@@ -30,12 +45,18 @@ fn monotonic() -> u64 {
 /// The instant as the standard library knows it, or the present one where that is over; `None` when it is too far
 /// away.
 pub fn instant(at: Instant) -> Option<std::time::Instant> {
-    std::time::Instant::now().checked_add(at.since(now()))
+    std::time::Instant::now().checked_add(at.since(now()) / rate())
 }
 
 /// The wall time at the instant, by what the system's clock shows now.
 pub fn wall_time(at: Instant) -> SystemTime {
-    let (wall, now) = (SystemTime::now(), now());
+    static BEGAN: OnceLock<(SystemTime, Instant)> = OnceLock::new();
+    let present = || (SystemTime::now(), now());
+    // The time of day of a faster clock goes away from the system's.
+    let (wall, now) = match rate() {
+        1 => present(),
+        _ => *BEGAN.get_or_init(present),
+    };
     let shown = match at.is_before(now) {
         true => wall.checked_sub(now.since(at)),
         false => wall.checked_add(at.since(now)),

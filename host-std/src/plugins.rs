@@ -27,6 +27,8 @@ pub struct PluginType {
     pub(crate) run: Run,
     /// What it says of its services.
     pub(crate) services: fn() -> Services,
+    /// It is there in the demonstration alone, with these settings.
+    pub(crate) demo: Option<&'static str>,
 }
 
 /// How one life is run.
@@ -58,6 +60,16 @@ impl PluginType {
                 })
             })),
             services: Services::new,
+            demo: None,
+        }
+    }
+
+    /// The same plugin, which is there in the demonstration alone ([`Config::demo`](crate::Config::demo)), with these
+    /// settings unless it is configured.
+    pub const fn in_demo(self, settings: &'static str) -> Self {
+        PluginType {
+            demo: Some(settings),
+            ..self
         }
     }
 
@@ -99,6 +111,7 @@ impl PluginType {
                 })
             }),
             services: Services::new,
+            demo: None,
         }
     }
 
@@ -123,6 +136,7 @@ impl PluginType {
             metadata,
             run: Run::Anywhere(Movable::OwnLoop(live)),
             services: Services::new,
+            demo: None,
         }
     }
 

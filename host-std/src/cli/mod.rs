@@ -35,6 +35,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
 use commands::{backup, bus, call, inspect, plugin, shell, state, storage, watch};
@@ -59,6 +60,8 @@ the help of `run`.";
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -107,6 +110,12 @@ struct RunArgs {
     /// Start no plugin but those of the program: none that was installed
     #[arg(long)]
     safe: bool,
+    /// Show a simulated house, in a database of its own
+    #[arg(long)]
+    demo: bool,
+    /// Let the simulated house's time go by so many times as fast, 1 to 1000
+    #[arg(long, requires = "demo", value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    speed: u32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -226,7 +235,7 @@ pub fn main() -> ExitCode {
     if let Some(status) = plugin_host::launcher::enter_if_asked() {
         return status;
     }
-    let Cli { global, command } = match Cli::try_parse() {
+    let Cli { global, run, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(told) => {
             if let (clap::error::ErrorKind::InvalidSubcommand, Ok(service)) =
@@ -241,16 +250,17 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    let command = command.unwrap_or(Command::Run(run));
     match command {
-        None | Some(Command::Run(_)) => match global.without_meaning_for_run() {
+        Command::Run(run) => match global.without_meaning_for_run() {
             Some(option) => Failure::Usage(format!(
                 "{option} is for the commands that talk to a runtime, and means nothing to the one that is started: \
                  leave it out, or configure the runtime by RUNTIME_CONFIG"
             ))
             .report(),
-            None => start(&global, matches!(command, Some(Command::Run(RunArgs { safe: true })))),
+            None => start(&global, &run),
         },
-        Some(command) => match perform(&global, command) {
+        command => match perform(&global, command) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => failure.report(),
         },
@@ -298,9 +308,18 @@ impl ServiceCli {
     }
 }
 
-fn start(global: &Global, safe: bool) -> ExitCode {
+fn start(global: &Global, run: &RunArgs) -> ExitCode {
     match Config::from_vars(|name| global.var(name)) {
-        Ok(config) => crate::run(Config { safe, ..config }),
+        Ok(mut config) => {
+            config.safe = run.safe;
+            if run.demo {
+                config.demo = true;
+                config.db_path = config.db_path.with_file_name("demo.db");
+                clock::set_rate(run.speed);
+                config.slow_handler = config.slow_handler.saturating_mul(run.speed);
+            }
+            crate::run(config)
+        }
         Err(refused) => {
             let _ = writeln!(std::io::stderr(), "core-runtime: {}", global.explain(&refused));
             ExitCode::from(crate::EXIT_CONFIG)

@@ -85,6 +85,8 @@ pub struct Config {
     pub plugins_folder: Option<PathBuf>,
     /// Whether no plugin is started but those of the program.
     pub safe: bool,
+    /// Whether the plugins of the demonstration run as well.
+    pub demo: bool,
     /// Log filter; not empty, otherwise not checked here.
     pub log: String,
     /// How log lines look.
@@ -193,6 +195,7 @@ impl Config {
             socket,
             plugins_folder: Some(plugins_folder),
             safe: false,
+            demo: false,
             log: vars::log(&vars)?,
             log_format: vars::log_format(&vars)?,
             slow_handler: from_file.slow_handler,

@@ -41,6 +41,7 @@ fn defaults() {
         call_timeout: Duration::from_secs(30),
         plugins_folder: Some("data/plugins".into()),
         safe: false,
+        demo: false,
         socket: "data/runtime.sock".into(),
         log: "info".to_owned(),
         log_format: LogFormat::Text,

@@ -89,7 +89,8 @@ impl HostBuilder {
     ///
     /// # Errors
     /// See [`HostError`].
-    pub fn launch(self, config: Config) -> Result<Host, HostError> {
+    pub fn launch(mut self, config: Config) -> Result<Host, HostError> {
+        self.plugins.retain(|plugin| plugin.demo.is_none() || config.demo);
         let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
         let installed = installed.unwrap_or_default();
         let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();

@@ -7,7 +7,7 @@ use plugin_host::{About, Checked};
 use tracing::info;
 
 use super::{Host, HostBuilder};
-use crate::config::{Config, Placement};
+use crate::config::{Config, Placement, PluginConfig};
 use crate::execute::{self, Job};
 use crate::host_error::HostError;
 use crate::plugins::{PluginType, Run, set_settings};
@@ -22,7 +22,11 @@ impl Host {
     pub(super) fn run_plugins(&mut self, builder: &HostBuilder, config: &Config) -> Result<(), HostError> {
         let buffer = (builder.capacities.call_bytes + SERVICE_NAME) * 2;
         for plugin in &builder.plugins {
-            let wanted = config.plugins.get(plugin.name()).cloned().unwrap_or_default();
+            let wanted = config.plugins.get(plugin.name()).cloned();
+            let wanted = wanted.unwrap_or_else(|| PluginConfig {
+                settings: plugin.demo.unwrap_or("{}").to_owned(),
+                ..PluginConfig::default()
+            });
             let installed = self
                 .runtime
                 .plugins()

@@ -30,6 +30,7 @@ arguments! {
     ExternalId: ["external_id"];
     Provider: ["provider"];
     List: [];
+    ListDevices: [];
     ListExternal: ["provider"];
     Reported: [];
 }
@@ -236,6 +237,25 @@ pub struct List {
     #[serde(default)]
     #[cfg_attr(feature = "host", schemars(length(min = 1, max = 255)))]
     pub after: Option<String>,
+}
+
+/// How much of the list of devices, and of which of them.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "host", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListDevices {
+    /// The most items, 1 to 1,000: the reply is a page.
+    #[serde(default)]
+    #[cfg_attr(feature = "host", schemars(range(min = 1, max = 1000)))]
+    pub limit: Option<u16>,
+    /// The `next` of the page before: the reply is a page.
+    #[serde(default)]
+    #[cfg_attr(feature = "host", schemars(length(min = 1, max = 255)))]
+    pub after: Option<String>,
+    /// Only devices that this user may use: its own, those that are shared with it, and those without an owner.
+    #[serde(default)]
+    #[cfg_attr(feature = "host", schemars(length(min = 1, max = 200)))]
+    pub user: Option<String>,
 }
 
 /// How much of a list, of one integration or of all.

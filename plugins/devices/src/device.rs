@@ -77,6 +77,14 @@ pub(crate) trait Row: Sized {
     fn read(key: &str, text: &[u8]) -> Result<Self, serde_json::Error>;
 }
 
+impl Device {
+    /// Whether this user may use it: one without an owner is everybody's.
+    pub(crate) fn is_for(&self, user: &str) -> bool {
+        let shared = self.shared_with.as_deref().unwrap_or(&[]);
+        self.owner_id.as_deref().is_none_or(|owner| owner == user) || shared.iter().any(|with| with == user)
+    }
+}
+
 impl Row for Device {
     const NAMESPACE: &'static str = "devices";
 

@@ -48,7 +48,7 @@
 //! |---|---|---|
 //! | `devices.create` | `id`, `name`, `type`, `owner_id`, `shared_with`; by name `home_id`, `home_name`, `room_id`, `room_name` | the [`Device`]. One that is there gets what is said, and keeps the rest |
 //! | `devices.get` | `id` | the [`Device`] |
-//! | `devices.list` | `limit`, `after`, by name | [`Listed`] devices, by id |
+//! | `devices.list` | `limit`, `after`, `user`, by name | [`Listed`] devices, by id: with `user` those that are its own, shared with it, or nobody's |
 //! | `devices.update` | `id`; by name what `create` takes. `null` takes a value away | the [`Device`] |
 //! | `devices.delete` | `id` | [`Deleted`]; its mappings are gone as well |
 //! | `devices.set_state` | `id`, `state`: the fields that are to be other | [`Queued`] |
@@ -150,7 +150,8 @@ mod settings;
 mod state;
 
 pub use args::{
-    Create, CreateMapping, DeviceId, ExternalId, List, ListExternal, Provider, Report, SetState, Update,
+    Create, CreateMapping, DeviceId, ExternalId, List, ListDevices, ListExternal, Provider, Report, SetState,
+    Update,
 };
 pub use device::{Device, External, Mapping};
 pub use limits::*;

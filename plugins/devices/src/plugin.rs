@@ -7,8 +7,8 @@ use plugin_kit::{Args, log, plugin};
 use serde_json::Value;
 
 use crate::args::{
-    Create, CreateMapping, DeviceId, ExternalId, List, ListExternal, Provider, Report, Reported, SetState,
-    Update,
+    Create, CreateMapping, DeviceId, ExternalId, List, ListDevices, ListExternal, Provider, Report, Reported,
+    SetState, Update,
 };
 use crate::device::{Device, External, Mapping};
 use crate::house::House;
@@ -58,16 +58,18 @@ impl Devices {
         self.house.device(cx, &args.id).await
     }
 
-    /// All devices, or with limit or after a page of them.
+    /// All devices, or those that a user may use; with limit or after a page of them.
     #[service(".list", reads, examples = [r#"{"limit": 100, "after": "lamp_kitchen"}"#, "{}"])]
-    async fn list(&mut self, cx: &Context, Args(args): Args<List>) -> Result<Listed<Device>, Error> {
+    async fn list(&mut self, cx: &Context, Args(args): Args<ListDevices>) -> Result<Listed<Device>, Error> {
         let wanted = Wanted {
             limit: args.limit,
             after: args.after,
         };
+        let user = args.user.as_deref();
+        user.map_or(Ok(()), |user| name("user", user, MAX_NAME))?;
         let overlay = |house: &House, mut device: Device| {
             house.overlay(&mut device);
-            Some(device)
+            user.is_none_or(|user| device.is_for(user)).then_some(device)
         };
         self.house.list(cx, wanted, overlay).await
     }

@@ -116,6 +116,41 @@ fn a_deleted_device_leaves_nothing() -> Result<(), Error> {
 }
 
 #[test]
+fn a_list_may_be_of_what_a_user_may_use() -> Result<(), Error> {
+    let mut rt = started(json!({}));
+    for (id, more) in [
+        ("common", json!({})),
+        ("hers", json!({"owner_id": "ann", "shared_with": ["cid"]})),
+        ("his", json!({"owner_id": "bob"})),
+        ("lent", json!({"owner_id": "bob", "shared_with": ["ann"]})),
+    ] {
+        let mut device = more;
+        device["id"] = json!(id);
+        rt.call("devices.create", &device)?;
+    }
+    for (user, wanted) in [
+        ("ann", vec!["common", "hers", "lent"]),
+        ("bob", vec!["common", "his", "lent"]),
+        ("cid", vec!["common", "hers"]),
+        ("dan", vec!["common"]),
+    ] {
+        assert_eq!(ids(&rt.call("devices.list", &json!({"user": user}))?), wanted);
+    }
+    // A page ends where its limit is, whoever's devices are between.
+    let page = rt.call("devices.list", &json!({"user": "ann", "limit": 2}))?;
+    assert_eq!(
+        (ids(&page["items"]), &page["next"]),
+        (vec!["common", "hers"], &json!("hers"))
+    );
+    let page = rt.call(
+        "devices.list",
+        &json!({"user": "ann", "limit": 2, "after": "hers"}),
+    )?;
+    assert_eq!((ids(&page["items"]), &page["next"]), (vec!["lent"], &json!(null)));
+    Ok(())
+}
+
+#[test]
 fn lists_come_whole_or_in_pages() -> Result<(), Error> {
     let mut rt = started(json!({}));
     for number in 0..250 {

@@ -53,7 +53,8 @@
 //! A plugin handles one message after another, so that `&mut self` needs no lock. Within a method everything that is
 //! asked of the runtime is a future, and a [`Context`](kernel_core::Context) is free to copy: join the calls that
 //! are to run at the same time. What takes long and is not of the runtime, such as a request to a device, is a task of
-//! the executor's (`tokio::spawn` on the host), which takes a copy of the context along and publishes what came of it.
+//! the executor's (`tokio::spawn` on the host), or has a thread of its own (`on_thread`, with the feature `std`), which
+//! takes a copy of the context along and publishes what came of it.
 //! Once the plugin's life is over, what the task asks for is refused.
 //!
 //! # Features
@@ -85,7 +86,7 @@
 #[cfg(feature = "alloc")]
 #[macro_use]
 extern crate alloc;
-#[cfg(any(feature = "schema", feature = "test"))]
+#[cfg(feature = "std")]
 extern crate std;
 
 // The macro's code names this crate, also where it is used within it.
@@ -100,6 +101,8 @@ mod reader;
 pub mod schema;
 #[cfg(feature = "test")]
 pub mod test;
+#[cfg(feature = "std")]
+mod threads;
 mod ticks;
 #[cfg(feature = "alloc")]
 mod values;
@@ -175,6 +178,8 @@ pub use log;
 pub use plugin_kit_macros::plugin;
 #[cfg(feature = "alloc")]
 pub use reader::SettingsReader;
+#[cfg(feature = "std")]
+pub use threads::on_thread;
 pub use ticks::{Passed, Ticks};
 #[cfg(feature = "alloc")]
 pub use values::{ContextValues, MAX_REPLY, StateValues, StorageValues};

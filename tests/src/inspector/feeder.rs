@@ -40,6 +40,7 @@ impl Feeder {
             socket: dir.path().join("socket"),
             plugins_folder: None,
             safe: false,
+            demo: false,
             log: "error".into(),
             log_format: LogFormat::Text,
             slow_handler: Duration::from_secs(1),

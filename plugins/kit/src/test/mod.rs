@@ -7,6 +7,7 @@ mod kernel;
 mod logs;
 mod storage;
 mod tasks;
+mod under_way;
 
 use std::borrow::ToOwned;
 use std::collections::BTreeMap;
@@ -30,14 +31,16 @@ use kernel::{CAPACITIES, Heap};
 pub use storage::StorageWrites;
 use storage::{MemoryStorage, Rows, Wear};
 use tasks::Tasks;
+pub(crate) use under_way::UnderWay;
 
 use crate::values::Text;
 
 /// A runtime with the plugins that a test adds.
 ///
-/// Everything happens on the test's thread, in the same order each time, and time goes by only where the test lets it:
+/// All hooks run on the test's thread, in the same order each time, and time goes by only where the test lets it:
 /// in [`advance`](TestRuntime::advance), and where it waits for a plugin that waits. A panic of a plugin is a panic of
-/// the test. There is no reactor: a plugin that does its own I/O is tested in a host.
+/// the test. There is no reactor: a plugin that does its own I/O is tested in a host. What it does
+/// [on a thread](crate::on_thread) is waited for.
 ///
 /// Each runtime takes 4 MiB that are not given back before the process ends.
 ///

@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 use kernel_core::{Instant, Kernel};
 
-use super::kernel::Heap;
+use super::{kernel::Heap, under_way};
 
 /// Rounds of polls after which plugins are said to wake each other for ever.
 const MOST_ROUNDS: u32 = 100_000;
@@ -58,10 +58,10 @@ impl Tasks {
         self.all.push((Flag::new(), Box::pin(task)));
     }
 
-    /// Polls whoever is woken until nobody is.
+    /// Polls whoever is woken until nobody is, and no thread is at work.
     pub(super) fn settle(&mut self) {
         for _ in 0..MOST_ROUNDS {
-            if !self.is_woken() {
+            if !self.is_woken() && !under_way::wait() {
                 return;
             }
             for (flag, task) in &mut self.all {
