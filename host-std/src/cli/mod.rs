@@ -316,6 +316,7 @@ fn start(global: &Global, run: &RunArgs) -> ExitCode {
                 config.demo = true;
                 config.db_path = config.db_path.with_file_name("demo.db");
                 clock::set_rate(run.speed);
+                config.slow_handler = config.slow_handler.saturating_mul(run.speed);
             }
             crate::run(config)
         }

@@ -95,7 +95,7 @@ impl PresencePlugin {
     }
 
     /// What is known of a person.
-    #[service(".get", examples = [r#"{"person": "anna"}"#])]
+    #[service(".get", reads, examples = [r#"{"person": "anna"}"#])]
     fn get(&self, Args(args): Args<Person>) -> Result<Presence, Error> {
         let found = self.people.get(&args.person);
         found.cloned().ok_or_else(|| {
@@ -105,7 +105,7 @@ impl PresencePlugin {
     }
 
     /// All who are known.
-    #[service(".list")]
+    #[service(".list", reads)]
     fn list(&self) -> Result<People, Error> {
         Ok(People {
             people: self.people.values().cloned().collect(),

@@ -235,6 +235,6 @@ fn every_service_has_a_schema_and_its_examples_fit() {
             rt.call(service.name, example).unwrap();
         }
     }
-    let lengths = &services[0].args.as_ref().unwrap()["properties"]["person"];
+    let lengths = &services[0].args.as_ref().unwrap()["anyOf"][0]["properties"]["person"];
     assert_eq!(lengths["maxLength"], presence::MAX_NAME);
 }
