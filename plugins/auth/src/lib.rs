@@ -76,7 +76,7 @@
 //! 10 to 256 characters; not the user's name, one character again and again, or one of the commonest: else `weak_password`.
 //! Stored as argon2id (19 MiB, 2 passes). That takes tens of milliseconds, on a thread of its own: two at work at once and
 //! eight that wait, one more gets `busy`. Meanwhile everything else is answered. The event `auth.hashed` says that a
-//! thread is done, and nothing more.
+//! thread is done, and nothing more. On a command line a password comes by the standard input, not as an argument.
 //!
 //! # Scopes
 //!
