@@ -254,13 +254,13 @@ impl AutomationPlugin {
     /// ```
     /// use automation::{AutomationPlugin, Settings};
     ///
-    /// let plugin = AutomationPlugin::with(Settings {
+    /// let plugin = AutomationPlugin::with_settings(Settings {
     ///     timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
     ///     ..Settings::default()
     /// });
     /// # let _ = plugin;
     /// ```
-    pub fn with(settings: Settings) -> AutomationPlugin {
+    pub fn with_settings(settings: Settings) -> AutomationPlugin {
         AutomationPlugin {
             settings: Some(settings),
             ..AutomationPlugin::default()

@@ -1,4 +1,4 @@
-//! The plugins of a home on a Cortex-M4, with an allocator and a small house.
+//! The plugins of a home, as a host has them, with an allocator.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tests::mcu::{Board, Build, Emulator, is_skipped};
 
 #[test]
 #[ignore = "needs QEMU: tests/run.sh mcu"]
-fn devices_presence_and_automation_run_on_a_cortex_m4() {
+fn a_small_home_runs_on_a_cortex_m4() {
     if is_skipped("house") {
         return;
     }
@@ -17,7 +17,7 @@ fn devices_presence_and_automation_run_on_a_cortex_m4() {
         profile: "release",
     };
     let image = build.run().unwrap();
-    let outcome = Emulator::run(Board::Mps2, &image, &[], Duration::from_secs(60)).unwrap();
+    let outcome = Emulator::run(build.board, &image, &[], Duration::from_secs(120)).unwrap();
     println!("{}", outcome.output);
     assert!(outcome.status.success(), "{}", outcome.output);
     assert!(

@@ -1,208 +1,147 @@
-//! A day in the house: what the plugins do is looked at from outside, as an operator does.
+//! What the plugins are to do.
 
-use core::time::Duration;
+use alloc::string::String;
+use alloc::vec;
 
 use cortex_m_semihosting::hprintln;
-use embassy_time::Timer;
-use kernel_core::{CoreRuntime, Json, PluginState, json_literal, name};
+use embassy_time::{Duration, Timer};
+use kernel_core::{CoreRuntime, Json, json_literal, name};
+use kernel_supervisor::Supervisor;
 use mcu::{board, check, expect};
 
-use crate::{SUPERVISOR, VALUE, heap};
+use crate::{PLUGINS, VALUE, heap, rules};
 
-/// All of it must be done by then.
-const LIMIT: embassy_time::Duration = embassy_time::Duration::from_secs(30);
+/// 2026-01-01T18:00:00Z, when the clock began.
+const CLOCK_ZERO: Json<'static> = json_literal!("1767290400000");
 
-/// Light in the hall while somebody moves there, if anybody is at home.
-const HALL: Json<'static> = json_literal!(
-    r#"{"id":"hall","mode":"restart","triggers":[{"event":"sensor.*.motion","when":{"event":"/payload/on","eq":true}}],
-    "conditions":[{"state":"presence.anyone","eq":true}],
-    "actions":[{"service":"devices.turn_on","args":"lamp"},{"delay":0.3},{"service":"devices.turn_off","args":"lamp"}]}"#
-);
-
-/// What the lamp reports is put into the state.
-const REPORTED: Json<'static> = json_literal!(
-    r#"{"id":"reported","triggers":[{"event":"device.state_changed"}],
-    "actions":[{"set_state":"hall.lamp","value":{"$event":"/payload/new"}}]}"#
-);
-
-/// In the morning.
-const MORNING: Json<'static> = json_literal!(
-    r#"{"id":"morning","triggers":[{"time":"07:00"}],
-    "actions":[{"set_state":"house.morning","value":true}]}"#
-);
-
-#[embassy_executor::task]
-pub(crate) async fn limit() {
-    Timer::after(LIMIT).await;
-    check::fail(format_args!("not done in {} s", LIMIT.as_secs()));
-}
-
-#[embassy_executor::task]
-pub(crate) async fn all(runtime: CoreRuntime) {
-    let given_up = SUPERVISOR.start_all(runtime).await;
-    expect!("none is given up", given_up.is_empty());
-    devices(runtime).await;
-    presence_and_rules(runtime).await;
-    reports(runtime).await;
-    time_of_day(runtime).await;
-    restart(runtime).await;
-    let used = heap::used();
-    let late = SUPERVISOR.stop_all(runtime, Duration::from_secs(5)).await;
-    expect!("nobody is late", late.is_empty());
-    expect!("what was stopped gave its memory back", heap::used() < used);
-    let (stack, size) = check::stack();
+pub(crate) async fn run(runtime: CoreRuntime, supervisor: &'static Supervisor<8>) {
+    let set = runtime.state().set(name!("clock.zero_unix_ms"), CLOCK_ZERO).await;
+    expect!("the time of day is known", set.is_ok());
+    for name in ["storage"].into_iter().chain(PLUGINS) {
+        if let Err(error) = supervisor.start(runtime, name).await {
+            check::fail(format_args!("{name} does not start: {error}"));
+        }
+    }
+    devices_are_made(runtime).await;
+    commands_are_obeyed(runtime).await;
+    devices_drop_off_and_return(runtime).await;
+    mistakes_are_said(runtime).await;
+    what_is_stored_stays(runtime, supervisor).await;
+    rules::run(runtime, supervisor).await;
+    let metrics = runtime.metrics();
+    expect!("no event was lost", metrics.dropped == 0);
+    expect!("none was refused", metrics.refused == 0);
+    let ((heap, heap_size), (stack, stack_size)) = (heap::used(), check::stack());
     hprintln!(
-        "{}: stack {} of {} bytes, heap {} of {}",
+        "{}: heap {} of {} bytes, stack {} of {} bytes, {} events",
         board::NAME,
+        heap,
+        heap_size,
         stack,
-        size,
-        used,
-        heap::SIZE
+        stack_size,
+        metrics.next_seq
     );
     check::pass();
 }
 
-/// Calls a service, and looks whether its reply has these texts in it.
-async fn call(runtime: CoreRuntime, service: &str, args: Json<'_>, wanted: &[&str]) {
-    let mut buf = alloc::vec![0; VALUE];
-    match runtime.services().call(service, args, &mut buf).await {
-        Ok(reply) => {
-            let missing = wanted.iter().find(|text| !reply.as_str().contains(**text));
-            if let Some(missing) = missing {
-                check::fail(format_args!("{service}: {missing} is not in {reply}"));
-            }
+/// The reply, or the error's code and message.
+pub(crate) async fn call(runtime: CoreRuntime, service: &str, args: Json<'_>) -> Result<String, String> {
+    let mut buf = vec![0; VALUE];
+    let reply = runtime.services().call(service, args, &mut buf).await;
+    match reply {
+        Ok(json) => Ok(json.as_str().into()),
+        Err(error) => Err(alloc::format!("{error}")),
+    }
+}
+
+/// Waits until the reply contains this.
+pub(crate) async fn until(runtime: CoreRuntime, service: &str, args: Json<'_>, part: &str) {
+    let mut last = Ok(String::new());
+    for _ in 0..200 {
+        last = call(runtime, service, args).await;
+        if last.as_ref().is_ok_and(|reply| reply.contains(part)) {
+            return;
         }
-        Err(error) => check::fail(format_args!("{service}: {error}")),
+        Timer::after(Duration::from_millis(50)).await;
     }
+    check::fail(format_args!("{service} never answered {part}, but {last:?}"));
 }
 
-async fn publish(runtime: CoreRuntime, topic: &str, payload: Json<'_>) {
-    let receivers = runtime.bus().publish(topic, payload).await;
-    expect!(topic, receivers.is_ok_and(|receivers| receivers > 0));
-}
-
-async fn pause(millis: u64) {
-    Timer::after(embassy_time::Duration::from_millis(millis)).await;
-}
-
-async fn is_state(runtime: CoreRuntime, key: &str, value: &str) -> bool {
-    let mut buf = [0; 64];
-    let found = runtime.state().get(key, &mut buf).await;
-    found.is_ok_and(|found| found.is_some_and(|found| found.as_str() == value))
-}
-
-async fn devices(runtime: CoreRuntime) {
-    let lamp = json_literal!(r#"{"id":"lamp","name":"Hall","type":"light"}"#);
-    call(runtime, "devices.create", lamp, &[r#""id":"lamp""#]).await;
-    let mapping = json_literal!(r#"{"external_id":"zigbee-1","internal_id":"lamp"}"#);
-    call(runtime, "devices.create_mapping", mapping, &[]).await;
-}
-
-async fn presence_and_rules(runtime: CoreRuntime) {
-    for rule in [HALL, REPORTED, MORNING] {
-        call(runtime, "automation.create", rule, &[r#""enabled":true"#]).await;
-    }
-    let motion = json_literal!(r#"{"on":true}"#);
-    publish(runtime, "sensor.hall.motion", motion).await;
-    pause(20).await;
-    let why = [
-        "stopped",
-        "/conditions/0",
-        "state presence.anyone is false, wanted eq true",
-    ];
-    call(runtime, "automation.trace", json_literal!(r#""hall""#), &why).await;
-
-    let anna = json_literal!(r#"{"person":"anna","present":true}"#);
-    call(runtime, "presence.set", anna, &[r#""present":true"#]).await;
+async fn devices_are_made(runtime: CoreRuntime) {
+    until(runtime, "sim.status", Json::NULL, r#""populated":5"#).await;
+    let page = json_literal!(r#"{"limit": 2}"#);
+    until(runtime, "devices.list", page, r#""next":"door_kitchen""#).await;
+    let mappings = call(runtime, "devices.list_mappings", Json::NULL).await;
     expect!(
-        "somebody is at home",
-        is_state(runtime, "presence.anyone", "true").await
+        "all are mapped",
+        mappings.is_ok_and(|all| all.matches("sim-").count() == 5)
     );
-    publish(runtime, "sensor.hall.motion", motion).await;
-    pause(100).await;
-    call(
+    let thermometer = json_literal!(r#""temperature_kitchen""#);
+    until(runtime, "devices.get", thermometer, r#""temperature":"#).await;
+    until(
         runtime,
-        "devices.get",
-        json_literal!(r#""lamp""#),
-        &[r#""desired":{"on":true}"#],
-    )
-    .await;
-    pause(400).await;
-    call(
-        runtime,
-        "devices.get",
-        json_literal!(r#""lamp""#),
-        &[r#""desired":{"on":false}"#],
-    )
-    .await;
-    call(
-        runtime,
-        "automation.trace",
-        json_literal!(r#"{"id":"hall","limit":1}"#),
-        &["done", "/actions/2"],
+        "presence.get",
+        json_literal!(r#"{"person": "anna"}"#),
+        r#""present":true"#,
     )
     .await;
 }
 
-async fn reports(runtime: CoreRuntime) {
-    let report = json_literal!(r#"{"external_id":"zigbee-1","state":{"on":false}}"#);
-    publish(runtime, "external.device_state_reported", report).await;
-    pause(50).await;
+async fn commands_are_obeyed(runtime: CoreRuntime) {
+    let lamp = json_literal!(r#""lamp_kitchen""#);
+    let queued = call(runtime, "devices.turn_on", lamp).await;
     expect!(
-        "the report is in the state",
-        runtime.state().exists("hall.lamp").await == Ok(true)
+        "a command is under way",
+        queued.is_ok_and(|queued| queued.contains(r#""pending":true"#))
+    );
+    let met = r#""state":{"desired":{"on":true},"reported":{"on":true},"pending":false}"#;
+    until(runtime, "devices.get", lamp, met).await;
+    let dim = json_literal!(r#"{"args": ["dimmer_kitchen", {"brightness": 40}], "kwargs": {}}"#);
+    expect!(
+        "by place as well",
+        call(runtime, "devices.set_state", dim).await.is_ok()
+    );
+    let met = r#""reported":{"brightness":40,"on":true},"pending":false"#;
+    until(runtime, "devices.get", json_literal!(r#""dimmer_kitchen""#), met).await;
+}
+
+async fn devices_drop_off_and_return(runtime: CoreRuntime) {
+    let door = json_literal!(r#""door_kitchen""#);
+    until(runtime, "devices.get", door, r#""online":true"#).await;
+    let drop = json_literal!(r#"{"external_id": "sim-door_kitchen", "seconds": 6}"#);
+    expect!("it drops off", call(runtime, "sim.drop_off", drop).await.is_ok());
+    until(runtime, "devices.get", door, r#""online":false"#).await;
+    until(runtime, "devices.get", door, r#""online":true"#).await;
+}
+
+async fn mistakes_are_said(runtime: CoreRuntime) {
+    let wrong = json_literal!(r#"{"id": "lamp_kitchen", "state": 5}"#);
+    let error = call(runtime, "devices.set_state", wrong).await;
+    expect!(
+        "a wrong argument is named",
+        error.is_err_and(|error| error.contains("state: invalid type: integer `5`"))
+    );
+    let unknown = call(runtime, "devices.get", json_literal!(r#""attic""#)).await;
+    expect!(
+        "so is a device that is not there",
+        unknown.is_err_and(|error| error.contains("there is no device \"attic\""))
     );
 }
 
-async fn time_of_day(runtime: CoreRuntime) {
-    // 2026-07-01 04:59:59 by UTC is a second before seven in the summer of Berlin.
-    let mut text = [0; 24];
-    let zero = 1_782_881_999_000 - u64::from(runtime.now().as_millis());
-    let zero = kernel_core::json::to_json(&zero, &mut text).unwrap_or(Json::NULL);
-    let set = runtime.state().set(name!("clock.zero_unix_ms"), zero).await;
-    expect!("the clock is set", set.is_ok());
-    pause(500).await;
+async fn what_is_stored_stays(runtime: CoreRuntime, supervisor: &'static Supervisor<8>) {
+    let lamp = json_literal!(r#""lamp_kitchen""#);
+    let rename = json_literal!(r#"{"id": "lamp_kitchen", "name": "Ceiling"}"#);
     expect!(
-        "it is too early",
-        !is_state(runtime, "house.morning", "true").await
+        "it is renamed",
+        call(runtime, "devices.update", rename).await.is_ok()
     );
-    pause(700).await;
-    expect!("it is seven", is_state(runtime, "house.morning", "true").await);
-}
-
-async fn restart(runtime: CoreRuntime) {
-    for plugin in ["devices", "presence", "automation"] {
-        let reloaded = SUPERVISOR.reload(runtime, plugin).await;
-        expect!(plugin, reloaded == Ok(PluginState::Started));
+    let (used, _) = heap::used();
+    for _ in 0..3 {
+        let reloaded = supervisor.reload(runtime, "devices").await;
+        expect!("the devices are reloaded", reloaded.is_ok());
     }
-    call(
-        runtime,
-        "devices.get",
-        json_literal!(r#""lamp""#),
-        &[r#""name":"Hall""#],
-    )
-    .await;
-    call(
-        runtime,
-        "presence.list",
-        json_literal!("null"),
-        &[r#""anyone":true"#],
-    )
-    .await;
-    call(
-        runtime,
-        "automation.list",
-        json_literal!("null"),
-        &[r#""total":3"#, r#""skipped_total":0"#],
-    )
-    .await;
-    publish(runtime, "sensor.attic.motion", json_literal!(r#"{"on":true}"#)).await;
-    pause(100).await;
-    call(
-        runtime,
-        "devices.get",
-        json_literal!(r#""lamp""#),
-        &[r#""desired":{"on":true}"#],
-    )
-    .await;
+    until(runtime, "devices.get", lamp, r#""name":"Ceiling""#).await;
+    until(runtime, "devices.get", lamp, r#""online":true"#).await;
+    let (now, _) = heap::used();
+    expect!("no memory is lost", now <= used + 1024);
 }

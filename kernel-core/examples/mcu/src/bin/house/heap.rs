@@ -1,23 +1,23 @@
-//! The allocator of the plugins.
+//! The memory that plugins take as they need it.
 
 use core::mem::MaybeUninit;
 
-use embedded_alloc::LlffHeap;
+use embedded_alloc::LlffHeap as Heap;
 
-/// Bytes of the heap.
-pub(crate) const SIZE: usize = 128 * 1024;
+/// Bytes of it.
+const SIZE: usize = 96 * 1024;
 
 #[global_allocator]
-static HEAP: LlffHeap = LlffHeap::empty();
+static HEAP: Heap = Heap::empty();
 
-/// Takes the memory, once.
-pub(crate) fn init() {
+/// Hands the memory to the allocator; once, before anything is taken.
+pub(crate) fn start() {
     static mut MEMORY: [MaybeUninit<u8>; SIZE] = [MaybeUninit::uninit(); SIZE];
-    // SAFETY: nobody else has the memory, and `main` calls this once, before anything is allocated.
-    unsafe { HEAP.init(&raw mut MEMORY as usize, SIZE) }
+    // SAFETY: `main` calls this once, nothing else has a pointer to the memory, and it is there for ever.
+    unsafe { HEAP.init((&raw mut MEMORY).addr(), SIZE) }
 }
 
-/// Bytes that are used now.
-pub(crate) fn used() -> usize {
-    HEAP.used()
+/// Bytes that are taken now, and how many there are.
+pub(crate) fn used() -> (usize, usize) {
+    (HEAP.used(), SIZE)
 }

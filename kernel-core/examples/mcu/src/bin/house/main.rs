@@ -1,5 +1,7 @@
-//! A small house on a chip: the plugins of a home, unchanged. What they do is checked, and the emulator ends with the
-//! outcome.
+//! A small home on a chip: the plugins that a host has, unchanged, with an allocator. What they do is checked, and the
+//! emulator ends with the outcome.
+//!
+//! A plugin more is a line in `PLUGINS`, one in `install` and its task.
 
 #![no_std]
 #![no_main]
@@ -8,44 +10,81 @@ extern crate alloc;
 
 mod checks;
 mod heap;
+mod rules;
 
-use automation::{AutomationPlugin, Settings};
+use automation::AutomationPlugin;
 use cortex_m_rt::entry;
 use devices::Devices;
 use embassy_executor::Spawner;
+use embassy_time::Timer;
 use kernel_core::{Capacities, CoreRuntime, Installed, Kernel, Plugin, drive, serve};
 use kernel_flash::FlashStorage;
 use kernel_supervisor::Supervisor;
 use mcu::flash::{self, Flash};
 use mcu::{board, check, executor, expect, time};
 use presence::PresencePlugin;
+use sim::Sim;
 
-/// The longest call, reply and stored value.
-const VALUE: usize = 2048;
+/// The longest stored value, call or event, with its name.
+const VALUE: usize = 1024;
 
 kernel_core::kernel! {
-    /// The kernel of this board: the default profile, with room for a house of a few devices and rules.
+    /// The kernel of this board.
     static KERNEL = Capacities {
-        services: 40,
+        services: 48,
         call_bytes: VALUE,
-        state_entries: 32,
-        state_bytes: 1024,
         log_bytes: 8192,
-        names: 48,
-        name_bytes: 64,
-        waits: 12,
+        names: 24,
+        name_bytes: 48,
         ..Capacities::DEFAULT
     };
 }
 
 static SUPERVISOR: Supervisor<8> = Supervisor::new();
 
-/// Installed plugins run for ever, a new value for each of their lives.
+/// All of it must be done by then.
+const LIMIT: embassy_time::Duration = embassy_time::Duration::from_secs(60);
+
+/// The plugins, in the order in which they are started.
+pub(crate) const PLUGINS: [&str; 4] = ["devices", "presence", "sim", "automation"];
+
+fn devices() -> Devices {
+    Devices::with_settings(devices::Settings {
+        offline_after_seconds: 3,
+        reply_bytes: VALUE,
+    })
+}
+
+fn sim() -> Sim {
+    Sim::with_settings(sim::Settings {
+        populate: true,
+        lamps: 1,
+        dimmers: 1,
+        motion_sensors: 0,
+        door_sensors: 1,
+        temperature_sensors: 1,
+        people: 1,
+        drop_offs: 0,
+        delay_ms: 200,
+        report_seconds: 1,
+        step_ms: 100,
+        ..sim::Settings::default()
+    })
+}
+
+fn automation() -> AutomationPlugin {
+    AutomationPlugin::with_settings(automation::Settings {
+        timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+        ..automation::Settings::default()
+    })
+}
+
+/// A task that runs the lives of an installed plugin.
 macro_rules! plugin_task {
     ($name:ident, $new:expr) => {
         #[embassy_executor::task]
         async fn $name(installed: Installed) {
-            let mut buf = alloc::vec![0; 2 * VALUE];
+            let mut buf = [0; 2 * VALUE];
             loop {
                 drive(&mut $new, installed.context(), &mut buf).await;
             }
@@ -53,22 +92,25 @@ macro_rules! plugin_task {
     };
 }
 
-plugin_task!(run_devices, Devices::default());
+plugin_task!(run_devices, devices());
 plugin_task!(run_presence, PresencePlugin::default());
-plugin_task!(run_automation, AutomationPlugin::with(settings()));
-
-fn settings() -> Settings {
-    Settings {
-        timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
-        latitude: Some(52.52),
-        longitude: Some(13.4),
-        ..Settings::default()
-    }
-}
+plugin_task!(run_sim, sim());
+plugin_task!(run_automation, automation());
 
 #[embassy_executor::task]
 async fn run_timers(kernel: Kernel) {
     kernel.run_timers(time::sleep_until).await;
+}
+
+#[embassy_executor::task]
+async fn run_storage(installed: Installed, flash: Flash) {
+    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
+        check::fail(format_args!("the storage has no room on the flash"));
+    };
+    let mut buf = [0; 2 * VALUE + 64];
+    loop {
+        serve::<_, 1>(installed, &mut storage, &mut buf).await;
+    }
 }
 
 #[embassy_executor::task]
@@ -77,14 +119,14 @@ async fn run_supervisor(runtime: CoreRuntime) {
 }
 
 #[embassy_executor::task]
-async fn run_storage(installed: Installed, flash: Flash) {
-    let Ok(mut storage) = FlashStorage::open(flash, flash::RANGE) else {
-        check::fail(format_args!("the storage has no room on the flash"));
-    };
-    let mut buf = alloc::vec![0; 2 * VALUE];
-    loop {
-        serve::<_, 1>(installed, &mut storage, &mut buf).await;
-    }
+async fn limit() {
+    Timer::after(LIMIT).await;
+    check::fail(format_args!("not done in {} s", LIMIT.as_secs()));
+}
+
+#[embassy_executor::task]
+async fn run_checks(runtime: CoreRuntime) {
+    checks::run(runtime, &SUPERVISOR).await;
 }
 
 fn install(spawner: Spawner, runtime: CoreRuntime, flash: Flash) -> Option<()> {
@@ -93,10 +135,11 @@ fn install(spawner: Spawner, runtime: CoreRuntime, flash: Flash) -> Option<()> {
     spawner.spawn(run_storage(plugins.install_storage().ok()?, flash).ok()?);
     spawner.spawn(run_devices(plugins.install(&Devices::METADATA).ok()?).ok()?);
     spawner.spawn(run_presence(plugins.install(&PresencePlugin::METADATA).ok()?).ok()?);
+    spawner.spawn(run_sim(plugins.install(&Sim::METADATA).ok()?).ok()?);
     spawner.spawn(run_automation(plugins.install(&AutomationPlugin::METADATA).ok()?).ok()?);
     spawner.spawn(run_supervisor(runtime).ok()?);
-    spawner.spawn(checks::all(runtime).ok()?);
-    spawner.spawn(checks::limit().ok()?);
+    spawner.spawn(run_checks(runtime).ok()?);
+    spawner.spawn(limit().ok()?);
     Some(())
 }
 
@@ -105,7 +148,7 @@ fn main() -> ! {
     let (Some(mut parts), Some(kernel)) = (board::take(), KERNEL.init(time::now)) else {
         check::fail(format_args!("somebody was here before"));
     };
-    heap::init();
+    heap::start();
     let flash = flash::start(&mut parts);
     executor::run(|spawner| {
         let installed = install(spawner, CoreRuntime::new(kernel), flash);
