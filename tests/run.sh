@@ -81,7 +81,7 @@ section_lint() {
             --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
         cargo build -p plugin-kit --no-default-features --features alloc --target "$chip" --locked
-        cargo build -p automation -p devices -p presence -p sim --target "$chip" --locked
+        cargo build -p automation -p devices -p history -p presence -p sim --target "$chip" --locked
     done
 }
 
