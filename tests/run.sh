@@ -81,7 +81,7 @@ section_lint() {
             --no-default-features --target "$chip" --locked
         cargo build -p kernel-link --no-default-features --features serial --target "$chip" --locked
         cargo build -p plugin-kit --no-default-features --features alloc --target "$chip" --locked
-        cargo build -p automation -p devices -p presence -p sim --target "$chip" --locked
+        cargo build -p automation -p devices -p history -p presence -p sim --target "$chip" --locked
     done
 }
 
@@ -96,6 +96,7 @@ lint_firmware() {
         export CARGO_TARGET_DIR=$target
         local build=(cargo clippy --no-default-features --locked) part
         "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features mps2-an386,house --bin house -- -D warnings
         "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings

@@ -77,7 +77,15 @@ fn three_commands_lead_from_nothing_to_an_answered_call_of_a_crate() {
     let set = |target: &str| cli(&runtime, dir, &["call", "my-heating.set", target]);
     assert_eq!(set("{\"target\": 20.5}").ok(), "20.5\n");
     let wrong = set("{\"target\": \"warm\"}").fails(1);
-    assert!(wrong.starts_with("error[invalid_argument]: "), "{wrong}");
+    assert!(
+        wrong.starts_with("error[invalid_argument]: /target: expected number, got string"),
+        "{wrong}"
+    );
+    let schema = cli(&runtime, dir, &["services", "my-heating.set"]).ok();
+    assert!(
+        schema.contains("Sets the temperature") && schema.contains("21.5") && schema.contains("number"),
+        "{schema}"
+    );
     let stored = ["storage", "get", "my-heating", "target"];
     assert_eq!(cli(&runtime, dir, &stored).ok(), "20.5\n");
     let plugin = named(&runtime.json(&["plugins"]), "my-heating").clone();

@@ -28,7 +28,8 @@ use serde_json::Value;
 pub use bad::{BadInput, bad_inputs};
 
 use kernel::{CAPACITIES, Heap};
-use storage::{MemoryStorage, Rows};
+pub use storage::StorageWrites;
+use storage::{MemoryStorage, Rows, Wear};
 use tasks::Tasks;
 pub(crate) use under_way::UnderWay;
 
@@ -79,6 +80,7 @@ pub struct TestRuntime {
     runtime: CoreRuntime,
     tasks: Tasks,
     rows: Rows,
+    wear: Rc<Wear>,
     tap: Tap,
     names: Vec<&'static str>,
     /// Errors and failures of each plugin that were seen.
@@ -113,9 +115,12 @@ impl TestRuntime {
         let clock = Heap::leak();
         let kernel = Kernel::new(clock);
         let runtime = CoreRuntime::new(kernel);
-        let (mut tasks, rows) = (Tasks::new(clock), Rows::default());
+        let (mut tasks, rows, wear) = (Tasks::new(clock), Rows::default(), Rc::<Wear>::default());
         let installed = made(runtime.plugins().install_storage());
-        let mut storage = MemoryStorage(Rc::clone(&rows));
+        let mut storage = MemoryStorage {
+            rows: Rc::clone(&rows),
+            wear: Rc::clone(&wear),
+        };
         tasks.spawn(async move {
             let mut buf = vec![0; CAPACITIES.call_bytes * 2];
             loop {
@@ -127,6 +132,7 @@ impl TestRuntime {
             runtime,
             tasks,
             rows,
+            wear,
             tap: made(Tap::open(kernel, None)),
             names: vec![kernel_core::storage::STORAGE],
             errors: vec![0; CAPACITIES.plugins],
@@ -309,6 +315,16 @@ impl TestRuntime {
         self.rows
             .borrow_mut()
             .insert(row, text.json().as_bytes().to_owned());
+    }
+
+    /// What the plugins wrote to the storage so far, to see how much of a flash card's life they take.
+    pub fn storage_writes(&self) -> StorageWrites {
+        self.wear.writes.get()
+    }
+
+    /// Has the storage refuse to write, as a full disk does, until it is no longer `full`.
+    pub fn set_storage_full(&mut self, full: bool) {
+        self.wear.is_full.set(full);
     }
 
     /// A value of the coordination state.

@@ -48,4 +48,4 @@ struct Measured {
     celsius: f32,
 }
 
-plugin_wasm::export!({Name});
+plugin_wasm::export!({Name}, schema);
