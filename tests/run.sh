@@ -96,6 +96,7 @@ lint_firmware() {
         export CARGO_TARGET_DIR=$target
         local build=(cargo clippy --no-default-features --locked) part
         "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features mps2-an386,house --bin house -- -D warnings
         "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings

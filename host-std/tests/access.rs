@@ -121,6 +121,7 @@ fn a_key_does_what_its_scopes_allow_and_nothing_after_it_was_taken_back() {
             &["publish", "lamp.on"],
             "lacks the scope `events.publish:lamp.on`",
         ),
+        (&["publish", "access.refused"], "lacks the scope `admin.*`"),
         (
             &["watch", ">", "--count", "1"],
             "lacks the scope `events.watch:>`",

@@ -7,6 +7,7 @@
 //! | `plugins.start`, `stop`, `load`, `unload`, `reload` | `{name}` | all |
 //! | `plugins.install`, `upgrade` | `{path, name?, asked?, granted?, settings?}` | operators |
 //! | `plugins.develop` | `{path, name?}` | operators |
+//! | `plugins.unrestricted` | `{kind}`, as in `[run]` of a manifest | operators |
 //! | `plugins.remove`, `enable`, `disable` | `{name}` | operators |
 //! | `plugins.settings` | `{name, set?}` | operators |
 //! | `plugins.permissions` | `{name, grant?, revoke?}`: lists of `[permission, what]` | operators |
@@ -26,8 +27,10 @@ use crate::changes::Install;
 use crate::error::InstallError;
 use crate::keeper::Keeper;
 use crate::lists::{self, Which};
+use crate::manifest::Kind;
 use crate::session::MAX_VALUE;
 use crate::text::without_place;
+use crate::unrestricted::unrestricted;
 
 /// What the plugin says of itself.
 pub(crate) static METADATA: PluginMetadata = PluginMetadata {
@@ -36,7 +39,7 @@ pub(crate) static METADATA: PluginMetadata = PluginMetadata {
 };
 
 /// Its services, each with one sentence, and whether plugins may call it.
-const SERVICES: [(&str, &str, bool); 17] = [
+const SERVICES: [(&str, &str, bool); 18] = [
     ("plugins.list", "Lists all plugins", true),
     ("plugins.services", "Lists all services with their schemas", true),
     ("plugins.load", "Loads a plugin", true),
@@ -51,6 +54,11 @@ const SERVICES: [(&str, &str, bool); 17] = [
         false,
     ),
     ("plugins.develop", "Runs a folder in its place", false),
+    (
+        "plugins.unrestricted",
+        "Shows what a plugin is not kept from on this system",
+        false,
+    ),
     ("plugins.remove", "Removes a plugin", false),
     (
         "plugins.enable",
@@ -155,6 +163,12 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct OfKind {
+    kind: Kind,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Develop {
     path: PathBuf,
     name: Option<String>,
@@ -220,6 +234,7 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
             let Develop { path, name } = args(text)?;
             keeper.develop(&path, name).await
         }
+        "plugins.unrestricted" => Ok(json!(unrestricted(args::<OfKind>(text)?.kind))),
         "plugins.remove" => keeper.remove(&args::<Named>(text)?.name).await,
         "plugins.enable" => keeper.enable(&args::<Named>(text)?.name, true).await,
         "plugins.disable" => keeper.enable(&args::<Named>(text)?.name, false).await,

@@ -1,5 +1,6 @@
 //! The way of one plugin's life to the runtime: what passes here was granted, and stays within its rates.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -48,6 +49,19 @@ pub(crate) fn is_over(waist: &dyn Waist, who: PluginId, waker: Option<&Waker>) -
     let mut ticket = Ticket::NONE;
     let alive = waist.run(who, &mut Op::Alive, &mut ticket, waker, &mut []);
     matches!(alive, Poll::Ready(Err(_)))
+}
+
+/// Waits until the kernel has ended the life of this context.
+///
+/// # Cancellation
+/// Nothing happens.
+pub(crate) async fn over(runtime: CoreRuntime, cx: Context) {
+    let waist = runtime.kernel().waist();
+    poll_fn(|task| match is_over(waist, cx.id(), Some(task.waker())) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 /// See the module's documentation.

@@ -17,6 +17,7 @@ use tracing::{error, info};
 use crate::error::InstallError;
 use crate::gate::{Announcer, Identity};
 use crate::guardian::Guardian;
+use crate::http::Server;
 use crate::launcher::Restrictions;
 use crate::lives::{Place, Running};
 use crate::log::PluginLog;
@@ -143,7 +144,7 @@ impl Keeper {
             dependencies: &needs,
             overflow: Overflow::DropOldest,
             restarts: true,
-            placement: manifest.run.kind(),
+            placement: manifest.run.kind().word(),
         };
         let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
@@ -168,12 +169,20 @@ impl Keeper {
                 Place::Process(self.program(name, &manifest, command, folder, in_place)?)
             }
             Run::Wasm { module } => Place::Wasm(Sandbox::of(&manifest, &folder, module)),
+            Run::Http { url, timeout, check } => Place::Http(Server::new(
+                url.clone(),
+                *timeout,
+                *check,
+                &manifest.name,
+                &manifest.version,
+            )),
         };
         let running = Rc::new(Running {
             identity,
             attached,
             place,
             guardian: self.guardian.clone(),
+            supervisor: self.supervisor,
             version: manifest.version.clone(),
             schema: manifest.settings.clone(),
             settings: RefCell::new(self.settings_of(name, &record)),

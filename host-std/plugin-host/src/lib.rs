@@ -1,16 +1,17 @@
 //! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak the plugin
-//! protocol (docs/plugin-protocol.md), or as WebAssembly modules.
+//! protocol (docs/plugin-protocol.md), as WebAssembly modules, or as servers over HTTP.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
 //!     │
-//!   keeper.rs     all plugins ── changes.rs: install, upgrade, remove ── rows.rs
+//!   keeper.rs     all plugins ── changes.rs: install, upgrade, remove ── rows.rs ── unrestricted.rs
 //!     ├── store.rs      their folder ── package: folders and archives ── manifest
 //!     ├── guardian.rs, orphans.rs   what plugins leave behind
 //!     └── lives.rs      one life after another
 //!           ├── process.rs ── launcher.rs ── sandbox.rs   a process, restricted
 //!           ├── session                     its lines, and the kernel's mailbox
 //!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
+//!           ├── http                        a server that somebody else runs
 //!           └── wasm                        a module in a sandbox
 //!                 └── guard.rs ── gate.rs   the waist, with permissions
 //!                       └── checked.rs      arguments of calls, by the schemas in services.rs
@@ -23,6 +24,7 @@ mod error;
 mod gate;
 mod guard;
 mod guardian;
+mod http;
 mod keeper;
 pub mod launcher;
 mod lines;
@@ -45,6 +47,7 @@ mod services;
 mod session;
 mod store;
 mod text;
+mod unrestricted;
 mod wasm;
 
 pub use checked::Checked;

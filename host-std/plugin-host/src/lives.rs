@@ -1,18 +1,23 @@
-//! One life after another of an installed plugin, each with a process or a sandbox of its own.
+//! One life after another of an installed plugin, each with a process or a sandbox of its own, or with a server.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel_core::{AttachedPlugin, Context, Error, INVALID_SETTINGS, Mailbox, Message};
+use kernel_core::{
+    AttachedPlugin, Context, Error, INVALID_SETTINGS, MAX_PLUGINS, Mailbox, Message, PluginState,
+};
+use kernel_supervisor::Supervisor;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::task::yield_now;
+use tokio::task::{spawn_local, yield_now};
 
 use crate::gate::{Gate, Identity};
 use crate::guardian::Guardian;
+use crate::http::Server;
 use crate::lock::lock;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
@@ -28,6 +33,7 @@ const HEAD: usize = 512;
 pub(crate) enum Place {
     Process(Program),
     Wasm(Sandbox),
+    Http(Server),
 }
 
 /// A plugin that is installed and attached.
@@ -36,6 +42,7 @@ pub(crate) struct Running {
     pub(crate) attached: AttachedPlugin,
     pub(crate) place: Place,
     pub(crate) guardian: Rc<Guardian>,
+    pub(crate) supervisor: &'static Supervisor<MAX_PLUGINS>,
     pub(crate) version: String,
     /// The JSON Schema of its settings, and what was set of them.
     pub(crate) schema: Option<Value>,
@@ -51,7 +58,7 @@ impl Running {
         let mut buf = vec![0; MAX_VALUE + HEAD];
         loop {
             let cx = self.attached.context();
-            if self.is_to_load(cx, &mut buf).await {
+            if self.is_to_load_or_returns(cx, &mut buf).await {
                 self.alive.send_replace(true);
                 let fault = self.live(cx, &mut buf).await;
                 self.alive.send_replace(false);
@@ -78,6 +85,34 @@ impl Running {
         checked_settings(self.schema.as_ref(), self.settings.borrow().clone())
     }
 
+    /// Waits for the next life. A server that was lost, for longer than the supervisor tries, brings its plugin back
+    /// when it is there again.
+    async fn is_to_load_or_returns(&self, cx: Context, buf: &mut [u8]) -> bool {
+        let mut load = pin!(self.is_to_load(cx, buf));
+        loop {
+            let returns = async {
+                match &self.place {
+                    Place::Http(server) => server.returns().await,
+                    Place::Process(_) | Place::Wasm(_) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                is_to_load = &mut load => return is_to_load,
+                () = returns => self.start_again(),
+            }
+        }
+    }
+
+    /// Begins to start the plugin, unless somebody has led it elsewhere.
+    fn start_again(&self) {
+        let (runtime, supervisor, name) =
+            (self.identity.runtime, self.supervisor, self.identity.name.clone());
+        if runtime.plugins().state(&name) == Some(PluginState::Failed) {
+            // What it comes to is in its row.
+            spawn_local(async move { drop(supervisor.start(runtime, &name).await) });
+        }
+    }
+
     async fn is_to_load(&self, cx: Context, buf: &mut [u8]) -> bool {
         let mailbox = Mailbox::new(cx);
         loop {
@@ -96,6 +131,11 @@ impl Running {
         let program = match &self.place {
             Place::Process(program) => program,
             Place::Wasm(sandbox) => return sandbox.live(&self.identity, cx, settings.to_string()).await,
+            Place::Http(server) => {
+                self.attached.set_concurrent(true);
+                let gate = Gate::new(self.identity.clone(), cx);
+                return server.live(gate, &self.attached, buf).await;
+            }
         };
         let name = &self.identity.name;
         let mut program = program.clone();
@@ -105,10 +145,8 @@ impl Running {
             .map_err(|cause| Error::new("not_started", &process::cannot_start(&program.launcher, &cause)))?;
         let parameters = self.parameters(&program, settings);
         let gate = Rc::new(Gate::new(self.identity.clone(), cx));
-        let mut session = Session::new(gate, &self.version, started);
-        let end = session
-            .run(&parameters, buf, || self.attached.set_concurrent())
-            .await;
+        let mut session = Session::new(gate, &self.attached, &self.version, started);
+        let end = session.run(&parameters, buf).await;
         // Told before the process is waited for: its callers know at once.
         if let End::Failed(error) = &end {
             self.fail(cx, error);

@@ -6,8 +6,7 @@ use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
-use crate::manifest::Run;
-use crate::sandbox;
+use crate::unrestricted::unrestricted;
 
 /// Room for a row's texts.
 const ROW: usize = 1024;
@@ -45,11 +44,7 @@ impl Keeper {
                 members.insert("author".into(), entry.manifest.author.clone().into());
                 members.insert("refused".into(), identity.refusals.load(Ordering::Relaxed).into());
                 members.insert("noise".into(), identity.noise.load(Ordering::Relaxed).into());
-                let not_enforced = match entry.manifest.run {
-                    Run::Process { .. } => sandbox::not_enforced(),
-                    // There is nothing that it could reach.
-                    Run::Wasm { .. } => &[],
-                };
+                let not_enforced = unrestricted(entry.manifest.run.kind());
                 members.insert("not_enforced".into(), not_enforced.into());
                 if entry.in_place {
                     members.insert("in_place".into(), true.into());

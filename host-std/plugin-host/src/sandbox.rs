@@ -3,11 +3,10 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetError, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    path_beneath_rules,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,25 +83,6 @@ impl Rules {
             .restrict_self()?;
         Ok(())
     }
-}
-
-/// What this system does not keep a process from, whatever it was granted.
-pub(crate) fn not_enforced() -> &'static [&'static str] {
-    static MISSING: OnceLock<Vec<&str>> = OnceLock::new();
-    MISSING.get_or_init(|| {
-        let has = |rules: Result<Ruleset, RulesetError>| rules.is_ok();
-        let hard = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        let mut missing = Vec::new();
-        if !has(hard().handle_access(AccessFs::from_all(ABI::V1))) {
-            missing.push("files");
-        }
-        missing.push(match has(hard().handle_access(AccessNet::from_all(ABI::V4))) {
-            true => "network other than TCP",
-            false => "network",
-        });
-        missing.push("processor time");
-        missing
-    })
 }
 
 /// Where a program and what belongs to it lie, when that is outside the system's own folders: the folder that holds its

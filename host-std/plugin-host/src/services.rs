@@ -143,7 +143,7 @@ pub(crate) enum Positional {
 }
 
 /// Whether these are positional and keyword arguments.
-fn is_positional(args: &Value) -> bool {
+pub(crate) fn is_positional(args: &Value) -> bool {
     let object = args.as_object();
     object.is_some_and(|object| {
         object.len() == 2

@@ -43,6 +43,9 @@ pub(crate) struct Plugin {
     /// Its last error.
     pub(crate) error: Option<Error>,
     pub(crate) counters: Counters,
+    /// What it is not kept from on the runtime's system; of a plugin that is installed at run time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_enforced: Option<Vec<String>>,
 }
 
 /// What is counted of a plugin since it was installed.

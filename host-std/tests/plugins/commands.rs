@@ -76,6 +76,20 @@ fn three_commands_lead_from_nothing_to_an_answered_call() {
         (&plugin["state"], &plugin["placement"]),
         (&json!("STARTED"), &json!("process"))
     );
+    let open = plugin["not_enforced"].as_array().unwrap();
+    assert!(open.contains(&json!("processor time")), "{plugin}");
+    let table = author.cli(&["plugins"]).ok();
+    let line = "\nnot restricted on this system (thermostat): ";
+    assert!(table.contains(line), "{table}");
+    // The list is there also where nobody knows more.
+    author.cli(&["plugin", "unload", "plugins"]).ok();
+    let table = author.cli(&["plugins"]).ok();
+    assert!(
+        table.contains("\nwhat is not restricted is not known: "),
+        "{table}"
+    );
+    assert_eq!(author.plugin().get("not_enforced"), None);
+    author.cli(&["plugin", "start", "plugins"]).ok();
     let wrong = author
         .cli(&["call", "thermostat.set", "{\"target\": \"warm\"}"])
         .fails(1);
@@ -100,6 +114,12 @@ fn nothing_is_granted_that_nobody_agreed_to() {
         refused.contains("subscribe sensor.*.temperature") && refused.contains("--yes"),
         "{refused}"
     );
+    // It is said before somebody would be asked what this system will not keep it from.
+    let asks = refused.find("It asks for:").unwrap();
+    let open = refused.find("\nNot restricted on this system: ").unwrap();
+    let question = refused.find("nobody is there to agree").unwrap();
+    assert!(asks < open && open < question, "{refused}");
+    assert!(refused.contains("processor time"), "{refused}");
     author.cli(&["plugin", "install", "./thermostat", "--yes"]).ok();
     author
         .cli(&[

@@ -6,10 +6,12 @@ mod host;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod program;
 mod support;
+mod window;
 
 mod commands;
 mod crates;
 mod described;
 mod hostile;
+mod http;
 mod originals;
 mod packages;

@@ -135,7 +135,7 @@ fn a_manifest_says_where_it_is_wrong_and_what_is_allowed() {
         (
             "\"process\"",
             "\"proces\"",
-            "line 5, column 8: unknown variant `proces`, expected `process` or `wasm`",
+            "line 5, column 8: unknown variant `proces`, expected one of `process`, `wasm`, `http`",
         ),
         ("[\"sleep\", \"9\"]", "[]", "line 6, column 11: run.command is []"),
         (

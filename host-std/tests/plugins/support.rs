@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use host_std::{Host, HostBuilder, block_on};
-use kernel_core::{Json, PluginState};
+use kernel_core::{CoreRuntime, Json, PluginState};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ impl House {
 
     /// Calls a service; the error as its code and message.
     pub(crate) fn call(&self, service: &str, args: Value) -> Result<Value, (String, String)> {
-        call(&self.host, service, &args)
+        call(self.host.runtime(), service, &args)
     }
 
     /// Installs `hostile` which behaves in this way; its row.
@@ -73,10 +73,10 @@ impl House {
     }
 }
 
-pub(crate) fn call(host: &Host, service: &str, args: &Value) -> Result<Value, (String, String)> {
+pub(crate) fn call(runtime: CoreRuntime, service: &str, args: &Value) -> Result<Value, (String, String)> {
     let text = args.to_string();
     let mut buf = vec![0; 70_000];
-    let services = host.runtime().services();
+    let services = runtime.services();
     let reply = block_on(services.call_within(
         service,
         Json::parse(&text).unwrap(),

@@ -5,7 +5,9 @@ use core::time::Duration;
 use super::context::Context;
 use super::manager::{Installed, check_name};
 use crate::bus::Overflow;
+use crate::error::Error;
 use crate::fault::Fault;
+use crate::id::PluginId;
 use crate::kernel::Kernel;
 use crate::life::{About, Attached, PluginMetadata, PluginState};
 use crate::subject::{Name, check_plugin_name, keep_all};
@@ -102,10 +104,25 @@ impl AttachedPlugin {
         self.0.context()
     }
 
-    /// Says that the plugin handles several messages at a time: see
-    /// [`Installed::mailbox`](crate::Installed::mailbox).
-    pub fn set_concurrent(&self) {
-        self.0.mailbox();
+    /// Says whether the plugin handles several messages at a time from now on: see
+    /// [`Installed::mailbox`](crate::Installed::mailbox). It does not unless that was said.
+    pub fn set_concurrent(&self, concurrent: bool) {
+        let (kernel, index) = (self.0.kernel(), self.0.index());
+        kernel.with(|core| core.calls.set_serial(index, !concurrent));
+    }
+
+    /// Counts an error of this life of a plugin that handles several messages at a time, and keeps it as its last one.
+    /// The plugin goes on; one life later, nothing is counted. For a call, whose caller is told; see
+    /// [`event_failed`](Self::event_failed).
+    pub fn count_error(&self, life: PluginId, error: &Error) {
+        self.0.kernel().with(|core| core.note_error(life, error));
+    }
+
+    /// [`count_error`](Self::count_error) of an event, or a tick: it is told on the bus as well, at most once a second.
+    /// [`Mailbox::fail`](crate::Mailbox::fail) would take it for the message that was taken last.
+    #[cfg(feature = "large")]
+    pub fn event_failed(&self, life: PluginId, error: &Error) {
+        self.0.kernel().with(|core| core.event_failed(life, error));
     }
 }
 

@@ -86,14 +86,23 @@ impl Core {
     /// call the caller is told.)
     #[cfg(feature = "large")]
     pub(super) fn warn_failed(&mut self, who: PluginId, error: &Error) {
+        let Some(slot) = self.lives.get(who) else {
+            return;
+        };
+        let (hook, origin) = (slot.hook(), slot.origin());
+        if hook != Hook::Call {
+            self.warn_not_handled(who, hook, origin, error);
+        }
+    }
+
+    /// The same, of a message that need not be the present one.
+    #[cfg(feature = "large")]
+    pub(super) fn warn_not_handled(&mut self, who: PluginId, hook: Hook, origin: Origin, error: &Error) {
         let now = self.now();
         let Some(slot) = self.lives.get_mut(who) else {
             return;
         };
-        let (hook, origin, more) = (slot.hook(), slot.origin(), &mut slot.more);
-        if hook == Hook::Call {
-            return;
-        }
+        let more = &mut slot.more;
         if more.quiet_until != Deadline::NONE && !more.quiet_until.is_due(now) {
             more.unsaid = more.unsaid.wrapping_add(1);
             return;

@@ -61,7 +61,14 @@ impl Core {
         }
     }
 
-    fn note_error(&mut self, who: PluginId, error: &Error) {
+    /// An event of several messages that the plugin handles at a time was not handled: which, it knows alone.
+    #[cfg(feature = "large")]
+    pub(crate) fn event_failed(&mut self, who: PluginId, error: &Error) {
+        self.note_error(who, error);
+        self.warn_not_handled(who, Hook::Event, Origin::NONE, error);
+    }
+
+    pub(crate) fn note_error(&mut self, who: PluginId, error: &Error) {
         if let Some(slot) = self.lives.get_mut(who) {
             slot.errors = slot.errors.wrapping_add(1);
             slot.error = Some(error.clone());

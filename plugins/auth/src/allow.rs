@@ -165,11 +165,25 @@ impl Auth {
                 text::brief(more)
             ))),
         };
+        // What a key with an end leads to ends with it. A session is begun with the password, which has none.
+        let end = caller
+            .holder
+            .expires_in_ms
+            .filter(|_| caller.holder.scopes.is_some());
+        let lasts = |seconds: Option<u64>| match (end, seconds) {
+            (None, _) => Ok(()),
+            (Some(end), Some(seconds)) if seconds.saturating_mul(1_000) <= end => Ok(()),
+            (Some(end), _) => Err(denied(format_args!(
+                "auth.{service}: your key ends in {} s",
+                end / 1_000
+            ))),
+        };
         match service {
             "login" | "logout" => Ok(()),
             "create_key" => {
                 let key: NewKey = decode(args)?;
                 own(&key.user)?;
+                lasts(key.expires_in_s)?;
                 within(&key.scopes)
             }
             "list_keys" => {
@@ -180,14 +194,16 @@ impl Auth {
                 let key: KeyId = decode(args)?;
                 let holder = self.keys.get(&key.key_id, Clock::of(cx).await?);
                 own(holder.as_ref().map_or("", |holder| &holder.user))?;
-                match service {
-                    "rotate_key" => within(holder.and_then(|holder| holder.scopes).as_deref().unwrap_or(&[])),
-                    _ => Ok(()),
+                if service == "revoke_key" {
+                    return Ok(());
                 }
+                lasts(None)?;
+                within(holder.and_then(|holder| holder.scopes).as_deref().unwrap_or(&[]))
             }
             "set_password" => {
                 let password: SetPassword = decode(args)?;
                 own(&password.user)?;
+                lasts(None)?;
                 // Whoever has it may do all that the user may.
                 within(&caller.of_user)
             }

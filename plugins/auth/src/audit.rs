@@ -58,18 +58,20 @@ struct Open {
 
 impl Open {
     fn is_of(&self, entry: &Entry) -> bool {
-        let kind = |entry: &Entry| {
-            [
-                &entry.what,
-                &entry.subject,
-                &entry.key_id,
-                &entry.peer,
-                &entry.detail,
-            ]
-            .map(String::clone)
-        };
         kind(&self.entry) == kind(entry)
     }
+}
+
+/// What entries have in common that are counted together.
+fn kind(entry: &Entry) -> [&str; 5] {
+    [
+        &entry.what,
+        &entry.subject,
+        &entry.key_id,
+        &entry.peer,
+        &entry.detail,
+    ]
+    .map(String::as_str)
 }
 
 /// The log.

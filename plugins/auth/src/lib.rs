@@ -76,7 +76,7 @@
 //! 10 to 256 characters; not the user's name, one character again and again, or one of the commonest: else `weak_password`.
 //! Stored as argon2id (19 MiB, 2 passes). That takes tens of milliseconds, on a thread of its own: two at work at once and
 //! eight that wait, one more gets `busy`. Meanwhile everything else is answered. The event `auth.hashed` says that a
-//! thread is done, and nothing more.
+//! thread is done, and nothing more. On a command line a password comes by the standard input, not as an argument.
 //!
 //! # Scopes
 //!
@@ -95,7 +95,9 @@
 //!
 //! Others are refused when a key is made; in a role they allow nothing. What a service does is known by whoever enforces the
 //! scopes: here `devices.read` covers itself, and is covered by `devices.*`. As good as `admin.*` are `storage.write` of the
-//! namespaces `auth` and `users`, and `runtime.attach` as these; `storage.read:auth` shows the hashes of passwords.
+//! namespaces `auth` and `users`, `runtime.attach` as these, and `plugins.install`; `storage.read:auth` shows the hashes of
+//! passwords, `state.write` sets the clock by which keys expire, and a plugin that does what it is told, such as rules,
+//! does it with rights of its own. (But `auth` and `users` are changed by no plugin.)
 //!
 //! # Rules besides scopes
 //!
@@ -104,7 +106,8 @@
 //!
 //! - `access.*`, which is for whoever lets clients in;
 //! - of `auth.*` what is about another user, and what would lead to more than the key allows: a key with more scopes, a
-//!   wider key in place of another one, or a password from a key that may less than its user; `init` and `audit`;
+//!   wider key in place of another one, a password from a key that may less than its user, and from a key with an end
+//!   what has none; `init` and `audit`;
 //! - of `users.*` all changes but that of one's own name;
 //! - what the setting `resources` says. Unless it is set:
 //!

@@ -59,10 +59,10 @@ impl Index {
     pub(crate) fn map(&mut self, external_id: &str, id: &str) {
         self.unmap(external_id);
         self.internal.insert(external_id.to_owned(), id.to_owned());
-        self.external
-            .entry(id.to_owned())
-            .or_default()
-            .push(external_id.to_owned());
+        let externals = self.external.entry(id.to_owned());
+        // Nearly every device has one.
+        let externals = externals.or_insert_with(|| Vec::with_capacity(1));
+        externals.push(external_id.to_owned());
     }
 
     pub(crate) fn unmap(&mut self, external_id: &str) {

@@ -106,7 +106,7 @@
 //!
 //! # Storage
 //!
-//! Each device costs some 300 bytes of memory; looking one up, by either id, takes as many steps as the logarithm of
+//! Each device with its mapping costs some 560 bytes of memory; looking one up, by either id, takes as many steps as the logarithm of
 //! their number. Rows that somebody else writes are seen by services at once, and mappings among them when the plugin is
 //! loaded. The rows are those of the Python original, which are read as they are:
 //!
@@ -122,7 +122,7 @@
 //!   at most [`MAX_FIELDS`] fields and [`MAX_STATE`] bytes, nested [`MAX_DEPTH`] deep.
 //! - **Errors**: `invalid_argument` with the argument, what is wrong with it and what is allowed; `not_found`; `too_large`
 //!   for a list; `invalid_row`; and those of the storage. Then nothing is changed.
-//! - **Settings**: [`Settings`], in `[plugins.devices.settings]`.
+//! - **Settings**: [`Settings`], in `[plugins.devices.settings]`, or where there is no configuration by `with_settings`.
 //! - **Permissions**: an integration that runs in a process of its own publishes `external.>` and subscribes to
 //!   `internal.device_command_requested`.
 //! - **Dependencies**: none. A runtime without a time of day gets `null` for all times.

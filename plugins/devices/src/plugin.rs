@@ -22,6 +22,18 @@ use crate::state::Fields;
 #[derive(Default)]
 pub struct Devices {
     house: House,
+    /// In place of those of the configuration.
+    settings: Option<Settings>,
+}
+
+impl Devices {
+    /// The plugin with these settings, for a program whose runtime has no configuration, as on a chip.
+    pub fn with_settings(settings: Settings) -> Devices {
+        Devices {
+            settings: Some(settings),
+            ..Devices::default()
+        }
+    }
 }
 
 #[plugin(
@@ -39,7 +51,7 @@ pub struct Devices {
 impl Devices {
     #[load]
     async fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
-        self.house.settings = settings.check()?;
+        self.house.settings = self.settings.unwrap_or(settings).check()?;
         cx.set_interval(self.house.settings.interval()).await?;
         self.house.load(cx).await
     }

@@ -145,9 +145,9 @@ pub use log;
 ///
 /// Payload, arguments and settings are one value of any type with serde's `Deserialize`, and may borrow (`&str`) from
 /// texts without escapes; several arguments are the fields of a struct. See [`Json::decode`](kernel_core::Json::decode)
-/// for types that it does not read, and `Args` for values of any kind and for arguments by place. What does not fit is refused before the method sees it: a call with
-/// `invalid_argument`, which names the field, settings with `invalid_settings`. A method with `Reply<'_>` writes its
-/// reply itself and returns `Replied`.
+/// for types that it does not read, and `Args` for values of any kind and for arguments by place. What does not fit is
+/// refused before the method sees it: a call with `invalid_argument`, which names the field, settings with
+/// `invalid_settings`. A method with `Reply<'_>` writes its reply itself and returns `Replied`.
 ///
 /// Methods return `Result<T, E>` where [`Error`](kernel_core::Error) is `From<E>`. Where several methods are called for
 /// one event or tick, each has its turn, in the order of the block, and the first error counts.

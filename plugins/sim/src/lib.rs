@@ -49,9 +49,9 @@
 //! | `sim.drop_off` | [`DropOff`]: `{"external_id", "seconds"}` | `null` |
 //!
 //! - **It calls** `presence.set {"person", "present"}` when somebody comes or goes, and, with the setting `populate`,
-//!   `devices.get`, `devices.create` and `devices.create_mapping` for each device, with ids such as `lamp_kitchen`. A
-//!   device that is there is left as it is. Where nobody has these services it tries again every ten seconds.
-//! - **Settings**: [`Settings`], in `[plugins.sim.settings]`.
+//!   `devices.list_mappings`, and for each of its devices that is not mapped `devices.create`, with an id such as
+//!   `lamp_kitchen`, and `devices.create_mapping`. Where nobody has these services it tries again every ten seconds.
+//! - **Settings**: [`Settings`], in `[plugins.sim.settings]`, or where there is no configuration by `with_settings`.
 //! - **Storage**: none. After a restart the house begins anew.
 //! - **Errors**: `invalid_argument`, `not_found`.
 //! - **Permissions**: to publish `external.>`, subscribe to `internal.device_command_requested`, and call `devices.*` and

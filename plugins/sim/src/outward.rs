@@ -1,15 +1,17 @@
 //! What the house says to others besides reports: what devices there are, and who is at home.
 
+use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use kernel_core::json::Json;
 use kernel_core::{Context, Error};
 use plugin_kit::{ContextValues, MAX_REPLY, log};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::people::NAMES;
 use crate::settings::Settings;
-use crate::thing::{Fields, ROOMS, Thing};
+use crate::thing::{Fields, ROOMS};
 use crate::world::World;
 
 /// Milliseconds after which is said again what devices there are.
@@ -18,6 +20,8 @@ const AGAIN: u64 = 3_600_000;
 const RETRY: u64 = 10_000;
 /// Devices that one step announces, and that one step makes.
 const MOST_A_STEP: usize = 20;
+/// Mappings that one step looks at; a chip has no room for more.
+const PAGE: u16 = 40;
 
 /// The payload of a report.
 #[derive(Serialize)]
@@ -61,14 +65,48 @@ struct Present<'a> {
     present: bool,
 }
 
+/// Which mappings are looked at.
+#[derive(Serialize)]
+struct Look {
+    limit: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+/// A page of mappings.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Mapped>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Mapped {
+    external_id: String,
+}
+
+/// How far it is with making devices.
+#[derive(Default)]
+enum Populate {
+    #[default]
+    No,
+    Look {
+        after: Option<String>,
+    },
+    Make,
+}
+
 /// What was said so far.
 #[derive(Default)]
 pub(crate) struct Outward {
     /// How many devices were announced, and when the first of them.
     announced: usize,
     since: u64,
-    /// How many devices are made; `None` where that is not wanted.
-    made: Option<usize>,
+    populate: Populate,
+    /// Devices that are mapped.
+    mapped: BTreeSet<String>,
+    /// Devices that are looked at, and made where they are not mapped.
+    made: usize,
     /// What was said of each person.
     people: Vec<Option<bool>>,
     /// Until when nothing more is made, and said of people, because it was not taken.
@@ -80,14 +118,17 @@ pub(crate) struct Outward {
 impl Outward {
     pub(crate) fn new(settings: &Settings) -> Outward {
         Outward {
-            made: settings.populate.then_some(0),
+            populate: match settings.populate {
+                true => Populate::Look { after: None },
+                false => Populate::No,
+            },
             people: vec![None; settings.people.into()],
             ..Outward::default()
         }
     }
 
     pub(crate) fn populated(&self) -> usize {
-        self.made.unwrap_or(0)
+        self.made
     }
 
     /// Says what devices there are, again and again: whoever wants to know may come later.
@@ -115,43 +156,68 @@ impl Outward {
         Ok(())
     }
 
-    /// Makes and maps the devices that are not there, where that is wanted.
-    pub(crate) async fn populate(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
-        let Some(made) = self.made else {
+    /// Makes and maps the devices that are not mapped, where that is wanted.
+    pub(crate) async fn populate(&mut self, cx: &Context, world: &mut World) -> Result<(), Error> {
+        if world.now < self.making {
             return Ok(());
+        }
+        let done = match self.populate {
+            Populate::No => return Ok(()),
+            Populate::Look { .. } => self.look(cx).await,
+            Populate::Make => self.make(cx, world).await,
         };
-        for thing in world.things.iter().skip(made).take(MOST_A_STEP) {
-            if world.now < self.making {
-                break;
-            }
-            match self.make(cx, thing).await {
-                Ok(()) => self.made = self.made.map(|made| made + 1),
-                Err(error) => self.making = retry(world, &error),
-            }
+        if let Err(error) = done {
+            self.making = retry(world, &error);
         }
         Ok(())
     }
 
-    async fn make(&mut self, cx: &Context, thing: &Thing) -> Result<(), Error> {
-        let (_, kind, _) = thing.body.names();
-        let (room_id, room_name) = ROOMS[thing.room];
-        let create = Create {
-            id: &thing.id,
-            name: &thing.name(),
-            kind,
-            room_id,
-            room_name,
+    /// Looks at one more page of what is mapped: that is left as it is.
+    async fn look(&mut self, cx: &Context) -> Result<(), Error> {
+        let Populate::Look { after } = &self.populate else {
+            return Ok(());
         };
-        // One that is there keeps what somebody said of it since.
-        match self.call(cx, "devices.get", &thing.id).await {
-            Err(error) if error.code() == "not_found" => self.call(cx, "devices.create", &create).await?,
-            other => other?,
+        let look = Look {
+            limit: PAGE,
+            after: after.clone(),
+        };
+        let reply = self.call(cx, "devices.list_mappings", &look).await?;
+        let page: Page = serde_json::from_slice(reply.as_bytes()).map_err(|error| {
+            Error::format("invalid_reply", format_args!("devices.list_mappings: {error}"))
+        })?;
+        let ids = page.items.into_iter().map(|item| item.external_id);
+        self.mapped.extend(ids.filter(|id| id.starts_with("sim-")));
+        self.populate = match page.next {
+            Some(after) => Populate::Look { after: Some(after) },
+            None => Populate::Make,
+        };
+        Ok(())
+    }
+
+    async fn make(&mut self, cx: &Context, world: &mut World) -> Result<(), Error> {
+        for thing in world.things.iter_mut().skip(self.made).take(MOST_A_STEP) {
+            if !self.mapped.contains(&thing.external_id) {
+                let (_, kind, _) = thing.body.names();
+                let (room_id, room_name) = ROOMS[thing.room];
+                let create = Create {
+                    id: &thing.id,
+                    name: &thing.name(),
+                    kind,
+                    room_id,
+                    room_name,
+                };
+                self.call(cx, "devices.create", &create).await?;
+                let map = Map {
+                    external_id: &thing.external_id,
+                    internal_id: &thing.id,
+                };
+                self.call(cx, "devices.create_mapping", &map).await?;
+                // What it said before nobody knew whom it meant.
+                thing.reported = None;
+            }
+            self.made += 1;
         }
-        let map = Map {
-            external_id: &thing.external_id,
-            internal_id: &thing.id,
-        };
-        self.call(cx, "devices.create_mapping", &map).await
+        Ok(())
     }
 
     /// Says who is at home, to whoever wants to know.
@@ -166,7 +232,7 @@ impl Outward {
                 present: present == Some(true),
             };
             match self.call(cx, "presence.set", &said).await {
-                Ok(()) => self.people[person] = present,
+                Ok(_) => self.people[person] = present,
                 Err(error) => self.saying = retry(world, &error),
             }
         }
@@ -178,14 +244,11 @@ impl Outward {
         cx: &Context,
         service: &str,
         args: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<Json<'_>, Error> {
         let text = serde_json::to_vec(args).unwrap_or_default();
         let args = Json::new(&text).map_err(|error| Error::format("encode", format_args!("{error}")))?;
         self.buf.resize(MAX_REPLY, 0);
-        match cx.call(service, args, &mut self.buf).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(cx.call(service, args, &mut self.buf).await?)
     }
 }
 

@@ -22,6 +22,18 @@ pub struct Sim {
     world: Option<World>,
     outward: Outward,
     last: Instant,
+    /// In place of those of the configuration.
+    settings: Option<Settings>,
+}
+
+impl Sim {
+    /// The plugin with these settings, for a program whose runtime has no configuration, as on a chip.
+    pub fn with_settings(settings: Settings) -> Sim {
+        Sim {
+            settings: Some(settings),
+            ..Sim::default()
+        }
+    }
 }
 
 /// The payload of a command; what else it has is not looked at.
@@ -78,6 +90,7 @@ pub struct Status {
 impl Sim {
     #[load]
     async fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
+        let settings = self.settings.take().unwrap_or(settings);
         settings.check()?;
         self.world = Some(World::new(&settings));
         self.outward = Outward::new(&settings);

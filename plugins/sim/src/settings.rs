@@ -34,7 +34,7 @@ pub struct Settings {
     pub drop_offs: u16,
     /// Milliseconds that a command takes at the most: 0 to 60,000.
     pub delay_ms: u32,
-    /// Seconds after which a device reports although nothing changed: 10 to 3,600.
+    /// Seconds after which a device reports although nothing changed: 1 to 3,600.
     pub report_seconds: u32,
     /// Milliseconds of one step: 100 to 60,000.
     pub step_ms: u32,
@@ -77,7 +77,7 @@ impl Settings {
         }
         within("people", self.people.into(), 0, NAMES.len() as u32)?;
         within("delay_ms", self.delay_ms, 0, 60_000)?;
-        within("report_seconds", self.report_seconds, 10, 3_600)?;
+        within("report_seconds", self.report_seconds, 1, 3_600)?;
         within("step_ms", self.step_ms, 100, 60_000)
     }
 }

@@ -56,6 +56,7 @@
 //! | `in_use` | some user has the role |
 //! | `built_in` | the role comes from the settings |
 //! | `disabled` | of `users.scopes`: the user may do nothing |
+//! | `denied` | a plugin changes users or roles that `managers` does not name |
 //! | `full` | `max_users` are there, or 1,000 roles |
 //!
 //! and those of the storage. Nothing has changed then. A call that is cancelled may have been carried out.
@@ -73,6 +74,7 @@
 //! |---|---|---|
 //! | `roles` | `admin`, `reader` | roles that are always there: `{"NAME": ["SCOPE"]}`, in place of the two |
 //! | `max_users` | 1,000 | 1 to 100,000 |
+//! | `managers` | `["auth"]` | plugins that may change users and roles. Others look: they may act for somebody who may not |
 
 mod check;
 mod model;
@@ -83,7 +85,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
-use kernel_core::{Context, Error};
+use kernel_core::{Context, Error, Request};
 use plugin_kit::Args;
 use plugin_kit::prelude::*;
 
@@ -101,6 +103,7 @@ pub struct Users {
     users: BTreeMap<String, User>,
     roles: Roles,
     max_users: usize,
+    managers: Vec<String>,
 }
 
 #[plugin(
@@ -115,6 +118,7 @@ impl Users {
     async fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
         check::settings(&settings)?;
         self.max_users = settings.max_users;
+        self.managers = settings.managers;
         self.roles = Roles::load(cx, settings.roles).await?;
         for (key, user) in rows::all::<User>(cx, USERS).await? {
             match user.id == key {
@@ -130,7 +134,8 @@ impl Users {
 
     /// Creates a user and answers with it.
     #[service(".create", examples = [r#"{"id": "ann", "name": "Ann", "roles": ["reader"]}"#])]
-    async fn create(&mut self, cx: &Context, new: Args<NewUser>) -> Result<User, Error> {
+    async fn create(&mut self, cx: &Context, call: Request<'_>, new: Args<NewUser>) -> Result<User, Error> {
+        self.may_change(cx, &call).await?;
         let Args(new) = new;
         check::name(&new.name)?;
         self.check_roles(&new.roles)?;
@@ -192,7 +197,8 @@ impl Users {
 
     /// Changes a user and answers with it; what is not said stays as it is.
     #[service(".update", examples = [r#"{"id": "ann", "disabled": true}"#])]
-    async fn update(&mut self, cx: &Context, change: Args<Change>) -> Result<User, Error> {
+    async fn update(&mut self, cx: &Context, call: Request<'_>, change: Args<Change>) -> Result<User, Error> {
+        self.may_change(cx, &call).await?;
         let Args(change) = change;
         let mut user = self.user(&change.id)?.clone();
         if let Some(name) = change.name {
@@ -210,7 +216,8 @@ impl Users {
 
     /// Deletes a user.
     #[service(".delete", examples = [r#"{"id": "ann"}"#])]
-    async fn delete(&mut self, cx: &Context, user: Args<UserId>) -> Result<(), Error> {
+    async fn delete(&mut self, cx: &Context, call: Request<'_>, user: Args<UserId>) -> Result<(), Error> {
+        self.may_change(cx, &call).await?;
         self.user(&user.id)?;
         cx.storage(USERS).delete(&user.id).await?;
         self.users.remove(&user.id);
@@ -236,7 +243,8 @@ impl Users {
 
     /// Makes a role, or changes what it allows.
     #[service(".set_role", examples = [r#"{"role": "kids", "scopes": ["devices.read", "devices.turn_on"]}"#])]
-    async fn set_role(&mut self, cx: &Context, role: Args<Role>) -> Result<Role, Error> {
+    async fn set_role(&mut self, cx: &Context, call: Request<'_>, role: Args<Role>) -> Result<Role, Error> {
+        self.may_change(cx, &call).await?;
         self.roles.set(cx, role.0).await
     }
 
@@ -249,7 +257,13 @@ impl Users {
 
     /// Deletes a role that no user has; a changed one of the settings is as it was there.
     #[service(".delete_role", examples = [r#"{"role": "kids"}"#])]
-    async fn delete_role(&mut self, cx: &Context, role: Args<RoleName>) -> Result<(), Error> {
+    async fn delete_role(
+        &mut self,
+        cx: &Context,
+        call: Request<'_>,
+        role: Args<RoleName>,
+    ) -> Result<(), Error> {
+        self.may_change(cx, &call).await?;
         let user = self.users.values().find(|user| user.roles.contains(&role.role));
         self.roles
             .delete(cx, &role.role, user.map(|user| user.id.as_str()))
@@ -265,6 +279,25 @@ impl Users {
                 format_args!("there is no user {}", check::brief(id)),
             )
         })
+    }
+
+    /// Whether it is the operator who calls, or a plugin that the settings name. Others act for somebody who may not.
+    async fn may_change(&self, cx: &Context, call: &Request<'_>) -> Result<(), Error> {
+        if !call.caller.is_plugin() {
+            return Ok(());
+        }
+        let mut buf = [0; 32];
+        let caller = cx.name_of(call.caller, &mut buf).await?;
+        match self.managers.iter().any(|manager| manager == caller) {
+            true => Ok(()),
+            false => Err(Error::format(
+                "denied",
+                format_args!(
+                    "{} is not for the plugin {caller}: see the setting managers",
+                    call.service()
+                ),
+            )),
+        }
     }
 
     fn check_roles(&self, roles: &[String]) -> Result<(), Error> {

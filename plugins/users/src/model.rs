@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) roles: std::collections::BTreeMap<String, Vec<String>>,
     /// The most users.
     pub(crate) max_users: usize,
+    /// Plugins that may change users and roles, besides the operator.
+    pub(crate) managers: Vec<String>,
 }
 
 impl Default for Settings {
@@ -65,6 +67,7 @@ impl Default for Settings {
             ]
             .into(),
             max_users: 1_000,
+            managers: vec!["auth".to_owned()],
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The services, their errors, and what lasts.
 
-use plugin_kit::kernel_core::Error;
+use plugin_kit::prelude::*;
 use plugin_kit::schema::Described;
 use plugin_kit::test::{TestRuntime, bad_inputs};
+use plugin_kit::{Args, Arguments};
 use serde_json::{Value, json};
 use users::Users;
 
@@ -285,6 +286,71 @@ fn users_of_the_python_original_are_taken_over_once() -> Result<(), Error> {
     rt.start()?;
     assert_eq!(code(rt.call("users.get", "boss")), "no_such_user");
     assert_eq!(rt.call("users.get", "u-Home")?, home);
+    Ok(())
+}
+
+/// A plugin that calls what somebody else says, as automations do.
+macro_rules! deputy {
+    ($plugin:ident, $name:literal) => {
+        #[derive(Default)]
+        struct $plugin;
+
+        #[plugin(name = $name)]
+        impl $plugin {
+            #[service(".call")]
+            async fn call(&mut self, cx: &Context, args: Args<Deed>) -> Result<(), Error> {
+                let reply: Result<serde::de::IgnoredAny, Error> =
+                    cx.call_value(&args.service, &args.args, None).await;
+                reply.map(drop)
+            }
+        }
+    };
+}
+
+deputy!(Deputy, "deputy");
+deputy!(Manager, "manager");
+
+#[derive(serde::Deserialize)]
+struct Deed {
+    service: String,
+    args: Value,
+}
+
+impl Arguments for Deed {}
+
+#[test]
+fn plugins_look_and_only_those_that_may_change_anything() -> Result<(), Error> {
+    let mut rt = TestRuntime::new();
+    rt.add::<Users>(json!({"managers": ["manager"]}));
+    rt.add::<Deputy>(());
+    rt.add::<Manager>(());
+    rt.start()?;
+    rt.call("users.create", &json!({"id": "ann", "name": "Ann"}))?;
+    rt.call("deputy.call", &json!({"service": "users.get", "args": "ann"}))?;
+    let before = (rt.rows("users"), rt.rows("users_roles"));
+    for (service, args) in [
+        ("users.create", json!("Eve")),
+        ("users.update", json!({"id": "ann", "roles": ["admin"]})),
+        ("users.delete", json!("ann")),
+        ("users.set_role", json!({"role": "reader", "scopes": ["admin.*"]})),
+        ("users.delete_role", json!("reader")),
+    ] {
+        let deed = json!({"service": service, "args": args});
+        let error = rt.call("deputy.call", &deed).unwrap_err();
+        assert_eq!(error.code(), "denied");
+        assert!(
+            error
+                .message()
+                .starts_with(&format!("{service} is not for the plugin deputy")),
+            "{error}"
+        );
+    }
+    assert_eq!((rt.rows("users"), rt.rows("users_roles")), before);
+    rt.call(
+        "manager.call",
+        &json!({"service": "users.update", "args": {"id": "ann", "roles": ["admin"]}}),
+    )?;
+    assert_eq!(rt.call("users.get", "ann")?["roles"], json!(["admin"]));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod command_line;
 mod footprint;
 mod frame;
 mod garbage;
+mod house;
 mod inspector;
 mod line;
 #[path = "../../../kernel-core/tests/support/memory.rs"]

@@ -19,6 +19,9 @@ pub(super) const NAMESPACE: &str = "a storage namespace of 1 to 64 bytes, or * f
 pub(super) const ABSOLUTE: &str = "an absolute path without ..";
 pub(super) const INSIDE: &str = "a file within the plugin's folder, by a relative path without ..";
 
+pub(super) const URL: &str = "http://HOST:PORT, with nothing behind it; https is not spoken";
+pub(super) const SECONDS: &str = "a number of seconds from 0.1 to 3600";
+
 pub(crate) fn is_name(name: &str) -> bool {
     check_plugin_name(name).is_ok() && !RESERVED.contains(&name)
 }

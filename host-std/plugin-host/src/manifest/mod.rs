@@ -30,12 +30,17 @@
 mod check;
 mod error;
 mod original;
+mod run;
 mod toml_file;
+mod url;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) use check::{is_grant, is_name};
 pub use error::ManifestError;
+pub use run::Kind;
+pub use url::Url;
 
 use crate::permissions::Permissions;
 
@@ -91,14 +96,24 @@ pub enum Run {
         /// The module, relative to the plugin's folder.
         module: String,
     },
+    /// As a server that somebody else runs, over HTTP.
+    Http {
+        /// Where it is.
+        url: Url,
+        /// How long it may take to answer.
+        timeout: Duration,
+        /// How often it is looked whether it is there.
+        check: Duration,
+    },
 }
 
 impl Run {
-    /// The word in the manifest.
-    pub const fn kind(&self) -> &'static str {
+    /// Which of them it is.
+    pub const fn kind(&self) -> Kind {
         match self {
-            Run::Process { .. } => "process",
-            Run::Wasm { .. } => "wasm",
+            Run::Process { .. } => Kind::Process,
+            Run::Wasm { .. } => Kind::Wasm,
+            Run::Http { .. } => Kind::Http,
         }
     }
 }

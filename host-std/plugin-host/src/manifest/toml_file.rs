@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::check::{self, is_absolute, is_grant, is_inside, is_name, is_version};
+use super::check::{self, is_absolute, is_grant, is_name, is_version};
 use super::error::{ManifestError, Source};
+use super::run::{self, RawRun};
 use super::{API, Limits, Manifest, Run};
 use crate::permissions::{Files, Permissions};
 use crate::schema;
 
-const RUNS: &str = "the program and its arguments, such as [\"python3\", \"main.py\"]";
 const BUILDS: &str = "the program and its arguments, such as [\"make\", \"all\"]";
 
 #[derive(Deserialize)]
@@ -48,23 +48,8 @@ struct RawPlugin {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawRun {
-    kind: RawKind,
-    command: Option<Spanned<Vec<String>>>,
-    module: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawBuild {
     command: Spanned<Vec<String>>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum RawKind {
-    Process,
-    Wasm,
 }
 
 #[derive(Deserialize, Default)]
@@ -134,6 +119,10 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
             check::NAME,
         )
     });
+    let checked_run = run::checked(&source, raw.run)?;
+    if let Run::Http { .. } = checked_run {
+        over_http(&source, &raw.permissions, raw.settings.as_ref())?;
+    }
     Ok(Manifest {
         name: checked(plugin.name, "plugin.name", is_name, check::NAME)?,
         version: checked(plugin.version, "plugin.version", is_version, check::VERSION)?,
@@ -141,9 +130,9 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         author: plugin.author,
         license: plugin.license,
         homepage: plugin.homepage,
-        run: run(&source, raw.run)?,
+        run: checked_run,
         build: match raw.build {
-            Some(build) => command(&source, build.command, "build.command", BUILDS)?,
+            Some(build) => run::command(&source, build.command, "build.command", BUILDS)?,
             None => Vec::new(),
         },
         needs: needs.collect::<Result<_, _>>()?,
@@ -156,56 +145,35 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
     })
 }
 
-fn run(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, ManifestError> {
-    let span = raw.span();
-    let raw = raw.into_inner();
-    let missing = |key: &str, allowed: &str| source.refuse(&span, key, "not there", allowed);
-    let idle = |key: &str, span: &std::ops::Range<usize>, kind: &str| {
-        source.refuse(span, key, "given", &format!("only where kind is {kind:?}"))
-    };
-    match raw.kind {
-        RawKind::Process => {
-            if let Some(module) = raw.module {
-                return Err(idle("run.module", &module.span(), "wasm"));
-            }
-            let words = raw.command.ok_or_else(|| missing("run.command", RUNS))?;
-            let command = command(source, words, "run.command", RUNS)?;
-            Ok(Run::Process { command })
-        }
-        RawKind::Wasm => {
-            if let Some(command) = raw.command {
-                return Err(idle("run.command", &command.span(), "process"));
-            }
-            let module = raw.module.ok_or_else(|| missing("run.module", check::INSIDE))?;
-            match is_inside(module.get_ref()) {
-                true => Ok(Run::Wasm {
-                    module: module.into_inner(),
-                }),
-                false => {
-                    let value = format!("{:?}", module.get_ref());
-                    Err(source.refuse(&module.span(), "run.module", &value, check::INSIDE))
-                }
-            }
+/// A server that speaks HTTP offers services, and can ask for nothing.
+fn over_http(
+    source: &Source<'_>,
+    raw: &RawPermissions,
+    settings: Option<&Spanned<toml::Table>>,
+) -> Result<(), ManifestError> {
+    let allowed = "nothing where kind is \"http\": such a plugin offers services, and asks the runtime for nothing else";
+    for (name, items) in [
+        ("publish", &raw.publish),
+        ("subscribe", &raw.subscribe),
+        ("call", &raw.call),
+        ("state", &raw.state),
+        ("storage", &raw.storage),
+        ("files.read", &raw.files.read),
+        ("files.write", &raw.files.write),
+    ] {
+        if let Some(item) = items.first() {
+            let (key, value) = (format!("permissions.{name}"), format!("{:?}", item.get_ref()));
+            return Err(source.refuse(&item.span(), &key, &value, allowed));
         }
     }
-}
-
-/// A program and its arguments.
-fn command(
-    source: &Source<'_>,
-    words: Spanned<Vec<String>>,
-    key: &str,
-    allowed: &str,
-) -> Result<Vec<String>, ManifestError> {
-    let program = words.get_ref().first();
-    let sound = program.is_some_and(|program| !program.is_empty())
-        && !words.get_ref().iter().any(|word| word.contains('\0'));
-    match sound {
-        true => Ok(words.into_inner()),
-        false => {
-            let value = format!("{:?}", words.get_ref());
-            Err(source.refuse(&words.span(), key, &value, allowed))
-        }
+    match settings {
+        Some(settings) => Err(source.refuse(
+            &settings.span(),
+            "settings",
+            "given",
+            "nothing where kind is \"http\": there is no way to tell a server its settings",
+        )),
+        None => Ok(()),
     }
 }
 
@@ -259,8 +227,7 @@ fn limits(source: &Source<'_>, raw: RawLimits) -> Result<Limits, ManifestError> 
         Some(value) if (0.1..=3600.0).contains(value.get_ref()) => Ok(value.into_inner()),
         Some(value) => {
             let key = format!("limits.{key}");
-            let allowed = "a number of seconds from 0.1 to 3600";
-            Err(source.refuse(&value.span(), &key, &value.get_ref().to_string(), allowed))
+            Err(source.refuse(&value.span(), &key, &value.get_ref().to_string(), check::SECONDS))
         }
     };
     Ok(Limits {

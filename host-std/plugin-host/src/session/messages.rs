@@ -19,6 +19,9 @@ pub(super) struct Pending {
     pub(super) cancelled: bool,
 }
 
+/// A hook: its method, and what it is.
+pub(super) type Hook = (&'static str, Handled);
+
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Handled {
     Initialize,
@@ -50,7 +53,7 @@ impl Handled {
     }
 }
 
-impl Session {
+impl Session<'_> {
     pub(super) fn pend(&mut self, id: u64, what: Handled) {
         let pending = Pending {
             what,
@@ -62,7 +65,10 @@ impl Session {
 
     /// Whether the next message is wanted.
     pub(super) fn takes(&self) -> bool {
-        self.pending.len() < self.window && !self.pending.values().any(|pending| pending.what.is_hook())
+        let hook = self.held.is_some();
+        self.pending.len() < self.window
+            && !hook
+            && !self.pending.values().any(|pending| pending.what.is_hook())
     }
 
     /// Sends a message of the mailbox.
@@ -108,12 +114,22 @@ impl Session {
                 (id, Handled::Call(call.id))
             }
             Message::Tick => (self.out.request("tick", |_| {}), Handled::Tick),
-            Message::Load => (self.out.request("load", |_| {}), Handled::Load),
-            Message::Start => (self.out.request("start", |_| {}), Handled::Hook),
-            Message::Stop => (self.out.request("stop", |_| {}), Handled::Hook),
-            Message::Unload => (self.out.request("unload", |_| {}), Handled::Unload),
+            Message::Load => return self.begin_hook(("load", Handled::Load)),
+            Message::Start => return self.begin_hook(("start", Handled::Hook)),
+            Message::Stop => return self.begin_hook(("stop", Handled::Hook)),
+            Message::Unload => return self.begin_hook(("unload", Handled::Unload)),
             Message::Ended => return,
         };
+        self.pend(id, what);
+    }
+
+    /// Sends a hook, or keeps it until all that was sent before is answered.
+    fn begin_hook(&mut self, (method, what): Hook) {
+        if !self.pending.is_empty() {
+            self.held = Some((method, what));
+            return;
+        }
+        let id = self.out.request(method, |_| {});
         self.pend(id, what);
     }
 
@@ -141,15 +157,22 @@ impl Session {
                 let _ = self.mailbox.reply(call, answer).now();
             }
             (Handled::Call(call), Err(error)) => {
-                let _ = self.mailbox.reply(call, Err(&error.to_kernel())).now();
+                let error = error.to_kernel();
+                if !error.is_by_caller() {
+                    self.plugin.count_error(self.gate.cx.id(), &error);
+                }
+                let _ = self.mailbox.reply(call, Err(&error)).now();
             }
             (Handled::Event(_) | Handled::Tick, Err(error)) => self.not_handled(&pending, &error),
             (Handled::Load | Handled::Hook | Handled::Unload | Handled::Event(_) | Handled::Tick, Ok(_)) => {}
         }
+        if let Some(hook) = self.held.take_if(|_| self.pending.is_empty()) {
+            self.begin_hook(hook);
+        }
         Ok(())
     }
 
-    /// One message at a time, the kernel counts and tells the error with its event; of several it cannot know which.
+    /// One message at a time, the kernel tells the error with its event; of several it cannot know which.
     fn not_handled(&mut self, pending: &Pending, error: &RpcError) {
         if self.concurrent {
             let at = match pending.what {
@@ -158,6 +181,8 @@ impl Session {
             };
             let said = format!("{at} was not handled: {}: {}", error.code, error.message);
             self.gate.identity.log.write(Level::Warn, &said);
+            let error = Error::new(&error.code, &format!("{at}: {}", error.message));
+            self.plugin.event_failed(self.gate.cx.id(), &error);
         } else {
             let _ = self.mailbox.fail(&error.to_kernel()).now();
         }
@@ -183,6 +208,7 @@ impl Session {
         let limits = &self.gate.identity.limits;
         self.window = said.window.clamp(1, limits.concurrency.max(1) as usize);
         self.concurrent = self.window > 1;
+        self.plugin.set_concurrent(self.concurrent);
         if !said.sdk.is_empty() {
             self.gate
                 .identity

@@ -12,28 +12,27 @@ mod values;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use kernel_core::{Error, Mailbox, Message};
+use kernel_core::{AttachedPlugin, Error, Mailbox, Message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::sleep_until;
 
-use crate::gate::{Gate, is_over};
+use crate::gate::{Gate, over};
 use crate::lines::{Lines, NoLine};
 use crate::log::Level;
 use crate::process::{Process, Started};
 use crate::rpc_error::RpcError;
-use messages::{Handled, Pending};
+use messages::{Handled, Hook, Pending};
 use wire::{Line, Outgoing};
 
 /// The longest line, in bytes.
@@ -74,8 +73,9 @@ pub(crate) enum End {
 }
 
 /// See the module's documentation.
-pub(crate) struct Session {
+pub(crate) struct Session<'p> {
     gate: Rc<Gate>,
+    plugin: &'p AttachedPlugin,
     mailbox: Mailbox,
     process: Process,
     stdin: Option<ChildStdin>,
@@ -83,6 +83,8 @@ pub(crate) struct Session {
     out: Outgoing,
     /// What the plugin was sent and has not answered.
     pending: BTreeMap<u64, Pending>,
+    /// A hook that is sent once all that was sent before is answered.
+    held: Option<Hook>,
     window: usize,
     /// Handles several messages at a time.
     concurrent: bool,
@@ -106,18 +108,20 @@ enum Happened<'m> {
     Look,
 }
 
-impl Session {
+impl<'p> Session<'p> {
     /// A life whose process was started with these pipes, of a plugin that is to be this `version`.
-    pub(crate) fn new(gate: Rc<Gate>, version: &str, started: Started) -> Self {
+    pub(crate) fn new(gate: Rc<Gate>, plugin: &'p AttachedPlugin, version: &str, started: Started) -> Self {
         let cx = gate.cx;
         Session {
             gate,
+            plugin,
             mailbox: Mailbox::new(cx),
             process: started.process,
             stdin: Some(started.stdin),
             lines: Lines::new(started.stdout, MAX_LINE),
             out: Outgoing::default(),
             pending: BTreeMap::new(),
+            held: None,
             window: 1,
             concurrent: false,
             in_flight: FuturesUnordered::new(),
@@ -128,14 +132,8 @@ impl Session {
         }
     }
 
-    /// Runs the life to its end, beginning with `initialize`, whose parameters these are. `set_concurrent` is called
-    /// when the plugin wants more than one message at a time.
-    pub(crate) async fn run(
-        &mut self,
-        parameters: &serde_json::Value,
-        buf: &mut [u8],
-        set_concurrent: impl Fn(),
-    ) -> End {
+    /// Runs the life to its end, beginning with `initialize`, whose parameters these are.
+    pub(crate) async fn run(&mut self, parameters: &serde_json::Value, buf: &mut [u8]) -> End {
         let id = self.out.request("initialize", |params| {
             for (key, value) in parameters.as_object().into_iter().flatten() {
                 params.value(key, value);
@@ -143,7 +141,6 @@ impl Session {
         });
         self.pend(id, Handled::Initialize);
         loop {
-            let was_concurrent = self.concurrent;
             let fault = match self.next(buf).await {
                 Happened::Over | Happened::Message(Message::Ended) => return End::Over,
                 Happened::Message(message) => {
@@ -173,9 +170,6 @@ impl Session {
             if let Err(error) = fault {
                 return End::Failed(error);
             }
-            if self.concurrent && !was_concurrent {
-                set_concurrent();
-            }
         }
     }
 
@@ -202,13 +196,7 @@ impl Session {
             ..
         } = self;
         // The mailbox says the same, while it is asked.
-        let over = poll_fn(|task| {
-            let waist = gate.identity.runtime.kernel().waist();
-            match is_over(waist, gate.cx.id(), Some(task.waker())) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        });
+        let over = over(gate.identity.runtime, gate.cx);
         let write = async {
             match stdin {
                 Some(stdin) if !out.rest().is_empty() => stdin.write(out.rest()).await,

@@ -1,6 +1,6 @@
 //! `plugins`, `services`, `health` and `metrics`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clap::Args;
 use kernel_core::{STATUS, STORAGE_FAULT};
@@ -19,10 +19,15 @@ pub(crate) const PLUGINS_HELP: &str = "\
 JSON: an array, in the order of installation, of
   {name, version, description, author, state, hook, placement, dependencies: [name],
    error: {code, message} or null,
+   not_enforced?: [what],
    counters: {events, published, dropped, lag, lag_high_water, calls_in, errors, failures, slow,
               handled, busy_micros, worst_micros}}
 `state` is UNLOADED, LOADED, STARTED, STOPPED or FAILED; `hook` is what it is doing, or idle; `placement` is \
-shared, own thread, process, wasm, remote, or what a board says; `error` is its last one.";
+shared, own thread, process, wasm, http, remote, or what a board says; `error` is its last one; `not_enforced` is what a plugin \
+that was installed at run time is not kept from on the runtime's system.";
+
+/// Placements of plugins that are installed at run time.
+const INSTALLED: [&str; 3] = ["process", "wasm", "http"];
 
 pub(crate) const SERVICES_HELP: &str = "\
 JSON: an array, by name, of
@@ -96,6 +101,7 @@ fn convert(plugin: Plugin<'_>) -> json::Plugin {
             }),
         },
         counters: plugin.counters.into(),
+        not_enforced: None,
     }
 }
 
@@ -110,17 +116,27 @@ fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String +
 pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     let found = fetch(&mut link.open().await?).await?;
     let name = names(&found);
-    let plugins: Vec<json::Plugin> = found
+    let mut plugins: Vec<json::Plugin> = found
         .into_iter()
         .map(|(_, dependencies, plugin)| json::Plugin {
             dependencies: dependencies.iter().map(&name).collect(),
             ..plugin
         })
         .collect();
+    let at_run_time = |plugin: &json::Plugin| INSTALLED.contains(&plugin.placement.as_str());
+    let known = match plugins.iter().any(at_run_time) {
+        true => add_not_enforced(&mut plugins, link).await,
+        false => Ok(()),
+    };
     if out.is_json() {
         return out.document(&plugins);
     }
-    let in_processes = plugins.iter().any(|plugin| plugin.placement == "process");
+    let mut open = not_restricted(&plugins);
+    if known.is_err() {
+        let unknown =
+            "what is not restricted is not known: the plugin `plugins` of the runtime does not answer";
+        open.push(unknown.to_owned());
+    }
     let mut table = Table::new(&[
         ("NAME", Align::Left),
         ("VERSION", Align::Left),
@@ -157,26 +173,35 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
         ]);
     }
     out.table(&table)?;
-    match in_processes {
-        true => not_restricted(link, out).await,
-        false => Ok(()),
-    }
+    open.iter().try_for_each(|line| out.line(line))
 }
 
-/// Says what plugins in processes are not kept from on the runtime's system.
-async fn not_restricted(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
+/// Adds what the plugins that were installed at run time are not kept from.
+async fn add_not_enforced(plugins: &mut [json::Plugin], link: &mut Link) -> Result<(), Failure> {
     let all = ask(link, "plugins.list", &Value::Null, SOON).await?;
-    let lists = all.as_array().into_iter().flatten();
-    let lists = lists.filter_map(|plugin| plugin.get("not_enforced")?.as_array());
-    let names: BTreeSet<&str> = lists.flatten().filter_map(Value::as_str).collect();
-    if names.is_empty() {
-        return Ok(());
+    for row in all.as_array().into_iter().flatten() {
+        let found = plugins
+            .iter_mut()
+            .find(|plugin| row.get("name").is_some_and(|name| *name == plugin.name));
+        if let (Some(plugin), Some(list)) = (found, row.get("not_enforced")) {
+            plugin.not_enforced = serde_json::from_value(list.clone()).ok();
+        }
     }
-    let names: Vec<&str> = names.into_iter().collect();
-    out.line(&format!(
-        "plugins in processes are not restricted on this system in: {}",
-        names.join(", ")
-    ))
+    Ok(())
+}
+
+/// Lines that say what they are not kept from, and who.
+fn not_restricted(plugins: &[json::Plugin]) -> Vec<String> {
+    let mut whose: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for plugin in plugins {
+        if let Some(list) = plugin.not_enforced.as_ref().filter(|list| !list.is_empty()) {
+            whose.entry(list.join(", ")).or_default().push(&plugin.name);
+        }
+    }
+    let line = |(list, names): (String, Vec<&str>)| {
+        format!("not restricted on this system ({}): {list}", names.join(", "))
+    };
+    whose.into_iter().map(line).collect()
 }
 
 pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {

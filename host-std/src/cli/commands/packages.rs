@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use plugin_host::manifest::Manifest;
+use plugin_host::manifest::{Manifest, Run};
 use plugin_host::permissions::Permissions;
 use serde_json::{Value, json};
 
@@ -21,7 +21,8 @@ use crate::cli::output::Out;
 pub(crate) const INSTALL_HELP: &str = "\
 A plugin is a folder, or an archive that ends in .tar.gz, .tgz or .zip, with a plugin.toml (or the plugin.json of the \
 original). A folder is built first, where its manifest has a [build], by the command that is shown. It is copied, so the \
-folder may change or go afterwards. What it asks for is shown, and granted by the answer.
+folder may change or go afterwards. What it asks for is shown, with what will not be restricted on this system, and granted \
+by the answer.
 
 JSON: what `plugins` shows of it, as {name, version, state, error?, ...}
 
@@ -35,6 +36,9 @@ version before is put back and started.";
 
 pub(crate) const REMOVE_HELP: &str = "\
 Its package, its settings and the files it wrote are deleted; what it stored in the database stays.";
+
+/// What is granted where it is not restricted: somebody is to agree to that.
+const GRANTS: [&str; 2] = ["files", "network"];
 
 /// How long unpacking and starting may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -118,16 +122,41 @@ impl Drop for OwnFolder {
     }
 }
 
-/// Shows what is asked for, and asks.
-fn agree(manifest: &Manifest, question: &str, asks: &[String], yes: bool) -> Result<(), Failure> {
-    if yes || asks.is_empty() {
+/// What the plugin is not kept from on the runtime's system.
+async fn unrestricted(manifest: &Manifest, link: &mut Link) -> Result<Vec<String>, Failure> {
+    let kind = json!({ "kind": manifest.run.kind().word() });
+    let open = ask(link, "plugins.unrestricted", &kind, LIMIT)
+        .await
+        .map_err(advise)?;
+    serde_json::from_value(open).map_err(|_| Failure::unexpected())
+}
+
+/// Shows what is asked for and what will not be restricted, and asks; a plugin that asks for nothing and is kept from
+/// files and network needs no question.
+async fn agree(
+    manifest: &Manifest,
+    question: &str,
+    asks: &[String],
+    yes: bool,
+    link: &mut Link,
+) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let open = unrestricted(manifest, link).await?;
+    if asks.is_empty() && !open.iter().any(|what| GRANTS.contains(&what.as_str())) {
         return Ok(());
     }
     introduce(manifest)?;
     let mut to = io::stderr().lock();
-    writeln!(to, "It asks for:")?;
+    if !asks.is_empty() {
+        writeln!(to, "It asks for:")?;
+    }
     for line in asks {
         writeln!(to, "  {}", crate::escape::escape(line))?;
+    }
+    if !open.is_empty() {
+        writeln!(to, "Not restricted on this system: {}", open.join(", "))?;
     }
     drop(to);
     confirm(question, "grant it")
@@ -148,6 +177,14 @@ pub(super) fn confirm(question: &str, what: &str) -> Result<(), Failure> {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::No("nothing was changed".to_owned())),
     }
+}
+
+/// What is asked for, and whom the runtime is to call on for it.
+fn with_url(manifest: &Manifest, mut asks: Vec<String>) -> Vec<String> {
+    if let Run::Http { url, .. } = &manifest.run {
+        asks.push(format!("requests by the runtime to {url}"));
+    }
+    asks
 }
 
 fn introduce(manifest: &Manifest) -> io::Result<()> {
@@ -172,7 +209,8 @@ pub(crate) async fn install(args: InstallArgs, link: &mut Link, out: &mut Out) -
         if args.yes { Consent::Given } else { Consent::Asked },
     )?;
     let (manifest, path) = look(&args.package)?;
-    agree(&manifest, "Install it?", &manifest.permissions.lines(), args.yes)?;
+    let asks = with_url(&manifest, manifest.permissions.lines());
+    agree(&manifest, "Install it?", &asks, args.yes, link).await?;
     let settings: serde_json::Map<String, Value> = args.settings.into_iter().collect();
     let request = json!({
         "path": path, "name": args.name, "asked": manifest.permissions, "settings": settings,
@@ -197,8 +235,8 @@ pub(crate) async fn upgrade(args: UpgradeArgs, link: &mut Link, out: &mut Out) -
         .get("granted")
         .and_then(|granted| serde_json::from_value(granted.clone()).ok())
         .ok_or_else(Failure::unexpected)?;
-    let anew = manifest.permissions.beyond(&granted);
-    agree(&manifest, "Upgrade it?", &anew, args.yes)?;
+    let anew = with_url(&manifest, manifest.permissions.beyond(&granted));
+    agree(&manifest, "Upgrade it?", &anew, args.yes, link).await?;
     let request = json!({ "path": path, "name": args.name, "asked": manifest.permissions });
     let row = ask(link, "plugins.upgrade", &request, LIMIT)
         .await

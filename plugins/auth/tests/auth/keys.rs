@@ -301,3 +301,48 @@ fn there_are_no_more_keys_than_were_allowed_and_those_that_ended_make_room() {
     home.ok("auth.create_key", one_more);
     assert_eq!(home.rt.rows("auth").len(), 3);
 }
+
+#[test]
+fn what_a_key_with_an_end_leads_to_ends_with_it() {
+    let mut home = Home::new();
+    home.user("ann", &["auth.*"]);
+    let made = home.ok(
+        "auth.create_key",
+        json!({"user": "ann", "name": "short", "scopes": ["auth.*"], "expires_in_s": 600}),
+    );
+    let (short, (long, _)) = (text(&made["key_id"]), home.key("ann", &["auth.*"]));
+    let new =
+        |seconds: Value| json!({"user": "ann", "name": "k", "scopes": ["auth.*"], "expires_in_s": seconds});
+    assert_eq!(
+        home.allow("ann", &short, "auth.create_key", new(json!(600))),
+        Ok(())
+    );
+    for (service, args) in [
+        ("auth.create_key", new(json!(601))),
+        ("auth.create_key", new(Value::Null)),
+        ("auth.rotate_key", json!({"key_id": short})),
+        ("auth.rotate_key", json!({"key_id": long})),
+        (
+            "auth.set_password",
+            json!({"user": "ann", "password": "correct horse battery"}),
+        ),
+    ] {
+        let message = home.allow("ann", &short, service, args.clone()).unwrap_err();
+        assert_eq!(message, format!("{service}: your key ends in 600 s"));
+        assert_eq!(home.allow("ann", &long, service, args), Ok(()));
+    }
+    // A session ends as well, but was begun with what has no end.
+    home.ok(
+        "auth.set_password",
+        json!({"user": "ann", "password": "correct horse battery"}),
+    );
+    let begun = home.ok(
+        "auth.login",
+        json!({"user": "ann", "password": "correct horse battery"}),
+    );
+    let session = text(&home.check(&text(&begun["token"]), PEER).unwrap()["key_id"]);
+    assert_eq!(
+        home.allow("ann", &session, "auth.create_key", new(Value::Null)),
+        Ok(())
+    );
+}
