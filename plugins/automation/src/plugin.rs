@@ -98,7 +98,7 @@ impl AutomationPlugin {
         "actions": [{"service": "devices.turn_on", "args": "lamp_hall"}, {"delay": 60}]
     }"#])]
     async fn create(&mut self, cx: &Context, Args(args): Args<RuleDocument>) -> Result<RuleState, Error> {
-        let rule = Rule::read(&args.0, &self.engine.zone)?;
+        let rule = Rule::read(&args.0, &mut self.engine.limits())?;
         let id = rule.id.clone();
         if self.engine.get(&id).is_some() {
             let message = format_args!("there is a rule {id}: automation.update changes it");
@@ -160,7 +160,7 @@ impl AutomationPlugin {
                 value => drop(document.insert(name, value)),
             }
         }
-        let rule = Rule::read(&document, &self.engine.zone)?;
+        let rule = Rule::read(&document, &mut self.engine.limits())?;
         self.keep(cx, rule, document).await
     }
 
@@ -310,7 +310,7 @@ impl AutomationPlugin {
         let Some(document) = store::read(cx, id).await? else {
             return Ok(());
         };
-        let rule = Rule::read(&document, &self.engine.zone)?;
+        let rule = Rule::read(&document, &mut self.engine.limits())?;
         if rule.id != id {
             let other = rule.id;
             return Err(Error::format(

@@ -23,7 +23,6 @@ pub(crate) use trigger::MAX_SECONDS;
 pub(crate) use trigger::{CHANGED, Trigger};
 
 use crate::read::{At, Problem};
-use crate::time::Zone;
 
 /// The longest id of a rule, in bytes.
 pub const MAX_ID: usize = 64;
@@ -88,7 +87,7 @@ pub(crate) const MEMBERS: [&str; 8] = [
 
 impl Rule {
     /// Reads a rule.
-    pub(crate) fn read(document: &Map<String, Value>, zone: &Zone) -> Result<Rule, Problem> {
+    pub(crate) fn read(document: &Map<String, Value>, limits: &mut Limits<'_>) -> Result<Rule, Problem> {
         let value = Value::Object(document.clone());
         let len = value.to_string().len();
         let root = At::new(&value, String::new());
@@ -99,7 +98,6 @@ impl Rule {
             ));
         }
         let fields = root.object(&MEMBERS)?;
-        let limits = &mut Limits::new();
         let id = fields.need("id")?;
         let mode = fields
             .get("mode")
@@ -113,7 +111,7 @@ impl Rule {
         let mut triggers = Vec::new();
         if let Some(at) = fields.get("triggers") {
             for item in at.list(MAX_TRIGGERS)? {
-                triggers.push(Trigger::read(&item, limits, zone)?);
+                triggers.push(Trigger::read(&item, limits)?);
             }
         }
         let condition = fields.get("conditions").map(|at| {
