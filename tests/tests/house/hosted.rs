@@ -1,7 +1,7 @@
 //! The same in a real host: SQLite, threads, and arguments that are checked by the schemas first.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use devices::Devices;
 use host_std::{Config, Host, block_on};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sim::Sim;
 use tests::wasm::call;
 
-use crate::{alone, memory, row};
+use crate::{alone, memory, row, until};
 
 /// A database as the Python original makes it, with these rows.
 fn original(path: &Path, rows: &[(&str, String, Value)]) {
@@ -47,14 +47,6 @@ fn host(folder: &Path, settings: &str) -> Host {
         .described_plugin::<Sim>()
         .start(config.unwrap())
         .unwrap()
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < end, "it never came: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn publish(runtime: CoreRuntime, topic: &str, payload: &Value) {
