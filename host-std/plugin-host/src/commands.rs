@@ -28,6 +28,7 @@ use crate::error::InstallError;
 use crate::keeper::Keeper;
 use crate::lists::{self, Which};
 use crate::manifest::Kind;
+use crate::services::{About, Services};
 use crate::session::MAX_VALUE;
 use crate::text::without_place;
 use crate::unrestricted::unrestricted;
@@ -88,6 +89,14 @@ const SERVICES: [(&str, &str, bool); 18] = [
     ),
 ];
 
+/// Those that only read, and show nobody's secrets.
+const READS: [&str; 4] = [
+    "plugins.list",
+    "plugins.services",
+    "plugins.unrestricted",
+    "plugins.package",
+];
+
 /// Bytes of the rows in an answer.
 const ROOM: usize = MAX_VALUE - 1024;
 
@@ -103,7 +112,7 @@ pub(crate) async fn run(keeper: Rc<Keeper>, installed: Installed) {
         loop {
             match mailbox.next(&mut buf).await {
                 Message::Load => {
-                    if let Err(error) = load(&cx).await {
+                    if let Err(error) = load(&keeper.services, &cx).await {
                         let _ = mailbox.fail(&error).await;
                     }
                     keeper.announcer.set(Some(cx));
@@ -126,8 +135,15 @@ pub(crate) async fn run(keeper: Rc<Keeper>, installed: Installed) {
     }
 }
 
-async fn load(cx: &Context) -> Result<(), Error> {
+async fn load(services: &Services, cx: &Context) -> Result<(), Error> {
     for (name, description, _) in SERVICES {
+        let about = About {
+            description: description.to_owned(),
+            reads: READS.contains(&name),
+            ..About::default()
+        };
+        let added = services.add(METADATA.name, name, about);
+        added.map_err(|wrong| Error::new("invalid_schema", &wrong))?;
         let service = Service::new(Name::Fixed(name)).describe(Name::Fixed(description));
         cx.register(&service).await?;
     }

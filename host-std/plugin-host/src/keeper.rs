@@ -10,8 +10,9 @@ use std::time::Duration;
 use kernel_core::{AttachedPlugin, Attachment, CoreRuntime, MAX_PLUGINS, Overflow};
 use kernel_supervisor::Supervisor;
 use serde_json::Value;
-use tokio::sync::{Mutex, watch};
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
+use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::error::InstallError;
@@ -21,6 +22,7 @@ use crate::http::Server;
 use crate::launcher::Restrictions;
 use crate::lives::{Place, Running};
 use crate::log::PluginLog;
+use crate::log_file::LogFile;
 use crate::manifest::{Manifest, Run};
 use crate::process::Program;
 use crate::sandbox::Rules;
@@ -29,6 +31,9 @@ use crate::services::Services;
 use crate::store::{self, Record, Store};
 use crate::text::{DESCRIPTION, cut};
 use crate::wasm::Sandbox;
+
+/// Lines of logs that come together are saved together.
+const GATHER: Duration = Duration::from_millis(500);
 
 /// Files that a process may have open.
 const OPEN_FILES: u32 = 1024;
@@ -78,6 +83,8 @@ pub(crate) struct Keeper {
     configured: BTreeMap<String, (bool, Value)>,
     /// What each has logged, over its versions.
     pub(crate) logs: RefCell<BTreeMap<String, Arc<PluginLog>>>,
+    /// There is something in them that is not saved.
+    unsaved: Arc<Notify>,
     /// One change at a time.
     pub(crate) changes: Mutex<()>,
 }
@@ -100,6 +107,7 @@ impl Keeper {
             call_timeout: options.call_timeout,
             configured: options.configured,
             logs: RefCell::default(),
+            unsaved: Arc::default(),
             changes: Mutex::new(()),
         };
         for name in store::installed(keeper.store.root()) {
@@ -158,7 +166,7 @@ impl Keeper {
             runtime: self.runtime,
             granted: record.granted.clone().into(),
             limits: manifest.limits.clone(),
-            log: self.log_of(name),
+            log: self.log_of(name, in_place),
             services: self.services.clone(),
             refusals: 0.into(),
             noise: 0.into(),
@@ -201,11 +209,29 @@ impl Keeper {
         Ok(index)
     }
 
-    fn log_of(&self, name: &str) -> Arc<PluginLog> {
+    fn log_of(&self, name: &str, in_place: bool) -> Arc<PluginLog> {
+        let open = || {
+            let file = (LogFile::in_folder(&self.store.folder(name)), self.unsaved.clone());
+            Arc::new(PluginLog::open(name, (!in_place).then_some(file)))
+        };
         let mut logs = self.logs.borrow_mut();
-        logs.entry(name.to_owned())
-            .or_insert_with(|| Arc::new(PluginLog::new(name)))
-            .clone()
+        logs.entry(name.to_owned()).or_insert_with(open).clone()
+    }
+
+    /// Saves what plugins log, a little later than they do, for ever.
+    pub(crate) async fn save_logs(&self) {
+        loop {
+            self.unsaved.notified().await;
+            sleep(GATHER).await;
+            self.save_logs_now().await;
+        }
+    }
+
+    /// Saves what plugins have logged. A disk that is slow holds up nobody else.
+    pub(crate) async fn save_logs_now(&self) {
+        let logs: Vec<_> = self.logs.borrow().values().cloned().collect();
+        // It does not panic.
+        let _ = spawn_blocking(move || logs.iter().for_each(|log| log.save())).await;
     }
 
     fn program(

@@ -32,6 +32,7 @@ mod lists;
 mod lives;
 mod lock;
 mod log;
+mod log_file;
 pub mod manifest;
 mod orphans;
 pub mod package;

@@ -37,9 +37,12 @@ pub fn serve(options: Options, ready: impl FnOnce(Result<(), InstallError>), sto
         };
         spawn_local(orphans::run());
         spawn_local(commands::run(keeper.clone(), installed));
+        let logs = keeper.clone();
+        spawn_local(async move { logs.save_logs().await });
         ready(Ok(()));
         stop.await;
         keeper.all_idle(LEAVING).await;
+        keeper.save_logs_now().await;
         keeper.entries.borrow_mut().clear();
     });
 }

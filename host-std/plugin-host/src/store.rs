@@ -5,6 +5,7 @@
 //!   NAME/record.json          what the runtime keeps of it
 //!   NAME/versions/0001-1.0.0/ its package; after an upgrade the one before stays
 //!   NAME/data/                where it may write
+//!   NAME/log.ndjson           what it has logged, and log.1.ndjson what before
 //!   .incoming/                what is being unpacked; emptied at the start
 //! ```
 //!
@@ -229,7 +230,8 @@ impl Store {
         Ok(())
     }
 
-    fn folder(&self, name: &str) -> PathBuf {
+    /// Where all that belongs to a plugin is.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 

@@ -296,6 +296,56 @@ fn what_is_installed_is_there_again_and_what_is_disabled_is_not_started() {
 }
 
 #[test]
+fn what_a_plugin_has_logged_is_there_after_a_restart() {
+    let mut author = Author::new();
+    edit(
+        &author.file("main.py"),
+        "self.target = await",
+        "self.log.warning('hello again')\n        self.target = await",
+    );
+    author.cli(&["plugin", "install", "./thermostat", "--yes"]).ok();
+    let lines = |author: &Author| {
+        let text = author.cli(&["plugin", "logs", "thermostat", "--json"]).ok();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .filter(|line| line["text"] == "hello again")
+            .map(|line| line["seq"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let mut before = lines(&author);
+    assert_eq!(before.len(), 1);
+    // Asked to end, and killed: that once what was logged is saved.
+    for signal in [Signal::TERM, Signal::KILL] {
+        if signal == Signal::KILL {
+            let file = author.runtime.path("plugins").join("thermostat/log.ndjson");
+            until("it is saved", || {
+                let text = fs::read_to_string(&file).unwrap_or_default();
+                text.matches("hello again").count() == before.len()
+            });
+        }
+        let Author { runtime, dir } = author;
+        let (_, data) = runtime.stop(signal);
+        author = Author {
+            runtime: Runtime::start_with(data, &[]),
+            dir,
+        };
+        until("it has started and said so", || {
+            lines(&author).len() > before.len()
+        });
+        let now = lines(&author);
+        assert_eq!(now[..before.len()], before);
+        assert!(now.windows(2).all(|pair| pair[0] < pair[1]), "{now:?}");
+        before = now;
+    }
+    // It goes with the plugin.
+    author.cli(&["plugin", "remove", "thermostat"]).ok();
+    author.cli(&["plugin", "install", "./thermostat", "--yes"]).ok();
+    assert_eq!(lines(&author).len(), 1);
+}
+
+#[test]
 fn a_runtime_that_is_killed_leaves_no_process_behind() {
     let author = Author::new();
     // A child of the plugin outlives its parent, if nobody ends it.

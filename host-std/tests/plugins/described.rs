@@ -183,3 +183,25 @@ fn what_it_says_of_them_is_shown_while_it_is_loaded() {
         assert_eq!(code, "invalid_argument");
     }
 }
+
+#[test]
+fn of_the_runtimes_own_it_is_known_which_only_read() {
+    let house = host();
+    for (name, reads) in [
+        ("plugins.list", Some(&json!(true))),
+        ("plugins.unrestricted", Some(&json!(true))),
+        ("plugins.settings", None),
+        ("plugins.remove", None),
+    ] {
+        let shown = house.call("plugins.services", json!({ "name": name })).unwrap();
+        assert_eq!(shown[0]["plugin"], "plugins");
+        assert_eq!(shown[0].get("reads"), reads, "{name}");
+    }
+    let (code, message) = house
+        .call("plugins.unrestricted", json!({"kind": "unikernel"}))
+        .unwrap_err();
+    assert!(
+        code == "invalid_argument" && message.contains("`http`"),
+        "{message}"
+    );
+}

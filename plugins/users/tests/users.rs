@@ -355,6 +355,36 @@ fn plugins_look_and_only_those_that_may_change_anything() -> Result<(), Error> {
 }
 
 #[test]
+fn what_cannot_be_stored_has_not_happened() -> Result<(), Error> {
+    let mut rt = started();
+    rt.call(
+        "users.set_role",
+        &json!({"role": "kids", "scopes": ["devices.read"]}),
+    )?;
+    let ann = rt.call(
+        "users.create",
+        &json!({"id": "ann", "name": "Ann", "roles": ["kids"]}),
+    )?;
+    let spare = rt.call("users.set_role", &json!({"role": "spare", "scopes": []}))?;
+    rt.take_published();
+    rt.set_storage_full(true);
+    for (service, args) in [
+        ("users.create", json!("Bob")),
+        ("users.update", json!({"id": "ann", "roles": ["admin"]})),
+        ("users.delete", json!("ann")),
+        ("users.set_role", json!({"role": "kids", "scopes": ["admin.*"]})),
+        ("users.delete_role", json!("spare")),
+    ] {
+        assert_eq!(code(rt.call(service, &args)), "storage_full", "{service}");
+    }
+    assert_eq!(rt.published(), []);
+    assert_eq!(rt.call("users.list", &json!({}))?["users"], json!([ann]));
+    assert_eq!(rt.call("users.scopes", "ann")?["scopes"], json!(["devices.read"]));
+    assert_eq!(rt.call("users.list_roles", &json!({}))?["roles"][3], spare);
+    Ok(())
+}
+
+#[test]
 fn bad_input_is_refused_and_nothing_changes() -> Result<(), Error> {
     let mut rt = started();
     rt.call(

@@ -31,7 +31,8 @@ Examples:
   core-runtime plugin permissions thermostat revoke subscribe 'sensor.>'";
 
 pub(crate) const LOGS_HELP: &str = "\
-What the plugin wrote to its standard error or logged; the runtime keeps the last 1,000 lines of each plugin.
+What the plugin wrote to its standard error or logged; the runtime keeps the last 1,000 lines of each plugin, \
+over a restart as well.
 
 JSON: an object {seq, time_ms, level, text} for each line";
 

@@ -144,6 +144,14 @@ fn a_key_ends_by_time_by_rotation_by_revocation_and_with_its_user() {
     home.ok("auth.revoke_key", json!({"key_id": key_id}));
     assert_eq!(home.check(&key, PEER).unwrap_err().code(), "denied");
     assert_eq!(home.code("auth.revoke_key", json!(key_id)), "no_such_key");
+    let listed = home.ok("auth.list_keys", json!({"user": "ann"}));
+    let listed = listed["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["key_id"] == key_id.as_str());
+    assert_eq!(listed.unwrap()["revoked"], true);
+    assert_eq!(listed.unwrap()["revoked_at"], 1_767_225_600_000u64 + 119_990);
 
     let (_, key) = home.key("ann", &["devices.read"]);
     home.ok("users.update", json!({"id": "ann", "disabled": true}));
@@ -164,6 +172,9 @@ fn a_new_user_of_an_old_id_does_not_get_the_old_keys() {
     let mut home = Home::new();
     home.user("ann", &["devices.read"]);
     let (_, key) = home.key("ann", &["devices.read"]);
+    let password = json!({"user": "ann", "password": "correct horse battery"});
+    home.ok("auth.set_password", password.clone());
+    home.ok("auth.login", password.clone());
     let row = home.rt.rows("auth");
     home.ok("users.delete", json!({"id": "ann"}));
     home.rt.advance(Duration::from_secs(1)).unwrap();
@@ -182,6 +193,7 @@ fn a_new_user_of_an_old_id_does_not_get_the_old_keys() {
         1
     );
     assert_eq!(home.check(&key, PEER).unwrap_err().code(), "denied");
+    assert_eq!(home.code("auth.login", password), "denied");
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod home;
 mod keys;
 mod passwords;
 mod rules;
+mod storage;

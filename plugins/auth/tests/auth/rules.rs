@@ -76,6 +76,9 @@ fn no_form_of_the_arguments_leads_around_the_rule() {
         let done = call(&mut home, &key, "devices.turn_on", args.clone());
         done.expect_err(&args.to_string());
     }
+    let twice = json!({"args": ["mine"], "kwargs": {"id": "mine"}});
+    let message = home.allow("ann", &key, "devices.turn_on", twice).unwrap_err();
+    assert_eq!(message, "devices.turn_on: id has to be one text");
     assert_eq!(home.ok("devices.get", json!("his"))["state"]["pending"], false);
     for service in [
         "devices.list_external",

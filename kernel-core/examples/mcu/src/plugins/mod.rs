@@ -1,4 +1,4 @@
-//! Plugins for the demonstrations, beside `plugins/example`.
+//! Plugins for the demonstrations, beside `plugins/example`: two are made by `plugin-kit`, and one is written by hand.
 
 mod faulty;
 mod sensor;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use kernel_core::{Context, Error, Event, Plugin, PluginMetadata, json_literal, name};
+use plugin_kit::prelude::*;
 
 /// Below this it heats: tenths of a degree.
 const TARGET: u32 = 210;
@@ -16,20 +16,15 @@ pub struct Thermostat {
     heating: Option<bool>,
 }
 
-impl Plugin for Thermostat {
-    const METADATA: PluginMetadata = PluginMetadata {
-        description: "Switches the heating by the temperature",
-        dependencies: &["sensor", "example"],
-        ..PluginMetadata::new("thermostat", "1.0.0")
-    };
-
-    async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-        cx.subscribe(name!("sensor.*.temperature")).await?;
-        Ok(())
-    }
-
-    async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
-        let tenths: u32 = event.payload().decode(&mut [])?;
+#[plugin(
+    name = "thermostat",
+    version = "1.0.0",
+    description = "Switches the heating by the temperature",
+    needs = ["sensor", "example"]
+)]
+impl Thermostat {
+    #[on("sensor.*.temperature")]
+    async fn measured(&mut self, cx: &Context, tenths: u32) -> Result<(), Error> {
         let heat = tenths < TARGET;
         let json = if heat {
             json_literal!("true")
