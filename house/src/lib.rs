@@ -36,7 +36,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::of::<$crate::example::Example>(),
-            <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
+            <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true,"rules":true}"#),
         ]
     };
 }

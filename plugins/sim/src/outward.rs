@@ -10,6 +10,7 @@ use plugin_kit::{ContextValues, MAX_REPLY, log};
 use serde::{Deserialize, Serialize};
 
 use crate::people::NAMES;
+use crate::rules::RULES;
 use crate::settings::Settings;
 use crate::thing::{Fields, ROOMS};
 use crate::world::World;
@@ -107,6 +108,8 @@ pub(crate) struct Outward {
     mapped: BTreeSet<String>,
     /// Devices that are looked at, and made where they are not mapped.
     made: usize,
+    /// The rule that is created next; `None` where none are wanted.
+    rule: Option<usize>,
     /// What was said of each person.
     people: Vec<Option<bool>>,
     /// Until when nothing more is made, and said of people, because it was not taken.
@@ -122,6 +125,7 @@ impl Outward {
                 true => Populate::Look { after: None },
                 false => Populate::No,
             },
+            rule: settings.rules.then_some(0),
             people: vec![None; settings.people.into()],
             ..Outward::default()
         }
@@ -220,6 +224,31 @@ impl Outward {
         Ok(())
     }
 
+    /// Creates the rules, one in a step, once the devices are there, where that is wanted.
+    pub(crate) async fn make_rules(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
+        let Some(number) = self.rule else {
+            return Ok(());
+        };
+        if world.now < self.making || self.made < world.things.len() {
+            return Ok(());
+        }
+        let Some(rule) = RULES.get(number) else {
+            self.rule = None;
+            return Ok(());
+        };
+        if rule.fits(world) {
+            match self.ask(cx, "automation.create", rule.json).await {
+                Err(error) if error.code() != "already_exists" => {
+                    self.making = retry(world, &error);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.rule = Some(number + 1);
+        Ok(())
+    }
+
     /// Says who is at home, to whoever wants to know.
     pub(crate) async fn say_presence(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
         for (person, name) in NAMES.iter().enumerate().take(self.people.len()) {
@@ -247,6 +276,10 @@ impl Outward {
     ) -> Result<Json<'_>, Error> {
         let text = serde_json::to_vec(args).unwrap_or_default();
         let args = Json::new(&text).map_err(|error| Error::format("encode", format_args!("{error}")))?;
+        self.ask(cx, service, args).await
+    }
+
+    async fn ask(&mut self, cx: &Context, service: &str, args: Json<'_>) -> Result<Json<'_>, Error> {
         self.buf.resize(MAX_REPLY, 0);
         Ok(cx.call(service, args, &mut self.buf).await?)
     }
