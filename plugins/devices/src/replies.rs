@@ -96,7 +96,8 @@ pub enum Listed<T> {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "host", derive(schemars::JsonSchema))]
 pub struct Page<T> {
-    /// What is on it, in the order of the keys.
+    /// What is on it, in the order of the keys; it may be nothing where there is a next one, for what was looked at was
+    /// not wanted.
     pub items: Vec<T>,
     /// The `after` of the next page; `null` on the last one.
     pub next: Option<String>,

@@ -84,9 +84,11 @@ impl House {
         known.last_seen = device.last_seen;
         known.online = is_online;
         known.asked = asked;
-        if is_online != was_online {
-            announce(cx, id, is_online).await?;
-        }
+        // Each is published, also where the other one is refused.
+        let announced = match is_online != was_online {
+            true => announce(cx, id, is_online).await,
+            false => Ok(()),
+        };
         if changed {
             let changed = Changed {
                 device_id: id,
@@ -95,6 +97,7 @@ impl House {
             };
             cx.publish_value(CHANGED, &changed).await?;
         }
+        announced?;
         Ok(Received {
             ok: true,
             changed,
