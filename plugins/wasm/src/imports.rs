@@ -1,6 +1,6 @@
-//! What the runtime has for a module.
+//! The runtime's functions: see the crate's documentation.
 
-#![allow(unsafe_code, reason = "the runtime's functions")]
+#![allow(unsafe_code, reason = "functions of somebody else")]
 
 // SAFETY: these are the runtime's functions of the contract that the module is named after.
 #[link(wasm_import_module = "core-runtime/1")]

@@ -14,12 +14,11 @@ use kernel_core::{
     drive,
 };
 
-use crate::imports;
-use crate::lines;
 use crate::packed::{
     Asked, Blob, MAX_OP, MAX_OUTCOME, Outcome, PackedBefore, PackedOp, PackedOutcome, PackedReply, WAITS,
     micros, span,
 };
+use crate::{imports, lines};
 
 /// What a plugin's buffer holds: a message and its reply.
 const BUFFER: usize = 2 * MAX_OP;
