@@ -32,6 +32,10 @@ kernel_core::kernel! {
         services: 48,
         call_bytes: VALUE,
         log_bytes: 8192,
+        // A value of each device and person.
+        state_entries: 24,
+        state_bytes: 1536,
+        names: 24,
         ..Capacities::DEFAULT
     };
 }
@@ -48,6 +52,7 @@ fn devices() -> Devices {
     Devices::with_settings(devices::Settings {
         offline_after_seconds: 3,
         reply_bytes: VALUE,
+        ..devices::Settings::default()
     })
 }
 
