@@ -3,6 +3,7 @@
 mod day;
 mod hosted;
 mod original;
+mod rules;
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
