@@ -119,7 +119,7 @@ fn three_commands_lead_from_nothing_to_an_answered_call_of_a_crate() {
     edit(
         &dir.join("my-heating/src/lib.rs"),
         "self.target = new;",
-        "self.target = -new.target;",
+        "log::warn!(\"it was {}\", self.target);\n        self.target = -new.target;",
     );
     edit(
         &dir.join("my-heating/src/lib.rs"),
@@ -135,6 +135,8 @@ fn three_commands_lead_from_nothing_to_an_answered_call_of_a_crate() {
         "{upgraded:?}"
     );
     assert_eq!(set("{\"target\": 19.5}").ok(), "-19.5\n");
+    let logged = cli(&runtime, dir, &["plugin", "logs", "my-heating"]).ok();
+    assert!(logged.contains("it was 19.5"), "{logged}");
 }
 
 #[test]

@@ -191,6 +191,13 @@ fn a_folder_with_a_manifest_of_its_own_runs_as_it_is() {
         json!({"loaded": true, "started": true, "example": true, "has": true, "hello": "Привет, Ann!",
             "stored": {"count": 5}, "limit": 9})
     );
+    // What it says by keywords is kept, with its name.
+    let said = house.call("logger.recent", json!({"plugin": "counter", "limit": 1}));
+    let said = &said.unwrap()["entries"][0];
+    assert_eq!(
+        (&said["message"], &said["source"]),
+        (&json!("adding"), &json!("counter"))
+    );
     let (_, said) = house.call("counter.fail", json!(null)).unwrap_err();
     assert!(said.contains("so it is"), "{said}");
     assert_eq!(house.call("counter.late", json!(null)).unwrap(), "ValueError");

@@ -114,8 +114,11 @@
 //!
 //! - **Storage**: the namespace `automation`, a key for each rule. Rows that are no rules are left as they are, and shown by
 //!   `automation.list`. Runs and traces are in memory, and end with the plugin; so does the time of a `for`.
-//! - **Permissions**: to subscribe to, call, publish and set what the rules say; to read the state.
-//! - **Settings**: [`Settings`]. **Dependencies**: none.
+//! - **Permissions**: to subscribe to, call, publish and set what the rules say; to read the state. What a rule does is done
+//!   by this plugin, so whoever may create rules may do what it may: give `automation.create` and `automation.update` to
+//!   those alone. The services that the setting `forbidden_services` names are called by no rule.
+//! - **Settings**: [`Settings`], in `[plugins.automation.settings]`, or where there is no configuration by `with_settings`.
+//!   **Dependencies**: none.
 //! - **Features**: without any it runs on a chip that has an allocator, with time zones as POSIX strings. `host`: the sizes
 //!   of a host, IANA time zones (their data is built in), and JSON Schemas.
 //!
@@ -147,6 +150,7 @@ mod engine;
 mod guard;
 mod plan;
 mod plugin;
+mod read;
 mod rule;
 #[cfg(feature = "host")]
 mod schema;

@@ -31,6 +31,8 @@ const MAX_PAYLOAD_DEPTH: usize = 16;
 /// See the crate's documentation.
 #[derive(Default)]
 pub struct AutomationPlugin {
+    /// Those that the program says.
+    settings: Option<Settings>,
     engine: Engine,
     /// Rows that are no rules, with the reason.
     skipped: BTreeMap<String, String>,
@@ -47,6 +49,7 @@ pub struct AutomationPlugin {
 impl AutomationPlugin {
     #[load]
     fn load(&mut self, cx: &Context, settings: Settings) -> Result<(), Error> {
+        let settings = self.settings.clone().unwrap_or(settings);
         let zone = settings.check()?;
         self.engine = Engine::new(settings, zone, cx.now());
         Ok(())
@@ -95,7 +98,7 @@ impl AutomationPlugin {
         "actions": [{"service": "devices.turn_on", "args": "lamp_hall"}, {"delay": 60}]
     }"#])]
     async fn create(&mut self, cx: &Context, Args(args): Args<RuleDocument>) -> Result<RuleState, Error> {
-        let rule = Rule::read(&args.0, &self.engine.zone)?;
+        let rule = Rule::read(&args.0, &mut self.engine.limits())?;
         let id = rule.id.clone();
         if self.engine.get(&id).is_some() {
             let message = format_args!("there is a rule {id}: automation.update changes it");
@@ -157,7 +160,7 @@ impl AutomationPlugin {
                 value => drop(document.insert(name, value)),
             }
         }
-        let rule = Rule::read(&document, &self.engine.zone)?;
+        let rule = Rule::read(&document, &mut self.engine.limits())?;
         self.keep(cx, rule, document).await
     }
 
@@ -245,6 +248,26 @@ impl AutomationPlugin {
     }
 }
 
+impl AutomationPlugin {
+    /// With these settings, whatever the platform says: for a chip, whose kernel has none for its plugins.
+    ///
+    /// ```
+    /// use automation::{AutomationPlugin, Settings};
+    ///
+    /// let plugin = AutomationPlugin::with_settings(Settings {
+    ///     timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+    ///     ..Settings::default()
+    /// });
+    /// # let _ = plugin;
+    /// ```
+    pub fn with_settings(settings: Settings) -> AutomationPlugin {
+        AutomationPlugin {
+            settings: Some(settings),
+            ..AutomationPlugin::default()
+        }
+    }
+}
+
 /// How many are wanted, where it is said or not.
 fn limit(wanted: Option<u32>, usual: u32, most: u32) -> Result<u32, Error> {
     let limit = wanted.unwrap_or(usual);
@@ -287,7 +310,7 @@ impl AutomationPlugin {
         let Some(document) = store::read(cx, id).await? else {
             return Ok(());
         };
-        let rule = Rule::read(&document, &self.engine.zone)?;
+        let rule = Rule::read(&document, &mut self.engine.limits())?;
         if rule.id != id {
             let other = rule.id;
             return Err(Error::format(

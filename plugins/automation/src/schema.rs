@@ -1,6 +1,6 @@
 //! The grammar of rules as JSON Schema.
 //!
-//! Each kind of trigger, condition and action is told by its members, and these are all in one object: so whoever checks
+//! Each kind of trigger, condition and action is known by its members, and these are all in one object: so whoever checks
 //! a rule by the schema says where it is wrong. Which of them go together the plugin itself checks.
 
 use alloc::borrow::Cow;
@@ -9,7 +9,8 @@ use alloc::string::String;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::rule::{MAX_ACTIONS, MAX_CONDITIONS, MAX_ID, MAX_PARALLEL, MAX_SECONDS, MAX_TEXT, MAX_TRIGGERS};
+use crate::read::MAX_TEXT;
+use crate::rule::{MAX_ACTIONS, MAX_CONDITIONS, MAX_ID, MAX_PARALLEL, MAX_SECONDS, MAX_TRIGGERS};
 use crate::types::{RuleChange, RuleDocument};
 
 /// A schema that is referred to by its name, for it contains itself.

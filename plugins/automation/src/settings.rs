@@ -1,8 +1,10 @@
 //! The settings.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use kernel_core::Error;
+use kernel_core::subject::check_filter;
 use serde::Deserialize;
 
 use crate::time::{Place, Zone};
@@ -22,6 +24,9 @@ pub struct Settings {
     pub latitude: Option<f64>,
     /// Degrees, east being positive.
     pub longitude: Option<f64>,
+    /// Filters of the services that rules may not call: whoever may create a rule could do by it what he may not do
+    /// himself. `auth.>`, `users.>`, `plugins.>` and `storage` unless it is said.
+    pub forbidden_services: Vec<String>,
     /// The most rules.
     pub max_rules: u32,
     /// The most subscriptions. Where the rules' triggers have more filters, fewer that cover them are subscribed to.
@@ -30,7 +35,7 @@ pub struct Settings {
     pub max_runs: u32,
     /// The most runs of one rule in a minute: a rule that has more is taken to trigger itself, and rests for a minute.
     pub max_runs_per_minute: u32,
-    /// How many of the last runs each rule keeps for `automation.trace`.
+    /// How many of the last runs each rule keeps for `automation.trace`; one of three actions takes 1 to 2 KB.
     pub traces: u32,
 }
 
@@ -42,6 +47,9 @@ impl Default for Settings {
             timezone: String::from("UTC"),
             latitude: None,
             longitude: None,
+            forbidden_services: ["auth.>", "users.>", "plugins.>", "storage"]
+                .map(String::from)
+                .to_vec(),
             max_rules: of(10_000, 32),
             max_filters: of(512, 8),
             max_runs: of(256, 8),
@@ -67,6 +75,10 @@ impl Settings {
                     "{name}: {value} is not from {least} to {most}"
                 )));
             }
+        }
+        for filter in &self.forbidden_services {
+            check_filter(filter)
+                .map_err(|fault| invalid(format_args!("forbidden_services: {filter:?}: {fault}")))?;
         }
         let degrees = |name: &str, value: f64, most: f64| match (-most..=most).contains(&value) {
             true => Ok(value),

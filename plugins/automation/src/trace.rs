@@ -8,7 +8,7 @@ use kernel_core::Error;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::rule::cut;
+use crate::read::cut;
 
 /// The longest answer of an action that is kept, in bytes.
 const MAX_ANSWER: usize = 120;

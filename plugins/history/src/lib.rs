@@ -21,9 +21,9 @@
 //!   there is more, from that time on, also where there are no points.
 //! - **A crash** loses at most what was not written: of the last `flush_minutes`. A plugin that is stopped writes it.
 //! - **What is collected** takes `pending_rows` rows of 57 KB in memory. Where they are half full they are written early,
-//!   though not before a quarter of the time has gone by; where they are full, the series that has most of them loses
-//!   every second of its values, again and again (`thinned`), so that a flood of one series takes no room, and nothing
-//!   from the others. Where there are more series than that has room for, values are left out (`dropped`).
+//!   eight times at once and then once in a quarter of the time; where they are full, the series that has most of them
+//!   loses every second of its values, again and again (`thinned`), so that a flood of one series takes no room, and
+//!   nothing from the others. Where there are more series than that has room for, values are left out (`dropped`).
 //! - **Figures** take the place of a day's values `raw_days` after it, all at once, and are deleted `keep_days` after it; a
 //!   series of which there is nothing left is forgotten. A crash in between has them made again.
 //! - **The clock** is the host's: [`plugin_kit::unix_time`]. Without it nothing is recorded, nor is what comes at a time
@@ -37,7 +37,7 @@
 //! 25 lamps, 10 doors, 10 motion sensors, 5 thermostats) has 185 series, and takes, with the settings as they are, **128
 //! requests to write a day** and 1.15 MB in 554 rows: 96 times what was collected, and the rest once a day. The test
 //! `wear` counts them. Every request is one synchronisation with the disk; each change by itself would be 28,380. However
-//! much is reported, it is no more than four times `pending_rows` rows each `flush_minutes`.
+//! much is reported, it is in the long run no more than four times `pending_rows` rows each `flush_minutes`.
 //!
 //! | setting | default | allowed |
 //! |---|---|---|

@@ -18,6 +18,9 @@ use crate::settings::HistorySettings;
 use crate::store::Store;
 use crate::types::HistoryStats;
 
+/// Times that what is pending may be written early one after another.
+const AT_ONCE: i64 = 8;
+
 /// How long nothing is written after the storage refused something.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -39,6 +42,8 @@ pub(crate) struct History {
     /// When something was written last, and when that was tried.
     flushed: Instant,
     tried: Instant,
+    /// The quarters of the time to write, in microseconds, up to which writing early is used up.
+    early: Option<i64>,
     /// The storage refused the last time, which was said.
     is_failing: bool,
     recorded: u64,
@@ -59,6 +64,7 @@ impl History {
             expired_on: None,
             flushed: now,
             tried: now,
+            early: None,
             is_failing: false,
             recorded: 0,
             refused: 0,
@@ -156,10 +162,8 @@ impl History {
             .pending
             .some_time()
             .is_some_and(|time| time / DAY != now / DAY);
-        let since = cx.now().since(self.flushed);
-        let is_full = self.pending.is_half_full() && since >= Duration::from_millis(self.settings.flush) / 4;
         // A row is of one day.
-        if another_day || is_full {
+        if another_day || (self.pending.is_half_full() && self.may_be_early(cx.now())) {
             self.flush(cx).await;
         }
         for (name, value) in values {
@@ -183,6 +187,18 @@ impl History {
         if cx.now().since(self.flushed) >= Duration::from_millis(self.settings.flush) {
             self.flush(cx).await;
         }
+    }
+
+    /// Whether it may be written before it is time: once in a quarter of that time, and a few times at once, as when all
+    /// devices of a house report that they are there.
+    fn may_be_early(&mut self, now: Instant) -> bool {
+        let (now, quarter) = (now.as_micros() as i64, self.settings.flush as i64 * 250);
+        let used = self
+            .early
+            .map_or(now - AT_ONCE * quarter, |used| used.max(now - AT_ONCE * quarter));
+        let may = now - used >= quarter;
+        self.early = Some(if may { used + quarter } else { used });
+        may
     }
 
     /// Writes what is pending. What the storage refuses stays, and is tried again, though not at once.

@@ -8,8 +8,10 @@ use kernel_core::json::Json;
 use kernel_core::{Context, Error};
 use plugin_kit::{ContextValues, MAX_REPLY, log};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::people::NAMES;
+use crate::rules;
 use crate::settings::Settings;
 use crate::thing::{Fields, ROOMS};
 use crate::world::World;
@@ -85,6 +87,23 @@ struct Mapped {
     external_id: String,
 }
 
+/// Which rules are looked at: they are listed by their ids.
+#[derive(Serialize)]
+struct LookForRules {
+    after: &'static str,
+    limit: u16,
+}
+
+#[derive(Deserialize)]
+struct RulePage {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    id: String,
+}
+
 /// How far it is with making devices.
 #[derive(Default)]
 enum Populate {
@@ -94,6 +113,9 @@ enum Populate {
         after: Option<String>,
     },
     Make,
+    /// Rules are made as well.
+    Rules,
+    Done,
 }
 
 /// What was said so far.
@@ -162,9 +184,10 @@ impl Outward {
             return Ok(());
         }
         let done = match self.populate {
-            Populate::No => return Ok(()),
+            Populate::No | Populate::Done => return Ok(()),
             Populate::Look { .. } => self.look(cx).await,
             Populate::Make => self.make(cx, world).await,
+            Populate::Rules => self.make_rules(cx).await,
         };
         if let Err(error) = done {
             self.making = retry(world, &error);
@@ -217,6 +240,29 @@ impl Outward {
             }
             self.made += 1;
         }
+        if self.made == world.things.len() {
+            self.populate = Populate::Rules;
+        }
+        Ok(())
+    }
+
+    /// Makes the rules that are not there; one that is there is left as it is.
+    async fn make_rules(&mut self, cx: &Context) -> Result<(), Error> {
+        let look = LookForRules {
+            after: rules::PREFIX,
+            limit: 100,
+        };
+        let reply = self.call(cx, "automation.list", &look).await?;
+        let there: RulePage = serde_json::from_slice(reply.as_bytes())
+            .map_err(|error| Error::format("invalid_reply", format_args!("automation.list: {error}")))?;
+        for rule in rules::RULES {
+            let rule: Value = serde_json::from_str(rule)
+                .map_err(|error| Error::format("invalid_rule", format_args!("{error}")))?;
+            if there.rules.iter().all(|known| rule["id"] != known.id) {
+                self.call(cx, "automation.create", &rule).await?;
+            }
+        }
+        self.populate = Populate::Done;
         Ok(())
     }
 

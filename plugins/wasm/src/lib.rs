@@ -44,14 +44,16 @@
 #![no_std]
 
 #[cfg(target_arch = "wasm32")]
+mod lines;
+#[cfg(target_arch = "wasm32")]
 mod module;
 pub mod packed;
 
 #[cfg(target_arch = "wasm32")]
-pub use module::{Level, log};
+pub use lines::{Level, log};
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
-pub use module::{panicked, run};
+pub use {lines::panicked, module::run};
 
 #[doc(hidden)]
 pub use kernel_core::{LocalPlugin, PluginMetadata};

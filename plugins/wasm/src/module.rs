@@ -1,7 +1,6 @@
 //! The waist over the imports, and the loop of a module.
 
 use core::cell::RefCell;
-use core::fmt::{Display, Write};
 use core::future::Future;
 use core::mem;
 use core::pin::pin;
@@ -15,6 +14,7 @@ use kernel_core::{
     drive,
 };
 
+use crate::lines;
 use crate::packed::{
     Asked, Blob, MAX_OP, MAX_OUTCOME, Outcome, PackedBefore, PackedOp, PackedOutcome, PackedReply, WAITS,
     micros, span,
@@ -23,27 +23,24 @@ use crate::packed::{
 /// What a plugin's buffer holds: a message and its reply.
 const BUFFER: usize = 2 * MAX_OP;
 
-/// The longest line of a log, and of a panic.
-const LINE: usize = 512;
-
 #[allow(unsafe_code, reason = "the runtime's functions")]
-mod imports {
+pub(crate) mod imports {
     // SAFETY: these are the runtime's functions of the contract that the module is named after.
     #[link(wasm_import_module = "core-runtime/1")]
     unsafe extern "C" {
-        pub(super) unsafe fn run(
+        pub(crate) unsafe fn run(
             op: *const u8,
             len: usize,
             buf: *mut u8,
             buf_len: usize,
             outcome: *mut u8,
         ) -> usize;
-        pub(super) safe fn leave(ticket: u32);
-        pub(super) safe fn wait();
-        pub(super) safe fn now() -> u64;
-        pub(super) safe fn who() -> u32;
-        pub(super) unsafe fn log(level: u32, text: *const u8, len: usize);
-        pub(super) unsafe fn panicked(text: *const u8, len: usize);
+        pub(crate) safe fn leave(ticket: u32);
+        pub(crate) safe fn wait();
+        pub(crate) safe fn now() -> u64;
+        pub(crate) safe fn who() -> u32;
+        pub(crate) unsafe fn log(level: u32, text: *const u8, len: usize);
+        pub(crate) unsafe fn panicked(text: *const u8, len: usize);
     }
 }
 
@@ -276,6 +273,7 @@ fn unpacked(what: PackedOutcome, op: &mut Op<'_>) -> Result<u32, Fault> {
 /// Runs one life of the plugin.
 #[doc(hidden)]
 pub fn run<P: LocalPlugin + Default>() {
+    lines::begin();
     let mut plugin = P::default();
     let cx = Context::new(&Imports, PluginId::from_bits(imports::who()));
     let mut buf = [0; BUFFER];
@@ -315,64 +313,4 @@ fn waker() -> Waker {
     }
     // SAFETY: there is no data, so that nothing is to be kept or given back.
     unsafe { Waker::from_raw(RAW) }
-}
-
-/// How much a line of the log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something failed.
-    Error = 1,
-    /// Something is not as it should be.
-    Warn,
-    /// What happens.
-    Info,
-    /// For its author.
-    Debug,
-    /// For its author, at length.
-    Trace,
-}
-
-/// Writes a line into the plugin's log, of at most 512 bytes: `log(Level::Info, format_args!("{count} lamps"))`.
-#[allow(unsafe_code, reason = "an import")]
-pub fn log(level: Level, text: impl Display) {
-    let line = line(&text);
-    // SAFETY: the runtime reads the text.
-    unsafe { imports::log(level as u32, line.as_ptr(), line.len()) };
-}
-
-/// Ends the life with what a panic says.
-#[doc(hidden)]
-#[allow(unsafe_code, reason = "an import")]
-pub fn panicked(panic: &dyn Display) {
-    let line = line(panic);
-    // SAFETY: the runtime reads the text.
-    unsafe { imports::panicked(line.as_ptr(), line.len()) };
-}
-
-/// As much of it as a line has room for.
-fn line(text: &dyn Display) -> Line {
-    let mut line = Line(Vec::new());
-    // It never refuses.
-    let _ = write!(line, "{text}");
-    line
-}
-
-struct Line(Vec<u8, LINE>);
-
-impl core::ops::Deref for Line {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        for byte in text.bytes() {
-            // What has no room is cut off.
-            let _ = self.0.push(byte);
-        }
-        Ok(())
-    }
 }

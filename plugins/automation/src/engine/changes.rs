@@ -165,7 +165,6 @@ mod tests {
 
     use super::*;
     use crate::rule::Rule;
-    use crate::time::Zone;
 
     /// The kernel in memory has its answers at once.
     fn now<T>(future: impl Future<Output = T>) -> T {
@@ -183,7 +182,7 @@ mod tests {
         let mut engine = Engine::default();
         // An operator subscribes to nothing: the rule is put in its place by hand.
         let rule = json!({"id": "it", "triggers": [{"state": "door.*"}], "actions": [{"delay": 1}]});
-        let rule = Rule::read(rule.as_object().unwrap(), &Zone::utc()).unwrap();
+        let rule = Rule::read(rule.as_object().unwrap(), &mut engine.limits()).unwrap();
         engine.settle_in(0, rule);
         engine.attach(0);
         now(engine.learn(&cx, "door.*"));

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::guard::Guard;
 use crate::plan::{Index, Subscriptions, Timers, TriggerId};
-use crate::rule::{CHANGED, Rule, Trigger};
+use crate::rule::{CHANGED, Limits, Rule, Trigger};
 use crate::settings::Settings;
 use crate::time::{Clock, Zone};
 use crate::trace::Trace;
@@ -61,7 +61,7 @@ pub(crate) struct Counters {
 
 pub(crate) struct Engine {
     settings: Settings,
-    pub(crate) zone: Zone,
+    zone: Zone,
     clock: Clock,
     places: Vec<Option<Place>>,
     /// Places that are free.
@@ -117,6 +117,11 @@ impl Engine {
             armed: None,
             counters: Counters::default(),
         }
+    }
+
+    /// What a rule may be.
+    pub(crate) fn limits(&self) -> Limits<'_> {
+        Limits::new(&self.zone, &self.settings.forbidden_services)
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Place> {

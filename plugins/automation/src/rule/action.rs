@@ -10,9 +10,9 @@ use kernel_core::subject::check_topic;
 
 use super::condition::Condition;
 use super::limits::{Limits, MAX_NESTING};
-use super::read::{At, Problem, kind};
 use super::template::{Source, Template};
 use super::trigger::{CHANGED, MAX_SECONDS};
+use crate::read::{At, Problem, kind};
 
 /// The longest deadline of a call, in seconds.
 const MAX_TIMEOUT: i64 = 600;
@@ -62,7 +62,7 @@ pub(crate) enum Op {
 /// at this point.
 pub(crate) fn read(
     at: &At<'_>,
-    limits: &mut Limits,
+    limits: &mut Limits<'_>,
     results: &mut BTreeSet<String>,
     program: &mut Vec<Step>,
     depth: usize,
@@ -77,7 +77,7 @@ pub(crate) fn read(
             choose(&item, limits, results, program, depth)?;
             continue;
         }
-        let op = simple(&item, kind)?;
+        let op = simple(&item, kind, limits)?;
         op.sources(&mut |source| check_result(source, results, &item))?;
         if let Op::Call {
             result: Some(name), ..
@@ -99,17 +99,13 @@ fn check_result(source: &Source, results: &BTreeSet<String>, at: &At<'_>) -> Res
     }
 }
 
-fn simple(at: &At<'_>, kind: &str) -> Result<Op, Problem> {
+fn simple(at: &At<'_>, kind: &str, limits: &Limits<'_>) -> Result<Op, Problem> {
     match kind {
         "service" => {
             let fields = at.object(&[kind, "args", "timeout", "result", "on_error"])?;
             let service = fields.need(kind)?;
             let name = topic(&service)?;
-            if name.starts_with("automation.") {
-                return Err(
-                    service.wanted("a service of another plugin: the automation does not call itself")
-                );
-            }
+            limits.service(&service, &name)?;
             let timeout = fields
                 .get("timeout")
                 .map(|at| at.seconds(1, MAX_TIMEOUT))
@@ -178,7 +174,7 @@ fn topic(at: &At<'_>) -> Result<String, Problem> {
 /// `{"choose": [{"if": condition, "then": actions}, ..], "else": actions}`.
 fn choose(
     at: &At<'_>,
-    limits: &mut Limits,
+    limits: &mut Limits<'_>,
     results: &mut BTreeSet<String>,
     program: &mut Vec<Step>,
     depth: usize,

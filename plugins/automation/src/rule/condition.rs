@@ -9,8 +9,8 @@ use core::cmp::Ordering;
 use serde_json::Value;
 
 use super::limits::{Limits, MAX_NESTING};
-use super::read::{At, Problem, brief, kind};
 use super::template::{Facts, Source, Template};
+use crate::read::{At, Problem, brief, kind};
 use crate::time::Window;
 
 /// A condition, and where it stands in the rule.
@@ -61,12 +61,12 @@ pub(crate) struct Stopped {
 }
 
 impl Condition {
-    pub(crate) fn read(at: &At<'_>, limits: &mut Limits) -> Result<Condition, Problem> {
+    pub(crate) fn read(at: &At<'_>, limits: &mut Limits<'_>) -> Result<Condition, Problem> {
         Condition::nested(at, limits, 0)
     }
 
     /// Conditions that must all hold.
-    pub(crate) fn read_all(at: &At<'_>, limits: &mut Limits) -> Result<Condition, Problem> {
+    pub(crate) fn read_all(at: &At<'_>, limits: &mut Limits<'_>) -> Result<Condition, Problem> {
         Ok(Condition {
             path: at.path.clone(),
             test: Test::All(Condition::list(at, limits, 0)?),
@@ -81,7 +81,7 @@ impl Condition {
         }
     }
 
-    fn list(at: &At<'_>, limits: &mut Limits, depth: usize) -> Result<Vec<Condition>, Problem> {
+    fn list(at: &At<'_>, limits: &mut Limits<'_>, depth: usize) -> Result<Vec<Condition>, Problem> {
         let items = at.list(usize::MAX)?;
         items
             .iter()
@@ -89,7 +89,7 @@ impl Condition {
             .collect()
     }
 
-    fn nested(at: &At<'_>, limits: &mut Limits, depth: usize) -> Result<Condition, Problem> {
+    fn nested(at: &At<'_>, limits: &mut Limits<'_>, depth: usize) -> Result<Condition, Problem> {
         limits.condition(at)?;
         if depth > MAX_NESTING {
             return Err(at.problem(format_args!("nested deeper than {MAX_NESTING}")));

@@ -1,6 +1,11 @@
 //! How large a rule may be.
 
-use super::read::{At, Problem};
+use alloc::string::String;
+
+use kernel_core::subject::matches;
+
+use crate::read::{At, Problem};
+use crate::time::Zone;
 
 /// The most triggers of a rule.
 pub const MAX_TRIGGERS: usize = 16;
@@ -13,15 +18,21 @@ pub const MAX_NESTING: usize = 6;
 /// The most bytes of a rule's JSON text.
 pub const MAX_RULE: usize = 16 * 1024;
 
-/// What is left of them while a rule is read.
-pub(crate) struct Limits {
+/// What a rule may be, and what is left of it while one is read.
+pub(crate) struct Limits<'s> {
+    /// Where the house is.
+    pub(crate) zone: &'s Zone,
+    /// Filters of the services that rules do not call.
+    forbidden: &'s [String],
     conditions: usize,
     actions: usize,
 }
 
-impl Limits {
-    pub(crate) fn new() -> Limits {
+impl<'s> Limits<'s> {
+    pub(crate) fn new(zone: &'s Zone, forbidden: &'s [String]) -> Limits<'s> {
         Limits {
+            zone,
+            forbidden,
             conditions: MAX_CONDITIONS,
             actions: MAX_ACTIONS,
         }
@@ -29,6 +40,19 @@ impl Limits {
 
     pub(crate) fn condition(&mut self, at: &At<'_>) -> Result<(), Problem> {
         take(&mut self.conditions, at, "conditions", MAX_CONDITIONS)
+    }
+
+    /// Whether a rule may call this service.
+    pub(crate) fn service(&self, at: &At<'_>, name: &str) -> Result<(), Problem> {
+        if name.starts_with("automation.") {
+            return Err(at.wanted("a service of another plugin: the automation does not call itself"));
+        }
+        match self.forbidden.iter().find(|filter| matches(filter, name)) {
+            Some(filter) => Err(at.wanted(format_args!(
+                "for rules: the setting forbidden_services has {filter}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn action(&mut self, at: &At<'_>) -> Result<(), Problem> {

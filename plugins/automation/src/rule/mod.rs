@@ -3,7 +3,6 @@
 mod action;
 mod condition;
 mod limits;
-mod read;
 mod template;
 mod trigger;
 
@@ -18,15 +17,12 @@ pub(crate) use action::{Op, Step};
 pub(crate) use condition::{Condition, Stopped, is_same};
 pub(crate) use limits::Limits;
 pub use limits::{MAX_ACTIONS, MAX_CONDITIONS, MAX_NESTING, MAX_RULE, MAX_TRIGGERS};
-#[cfg(feature = "host")]
-pub(crate) use read::MAX_TEXT;
-pub(crate) use read::{At, Problem, cut};
 pub(crate) use template::Facts;
 #[cfg(feature = "host")]
 pub(crate) use trigger::MAX_SECONDS;
 pub(crate) use trigger::{CHANGED, Trigger};
 
-use crate::time::Zone;
+use crate::read::{At, Problem};
 
 /// The longest id of a rule, in bytes.
 pub const MAX_ID: usize = 64;
@@ -91,7 +87,7 @@ pub(crate) const MEMBERS: [&str; 8] = [
 
 impl Rule {
     /// Reads a rule.
-    pub(crate) fn read(document: &Map<String, Value>, zone: &Zone) -> Result<Rule, Problem> {
+    pub(crate) fn read(document: &Map<String, Value>, limits: &mut Limits<'_>) -> Result<Rule, Problem> {
         let value = Value::Object(document.clone());
         let len = value.to_string().len();
         let root = At::new(&value, String::new());
@@ -102,7 +98,6 @@ impl Rule {
             ));
         }
         let fields = root.object(&MEMBERS)?;
-        let limits = &mut Limits::new();
         let id = fields.need("id")?;
         let mode = fields
             .get("mode")
@@ -116,7 +111,7 @@ impl Rule {
         let mut triggers = Vec::new();
         if let Some(at) = fields.get("triggers") {
             for item in at.list(MAX_TRIGGERS)? {
-                triggers.push(Trigger::read(&item, limits, zone)?);
+                triggers.push(Trigger::read(&item, limits)?);
             }
         }
         let condition = fields.get("conditions").map(|at| {

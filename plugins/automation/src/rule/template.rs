@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use kernel_core::subject::check_topic;
 use serde_json::{Map, Value};
 
-use super::read::{At, Problem};
+use crate::read::{At, Problem};
 
 /// The deepest nesting of a template.
 const MAX_DEPTH: usize = 8;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, is_same};
 use super::limits::Limits;
-use super::read::{At, Problem, kind};
 use super::template::{Facts, Source};
+use crate::read::{At, Problem, kind};
 use crate::time::{Days, SunEvent, TimeOfDay, Zone};
 
 /// What topics of changes of the state begin with.
@@ -49,7 +49,7 @@ pub(crate) enum Trigger {
 }
 
 impl Trigger {
-    pub(crate) fn read(at: &At<'_>, limits: &mut Limits, zone: &Zone) -> Result<Trigger, Problem> {
+    pub(crate) fn read(at: &At<'_>, limits: &mut Limits<'_>) -> Result<Trigger, Problem> {
         let kind = kind(at, &["event", "state", "time", "every", "sun"])?;
         match kind {
             "event" => {
@@ -93,7 +93,7 @@ impl Trigger {
                 let fields = at.object(&[kind, "offset", "weekdays"])?;
                 let word = fields.need(kind)?;
                 let event = [SunEvent::Rise, SunEvent::Set][word.word(&["sunrise", "sunset"])?];
-                if !zone.has_place() {
+                if !limits.zone.has_place() {
                     return Err(word.problem("needs the settings `latitude` and `longitude` of the plugin"));
                 }
                 let offset = fields.get("offset").map(|at| at.seconds(-43_200_000, 43_200));
@@ -179,7 +179,7 @@ fn filter(at: &At<'_>, prefix: &str) -> Result<String, Problem> {
 }
 
 /// What a trigger wants besides: nothing of the answers, for there are none yet.
-fn when(at: Option<At<'_>>, limits: &mut Limits) -> Result<Condition, Problem> {
+fn when(at: Option<At<'_>>, limits: &mut Limits<'_>) -> Result<Condition, Problem> {
     let Some(at) = at else {
         return Ok(Condition::none());
     };

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use crate::rule::{At, Problem};
+use crate::read::{At, Problem};
 
 const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 

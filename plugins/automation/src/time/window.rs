@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Days, TimeOfDay, Zone};
-use crate::rule::{At, Problem};
+use crate::read::{At, Problem};
 
 /// From a time of the day to another one, on these days. A window over midnight belongs to the day on which it begins.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -94,3 +94,62 @@ impl Zone {
         due.find(|due| *due > after_ms && self.local(*due).is_some_and(|(_, day)| days.has(day)))
     }
 }
+
+// The database of time zones comes with the feature.
+#[cfg(all(test, feature = "host"))]
+mod tests {
+    use alloc::collections::BTreeMap;
+    use alloc::string::ToString;
+
+    use super::*;
+
+    /// In all time zones that there are, a time of day comes once on each day of a year and more.
+    #[test]
+    fn every_day_has_each_time_once_everywhere() {
+        let at = |hour, minute| TimeOfDay {
+            hour,
+            minute,
+            second: 0,
+        };
+        let begin = 1_767_225_600_000;
+        let end = begin + 400 * DAY;
+        let (mut zones, mut changes) = (0, 0);
+        for name in jiff::tz::db().available() {
+            let zone = Zone::new(&name.to_string(), None).unwrap();
+            zones += 1;
+            // Those that change their time; of the others some are enough.
+            let first = zone
+                .zone
+                .following(Timestamp::from_millisecond(begin).unwrap())
+                .next();
+            let is_fixed = first.is_none_or(|change| change.timestamp().as_millisecond() > end);
+            if is_fixed && zones > 20 {
+                continue;
+            }
+            let times = [at(0, 0), at(0, 30), at(2, 30), at(12, 0)];
+            for time in times {
+                let mut days = BTreeMap::new();
+                let mut now = begin;
+                while let Some(next) = zone.next_time(time, Days::ALL, now).filter(|next| *next < end) {
+                    assert!(next > now, "{name} {time}");
+                    let (local, _) = zone.local(next).unwrap();
+                    changes += u32::from(local != time);
+                    assert!(local >= time, "{name} {time}: {local} is too early");
+                    *days.entry(zone.datetime(next).unwrap().date()).or_insert(0) += 1;
+                    now = next;
+                }
+                let (first, last) = (days.keys().next().unwrap(), days.keys().last().unwrap());
+                let span = first.until(*last).unwrap().get_days() + 1;
+                assert_eq!(days.len() as i32, span, "{name} {time}: a day is missing");
+                assert!(
+                    days.values().all(|count| *count == 1),
+                    "{name} {time}: a day has it twice"
+                );
+            }
+        }
+        assert!(
+            zones > 400 && changes > 100,
+            "{zones} zones, {changes} times in a gap"
+        );
+    }
+}

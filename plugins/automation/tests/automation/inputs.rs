@@ -253,6 +253,25 @@ fn there_are_as_many_rules_as_the_settings_say() {
 }
 
 #[test]
+fn rules_do_not_call_what_is_forbidden_to_them() {
+    let call = |service: &str| rule(json!({"actions": [{"service": service}]}));
+    let mut house = House::new();
+    for service in ["auth.create_key", "users.delete", "plugins.install", "storage"] {
+        let error = house.refused(call(service));
+        assert!(
+            error.starts_with("/actions/0/service: ") && error.contains("forbidden_services"),
+            "{error}"
+        );
+    }
+    let mut house = House::with(json!({"forbidden_services": ["lamp.*"]}));
+    assert_eq!(
+        house.refused(call("lamp.set")),
+        "/actions/0/service: \"lamp.set\" is not for rules: the setting forbidden_services has lamp.*"
+    );
+    house.rt.call("automation.create", &call("auth.status")).unwrap();
+}
+
+#[test]
 fn a_setting_that_is_wrong_is_named() {
     for (settings, expected) in [
         (
@@ -272,6 +291,10 @@ fn a_setting_that_is_wrong_is_named() {
             "longitude: -181 is not from -180 to 180",
         ),
         (json!({"max_rules": 0}), "max_rules: 0 is not from 1 to 100000"),
+        (
+            json!({"forbidden_services": ["a..b"]}),
+            "forbidden_services: \"a..b\": not well formed: empty token at byte 2",
+        ),
         (json!({"traces": 1001}), "traces: 1001 is not from 0 to 1000"),
     ] {
         let mut rt = TestRuntime::new();

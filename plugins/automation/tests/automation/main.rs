@@ -7,6 +7,7 @@ mod inputs;
 mod loops;
 mod modes;
 mod scale;
+mod spoiled;
 mod storage;
 mod time;
 mod triggers;

@@ -209,3 +209,27 @@ fn a_clock_that_is_set_loses_nothing() {
         assert_eq!(seen, expected.len(), "{limit}");
     }
 }
+
+#[test]
+fn answers_fit_into_replies_however_long_the_texts_are() {
+    let mut rt = started(json!({"pending_rows": 8}));
+    for number in 0..600 {
+        let text = format!("{number:03}{}", "\"".repeat(125));
+        report(&mut rt, "sign", json!({ "text": text }));
+        pass(&mut rt, 1);
+    }
+    let (mut from, mut seen, mut answers) = (0, Vec::new(), 0);
+    loop {
+        let answer = query(&mut rt, json!({"key": "sign.text", "from": from, "limit": 1000}));
+        assert!(answer.to_string().len() <= 64_000);
+        let points = answer["points"].as_array().unwrap().iter();
+        seen.extend(points.map(|point| point["value"].as_str().unwrap()[..3].parse::<usize>().unwrap()));
+        answers += 1;
+        match answer["next"].as_u64() {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, (0..600).collect::<Vec<_>>());
+    assert!(answers >= 3, "{answers}");
+}

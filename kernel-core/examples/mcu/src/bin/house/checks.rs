@@ -9,7 +9,7 @@ use kernel_core::{CoreRuntime, Json, json_literal, name};
 use kernel_supervisor::Supervisor;
 use mcu::{board, check, expect};
 
-use crate::{PLUGINS, VALUE, heap};
+use crate::{PLUGINS, VALUE, heap, rules};
 
 /// 2026-01-01T18:00:00Z, when the clock began.
 const CLOCK_ZERO: Json<'static> = json_literal!("1767290400000");
@@ -27,6 +27,7 @@ pub(crate) async fn run(runtime: CoreRuntime, supervisor: &'static Supervisor<8>
     devices_drop_off_and_return(runtime).await;
     mistakes_are_said(runtime).await;
     what_is_stored_stays(runtime, supervisor).await;
+    rules::run(runtime, supervisor).await;
     let metrics = runtime.metrics();
     expect!("no event was lost", metrics.dropped == 0);
     expect!("none was refused", metrics.refused == 0);
@@ -44,7 +45,7 @@ pub(crate) async fn run(runtime: CoreRuntime, supervisor: &'static Supervisor<8>
 }
 
 /// The reply, or the error's code and message.
-async fn call(runtime: CoreRuntime, service: &str, args: Json<'_>) -> Result<String, String> {
+pub(crate) async fn call(runtime: CoreRuntime, service: &str, args: Json<'_>) -> Result<String, String> {
     let mut buf = vec![0; VALUE];
     let reply = runtime.services().call(service, args, &mut buf).await;
     match reply {
@@ -54,7 +55,7 @@ async fn call(runtime: CoreRuntime, service: &str, args: Json<'_>) -> Result<Str
 }
 
 /// Waits until the reply contains this.
-async fn until(runtime: CoreRuntime, service: &str, args: Json<'_>, part: &str) {
+pub(crate) async fn until(runtime: CoreRuntime, service: &str, args: Json<'_>, part: &str) {
     let mut last = Ok(String::new());
     for _ in 0..200 {
         last = call(runtime, service, args).await;

@@ -10,7 +10,9 @@ extern crate alloc;
 
 mod checks;
 mod heap;
+mod rules;
 
+use automation::AutomationPlugin;
 use cortex_m_rt::entry;
 use devices::Devices;
 use embassy_executor::Spawner;
@@ -35,7 +37,8 @@ kernel_core::kernel! {
         // A value of each device and person.
         state_entries: 24,
         state_bytes: 1536,
-        names: 24,
+        names: 32,
+        name_bytes: 48,
         ..Capacities::DEFAULT
     };
 }
@@ -46,7 +49,7 @@ static SUPERVISOR: Supervisor<8> = Supervisor::new();
 const LIMIT: embassy_time::Duration = embassy_time::Duration::from_secs(60);
 
 /// The plugins, in the order in which they are started.
-pub(crate) const PLUGINS: [&str; 3] = ["devices", "presence", "sim"];
+pub(crate) const PLUGINS: [&str; 4] = ["devices", "presence", "sim", "automation"];
 
 fn devices() -> Devices {
     Devices::with_settings(devices::Settings {
@@ -73,6 +76,13 @@ fn sim() -> Sim {
     })
 }
 
+fn automation() -> AutomationPlugin {
+    AutomationPlugin::with_settings(automation::Settings {
+        timezone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+        ..automation::Settings::default()
+    })
+}
+
 /// A task that runs the lives of an installed plugin.
 macro_rules! plugin_task {
     ($name:ident, $new:expr) => {
@@ -89,6 +99,7 @@ macro_rules! plugin_task {
 plugin_task!(run_devices, devices());
 plugin_task!(run_presence, PresencePlugin::default());
 plugin_task!(run_sim, sim());
+plugin_task!(run_automation, automation());
 
 #[embassy_executor::task]
 async fn run_timers(kernel: Kernel) {
@@ -129,6 +140,7 @@ fn install(spawner: Spawner, runtime: CoreRuntime, flash: Flash) -> Option<()> {
     spawner.spawn(run_devices(plugins.install(&Devices::METADATA).ok()?).ok()?);
     spawner.spawn(run_presence(plugins.install(&PresencePlugin::METADATA).ok()?).ok()?);
     spawner.spawn(run_sim(plugins.install(&Sim::METADATA).ok()?).ok()?);
+    spawner.spawn(run_automation(plugins.install(&AutomationPlugin::METADATA).ok()?).ok()?);
     spawner.spawn(run_supervisor(runtime).ok()?);
     spawner.spawn(run_checks(runtime).ok()?);
     spawner.spawn(limit().ok()?);
