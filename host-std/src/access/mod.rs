@@ -39,6 +39,8 @@ const REFUSED: &str = "access.refused";
 const FRESH: Duration = Duration::from_secs(1);
 /// How often the key of a session is looked up that asks for nothing.
 const LOOK: Duration = Duration::from_secs(5);
+/// After so many looks without an answer a session ends: nobody knows whether its key is still good.
+const UNANSWERED: u32 = 6;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The code of the error when no plugin knows keys.
@@ -104,14 +106,16 @@ impl Client {
         }
     }
 
-    /// Returns when the client's key has been taken back or has expired.
+    /// Returns when the client's key has been taken back or has expired, or nobody has answered for a while.
     pub(crate) async fn revoked(&self) {
-        loop {
+        let mut unanswered = 0;
+        while unanswered < UNANSWERED {
             tokio::time::sleep(LOOK).await;
-            if let Some(holder) = self.holder()
-                && self.look_up(&holder.key).await.is_err()
-            {
-                return;
+            let Some(holder) = self.holder() else { continue };
+            match self.look_up(&holder.key).await {
+                Ok(_) => unanswered = 0,
+                Err(error) if error.code() == "denied" => return,
+                Err(_) => unanswered += 1,
             }
         }
     }

@@ -3,7 +3,7 @@
 //! | scope | allows |
 //! |---|---|
 //! | `lights.set` | calls of this service |
-//! | `lights.read` | calls of the services of `lights` that only read |
+//! | `lights.read` | those calls that `lights.*` allows, of services that only read |
 //! | `events.publish`, `events.watch` | publishing; watching, and subscribing |
 //! | `state.read`, `state.write`, `storage.read`, `storage.write` | the coordination state, the storage |
 //! | `runtime.inspect` | the lists of plugins, services, subscriptions and calls; health and metrics |
@@ -84,10 +84,17 @@ fn allows(scope: &str, wanted: Wanted<'_>) -> bool {
     }
 }
 
-/// Whether the scope is that of all reading services of the plugin that this one is named after.
+/// Whether the scope is that of the reading ones among those services of a plugin that `PLUGIN.*` is of.
 fn reads_of(scope: &str, service: &str) -> bool {
-    let plugin = service.split_once('.').map_or(service, |(plugin, _)| plugin);
-    scope.strip_suffix(".read") == Some(plugin)
+    scope
+        .strip_suffix(".read")
+        .is_some_and(|plugin| of(service) == Some(plugin))
+}
+
+/// The plugin, of a service with a name of two tokens.
+fn of(service: &str) -> Option<&str> {
+    let (plugin, name) = service.split_once('.')?;
+    (!name.contains('.')).then_some(plugin)
 }
 
 /// Whether whatever `name`, a name or a filter, matches is matched by `filter` as well.
@@ -106,14 +113,10 @@ fn covers(filter: &str, name: &str) -> bool {
 /// The scope that would allow it, for the error.
 pub(super) fn missing(wanted: Wanted<'_>) -> String {
     match wanted {
-        Wanted::Call {
-            service,
-            reads: false,
-        } => service.to_owned(),
-        Wanted::Call { service, reads: true } => {
-            let plugin = service.split_once('.').map_or(service, |(plugin, _)| plugin);
-            format!("{plugin}.read")
-        }
+        Wanted::Call { service, reads } => match of(service) {
+            Some(plugin) if reads => format!("{plugin}.read"),
+            _ => service.to_owned(),
+        },
         Wanted::Kind(kind, Some(name)) => format!("{kind}:{name}"),
         Wanted::Kind(kind, None) | Wanted::Prefix(kind, "") => kind.to_owned(),
         Wanted::Prefix(kind, prefix) => format!("{kind}:{prefix}>"),
@@ -140,6 +143,7 @@ mod tests {
             ("lights.>", call("lights.group.set", false), true),
             ("lights.read", call("lights.list", true), true),
             ("lights.read", call("lights.set", false), false),
+            ("lights.read", call("lights.group.list", true), false),
             ("lights.read", call("lightshow.list", true), false),
             ("lights.read", call("heating.list", true), false),
             (">", call("lights.set", false), true),
@@ -214,6 +218,10 @@ mod tests {
             },
             Wanted::Call {
                 service: "lights.list",
+                reads: true,
+            },
+            Wanted::Call {
+                service: "lights.group.list",
                 reads: true,
             },
             Wanted::Kind("events.watch", Some("device.*")),

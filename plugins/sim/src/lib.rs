@@ -50,13 +50,13 @@
 //!
 //! - **It calls** `presence.set {"person", "present"}` when somebody comes or goes, and, with the setting `populate`,
 //!   `devices.list_mappings`, and for each of its devices that is not mapped `devices.create`, with an id such as
-//!   `lamp_kitchen`, and `devices.create_mapping`; with the setting `rules` also `automation.create` for a few rules, whose
-//!   ids begin with `sim_`. Where nobody has these services it tries again every ten seconds.
+//!   `lamp_kitchen`, and `devices.create_mapping`; then `automation.list` and `automation.create` for some rules. Where nobody has these
+//!   services it tries again every ten seconds.
 //! - **Settings**: [`Settings`], in `[plugins.sim.settings]`, or where there is no configuration by `with_settings`.
 //! - **Storage**: none. After a restart the house begins anew.
 //! - **Errors**: `invalid_argument`, `not_found`.
 //! - **Permissions**: to publish `external.>`, subscribe to `internal.device_command_requested`, and call `devices.*`,
-//!   `presence.set` and `automation.create`.
+//!   `automation.*` and `presence.set`.
 //! - **Dependencies**: none.
 //! - **Features**: without any it runs on a chip that has an allocator. `host`: the sizes of a host, and JSON Schemas.
 

@@ -8,9 +8,10 @@ use kernel_core::json::Json;
 use kernel_core::{Context, Error};
 use plugin_kit::{ContextValues, MAX_REPLY, log};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::people::NAMES;
-use crate::rules::RULES;
+use crate::rules;
 use crate::settings::Settings;
 use crate::thing::{Fields, ROOMS};
 use crate::world::World;
@@ -86,6 +87,23 @@ struct Mapped {
     external_id: String,
 }
 
+/// Which rules are looked at: they are listed by their ids.
+#[derive(Serialize)]
+struct LookForRules {
+    after: &'static str,
+    limit: u16,
+}
+
+#[derive(Deserialize)]
+struct RulePage {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    id: String,
+}
+
 /// How far it is with making devices.
 #[derive(Default)]
 enum Populate {
@@ -95,6 +113,9 @@ enum Populate {
         after: Option<String>,
     },
     Make,
+    /// Rules are made as well.
+    Rules,
+    Done,
 }
 
 /// What was said so far.
@@ -108,8 +129,6 @@ pub(crate) struct Outward {
     mapped: BTreeSet<String>,
     /// Devices that are looked at, and made where they are not mapped.
     made: usize,
-    /// The rule that is created next; `None` where none are wanted.
-    rule: Option<usize>,
     /// What was said of each person.
     people: Vec<Option<bool>>,
     /// Until when nothing more is made, and said of people, because it was not taken.
@@ -125,7 +144,6 @@ impl Outward {
                 true => Populate::Look { after: None },
                 false => Populate::No,
             },
-            rule: settings.rules.then_some(0),
             people: vec![None; settings.people.into()],
             ..Outward::default()
         }
@@ -166,9 +184,10 @@ impl Outward {
             return Ok(());
         }
         let done = match self.populate {
-            Populate::No => return Ok(()),
+            Populate::No | Populate::Done => return Ok(()),
             Populate::Look { .. } => self.look(cx).await,
             Populate::Make => self.make(cx, world).await,
+            Populate::Rules => self.make_rules(cx).await,
         };
         if let Err(error) = done {
             self.making = retry(world, &error);
@@ -221,31 +240,29 @@ impl Outward {
             }
             self.made += 1;
         }
+        if self.made == world.things.len() {
+            self.populate = Populate::Rules;
+        }
         Ok(())
     }
 
-    /// Creates the rules, one in a step, once the devices are there, where that is wanted.
-    pub(crate) async fn make_rules(&mut self, cx: &Context, world: &World) -> Result<(), Error> {
-        let Some(number) = self.rule else {
-            return Ok(());
+    /// Makes the rules that are not there; one that is there is left as it is.
+    async fn make_rules(&mut self, cx: &Context) -> Result<(), Error> {
+        let look = LookForRules {
+            after: rules::PREFIX,
+            limit: 100,
         };
-        if world.now < self.making || self.made < world.things.len() {
-            return Ok(());
-        }
-        let Some(rule) = RULES.get(number) else {
-            self.rule = None;
-            return Ok(());
-        };
-        if rule.fits(world) {
-            match self.ask(cx, "automation.create", rule.json).await {
-                Err(error) if error.code() != "already_exists" => {
-                    self.making = retry(world, &error);
-                    return Ok(());
-                }
-                _ => {}
+        let reply = self.call(cx, "automation.list", &look).await?;
+        let there: RulePage = serde_json::from_slice(reply.as_bytes())
+            .map_err(|error| Error::format("invalid_reply", format_args!("automation.list: {error}")))?;
+        for rule in rules::RULES {
+            let rule: Value = serde_json::from_str(rule)
+                .map_err(|error| Error::format("invalid_rule", format_args!("{error}")))?;
+            if there.rules.iter().all(|known| rule["id"] != known.id) {
+                self.call(cx, "automation.create", &rule).await?;
             }
         }
-        self.rule = Some(number + 1);
+        self.populate = Populate::Done;
         Ok(())
     }
 
@@ -276,10 +293,6 @@ impl Outward {
     ) -> Result<Json<'_>, Error> {
         let text = serde_json::to_vec(args).unwrap_or_default();
         let args = Json::new(&text).map_err(|error| Error::format("encode", format_args!("{error}")))?;
-        self.ask(cx, service, args).await
-    }
-
-    async fn ask(&mut self, cx: &Context, service: &str, args: Json<'_>) -> Result<Json<'_>, Error> {
         self.buf.resize(MAX_REPLY, 0);
         Ok(cx.call(service, args, &mut self.buf).await?)
     }

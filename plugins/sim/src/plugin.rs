@@ -117,7 +117,6 @@ impl Sim {
         let reports = world.step(span.as_millis() as u64, time);
         self.outward.announce(cx, world).await?;
         self.outward.populate(cx, world).await?;
-        self.outward.make_rules(cx, world).await?;
         self.outward.say_presence(cx, world).await?;
         for thing in reports.into_iter().filter_map(|index| world.things.get(index)) {
             let report = Report {

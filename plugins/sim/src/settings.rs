@@ -16,8 +16,6 @@ pub struct Settings {
     pub seed: u64,
     /// Whether `devices.create` and `devices.create_mapping` are called for every device.
     pub populate: bool,
-    /// Whether `automation.create` is called for a few rules, once the devices are there; it needs `populate`.
-    pub rules: bool,
     /// Lamps: 0 to 1,000, and so of each of the next.
     pub lamps: u16,
     /// Lamps that can be dimmed.
@@ -47,7 +45,6 @@ impl Default for Settings {
         Settings {
             seed: 1,
             populate: false,
-            rules: false,
             lamps: 6,
             dimmers: 2,
             motion_sensors: 3,
@@ -77,12 +74,6 @@ impl Settings {
         ];
         for (what, number) in numbers {
             within(what, number.into(), 0, MOST.into())?;
-        }
-        if self.rules && !self.populate {
-            return Err(Error::new(
-                "invalid_settings",
-                "rules is true: that needs populate to be true",
-            ));
         }
         within("people", self.people.into(), 0, NAMES.len() as u32)?;
         within("delay_ms", self.delay_ms, 0, 60_000)?;

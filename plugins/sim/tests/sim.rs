@@ -113,42 +113,6 @@ fn people_come_and_go_and_it_is_said_once() -> Result<(), Error> {
 }
 
 #[test]
-fn rules_are_created_once_where_their_devices_are() -> Result<(), Error> {
-    let mut rt = TestRuntime::new();
-    let created = Rc::new(RefCell::new(Vec::new()));
-    let kept = created.clone();
-    rt.fake("devices.list_mappings", |_| {
-        Ok(json!({"items": [], "next": null}))
-    });
-    rt.fake("devices.create", |_| Ok(Value::Null));
-    rt.fake("devices.create_mapping", |_| Ok(Value::Null));
-    rt.fake("presence.set", |_| Ok(Value::Null));
-    rt.fake("automation.create", move |rule| {
-        kept.borrow_mut().push(rule["id"].clone());
-        match kept.borrow().len() {
-            1 => Err(Error::new("storage_failed", "the disk is full")),
-            2 => Err(Error::new("already_exists", "there is such a rule")),
-            _ => Ok(Value::Null),
-        }
-    });
-    rt.add::<Sim>(json!({"populate": true, "rules": true, "dimmers": 1}));
-    rt.start()?;
-    rt.advance(Duration::from_secs(60))?;
-    let ids = [
-        "sim_kitchen_light",
-        "sim_kitchen_light",
-        "sim_nobody_home",
-        "sim_somebody_home",
-    ];
-    assert_eq!(
-        *created.borrow(),
-        ids,
-        "tried again once, and none for the dimmer that is not there"
-    );
-    Ok(())
-}
-
-#[test]
 fn without_a_time_of_day_it_begins_at_midnight() -> Result<(), Error> {
     let mut rt = started(json!({}));
     rt.runtime().state().delete("clock.zero_unix_ms").now().unwrap();
@@ -181,10 +145,6 @@ fn bad_inputs_and_settings_are_refused() {
         (json!({"lamps": 1001}), "lamps is 1001: 0 to 1000 is allowed"),
         (json!({"speed": 5}), "unknown field `speed`"),
         (json!({"seed": -1}), "seed"),
-        (
-            json!({"rules": true}),
-            "rules is true: that needs populate to be true",
-        ),
     ] {
         let mut rt = TestRuntime::new();
         rt.add::<Sim>(settings);

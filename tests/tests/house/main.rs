@@ -4,6 +4,7 @@ mod day;
 mod hosted;
 mod original;
 mod rules;
+mod week;
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,72 +1,85 @@
-//! The rules of the demonstration, in a simulated house: they run, none fails, and none is taken for a loop.
+//! Thousands of devices and rules in a real host: what a report costs, and one more rule.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use automation::AutomationPlugin;
 use devices::Devices;
-use plugin_kit::test::TestRuntime;
-use presence::PresencePlugin;
+use host_std::{Config, Host};
 use serde_json::{Value, json};
-use sim::Sim;
+use tests::wasm::call;
 
-use crate::alone;
+use crate::hosted::{original, publish};
+use crate::{alone, memory, row, until};
 
-const RULES: [&str; 4] = [
-    "sim_kitchen_light",
-    "sim_morning",
-    "sim_nobody_home",
-    "sim_somebody_home",
-];
+const DEVICES: usize = 10_000;
+/// Reports of one measurement, each of a device of its own.
+const REPORTS: usize = 100;
 
 #[test]
-fn the_rules_of_the_demonstration_run_for_days_and_none_fails() {
+fn one_more_rule_costs_a_report_nothing_where_it_is_not_of_it() {
     let _alone = alone();
-    let mut rt = TestRuntime::new();
-    rt.add::<Devices>(());
-    rt.add::<PresencePlugin>(());
-    rt.add::<AutomationPlugin>(json!({"timezone": "Europe/Berlin", "traces": 200}));
-    rt.add::<Sim>(json!({"populate": true, "rules": true}));
-    rt.start().unwrap();
-    let (mut switched, mut loops) = (0, 0);
-    for _ in 0..3 * 24 * 6 {
-        rt.advance(Duration::from_secs(600)).unwrap();
-        for event in rt.take_published() {
-            switched += u32::from(event.topic == "internal.device_command_requested");
-            loops += u32::from(event.topic == "automation.loop");
+    let folder = tempfile::tempdir().unwrap();
+    let id = |number: usize| format!("lamp_{number:05}");
+    let mut rows = Vec::new();
+    for number in 0..DEVICES {
+        rows.push(("devices", id(number), row(&id(number))));
+        let mapping = json!({"internal_id": id(number)});
+        rows.push(("devices_mappings", format!("x-{number}"), mapping));
+    }
+    original(&folder.path().join("runtime.db"), &rows);
+    drop(rows);
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "[runtime]\nstorage_synchronous = \"normal\"\n").unwrap();
+    let config = Config::from_vars(|name| match name {
+        "RUNTIME_DB_PATH" => Some(folder.path().join("runtime.db").into_os_string()),
+        "RUNTIME_CONFIG" => Some(file.clone().into_os_string()),
+        _ => None,
+    });
+    let host = Host::builder()
+        .described_plugin::<Devices>()
+        .described_plugin::<AutomationPlugin>()
+        .start(config.unwrap())
+        .unwrap();
+    let runtime = host.runtime();
+    let stat = |name: &str| {
+        let stats = call(runtime, "automation.stats", &Value::Null).unwrap();
+        stats[name].as_u64().unwrap_or_else(|| panic!("{name}: {stats}"))
+    };
+    let mut made = 0;
+    let mut measured = Vec::new();
+    for rules in [200, 2_000] {
+        let begun = Instant::now();
+        for number in made..rules {
+            let rule = json!({
+                "id": format!("rule-{number}"),
+                "triggers": [{"state": format!("device.{}", id(number)), "when": {"event": "/to/on", "exists": true}}],
+                "actions": [{"publish": "rule.done", "payload": number}],
+            });
+            call(runtime, "automation.create", &rule).unwrap();
         }
-    }
-    let list = rt.call("automation.list", &()).unwrap();
-    let rules: Vec<_> = list["rules"].as_array().unwrap().iter().collect();
-    let ids: Vec<_> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, RULES);
-    for rule in &rules {
-        println!("{} ran {} times", rule["id"], rule["runs"]);
-        assert!(rule["runs"].as_u64() >= Some(3), "{rule}");
-    }
-    let stats = rt.call("automation.stats", &()).unwrap();
-    println!("{switched} commands; {stats}");
-    assert_eq!(
-        (&stats["failed"], &stats["refused"], loops),
-        (&json!(0), &json!(0), 0),
-        "{}",
-        failed(&mut rt)
-    );
-    assert!(switched > 10, "{switched}");
-}
-
-/// The traces of runs that failed or were refused.
-fn failed(rt: &mut TestRuntime) -> Value {
-    let mut found = Vec::new();
-    for id in RULES {
-        let reply = rt
-            .call("automation.trace", &json!({"id": id, "limit": 50}))
-            .unwrap();
-        let traces = reply["traces"].as_array().unwrap().iter();
-        found.extend(
-            traces
-                .filter(|trace| ["failed", "refused"].contains(&trace["outcome"].as_str().unwrap()))
-                .cloned(),
+        let each_rule = begun.elapsed() / (rules - made) as u32;
+        made = rules;
+        let (runs, candidates, begun) = (stat("runs"), stat("candidates"), Instant::now());
+        let on = measured.is_empty();
+        for number in 0..REPORTS {
+            let payload = json!({"external_id": format!("x-{number}"), "state": {"on": on}});
+            publish(runtime, "external.device_state_reported", &payload);
+        }
+        until("each report fires its rule", || {
+            stat("runs") == runs + REPORTS as u64
+        });
+        let each = begun.elapsed() / REPORTS as u32;
+        let candidates = (stat("candidates") - candidates) as f64 / REPORTS as f64;
+        println!(
+            "{DEVICES} devices, {rules} rules: {each_rule:.0?} to create one, {each:.0?} from a report to the end of its \
+             rule, {candidates} triggers looked at for it; {} KiB of memory",
+            memory()
         );
+        measured.push(candidates);
     }
-    Value::Array(found)
+    assert_eq!(
+        measured[0], measured[1],
+        "as many triggers for a report, whatever the number of rules"
+    );
+    host.shutdown();
 }
