@@ -205,7 +205,8 @@ impl AutomationPlugin {
 
     /// What became of the last triggers of a rule, and why.
     #[service(".trace", reads, examples = [r#"{"id": "hall_light", "limit": 5}"#])]
-    fn trace(&self, Args(args): Args<TraceRule>) -> Result<Traces, Error> {
+    fn trace(&mut self, cx: &Context, Args(args): Args<TraceRule>) -> Result<Traces, Error> {
+        self.engine.look(cx);
         let place = self
             .engine
             .get(&args.id)

@@ -137,6 +137,8 @@ fn a_delay_lets_others_run() {
     }
     assert_eq!(house.calls(), ["fast", "fast", "fast"]);
     house.pass(seconds(59));
+    let ms = house.traces("slow")[0]["ms"].as_u64().unwrap();
+    assert!((59_000..60_000).contains(&ms), "{ms}");
     assert_eq!(house.calls(), [] as [Value; 0]);
     house.pass(seconds(1));
     assert_eq!(house.calls(), ["slow"]);
