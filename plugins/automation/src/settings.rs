@@ -53,7 +53,7 @@ impl Default for Settings {
             max_rules: of(10_000, 32),
             max_filters: of(512, 8),
             max_runs: of(256, 8),
-            max_runs_per_minute: 120,
+            max_runs_per_minute: of(600, 120),
             traces: of(10, 3),
         }
     }

@@ -1,15 +1,12 @@
 //! All devices: their rows, and what is known of them.
 
 use kernel_core::{Context, Error};
-use plugin_kit::{log, unix_time};
+use plugin_kit::unix_time;
 
-use crate::device::{Device, Mapping};
-use crate::index::{Index, Known};
-use crate::rows::{Keys, Rows, is_of_the_row};
+use crate::device::Device;
+use crate::index::Index;
+use crate::rows::Rows;
 use crate::settings::Settings;
-
-/// Lines of the log about rows that are wrong; of the others it says how many they are.
-const MOST_LINES: u32 = 10;
 
 /// All devices.
 #[derive(Default)]
@@ -17,38 +14,11 @@ pub(crate) struct House {
     pub(crate) rows: Rows,
     pub(crate) index: Index,
     pub(crate) settings: Settings,
+    /// It was said that the runtime's state has no room for all devices.
+    pub(crate) is_state_full: bool,
 }
 
 impl House {
-    /// Learns from the rows what is to be known.
-    pub(crate) async fn load(&mut self, cx: &Context) -> Result<(), Error> {
-        let mut wrong = 0;
-        let mut keys = Keys::after("");
-        while let Some(key) = self.rows.next_key::<Device>(cx, &mut keys).await? {
-            let known = match self.rows.get::<Device>(cx, &key).await {
-                Ok(Some(device)) => Known::of(&device, cx.now()),
-                Ok(None) => continue,
-                Err(error) => {
-                    note(error, &mut wrong)?;
-                    Known::default()
-                }
-            };
-            self.index.devices.insert(key, known);
-        }
-        let mut keys = Keys::after("");
-        while let Some(key) = self.rows.next_key::<Mapping>(cx, &mut keys).await? {
-            match self.rows.get::<Mapping>(cx, &key).await {
-                Ok(Some(mapping)) => self.index.map(&key, &mapping.internal_id),
-                Ok(None) => {}
-                Err(error) => note(error, &mut wrong)?,
-            }
-        }
-        if wrong > MOST_LINES {
-            log::warn!("{wrong} rows are wrong, and left as they are");
-        }
-        Ok(())
-    }
-
     /// The device, as its row says and as it is known; `None` when there is none.
     pub(crate) async fn find(&mut self, cx: &Context, id: &str) -> Result<Option<Device>, Error> {
         // Nothing else can be stored.
@@ -90,16 +60,4 @@ pub(crate) fn is_key(text: &str) -> bool {
 pub(crate) async fn time_of_day(cx: &Context) -> Result<Option<f64>, Error> {
     let time = unix_time(cx).await?;
     Ok(time.map(|time| time.as_millis() as f64 / 1_000.0))
-}
-
-/// Logs that a row is wrong; any other error is one.
-fn note(error: Error, count: &mut u32) -> Result<(), Error> {
-    if !is_of_the_row(&error) {
-        return Err(error);
-    }
-    *count += 1;
-    if *count <= MOST_LINES {
-        log::warn!("a row is left as it is: {error}");
-    }
-    Ok(())
 }

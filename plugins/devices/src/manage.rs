@@ -42,6 +42,7 @@ impl House {
     /// Stores a device that is new.
     pub(crate) async fn add(&mut self, cx: &Context, device: Device) -> Result<Device, Error> {
         self.store(cx, &device).await?;
+        self.mirror(cx, &device.id, &device.state.reported).await;
         let known = Known::of(&device, cx.now());
         self.index.devices.insert(device.id.clone(), known);
         Ok(device)
@@ -69,6 +70,7 @@ impl House {
         }
         self.rows.delete::<Device>(cx, id).await?;
         self.index.devices.remove(id);
+        self.unmirror(cx, id).await;
         Ok(Deleted {
             ok: true,
             id: id.into(),

@@ -84,6 +84,10 @@ impl House {
         known.last_seen = device.last_seen;
         known.online = is_online;
         known.asked = asked;
+        if changed {
+            // Before it is published: whoever gets the event finds it there.
+            self.mirror(cx, id, &device.state.reported).await;
+        }
         // Each is published, also where the other one is refused.
         let announced = match is_online != was_online {
             true => announce(cx, id, is_online).await,

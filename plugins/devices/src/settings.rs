@@ -17,6 +17,8 @@ pub struct Settings {
     pub offline_after_seconds: u32,
     /// The most bytes of a list in one reply, 256 to 65,536: what the runtime has room for in a call, less 512 bytes.
     pub reply_bytes: usize,
+    /// Whether what each device reported is in the runtime's state, at `device.<id>`; true unless said.
+    pub keep_state: bool,
 }
 
 impl Default for Settings {
@@ -24,6 +26,7 @@ impl Default for Settings {
         Settings {
             offline_after_seconds: 300,
             reply_bytes: MAX_REPLY - SLACK,
+            keep_state: true,
         }
     }
 }

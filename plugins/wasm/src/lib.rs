@@ -44,6 +44,8 @@
 #![no_std]
 
 #[cfg(target_arch = "wasm32")]
+mod imports;
+#[cfg(target_arch = "wasm32")]
 mod lines;
 #[cfg(target_arch = "wasm32")]
 mod module;

@@ -4,7 +4,7 @@ use core::fmt::{Display, Write};
 
 use heapless::Vec;
 
-use crate::module::imports;
+use crate::imports;
 
 /// The longest line of a log, and of a panic.
 const LINE: usize = 512;

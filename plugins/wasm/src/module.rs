@@ -14,35 +14,14 @@ use kernel_core::{
     drive,
 };
 
-use crate::lines;
 use crate::packed::{
     Asked, Blob, MAX_OP, MAX_OUTCOME, Outcome, PackedBefore, PackedOp, PackedOutcome, PackedReply, WAITS,
     micros, span,
 };
+use crate::{imports, lines};
 
 /// What a plugin's buffer holds: a message and its reply.
 const BUFFER: usize = 2 * MAX_OP;
-
-#[allow(unsafe_code, reason = "the runtime's functions")]
-pub(crate) mod imports {
-    // SAFETY: these are the runtime's functions of the contract that the module is named after.
-    #[link(wasm_import_module = "core-runtime/1")]
-    unsafe extern "C" {
-        pub(crate) unsafe fn run(
-            op: *const u8,
-            len: usize,
-            buf: *mut u8,
-            buf_len: usize,
-            outcome: *mut u8,
-        ) -> usize;
-        pub(crate) safe fn leave(ticket: u32);
-        pub(crate) safe fn wait();
-        pub(crate) safe fn now() -> u64;
-        pub(crate) safe fn who() -> u32;
-        pub(crate) unsafe fn log(level: u32, text: *const u8, len: usize);
-        pub(crate) unsafe fn panicked(text: *const u8, len: usize);
-    }
-}
 
 /// What only the one thread of a module uses.
 struct Local<T>(RefCell<T>);

@@ -16,7 +16,7 @@ use tests::wasm::call;
 use crate::{alone, memory, row, until};
 
 /// A database as the Python original makes it, with these rows.
-fn original(path: &Path, rows: &[(&str, String, Value)]) {
+pub(crate) fn original(path: &Path, rows: &[(&str, String, Value)]) {
     let mut database = Connection::open(path).unwrap();
     database
         .execute_batch(
@@ -49,7 +49,7 @@ fn host(folder: &Path, settings: &str) -> Host {
         .unwrap()
 }
 
-fn publish(runtime: CoreRuntime, topic: &str, payload: &Value) {
+pub(crate) fn publish(runtime: CoreRuntime, topic: &str, payload: &Value) {
     let text = payload.to_string();
     block_on(runtime.bus().publish(topic, Json::parse(&text).unwrap())).unwrap();
 }

@@ -3,6 +3,7 @@
 mod day;
 mod hosted;
 mod original;
+mod rules;
 mod week;
 
 use std::fs;

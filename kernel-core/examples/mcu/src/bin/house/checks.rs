@@ -96,6 +96,12 @@ async fn commands_are_obeyed(runtime: CoreRuntime) {
     );
     let met = r#""state":{"desired":{"on":true},"reported":{"on":true},"pending":false}"#;
     until(runtime, "devices.get", lamp, met).await;
+    let mut buf = [0; 64];
+    let state = runtime.state().get("device.lamp_kitchen", &mut buf).await;
+    expect!(
+        "the state has it",
+        state == Ok(Some(json_literal!(r#"{"on":true}"#)))
+    );
     let dim = json_literal!(r#"{"args": ["dimmer_kitchen", {"brightness": 40}], "kwargs": {}}"#);
     expect!(
         "by place as well",

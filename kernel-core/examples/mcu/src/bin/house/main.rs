@@ -34,7 +34,10 @@ kernel_core::kernel! {
         services: 48,
         call_bytes: VALUE,
         log_bytes: 8192,
-        names: 24,
+        // A value of each device and person.
+        state_entries: 24,
+        state_bytes: 1536,
+        names: 32,
         name_bytes: 48,
         ..Capacities::DEFAULT
     };
@@ -52,6 +55,7 @@ fn devices() -> Devices {
     Devices::with_settings(devices::Settings {
         offline_after_seconds: 3,
         reply_bytes: VALUE,
+        ..devices::Settings::default()
     })
 }
 
