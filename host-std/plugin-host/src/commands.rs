@@ -2,7 +2,7 @@
 //!
 //! | service | arguments | for |
 //! |---|---|---|
-//! | `plugins.list` | | all |
+//! | `plugins.list` | `{after?}`: by name, as many as an answer holds; `after` asks for more | all |
 //! | `plugins.services` | `{name?, plugin?, after?}`: by name, as many as an answer holds; `after` asks for more | all |
 //! | `plugins.start`, `stop`, `load`, `unload`, `reload` | `{name}` | all |
 //! | `plugins.install`, `upgrade` | `{path, name?, asked?, granted?, settings?}` | operators |
@@ -177,6 +177,12 @@ struct Named {
     name: String,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Page {
+    after: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfKind {
@@ -220,6 +226,15 @@ fn args<T: DeserializeOwned>(text: &str) -> Result<T, InstallError> {
     serde_json::from_str(text).map_err(|cause| InstallError::new("invalid_argument", without_place(&cause)))
 }
 
+/// Arguments that may be left out, in whichever way.
+fn optional<T: DeserializeOwned + Default>(text: &str) -> Result<T, InstallError> {
+    let none = json!({"args": [], "kwargs": {}});
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if value.is_null() || value == none => Ok(T::default()),
+        _ => args(text),
+    }
+}
+
 async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> Result<Value, InstallError> {
     let open = SERVICES.iter().any(|(name, _, open)| *name == service && *open);
     if by_plugin && !open {
@@ -228,9 +243,12 @@ async fn answer(keeper: &Keeper, service: &str, text: &str, by_plugin: bool) -> 
     }
     let (runtime, supervisor) = (keeper.runtime, keeper.supervisor);
     match service {
-        "plugins.list" => Ok(keeper.rows()),
+        "plugins.list" => {
+            let Page { after } = optional(text)?;
+            Ok(lists::fitting(keeper.rows(&after).into_iter(), ROOM).into())
+        }
         "plugins.services" => {
-            let which = args::<Option<Which>>(text)?.unwrap_or_default();
+            let which: Which = optional(text)?;
             Ok(lists::services(runtime, &keeper.services, &which, ROOM))
         }
         "plugins.load" | "plugins.start" | "plugins.stop" | "plugins.unload" | "plugins.reload" => {

@@ -56,6 +56,12 @@ pub(crate) fn services(runtime: CoreRuntime, known: &Services, which: &Which, ro
                 row.insert("examples".into(), about.examples.into());
             }
         }
+        if row.to_string().len() >= room {
+            // Where it has no room by itself, all behind it would not be seen.
+            for key in ["schema", "returns", "examples"] {
+                drop(row.as_object_mut().and_then(|row| row.remove(key)));
+            }
+        }
         rows.push((service.name.to_owned(), row));
     }
     rows.sort_by(|one, two| one.0.cmp(&two.0));

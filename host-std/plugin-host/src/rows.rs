@@ -1,25 +1,30 @@
 //! Plugins as JSON.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
+use crate::text::{DESCRIPTION, cut};
 use crate::unrestricted::unrestricted;
 
 /// Room for a row's texts.
 const ROW: usize = 1024;
 
 impl Keeper {
-    /// All plugins, the built-in ones too.
-    pub(crate) fn rows(&self) -> Value {
-        let (mut cursor, mut rows) = (0, Vec::new());
+    /// All plugins whose names come after this one, by name; the built-in ones too.
+    pub(crate) fn rows(&self, after: &str) -> Vec<Value> {
+        let (mut cursor, mut rows) = (0, BTreeMap::new());
         loop {
             let mut buf = [0; ROW];
             let Some(plugin) = self.runtime.next_plugin(&mut cursor, &mut buf) else {
-                return rows.into();
+                return rows.into_values().collect();
             };
+            if plugin.name <= after {
+                continue;
+            }
             let mut row = json!({
                 "name": plugin.name,
                 "version": plugin.version,
@@ -41,7 +46,7 @@ impl Keeper {
                 let identity = &entry.running.identity;
                 members.insert("enabled".into(), record.enabled.into());
                 members.insert("plugin".into(), entry.manifest.name.clone().into());
-                members.insert("author".into(), entry.manifest.author.clone().into());
+                members.insert("author".into(), cut(&entry.manifest.author, DESCRIPTION).into());
                 members.insert("refused".into(), identity.refusals.load(Ordering::Relaxed).into());
                 members.insert("noise".into(), identity.noise.load(Ordering::Relaxed).into());
                 let not_enforced = unrestricted(entry.manifest.run.kind());
@@ -50,17 +55,16 @@ impl Keeper {
                     members.insert("in_place".into(), true.into());
                 }
             }
-            rows.push(row);
+            rows.insert(plugin.name.to_owned(), row);
         }
     }
 
     /// One plugin.
     pub(crate) fn row(&self, name: &str) -> Value {
-        let rows = self.rows();
-        let row = rows.as_array().and_then(|rows| {
-            rows.iter()
-                .find(|row| row.get("name").is_some_and(|other| other == name))
-        });
+        let rows = self.rows("");
+        let row = rows
+            .iter()
+            .find(|row| row.get("name").is_some_and(|other| other == name));
         row.cloned().unwrap_or(Value::Null)
     }
 }

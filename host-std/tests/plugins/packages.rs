@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::program::{Runtime, program, run};
+use crate::support::House;
 
 const MANIFEST: &str = "[plugin]\nname = \"lamp\"\nversion = \"1.0.0\"\n[run]\nkind = \"process\"\ncommand = [\"sleep\", \"9\"]\n";
 
@@ -226,4 +227,40 @@ fn an_installation_that_was_interrupted_leaves_nothing() {
     let (_, data) = runtime.stop(rustix::process::Signal::TERM);
     let runtime = Runtime::start_with(data, &[]);
     assert_eq!(runtime.json(&["health"])["ok"], json!(true));
+}
+
+#[test]
+fn more_plugins_than_an_answer_holds_are_listed_page_by_page() {
+    let house = House::new();
+    let folder = house.dir.path().join("many");
+    fs::create_dir_all(&folder).unwrap();
+    // Nobody is there: each fails, and says why at length.
+    let manifest = format!(
+        "[plugin]\nname = \"many-of-one-package-and-name-0\"\nversion = \"1.0.0\"\ndescription = {0:?}\nauthor = {0:?}\n\
+         [run]\nkind = \"http\"\nurl = \"http://127.0.0.1:9\"\n",
+        "x".repeat(5000)
+    );
+    fs::write(folder.join("plugin.toml"), manifest).unwrap();
+    let mut names: Vec<String> = (0..115)
+        .map(|number| format!("many-of-one-package-and-name-{number:03}"))
+        .collect();
+    for name in &names {
+        let row = house
+            .call("plugins.install", json!({ "path": folder, "name": name }))
+            .unwrap();
+        assert_eq!(row["state"], "FAILED", "{row}");
+    }
+    let (mut listed, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = house.call("plugins.list", json!({ "after": after })).unwrap();
+        let page = page.as_array().unwrap();
+        let Some(last) = page.last() else { break };
+        after = last["name"].as_str().unwrap().to_owned();
+        listed.extend(page.iter().map(|row| row["name"].as_str().unwrap().to_owned()));
+        pages += 1;
+    }
+    assert!(pages > 1, "{pages}");
+    listed.retain(|name| name.starts_with("many"));
+    names.sort();
+    assert_eq!(listed, names);
 }

@@ -178,16 +178,25 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
 
 /// Adds what the plugins that were installed at run time are not kept from.
 async fn add_not_enforced(plugins: &mut [json::Plugin], link: &mut Link) -> Result<(), Failure> {
-    let all = ask(link, "plugins.list", &Value::Null, SOON).await?;
-    for row in all.as_array().into_iter().flatten() {
-        let found = plugins
-            .iter_mut()
-            .find(|plugin| row.get("name").is_some_and(|name| *name == plugin.name));
-        if let (Some(plugin), Some(list)) = (found, row.get("not_enforced")) {
-            plugin.not_enforced = serde_json::from_value(list.clone()).ok();
+    let mut after = String::new();
+    loop {
+        let page = ask(link, "plugins.list", &json!({ "after": after }), SOON).await?;
+        let rows = page.as_array().ok_or_else(Failure::unexpected)?;
+        for row in rows {
+            after = row
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let found = plugins.iter_mut().find(|plugin| plugin.name == after);
+            if let (Some(plugin), Some(list)) = (found, row.get("not_enforced")) {
+                plugin.not_enforced = serde_json::from_value(list.clone()).ok();
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Lines that say what they are not kept from, and who.
