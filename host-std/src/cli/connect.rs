@@ -11,7 +11,7 @@ use kernel_link::{
 use link_dial::{Line, Reader, Writer};
 use tokio::time::{Instant, timeout_at};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, KEY_WANTED};
 use super::exit::Failure;
 use crate::escape::escape;
 
@@ -117,7 +117,7 @@ impl<'b> Session<'b> {
                 {
                     return Err(match why {
                         LinkFailure::Link(Refusal::Token) => endpoint.denied(),
-                        why => Failure::runtime(why),
+                        why => Failure::runtime(why).advise("denied", KEY_WANTED),
                     });
                 }
                 Ok(_) => {}
