@@ -150,6 +150,8 @@ impl Runtime {
         clean(Command::new("sh"))
             .args(["-c", line])
             .env("CORE_RUNTIME", &self.binary)
+            // Builds may be elsewhere than in the clone.
+            .env("RUNTIME_KIT", concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .output()

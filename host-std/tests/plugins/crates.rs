@@ -183,6 +183,22 @@ fn a_crate_says_which_libraries_it_uses() {
         manifest.contains(&format!("path = \"{}\"", kit.display())),
         "{manifest}"
     );
+    // Unless it is said, the clone that the program is in.
+    let clone = fs::canonicalize(dir.path()).unwrap();
+    fs::create_dir_all(clone.join("plugins/kit")).unwrap();
+    fs::write(clone.join("plugins/kit/Cargo.toml"), "").unwrap();
+    fs::create_dir_all(clone.join("target/debug")).unwrap();
+    let built = clone.join("target/debug/core-runtime");
+    fs::copy(env!("CARGO_BIN_EXE_core-runtime"), &built).unwrap();
+    let mut new = Command::new(built);
+    new.current_dir(&clone).env_remove("RUNTIME_KIT");
+    run(new.args(["plugin", "new", "other", "--lang", "rust"]), b"").ok();
+    let manifest = fs::read_to_string(clone.join("other/Cargo.toml")).unwrap();
+    let kit = clone.join("plugins/kit");
+    assert!(
+        manifest.contains(&format!("path = \"{}\"", kit.display())),
+        "{manifest}"
+    );
     let code = fs::read_to_string(dir.path().join("lamp/src/lib.rs")).unwrap();
     let lines = code
         .lines()

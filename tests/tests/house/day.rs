@@ -30,6 +30,8 @@ impl House {
         rt.add::<Sim>(json!({"seed": 3, "populate": true, "drop_offs": 100}));
         // Nobody is asked in vain, which would be a line of the log each time.
         rt.fake("presence.set", |_| Ok(Value::Null));
+        rt.fake("automation.list", |_| Ok(json!({"rules": []})));
+        rt.fake("automation.create", |_| Ok(Value::Null));
         rt.start().unwrap();
         House {
             rt,
