@@ -93,40 +93,54 @@ pub(crate) fn call(runtime: CoreRuntime, service: &str, args: &Value) -> Result<
 pub(crate) struct Honest {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Duration>>,
+    /// What 99 of 100 calls took at most before it began, beside all else that this machine does.
+    quiet: Duration,
 }
+
+/// Calls that are measured before something begins.
+const QUIET: usize = 300;
 
 impl Honest {
     pub(crate) fn begin(house: &House) -> Honest {
         let stop = Arc::new(AtomicBool::new(false));
         let services = house.host.runtime().services();
+        let call = move || {
+            let (begun, mut buf) = (Instant::now(), [0; 256]);
+            let name = Json::parse("\"Ann\"").unwrap();
+            block_on(services.call("example.hello", name, &mut buf)).unwrap();
+            let took = begun.elapsed();
+            thread::sleep(Duration::from_micros(500));
+            took
+        };
+        let quiet = p99(&mut (0..QUIET).map(|_| call()).collect::<Vec<_>>());
         let asked = stop.clone();
         let thread = thread::spawn(move || {
             let mut took = Vec::new();
             while !asked.load(Ordering::Relaxed) {
-                let (begun, mut buf) = (Instant::now(), [0; 256]);
-                let name = Json::parse("\"Ann\"").unwrap();
-                block_on(services.call("example.hello", name, &mut buf)).unwrap();
-                took.push(begun.elapsed());
-                thread::sleep(Duration::from_micros(500));
+                took.push(call());
             }
             took
         });
-        Honest { stop, thread }
+        Honest { stop, thread, quiet }
     }
 
-    /// Ends the calls, none of which failed, and checks how long they took.
+    /// Ends the calls, none of which failed, and checks how long they took: 99 of 100 at most 10 ms, or three times what
+    /// they took before.
     pub(crate) fn end(self, beside: &str) {
         self.stop.store(true, Ordering::Relaxed);
         let mut took = self.thread.join().unwrap();
-        took.sort_unstable();
-        let p99 = took[took.len() * 99 / 100];
-        println!(
-            "beside {beside}: {} calls, p99 {p99:?}, worst {:?}",
-            took.len(),
-            took[took.len() - 1]
-        );
-        assert!(p99 < Duration::from_millis(10), "beside {beside}: p99 {p99:?}");
+        let (p99, quiet) = (p99(&mut took), self.quiet);
+        let (calls, worst) = (took.len(), took[took.len() - 1]);
+        println!("beside {beside}: {calls} calls, p99 {p99:?}, worst {worst:?}; before, p99 {quiet:?}");
+        let most = (quiet * 3).max(Duration::from_millis(10));
+        assert!(p99 < most, "beside {beside}: p99 {p99:?}; before, {quiet:?}");
     }
+}
+
+/// What 99 of 100 are at most; sorts them.
+fn p99(took: &mut [Duration]) -> Duration {
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
 }
 
 /// Whether a process of this number runs.
