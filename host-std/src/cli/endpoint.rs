@@ -8,6 +8,10 @@ use link_dial::{Line, Target};
 
 use super::exit::Failure;
 
+/// What to do about a key that is not good.
+pub(crate) const KEY_WANTED: &str =
+    "give a key, or the `tcp_token` of its configuration, with --token or RUNTIME_TCP_TOKEN";
+
 /// Where a runtime is, and how to get in there.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
@@ -91,9 +95,7 @@ impl Endpoint {
         Failure::Runtime {
             code: "denied".to_owned(),
             message: format!("the runtime at {} {what}", self.place()),
-            hint: Some(
-                "give a key, or the `tcp_token` of its configuration, with --token or RUNTIME_TCP_TOKEN",
-            ),
+            hint: Some(KEY_WANTED),
         }
     }
 

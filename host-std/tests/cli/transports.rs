@@ -50,17 +50,14 @@ fn a_tcp_client_needs_the_token() {
     for (wrong, why) in [
         (&[][..], "none was given"),
         (&["--token", ""], "none was given"),
-        (
-            &["--token", "a token of the right lengtH"],
-            "does not know the key",
-        ),
+        (&["--token", "a token of the right lengtH"], "is not good"),
     ] {
         let told = call(wrong).fails(1);
         assert!(
             told.starts_with("error[denied]: ") && told.contains(why),
             "{told}"
         );
-        assert!(told.contains("--token") && told.contains(&address), "{told}");
+        assert!(told.contains("--token"), "{told}");
     }
 }
 
