@@ -23,7 +23,8 @@ pub(crate) fn set_rate(times: u32) {
     RATE.store(times.max(1), Ordering::Relaxed);
 }
 
-fn rate() -> u32 {
+/// How many times as fast as the system's it is.
+pub(crate) fn rate() -> u32 {
     RATE.load(Ordering::Relaxed)
 }
 

@@ -296,11 +296,15 @@ async fn serve_connection<R: Read<Error = std::io::Error>, W: Write<Error = std:
     client: Client,
     handshake_ms: u32,
 ) {
-    let config = kernel_link::Config {
+    let mut config = kernel_link::Config {
         epoch: Some(clock::zero_unix_micros()),
-        handshake_ms,
+        handshake_ms: handshake_ms.saturating_mul(clock::rate()),
         ..kernel_link::Config::new(NAME, Framing::Stream)
     };
+    if clock::rate() > 1 {
+        // The client's clock is not as fast: it would be taken for silent.
+        config.keep_alive_ms = 0;
+    }
     // Zero pages, which cost nothing until a message is that long.
     let mut memory = vec![0; SESSION_BUFFERS * (call_bytes + MESSAGE_HEAD)];
     let kernel = manager.runtime.kernel();
