@@ -334,6 +334,13 @@ pub enum Request {
         /// The deadline; `None` for the runtime's own.
         timeout: Option<Duration>,
     },
+    /// Ask what a service takes, for its form.
+    Describe {
+        /// The service.
+        service: String,
+        /// The question, a JSON text.
+        question: String,
+    },
     /// Publish an event.
     Publish {
         /// The topic.
@@ -408,7 +415,10 @@ impl Request {
     pub fn acts(&self) -> bool {
         !matches!(
             self,
-            Request::StorageNamespaces { .. } | Request::StorageKeys { .. } | Request::StorageGet { .. }
+            Request::Describe { .. }
+                | Request::StorageNamespaces { .. }
+                | Request::StorageKeys { .. }
+                | Request::StorageGet { .. }
         )
     }
 }

@@ -1,5 +1,6 @@
 //! What the screens remember between two key presses: all that the target did not say.
 
+pub mod described;
 pub mod form;
 pub mod fuzzy;
 pub mod list;

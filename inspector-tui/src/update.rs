@@ -20,6 +20,8 @@ use crate::facts::{self, Connection, Request};
 use crate::keys::{Action, Chord, Context};
 use crate::model::Model;
 use crate::theme::Tone;
+use crate::ui::described::described;
+use crate::ui::form::What;
 use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request};
 
 /// How often a time that counts is written anew.
@@ -163,6 +165,14 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
                         .in_flight()
                         .iter()
                         .find(|waiting| waiting.id == *id);
+                    if let (Some(Request::Describe { service, .. }), facts::Answer::Json(json)) =
+                        (waiting.map(|waiting| &waiting.request), answer)
+                        && let Mode::Form(form) = &mut ui.mode
+                        && form.what == What::Call(service.clone())
+                        && let Some(described) = described(json, service)
+                    {
+                        form.describe(described);
+                    }
                     if let Some(waiting) = waiting
                         && waiting.request.acts()
                     {

@@ -59,6 +59,9 @@ impl Outgoing {
     }
 }
 
+/// The service that says what services take, where the runtime has it.
+const DESCRIBES: &str = "plugins.services";
+
 fn wire(request: &Request) -> link::Request<'_> {
     match request {
         Request::Call {
@@ -71,6 +74,12 @@ fn wire(request: &Request) -> link::Request<'_> {
             timeout_ms: timeout.map_or(0, |timeout| {
                 u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
             }),
+            parent: None,
+        },
+        Request::Describe { question, .. } => link::Request::Call {
+            service: DESCRIBES,
+            args: Raw(question.as_bytes()),
+            timeout_ms: 0,
             parent: None,
         },
         Request::Publish { topic, payload } => link::Request::Publish {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kernel_core::subject::check_topic;
 use tui_input::Input;
 
+use super::described::Described;
 use crate::facts::Request;
 
 /// What a field holds.
@@ -163,6 +164,8 @@ pub struct Form {
     pub focus: usize,
     /// Why it was not sent when it was asked to.
     pub refused: Option<String>,
+    /// What the service takes, a line for each argument.
+    pub takes: Vec<String>,
 }
 
 impl Form {
@@ -172,6 +175,18 @@ impl Form {
             fields,
             focus: 0,
             refused: None,
+            takes: Vec::new(),
+        }
+    }
+
+    /// It is known now what the service takes: arguments that nobody has typed yet begin with what fits.
+    pub fn describe(&mut self, described: Described) {
+        self.takes = described.lines;
+        if let (Some(args), Some(field)) = (described.args, self.fields.first_mut())
+            && field.stands_in
+        {
+            field.input = Input::new(one_line(&args));
+            field.stands_in = false;
         }
     }
 

@@ -8,6 +8,7 @@ use crate::facts::{Action, Answer, Request};
 pub fn title(request: &Request) -> String {
     match request {
         Request::Call { service, .. } => format!("Call {service}"),
+        Request::Describe { service, .. } => format!("Look at {service}"),
         Request::Publish { topic, .. } => format!("Publish {topic}"),
         Request::Manage { action, plugin } => format!("{} plugin {plugin}", verb(*action)),
         Request::StateSet { key, .. } => format!("Set state {key}"),
@@ -51,6 +52,7 @@ pub fn parts(request: &Request) -> Vec<(&'static str, String)> {
             ("arguments", args.clone()),
             ("deadline", span(timeout, "the runtime's own")),
         ],
+        Request::Describe { service, .. } => vec![("look at", service.clone())],
         Request::Publish { topic, payload } => vec![("publish", topic.clone()), ("payload", payload.clone())],
         Request::Manage { action, plugin } => vec![(
             match action {

@@ -1,7 +1,7 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, ask, find, is_open, lines, rows, text};
-use crate::facts::{Action as Manage, Command};
+use super::{Effect, ask, find, is_open, lines, rows, send, text};
+use crate::facts::{Action as Manage, Command, Request};
 use crate::keys::Action;
 use crate::model::Model;
 use crate::theme::Tone;
@@ -121,7 +121,14 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Stop => ask::manage(model, ui, Manage::Stop),
         Action::Reload => ask::manage(model, ui, Manage::Reload),
         Action::Call => match rows::service(model, ui) {
-            Some(service) => ui.mode = Mode::Form(Form::call(&service.name)),
+            Some(service) => {
+                let service = service.name.to_string();
+                ui.mode = Mode::Form(Form::call(&service));
+                if is_open(model) {
+                    let question = serde_json::json!({"name": service}).to_string();
+                    send(model, ui, Request::Describe { service, question }, effects);
+                }
+            }
             None => ui.say("there is no service selected", Tone::Warn),
         },
         Action::Edit => ask::edit(model, ui),

@@ -156,11 +156,18 @@ pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, op
         input::rows(field.input.value(), width).min(FIELD_ROWS) + usize::from(field.kind != Kind::Time)
     };
     let fields: usize = form.fields.iter().map(field_rows).sum();
-    let height = usize::from(!about.is_empty()) * 2 + fields + 2 + request_rows(&typed, width) + 1;
+    let takes = form.takes.len() + usize::from(!form.takes.is_empty());
+    let height = usize::from(!about.is_empty()) * 2 + takes + fields + 2 + request_rows(&typed, width) + 1;
     let inner = frame(ui, ink, area, &form.title(), height);
     let mut pen = Pen::new(inner);
     if !about.is_empty() {
         pen.text(ink, about, Tone::Dim);
+        pen.take(1);
+    }
+    for line in &form.takes {
+        pen.text(ink, line, Tone::Dim);
+    }
+    if !form.takes.is_empty() {
         pen.take(1);
     }
     for (at, field) in form.fields.iter().enumerate() {
