@@ -175,6 +175,29 @@ fn a_key_commands_a_lamp_a_rule_fires_and_who_may_not_is_in_the_audit_log() {
         true
     );
 
+    // The inspector shows what its key allows.
+    let inspector = tests::binary("inspector-tui", "dev").unwrap();
+    let inspect = |key: &str| {
+        let line = format!(
+            "XDG_STATE_HOME=state RUNTIME_TCP_TOKEN='{key}' timeout 60 '{}' tcp:{} --json",
+            inspector.display(),
+            house.address
+        );
+        house.runtime.shell(&line).unwrap()
+    };
+    let shown = inspect(&bob);
+    let document: Value =
+        serde_json::from_slice(&shown.stdout).unwrap_or_else(|_| panic!("{}", said(&shown)));
+    assert!(
+        document["plugins"]
+            .as_array()
+            .is_some_and(|plugins| plugins.len() > 5)
+    );
+    let blind = house.key("carl", json!(["events.watch"]));
+    let refused = inspect(&blind);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(said(&refused).contains("`runtime.inspect`"), "{}", said(&refused));
+
     // A key that was taken back lets nobody in; its secret is nowhere.
     let keys = house.owner("auth list_keys").to_string();
     let secret = bob.rsplit('_').next().unwrap();

@@ -66,6 +66,9 @@ pub(super) struct Collecting {
     subscriptions: Vec<Subscription>,
 }
 
+/// The code of the error when the client's key lacks a scope.
+const DENIED: &str = "denied";
+
 impl Collecting {
     pub(super) fn new() -> Self {
         let now = Instant::now();
@@ -89,6 +92,12 @@ impl Collecting {
     pub(super) fn ask(&mut self, id: u32) -> Option<Part> {
         self.asked = id;
         Part::ALL.get(self.done).copied()
+    }
+
+    /// True when nothing can be shown at all: whoever has this key may not even look.
+    pub(super) fn is_refused(&self, id: u32, reply: &Reply<'_>) -> bool {
+        let denied = matches!(reply, Reply::Failed(why) if why.code() == DENIED);
+        denied && id == self.asked && self.done == 0
     }
 
     /// Takes a reply; true when its part is complete, and the next one is to be asked for.
@@ -115,8 +124,8 @@ impl Collecting {
                 return self.complete();
             }
             Reply::End => return self.complete(),
-            // A chip may have no such list.
-            Reply::Failed(why) if why.code() == "unknown" => return self.complete(),
+            // A chip may have no such list, and a key may not allow it.
+            Reply::Failed(why) if matches!(why.code(), "unknown" | DENIED) => return self.complete(),
             // An item that is too large for the link: it is left out, and the list goes on.
             _ => {}
         }

@@ -77,10 +77,15 @@ impl Session<'_> {
             // What it changed should be seen at once.
             self.refresh |= awaited.acts;
             self.ask_waiting();
-        } else if let Some(collecting) = self.collecting.as_mut()
-            && collecting.take(id, what, &mut self.texts)
-        {
-            self.ask_part();
+        } else if let Some(collecting) = self.collecting.as_mut() {
+            if let Reply::Failed(why) = what
+                && collecting.is_refused(id, what)
+            {
+                return Err(refused(&self.live.target, *why));
+            }
+            if collecting.take(id, what, &mut self.texts) {
+                self.ask_part();
+            }
         }
         Ok(())
     }
