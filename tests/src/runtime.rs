@@ -33,6 +33,29 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// The same, with the example as the only plugin of the program.
+    ///
+    /// # Errors
+    /// When it does not come to say that it is running.
+    pub fn start_with_example() -> Result<Runtime, String> {
+        let mut runtime = Runtime::new()?;
+        runtime.leave_out_all_but_the_example()?;
+        runtime.start_again()?;
+        Ok(runtime)
+    }
+
+    /// From its next start on it has the example as the only plugin of the program.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written.
+    pub fn leave_out_all_but_the_example(&mut self) -> Result<(), String> {
+        let file = self.folder().join("example.toml");
+        std::fs::write(&file, "[runtime]\nplugins = [\"example\"]\n")
+            .map_err(|cause| format!("no configuration: {cause}"))?;
+        self.set_variable("RUNTIME_CONFIG", file);
+        Ok(())
+    }
+
     /// One that is not started yet.
     ///
     /// # Errors

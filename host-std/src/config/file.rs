@@ -22,6 +22,7 @@ pub(super) struct FileConfig {
     pub(super) synchronous: Synchronous,
     pub(super) slow_handler: Duration,
     pub(super) tcp: Option<TcpConfig>,
+    pub(super) only: Option<Vec<String>>,
     pub(super) plugins: BTreeMap<String, PluginConfig>,
 }
 
@@ -31,6 +32,7 @@ impl Default for FileConfig {
             synchronous: Synchronous::default(),
             slow_handler: Duration::from_millis(100),
             tcp: None,
+            only: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -51,6 +53,7 @@ pub(super) struct RawRuntime {
     #[serde(default)]
     storage_synchronous: RawSynchronous,
     slow_handler_ms: Option<Spanned<i64>>,
+    plugins: Option<Vec<String>>,
     pub(super) tcp: Option<Spanned<String>>,
     pub(super) tcp_token: Option<Spanned<String>>,
     pub(super) tcp_certificate: Option<Spanned<PathBuf>>,
@@ -103,6 +106,7 @@ pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigErr
             RawSynchronous::Normal => Synchronous::Normal,
         },
         tcp: tcp(&source, &raw.runtime, database)?,
+        only: raw.runtime.plugins,
         ..FileConfig::default()
     };
     if let Some(raw) = raw.runtime.slow_handler_ms {

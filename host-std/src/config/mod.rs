@@ -15,6 +15,7 @@
 //! [runtime]
 //! storage_synchronous = "full"     # or "normal"
 //! slow_handler_ms = 100            # 1 to 3,600,000
+//! plugins = ["example"]            # of the program's plugins those that are there; all unless it is said
 //! tcp = "0.0.0.0:7700"             # the link over TCP with TLS, for clients with a key
 //! tcp_token = "at least 16 characters"   # a key of the administrator that needs no plugin
 //! tcp_certificate = "cert.pem"     # PEM; without it one is made in `tls` beside the database
@@ -97,6 +98,8 @@ pub struct Config {
     pub synchronous: Synchronous,
     /// The link over TCP; off when `None`.
     pub tcp: Option<TcpConfig>,
+    /// Of the program's plugins those that are there; `None` for all.
+    pub only: Option<Vec<String>>,
     /// What is set for each plugin, by name; a plugin that is not listed has the defaults.
     pub plugins: BTreeMap<String, PluginConfig>,
     /// The TOML file the configuration came from, if there was one.
@@ -201,6 +204,7 @@ impl Config {
             slow_handler: from_file.slow_handler,
             synchronous: from_file.synchronous,
             tcp: from_file.tcp,
+            only: from_file.only,
             plugins: from_file.plugins,
             file,
         })
@@ -212,7 +216,8 @@ impl Config {
     ///
     /// [`ConfigError::UnknownPlugin`] with the first that is not, and the list of those that are.
     pub fn check_plugins(&self, known: &[&str]) -> Result<(), ConfigError> {
-        match self.plugins.keys().find(|name| !known.contains(&name.as_str())) {
+        let named = self.plugins.keys().chain(self.only.iter().flatten());
+        match named.into_iter().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(ConfigError::UnknownPlugin {
                 path: self.file.clone().unwrap_or_default(),

@@ -42,6 +42,7 @@ fn defaults() {
         plugins_folder: Some("data/plugins".into()),
         safe: false,
         demo: false,
+        only: None,
         socket: "data/runtime.sock".into(),
         log: "info".to_owned(),
         log_format: LogFormat::Text,

@@ -98,6 +98,10 @@ impl HostBuilder {
             known.push(plugin.name());
         }
         config.check_plugins(&known)?;
+        if let Some(only) = &config.only {
+            self.plugins
+                .retain(|plugin| only.iter().any(|name| name == plugin.name()));
+        }
         panics::install_hook();
         let options = Options {
             synchronous: config.synchronous,

@@ -265,3 +265,23 @@ fn a_service_is_a_command() {
         );
     }
 }
+
+#[test]
+fn the_configuration_says_which_plugins_of_the_program_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("runtime.toml");
+    std::fs::write(&config, "[runtime]\nplugins = [\"example\", \"presence\"]\n").unwrap();
+    let config = config.to_str().unwrap().to_owned();
+    let runtime = Runtime::start_with(dir, &[("RUNTIME_CONFIG", &config)]);
+    let plugins = runtime.json(&["plugins"]);
+    let names: Vec<_> = plugins
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|plugin| &plugin["name"])
+        .collect();
+    assert_eq!(names, ["storage", "presence", "example", "plugins"]);
+    std::fs::write(&config, "[runtime]\nplugins = [\"exmple\"]\n").unwrap();
+    let told = run(program().env("RUNTIME_CONFIG", &config), b"").fails(2);
+    assert!(told.contains("exmple") && told.contains("known are"), "{told}");
+}

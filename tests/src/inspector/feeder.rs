@@ -41,6 +41,7 @@ impl Feeder {
             plugins_folder: None,
             safe: false,
             demo: false,
+            only: None,
             log: "error".into(),
             log_format: LogFormat::Text,
             slow_handler: Duration::from_secs(1),

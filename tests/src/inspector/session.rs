@@ -36,8 +36,10 @@ struct Session {
 /// # Errors
 /// The line that did not go as it says, and why.
 pub fn play(script: &str, mut show: impl FnMut(&str, &str)) -> Result<(), String> {
+    let mut runtime = Runtime::new()?;
+    runtime.leave_out_all_but_the_example()?;
     let mut session = Session {
-        runtime: Runtime::new()?,
+        runtime,
         program: binary("inspector-tui", "dev")?,
         terminal: None,
         size: (80, 24),

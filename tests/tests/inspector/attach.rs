@@ -6,7 +6,7 @@ use crate::{attached, press, quit};
 
 #[test]
 fn a_runtime_is_seen_on_every_screen() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     runtime
         .run("state set room.kitchen '{\"heating\":true}' --ttl 3600")
         .unwrap();
@@ -39,7 +39,7 @@ fn a_runtime_is_seen_on_every_screen() {
 
 #[test]
 fn events_are_filtered_as_one_types() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "2");
     terminal.see("following").unwrap();
@@ -89,7 +89,7 @@ fn events_are_filtered_as_one_types() {
 
 #[test]
 fn the_stream_is_paused_and_followed_again() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "2");
     terminal.see("following").unwrap();
@@ -112,7 +112,7 @@ fn the_stream_is_paused_and_followed_again() {
 
 #[test]
 fn a_service_is_called_and_answers() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "4");
     terminal.see_row(&["example.hello", "example"]).unwrap();
@@ -144,7 +144,7 @@ fn a_service_is_called_and_answers() {
 
 #[test]
 fn a_plugin_is_stopped_and_started_through_the_dialog() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
@@ -170,7 +170,7 @@ fn a_plugin_is_stopped_and_started_through_the_dialog() {
 
 #[test]
 fn read_only_refuses_what_would_change_something() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &["--read-only"]);
     press(&terminal, "3");
     terminal.see_row(&["example", "STARTED"]).unwrap();
@@ -194,11 +194,13 @@ fn read_only_refuses_what_would_change_something() {
 
 #[test]
 fn state_and_storage_are_edited() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     runtime.run("state set lamp 1").unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "5");
     terminal.see("lamp").unwrap();
+    // The first one is the host's clock.
+    press(&terminal, "j");
     press(&terminal, "E");
     terminal.see("Set state lamp").unwrap();
     press(&terminal, "<ctrl-u>[2]");
@@ -225,7 +227,7 @@ fn state_and_storage_are_edited() {
 
 #[test]
 fn it_fits_whatever_size_the_terminal_takes() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     for (columns, rows) in [(160, 50), (80, 24), (40, 10), (1, 1), (250, 80), (100, 30)] {
         terminal.resize(columns, rows).unwrap();

@@ -51,7 +51,7 @@ fn a_wrong_target_is_refused_with_what_to_do() {
     let long = "x".repeat(200);
     for (target, said) in [
         ("", "serial:DEVICE"),
-        ("tcp:nowhere", "tcp:HOST:PORT"),
+        ("tcp:nowhere", "HOST:PORT"),
         ("tcp:127.0.0.1:99999", "65535"),
         ("serial:/dev/ttyACM0:fast", "`fast` is no speed"),
         ("serial:", "the device is missing"),

@@ -14,7 +14,7 @@ fn countdown(text: &str) -> Option<String> {
 
 #[test]
 fn a_killed_runtime_is_found_again_and_the_keys_are_alive_meanwhile() {
-    let mut runtime = Runtime::start().unwrap();
+    let mut runtime = Runtime::start_with_example().unwrap();
     let terminal = attached(&runtime, &[]);
     press(&terminal, "2");
     terminal.see("following").unwrap();

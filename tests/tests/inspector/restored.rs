@@ -22,7 +22,7 @@ fn assert_taken(terminal: &Terminal) {
 
 #[test]
 fn by_a_key() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     for key in ["q", "<ctrl-c>"] {
         let mut terminal = attached(&runtime, &[]);
         assert_taken(&terminal);
@@ -34,7 +34,7 @@ fn by_a_key() {
 
 #[test]
 fn by_a_signal() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
         let mut terminal = attached(&runtime, &[]);
         assert_taken(&terminal);
@@ -74,7 +74,7 @@ fn by_an_error() {
 /// A program whose terminal is gone must not go on, let alone in circles.
 #[test]
 fn by_a_closed_window() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let mut terminal = attached(&runtime, &[]);
     terminal.hang_up().unwrap();
     terminal.ended().unwrap();
@@ -89,7 +89,7 @@ fn is_at_prompt(screen: &vt100::Screen) -> bool {
 
 #[test]
 fn it_is_stopped_and_brought_to_the_foreground_again() {
-    let runtime = Runtime::start().unwrap();
+    let runtime = Runtime::start_with_example().unwrap();
     let arguments = ["--norc", "--noprofile", "--noediting", "-i"];
     let program = program();
     let mut terminal = Terminal::start(Start {
