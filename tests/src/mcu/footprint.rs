@@ -1,6 +1,7 @@
 //! What the kernel adds to a firmware.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::{Board, Build, Image, Sizes};
 
@@ -177,11 +178,17 @@ fn image(board: Board, program: &str, feature: &str) -> Result<PathBuf, String> 
         features: &[feature],
         profile: "release",
     };
+    // Two that build at once would take each other's images.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let built = build.run()?;
     let folder = built.parent().unwrap_or(Path::new(".")).join("images");
     let copy = folder.join(format!("{program}-{feature}"));
     let failed = |cause: std::io::Error| format!("{}: {cause}", copy.display());
     std::fs::create_dir_all(&folder).map_err(failed)?;
-    std::fs::copy(&built, &copy).map_err(failed)?;
+    // In one step: somebody may be reading the one that is there.
+    let new = folder.join(format!("{program}-{feature}.new"));
+    std::fs::copy(&built, &new).map_err(failed)?;
+    std::fs::rename(&new, &copy).map_err(failed)?;
     Ok(copy)
 }
