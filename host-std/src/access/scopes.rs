@@ -17,6 +17,7 @@
 use std::fmt;
 
 use kernel_core::subject;
+use plugin_host::permissions::covers;
 
 /// Everything.
 const ADMIN: &str = "admin.*";
@@ -95,19 +96,6 @@ fn reads_of(scope: &str, service: &str) -> bool {
 fn of(service: &str) -> Option<&str> {
     let (plugin, name) = service.split_once('.')?;
     (!name.contains('.')).then_some(plugin)
-}
-
-/// Whether whatever `name`, a name or a filter, matches is matched by `filter` as well.
-fn covers(filter: &str, name: &str) -> bool {
-    let (mut filter, mut name) = (filter.split('.'), name.split('.'));
-    loop {
-        match (filter.next(), name.next()) {
-            (Some(">"), Some(_)) | (None, None) => return true,
-            (Some("*"), Some(token)) if token != ">" => {}
-            (Some(one), Some(other)) if one == other => {}
-            _ => return false,
-        }
-    }
 }
 
 /// The scope that would allow it, for the error.

@@ -9,7 +9,7 @@ use crate::Action;
 use crate::entries;
 use crate::flights::{Flight, Kind, Shape};
 use crate::flights::{Job, failure};
-use crate::frame::{self, FrameError};
+use crate::frame::FrameError;
 use crate::lists::List;
 use crate::session::State;
 use crate::{Denied, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
@@ -17,18 +17,28 @@ use crate::{Denied, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, 
 impl State<'_> {
     /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel, keep-alive, and
     /// the words of a session's plugin, which are acted upon however much waits to be sent.
-    pub(crate) fn needs_room(message: Result<&[u8], FrameError>) -> bool {
-        match message {
-            Ok(frame @ [2..=6, ..]) => frame::decode::<ToRuntime<'_>>(frame).is_err(),
-            _ => true,
-        }
+    pub(crate) fn needs_room(message: &Result<ToRuntime<'_>, FrameError>) -> bool {
+        !matches!(
+            message,
+            Ok(ToRuntime::Credit(_)
+                | ToRuntime::Cancel { .. }
+                | ToRuntime::KeepAlive
+                | ToRuntime::StepDone { .. }
+                | ToRuntime::Answer { .. })
+        )
     }
 
-    /// Does what a message says, unless whoever decides has refused it. For a request, there is room for an answer.
-    pub(crate) fn receive(&mut self, message: Result<&[u8], FrameError>, verdict: Result<(), Denied>) {
-        match message.and_then(frame::decode) {
+    /// Does what a message says, unless whoever decides has refused it; `frame` is what it was decoded from. For a
+    /// request, there is room for an answer.
+    pub(crate) fn receive(
+        &mut self,
+        message: Result<ToRuntime<'_>, FrameError>,
+        frame: &[u8],
+        verdict: Result<(), Denied>,
+    ) {
+        match message {
             Ok(decoded) => self.dispatch(decoded, verdict),
-            Err(error) => self.malformed(error, message.unwrap_or(&[])),
+            Err(error) => self.malformed(error, frame),
         }
     }
 

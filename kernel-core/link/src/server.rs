@@ -78,17 +78,19 @@ pub async fn serve_with<R: Read, W: Write<Error = R::Error>>(
                     return End::Malformed;
                 }
                 let message = found.map(|range| inbox.frame(range));
-                if State::needs_room(message) {
-                    shared.until(|state| state.out.ready()).await;
-                }
-                let verdict = match message.and_then(frame::decode) {
+                let decoded = message.and_then(frame::decode);
+                let verdict = match decoded {
                     Ok(ToRuntime::Hello { token, .. }) => access.admit(token).await,
                     Ok(ToRuntime::Request { what, .. }) if shared.with(|state| state.open) == Some(true) => {
                         access.allow(&what).await.map_err(Denied::Because)
                     }
                     _ => Ok(()),
                 };
-                shared.with(|state| state.receive(message, verdict));
+                // Behind the verdict, for which other things may have been sent.
+                if State::needs_room(&decoded) {
+                    shared.until(|state| state.out.ready()).await;
+                }
+                shared.with(|state| state.receive(decoded, message.unwrap_or(&[]), verdict));
             }
             match read.read(inbox.room()).await {
                 Ok(0) => return End::Closed,

@@ -1,6 +1,12 @@
 //! What is in flight, and whoever is silent.
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
+
+use kernel_link::{Access, Denied};
 
 use crate::session::*;
 
@@ -168,4 +174,65 @@ fn credit_and_cancel_get_through_while_answers_wait_for_room() {
     });
     tasks.settle();
     assert_eq!(runtime.metrics().calls.used, 0);
+}
+
+/// Takes its time to allow a ping.
+struct Slow(Rc<Cell<bool>>);
+
+impl Access for Slow {
+    async fn admit(&self, _: &str) -> Result<(), Denied> {
+        Ok(())
+    }
+
+    async fn allow(&self, what: &Request<'_>) -> Result<(), kernel_core::Error> {
+        poll_fn(|_| match matches!(what, Request::Ping) && !self.0.get() {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+}
+
+#[test]
+fn an_answer_is_not_lost_to_what_was_sent_while_it_was_decided_upon() {
+    let (runtime, mut tasks) = start(&ROOM);
+    let kernel = runtime.kernel();
+    let decided = Rc::new(Cell::new(false));
+    let (mut client, _) = connect_with(&mut tasks, kernel, CONFIG, 256, Slow(decided.clone()));
+    tasks.run(kernel, async {
+        open(&mut client).await;
+        ask!(
+            client,
+            Request::Watch {
+                filter: "tick",
+                since: None,
+                credit: u32::MAX
+            },
+            Reply::Count(_)
+        );
+        client.request(7, Request::Ping).await.unwrap();
+    });
+    let publish = |count: usize| {
+        for _ in 0..count {
+            let text = format!("\"{}\"", "x".repeat(60));
+            runtime
+                .bus()
+                .try_publish("tick", crate::support::json(&text))
+                .unwrap();
+        }
+    };
+    tasks.settle();
+    publish(12);
+    tasks.settle();
+    decided.set(true);
+    publish(1);
+    tasks.settle();
+    tasks.run(kernel, async {
+        loop {
+            if let ToClient::Reply { id: 7, what } = client.next().await.unwrap() {
+                assert_eq!(what, Reply::Done);
+                return;
+            }
+        }
+    });
 }

@@ -87,14 +87,26 @@ pub fn connect(
     config: Config<'static>,
     part: usize,
 ) -> (TestClient, Rc<Cell<Option<End<std::convert::Infallible>>>>) {
+    connect_with(tasks, kernel, config, part, ByToken(config.token))
+}
+
+/// The same, with somebody else who decides what it may do.
+pub fn connect_with(
+    tasks: &mut Tasks,
+    kernel: Kernel,
+    config: Config<'static>,
+    part: usize,
+    access: impl Access + 'static,
+) -> (TestClient, Rc<Cell<Option<End<std::convert::Infallible>>>>) {
     let (server_read, client_write) = pipe(64);
     let (client_read, server_write) = pipe(64);
     let ended = Rc::new(Cell::new(None));
     let flag = ended.clone();
     tasks.spawn(async move {
         let mut memory = vec![0; 5 * part];
+        let decides = (&CoreRuntime::new(kernel).plugins(), &access);
         flag.set(Some(
-            serve(kernel, &config, server_read, server_write, &mut memory).await,
+            serve_with(kernel, &config, decides, server_read, server_write, &mut memory).await,
         ));
     });
     let memory = Box::leak(vec![0; 2 * 2048].into_boxed_slice());
