@@ -108,6 +108,9 @@ impl Client {
 
     /// Returns when the client's key has been taken back or has expired, or nobody has answered for a while.
     pub(crate) async fn revoked(&self) {
+        if let Entrance::Owner = self.entrance {
+            return std::future::pending().await;
+        }
         let mut unanswered = 0;
         while unanswered < UNANSWERED {
             tokio::time::sleep(LOOK).await;
@@ -167,7 +170,7 @@ impl Client {
     }
 
     /// Says what was refused, to the client and on the bus.
-    async fn refuse(&self, answer: &Answer, wanted: Wanted<'_>) -> Error {
+    fn refuse(&self, answer: &Answer, wanted: Wanted<'_>) -> Error {
         let scope = scopes::missing(wanted);
         let event = json!({
             "subject": answer.subject, "key_id": answer.key_id, "peer": self.peer, "scope": scope,
@@ -214,7 +217,7 @@ impl Access for Client {
         let answer = self.answer(holder).await?;
         let allowed = |wanted| scopes::allow(&answer.scopes, wanted);
         if let Err(wanted) = requests::check(what, &*self.reads, allowed) {
-            return Err(self.refuse(&answer, wanted).await);
+            return Err(self.refuse(&answer, wanted));
         }
         let Request::Call { service, args, .. } = what else {
             return Ok(());
