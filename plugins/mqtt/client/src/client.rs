@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::codec::{Codec, Filter};
 use crate::message::{Message, Qos};
-use crate::shared::{Change, Counters, Queued, Shared, Taken, Waiter};
+use crate::shared::{Change, Counters, Queued, Shared, Taken};
 use crate::topic;
+use crate::waiter::Waiter;
 
 /// How long the last handle's connection has to send what waits.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -40,9 +41,23 @@ impl Client {
     /// # Cancellation
     /// The message is sent nevertheless.
     pub async fn publish_acknowledged(&self, message: Message) -> Result<(), PublishError> {
-        let (waiter, answer) = oneshot::channel();
-        self.enqueue(message, Some(waiter))?;
+        let (say, answer) = oneshot::channel();
+        // Whoever waited may be gone.
+        self.publish_then(message, move |result| drop(say.send(result)))?;
         answer.await.unwrap_or(Err(PublishError::Closed))
+    }
+
+    /// The same, and calls `then` with what came of it, on the connection's thread, which it must not block. Where this
+    /// returns an error it is not called.
+    ///
+    /// # Errors
+    /// Those of [`publish`](Self::publish).
+    pub fn publish_then(
+        &self,
+        message: Message,
+        then: impl FnOnce(Result<(), PublishError>) + Send + 'static,
+    ) -> Result<(), PublishError> {
+        self.enqueue(message, Some(Waiter::new(then)))
     }
 
     fn enqueue(&self, message: Message, waiter: Option<Waiter>) -> Result<(), PublishError> {
@@ -57,7 +72,12 @@ impl Client {
                 max: self.max_packet as usize,
             });
         }
-        self.shared.enqueue(Queued { message, waiter })
+        self.shared
+            .enqueue(Queued { message, waiter })
+            .map_err(|(error, refused)| {
+                refused.waiter.map(Waiter::forget);
+                error
+            })
     }
 
     /// Subscribes, now or as soon as the broker is there, and again whenever the session is a new one. What the broker
