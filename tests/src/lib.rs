@@ -2,7 +2,7 @@
 //!
 //! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
-//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] asks a runtime, and
+//! pseudoterminal, and measures it. [`mqtt`] runs a real broker. [`deep`] says how long is tried to break something, [`session`] asks a runtime, and
 //! [`wasm`] builds plugins as WebAssembly modules and runs them in a host.
 
 pub mod bench;
@@ -13,6 +13,7 @@ pub mod deep;
 pub mod fuzz;
 pub mod inspector;
 pub mod mcu;
+pub mod mqtt;
 pub mod runtime;
 pub mod session;
 pub mod wasm;
