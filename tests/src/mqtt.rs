@@ -34,8 +34,21 @@ impl Broker {
     /// # Errors
     /// When there is no folder, or no port.
     pub fn new(lines: &str) -> Result<Broker, String> {
+        Broker::prepare(free_port()?, lines)
+    }
+
+    /// One at this port, started, with these lines as in [`new`](Self::new).
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn at(port: u16, lines: &str) -> Result<Broker, String> {
+        let mut broker = Broker::prepare(port, lines)?;
+        broker.start_again()?;
+        Ok(broker)
+    }
+
+    fn prepare(port: u16, lines: &str) -> Result<Broker, String> {
         let folder = tempfile::tempdir().map_err(|cause| format!("no folder for a broker: {cause}"))?;
-        let port = free_port()?;
         let lines = lines.replace("FOLDER", &folder.path().display().to_string());
         let text = format!(
             "per_listener_settings false\nset_tcp_nodelay true\nmax_inflight_messages 0\nmax_queued_messages 0\n\
