@@ -1,0 +1,3 @@
+//! What others offer, and what the house offers.
+
+mod found;
