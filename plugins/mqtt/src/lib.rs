@@ -1,0 +1,1 @@
+//! A bridge between the bus and an MQTT broker.
