@@ -35,8 +35,13 @@ pub(crate) struct Found {
     routes: BTreeMap<String, Vec<Key>>,
     /// Something was discovered since the last [`settle`](Found::settle).
     is_new: bool,
+    /// What was offered once.
+    removed: BTreeSet<String>,
     messages: u64,
     pub(crate) ignored: u64,
+    pub(crate) commands: u64,
+    pub(crate) commands_refused: u64,
+    pub(crate) last_refused: Option<String>,
     pub(crate) counts: Counts,
 }
 
@@ -68,8 +73,12 @@ impl Found {
             devices: BTreeMap::new(),
             routes: BTreeMap::new(),
             is_new: false,
+            removed: BTreeSet::new(),
             messages: 0,
             ignored: 0,
+            commands: 0,
+            commands_refused: 0,
+            last_refused: None,
             counts: Counts::default(),
         }
     }
@@ -204,6 +213,9 @@ impl Found {
                 REMOVED,
                 json!({"external_id": id, "provider": PROVIDER}),
             ));
+            if self.removed.len() < MAX_ENTITIES {
+                self.removed.insert(id.clone());
+            }
         }
         self.devices.retain(|id, _| groups.contains_key(id));
         let mut is_adopted = true;
@@ -390,8 +402,11 @@ impl Found {
         external_id: &str,
         params: &Map<String, Value>,
     ) -> Option<Result<(Vec<Outgoing>, Map<String, Value>), String>> {
-        external_id.strip_prefix(PROVIDER)?.strip_prefix('-')?;
-        Some(self.checked(external_id, params))
+        match self.devices.contains_key(external_id) {
+            true => Some(self.checked(external_id, params)),
+            false if self.removed.contains(external_id) => Some(Err("nobody offers it any more".into())),
+            false => None,
+        }
     }
 
     fn checked(
@@ -399,9 +414,6 @@ impl Found {
         external_id: &str,
         params: &Map<String, Value>,
     ) -> Result<(Vec<Outgoing>, Map<String, Value>), String> {
-        if !self.devices.contains_key(external_id) {
-            return Err("nobody offers it (any more)".into());
-        }
         let (mut outgoing, mut is_so, mut left) = (Vec::new(), Map::new(), params.clone());
         for key in self.keys_of(external_id) {
             let Some(known) = self.entities.get(&key) else {

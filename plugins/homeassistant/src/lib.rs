@@ -1,6 +1,7 @@
-//! x
-#![allow(dead_code)]
+//! Home Assistant's MQTT discovery, both ways.
+
 mod about;
+mod classes;
 mod codec;
 mod components;
 mod config;
@@ -9,9 +10,20 @@ mod entity;
 mod found;
 mod keys;
 mod light;
+mod link;
+mod lists;
 mod names;
+mod offer;
+mod offered;
+mod own;
 mod parts;
+mod plugin;
+mod settings;
 mod status;
 mod template;
 #[cfg(test)]
 mod tests;
+mod values;
+
+pub use plugin::HomeAssistant;
+pub use status::Status;

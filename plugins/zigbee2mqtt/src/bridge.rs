@@ -1,7 +1,7 @@
 //! What is known of a Zigbee network, and what comes of a message about it: what is published in the house and sent to
 //! the broker. It knows neither; see `plugin`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,9 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// The most bytes of a value, and of all values of a device.
 const MAX_VALUE: usize = 2 * 1024;
 const MAX_STATE: usize = 7 * 1024;
+
+/// The most devices that are remembered once they are gone.
+const MAX_REMOVED: usize = 1_000;
 
 pub(crate) const DISCOVERED: &str = "external.device_discovered";
 pub(crate) const REMOVED: &str = "external.device_removed";
@@ -57,6 +60,8 @@ pub(crate) struct Bridge {
     group_list: Option<Value>,
     skipped_devices: Vec<Skipped>,
     skipped_groups: Vec<Skipped>,
+    /// What was listed once: there may be other networks with devices of their own.
+    removed: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
 
@@ -90,6 +95,7 @@ impl Bridge {
             group_list: None,
             skipped_devices: Vec::new(),
             skipped_groups: Vec::new(),
+            removed: BTreeSet::new(),
             counts: Counts::default(),
         }
     }
@@ -180,7 +186,7 @@ impl Bridge {
             .iter()
             .map(|(id, entry)| (id.clone(), &entry.device))
             .collect();
-        let Listed { devices, skipped } = network::groups(&list, &devices)?;
+        let Listed { devices, skipped } = network::groups(&list, &self.base, &devices)?;
         self.skipped_groups = skipped;
         self.group_list = Some(list);
         Ok(self.replace(devices, |bridge| &mut bridge.groups))
@@ -211,11 +217,12 @@ impl Bridge {
                 state,
                 available,
             };
+            self.removed.remove(&entry.device.external_id);
             which(self).insert(entry.device.external_id.clone(), entry);
         }
         for entry in before.into_values() {
             left.extend(self.topics(&entry.device.name));
-            effects.extend(gone(&entry));
+            effects.extend(self.gone(&entry));
         }
         // Two devices may have changed their names with one another.
         left.retain(|topic| !joined.contains(topic));
@@ -263,7 +270,7 @@ impl Bridge {
 
     /// Takes away what has this address, or name.
     fn remove(&mut self, id: &str) -> Vec<Effect> {
-        let external_ids = [format!("{PROVIDER}-{id}"), format!("{PROVIDER}-group-{id}")];
+        let external_ids = [format!("{PROVIDER}-{id}"), network::group_id(&self.base, id)];
         let mut removed = Vec::new();
         for known in [&mut self.devices, &mut self.groups] {
             let is_it =
@@ -272,10 +279,25 @@ impl Bridge {
         }
         let mut effects = Vec::new();
         for entry in removed {
-            effects.extend(gone(&entry));
+            effects.extend(self.gone(&entry));
             effects.push(Effect::Leave(self.topics(&entry.device.name).into()));
         }
         effects
+    }
+
+    /// A device is not there any more.
+    fn gone(&mut self, entry: &Entry) -> [Effect; 2] {
+        let Device {
+            external_id, name, ..
+        } = &entry.device;
+        if self.removed.len() < MAX_REMOVED {
+            self.removed.insert(external_id.clone());
+        }
+        let removed = json!({"external_id": external_id, "provider": PROVIDER, "name": name});
+        [
+            report(external_id, &Map::new(), false),
+            Effect::Publish(REMOVED, removed),
+        ]
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Vec<Effect> {
@@ -335,16 +357,20 @@ impl Bridge {
         external_id: &str,
         params: &Map<String, Value>,
     ) -> Option<Result<Command, String>> {
-        external_id.strip_prefix(PROVIDER)?.strip_prefix('-')?;
-        Some(self.checked(external_id, params))
-    }
-
-    fn checked(&self, external_id: &str, params: &Map<String, Value>) -> Result<Command, String> {
-        let entry = self
+        let listed = self
             .devices
             .get(external_id)
             .or_else(|| self.groups.get(external_id));
-        let device = &entry.ok_or("Zigbee2MQTT does not list it (any more)")?.device;
+        match listed {
+            Some(entry) => Some(self.checked(&entry.device, params)),
+            None if self.removed.contains(external_id) => {
+                Some(Err("Zigbee2MQTT does not list it any more".into()))
+            }
+            None => None,
+        }
+    }
+
+    fn checked(&self, device: &Device, params: &Map<String, Value>) -> Result<Command, String> {
         if !self.is_connected {
             return Err("there is no connection to the broker".into());
         }
@@ -561,18 +587,6 @@ fn report(external_id: &str, state: &Map<String, Value>, online: bool) -> Effect
         online,
     };
     Effect::Publish(REPORTED, json!(report))
-}
-
-/// A device is not there any more.
-fn gone(entry: &Entry) -> Vec<Effect> {
-    let Device {
-        external_id, name, ..
-    } = &entry.device;
-    let removed = json!({"external_id": external_id, "provider": PROVIDER, "name": name});
-    vec![
-        report(external_id, &Map::new(), false),
-        Effect::Publish(REMOVED, removed),
-    ]
 }
 
 fn settable(device: &Device) -> String {

@@ -79,7 +79,9 @@ impl Link {
     /// Whether devices are to be taken in by one more call.
     pub(crate) fn is_to_adopt(&self) -> bool {
         let less = |calls: u32| calls.checked_sub(1);
-        let before = self.adopt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let before = self
+            .adopt
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         before.is_ok()
     }
 
@@ -108,7 +110,13 @@ impl Link {
             Happened::Message(message) => bridge.message(&message.topic, &message.payload, message.retain),
             Happened::SubscriptionRefused { filter, reason } => {
                 log::warn!("the broker refuses a subscription to {filter}: {reason}");
-                bridge.counts.refuse("a subscription that the broker refuses", &filter);
+                bridge
+                    .counts
+                    .refuse("a subscription that the broker refuses", &filter);
+                Vec::new()
+            }
+            other => {
+                log::debug!("nothing comes of {other:?}");
                 Vec::new()
             }
         }

@@ -130,12 +130,16 @@ fn device(entry: &Value, listed: &mut Listed) -> Result<Device, &'static str> {
 ///
 /// # Errors
 /// When it is no list.
-pub(crate) fn groups(list: &Value, devices: &BTreeMap<String, &Device>) -> Result<Listed, &'static str> {
+pub(crate) fn groups(
+    list: &Value,
+    base: &str,
+    devices: &BTreeMap<String, &Device>,
+) -> Result<Listed, &'static str> {
     let list = list.as_array().ok_or("bridge/groups is no array")?;
     let mut listed = Listed::default();
     for entry in list {
         let what = text(entry, "friendly_name").unwrap_or("a group without a name");
-        match group(entry, devices) {
+        match group(entry, base, devices) {
             Ok(group) => listed.devices.push(group),
             Err(reason) => listed.skip(what, reason),
         }
@@ -143,7 +147,15 @@ pub(crate) fn groups(list: &Value, devices: &BTreeMap<String, &Device>) -> Resul
     Ok(listed)
 }
 
-fn group(entry: &Value, devices: &BTreeMap<String, &Device>) -> Result<Device, &'static str> {
+/// What a group is called in the house. Other networks have groups of the same numbers.
+pub(crate) fn group_id(base: &str, id: &str) -> String {
+    match base {
+        "zigbee2mqtt" => format!("{PROVIDER}-group-{id}"),
+        base => format!("{PROVIDER}-{base}-group-{id}"),
+    }
+}
+
+fn group(entry: &Value, base: &str, devices: &BTreeMap<String, &Device>) -> Result<Device, &'static str> {
     let id = entry
         .get("id")
         .and_then(Value::as_u64)
@@ -176,7 +188,7 @@ fn group(entry: &Value, devices: &BTreeMap<String, &Device>) -> Result<Device, &
         .iter()
         .find(|member| member.properties.iter().any(|property| property.is_main));
     Ok(Device {
-        external_id: format!("{PROVIDER}-group-{id}"),
+        external_id: group_id(base, &id.to_string()),
         name: name.into(),
         kind: kind.map_or("generic", |member| member.kind),
         properties,

@@ -35,6 +35,7 @@ impl Settings {
 }
 
 fn is_base_topic(text: &str) -> bool {
-    let is_level = |level: &str| !level.is_empty() && !level.contains(['+', '#']) && !level.contains(char::is_control);
+    let is_level =
+        |level: &str| !level.is_empty() && !level.contains(['+', '#']) && !level.contains(char::is_control);
     text.len() <= 200 && text.split('/').all(is_level)
 }

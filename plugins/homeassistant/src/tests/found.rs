@@ -324,11 +324,10 @@ fn commands_that_do_not_fit_are_refused_with_what_is_allowed() {
             json!({"on": true, "brightness": 5}),
             "brightness: it has no such property",
         ),
-        ("nobody", json!({"on": true}), "nobody offers it (any more)"),
     ] {
         assert_eq!(command(id, params).unwrap_err(), why);
     }
-    assert!(found().0.command("zigbee2mqtt-0x1", &Map::new()).is_none());
+    assert!(found().0.command("homeassistant-nobody", &Map::new()).is_none());
 }
 
 #[test]
@@ -384,6 +383,8 @@ fn what_is_not_offered_any_more_is_gone() {
     found.discovery("cover/blind", b"");
     let removed = json!({"external_id": "homeassistant-blind", "provider": "homeassistant"});
     assert_eq!(published(&found.settle(), REMOVED), [removed]);
+    let refused = found.command("homeassistant-blind", &Map::new()).unwrap();
+    assert_eq!(refused.unwrap_err(), "nobody offers it any more");
     let mut weather = messages()["device/weather"].clone();
     weather["cmps"]["rain"] = json!({"p": "binary_sensor"});
     found.discovery("device/weather", weather.to_string().as_bytes());
