@@ -4,7 +4,8 @@
 //! list by [`plugins!`] and knows none of them by name.
 
 pub use {
-    auth, automation, devices, example, history, homeassistant, logger, presence, sim, users, zigbee2mqtt,
+    auth, automation, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
+    zigbee2mqtt,
 };
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
@@ -40,6 +41,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
             <$plugin>::described::<$crate::zigbee2mqtt::Zigbee2Mqtt>(),
             <$plugin>::described::<$crate::homeassistant::HomeAssistant>(),
+            <$plugin>::described::<$crate::mqtt::Mqtt>(),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::broker::Broker;
+use tests::listener::{Listener, publish};
+use tests::mqtt::Broker;
 use tests::runtime::Runtime;
 
 const DEVICES: &str = include_str!("../../plugins/zigbee2mqtt/tests/fixtures/devices.json");
@@ -45,9 +46,7 @@ impl House {
     }
 
     fn say(&self, below: &str, payload: &str, retain: bool) {
-        self.broker
-            .publish(&format!("zigbee2mqtt/{below}"), payload, retain)
-            .unwrap();
+        publish(&self.broker, &format!("zigbee2mqtt/{below}"), payload, retain).unwrap();
     }
 
     fn call(&self, service: &str, args: &Value) -> Value {
@@ -159,8 +158,8 @@ fn a_zigbee_network_is_in_the_house() {
     assert_eq!(house.device(&lamp)["online"], true);
 
     // A command, and what comes of it.
-    let sent = house.broker.listen("zigbee2mqtt/+/set").unwrap();
-    let nested = house.broker.listen("zigbee2mqtt/+/+/set").unwrap();
+    let sent = Listener::start(&house.broker, "zigbee2mqtt/+/set").unwrap();
+    let nested = Listener::start(&house.broker, "zigbee2mqtt/+/+/set").unwrap();
     assert_eq!(
         house.set(&lamp, json!({"on": false, "brightness": 20}))["state"]["pending"],
         true

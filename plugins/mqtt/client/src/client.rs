@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::codec::{Codec, Filter};
+use crate::codec::{Codec, Filter, Outgoing};
 use crate::message::{Message, Qos};
-use crate::shared::{Change, Counters, Queued, Shared, Taken, Waiter};
+use crate::shared::{Change, Counters, Queued, Shared, Taken};
 use crate::topic;
+use crate::waiter::Waiter;
 
 /// How long the last handle's connection has to send what waits.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ impl Client {
     /// # Errors
     /// Nothing was queued: it is no topic, too large, or the connection is closed.
     pub fn publish(&self, message: Message) -> Result<(), PublishError> {
-        self.enqueue(message, None)
+        self.enqueue(self.checked(message)?, None)
     }
 
     /// The same, and waits until the broker acknowledged it; with QoS 0, until it is written to the connection. While the
@@ -40,24 +41,47 @@ impl Client {
     /// # Cancellation
     /// The message is sent nevertheless.
     pub async fn publish_acknowledged(&self, message: Message) -> Result<(), PublishError> {
-        let (waiter, answer) = oneshot::channel();
-        self.enqueue(message, Some(waiter))?;
+        let (say, answer) = oneshot::channel();
+        // Whoever waited may be gone.
+        self.publish_then(message, move |result| drop(say.send(result)))?;
         answer.await.unwrap_or(Err(PublishError::Closed))
     }
 
-    fn enqueue(&self, message: Message, waiter: Option<Waiter>) -> Result<(), PublishError> {
+    /// The same, and calls `then` with what came of it, on the connection's thread, which it must not block. Where this
+    /// returns an error it is not called.
+    ///
+    /// # Errors
+    /// Those of [`publish`](Self::publish).
+    pub fn publish_then(
+        &self,
+        message: Message,
+        then: impl FnOnce(Result<(), PublishError>) + Send + 'static,
+    ) -> Result<(), PublishError> {
+        self.enqueue(self.checked(message)?, Some(Waiter::new(then)))
+    }
+
+    fn checked(&self, message: Message) -> Result<Outgoing, PublishError> {
         if !topic::is_topic(&message.topic) {
             return Err(PublishError::Topic(message.topic));
         }
         let message = message.into();
-        let size = Codec::size(&message);
-        if size > self.max_packet as usize {
-            return Err(PublishError::TooLarge {
-                size,
-                max: self.max_packet as usize,
-            });
+        let (size, max) = (Codec::size(&message), self.max_packet as usize);
+        match size > max {
+            true => Err(PublishError::TooLarge { size, max }),
+            false => Ok(message),
         }
-        self.shared.enqueue(Queued { message, waiter })
+    }
+
+    fn enqueue(&self, message: Outgoing, waiter: Option<Waiter>) -> Result<(), PublishError> {
+        match self.shared.enqueue(Queued { message, waiter }) {
+            Ok(()) => Ok(()),
+            Err((error, refused)) => {
+                if let Some(waiter) = refused.waiter {
+                    waiter.forget();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Subscribes, now or as soon as the broker is there, and again whenever the session is a new one. What the broker

@@ -14,6 +14,9 @@ use crate::session::Session;
 use crate::shared::Shared;
 use crate::transport;
 
+/// How long what is left of a broken connection is read.
+const REST: Duration = Duration::from_secs(1);
+
 pub(crate) struct Connection {
     pub(crate) options: Options,
     pub(crate) address: Address,
@@ -130,10 +133,14 @@ impl Connection {
             let result = tokio::select! {
                 read = link::read(&mut link.reader, &mut link.from) => {
                     alive.received();
-                    read.and_then(|()| link.each(|packet, to| session.receive(packet, &self.shared, to)))
+                    read.and_then(|()| self.receive(&mut link, session))
                 }
                 written = link.writer.write(&mut link.to) => {
                     alive.sent();
+                    // A broker that is gone has left what it sent.
+                    if written.is_err() {
+                        self.read_rest(&mut link, session).await;
+                    }
                     written
                 }
                 () = self.shared.wake.notified() => Ok(()),
@@ -143,6 +150,21 @@ impl Connection {
                 return End::Lost(reason);
             }
         }
+    }
+
+    fn receive(&self, link: &mut Link, session: &mut Session) -> Result<(), String> {
+        link.each(|packet, to| session.receive(packet, &self.shared, to))
+    }
+
+    async fn read_rest(&self, link: &mut Link, session: &mut Session) {
+        let rest = async {
+            while link::read(&mut link.reader, &mut link.from).await.is_ok() {
+                self.receive(link, session)?;
+            }
+            Ok::<(), String>(())
+        };
+        // How it ends does not matter: the connection has ended.
+        let _ = timeout(REST, rest).await;
     }
 
     fn codec(&self) -> Codec {

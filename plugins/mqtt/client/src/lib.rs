@@ -52,6 +52,7 @@ mod session;
 mod shared;
 pub mod topic;
 mod transport;
+mod waiter;
 
 use std::future::Future;
 use std::sync::Arc;

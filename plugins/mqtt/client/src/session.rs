@@ -7,7 +7,8 @@ use bytes::BytesMut;
 use crate::client::{Happened, PublishError};
 use crate::codec::{Answer, Codec, Filter, In, Outgoing, Welcome};
 use crate::message::{Message, Qos};
-use crate::shared::{Change, Shared, Taken, Waiter};
+use crate::shared::{Change, Shared, Taken};
+use crate::waiter::Waiter;
 
 /// Bytes that wait to be written, beyond which nothing more is taken from the queue.
 const MAX_UNWRITTEN: usize = 64 * 1_024;
@@ -305,7 +306,6 @@ impl Session {
 
 fn answer(waiter: Option<Waiter>, result: Result<(), PublishError>) {
     if let Some(waiter) = waiter {
-        // Whoever waited may be gone.
-        let _ = waiter.send(result);
+        waiter.answer(result);
     }
 }

@@ -4,19 +4,21 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::client::{Happened, PublishError};
 use crate::codec::{Codec, Filter, Outgoing};
 use crate::message::{Message, Qos};
+use crate::waiter::Waiter;
 
 /// The most bytes of the messages that wait, each way.
 const MAX_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// What was counted since the connection was made. `acknowledged + refused + dropped + queued + in_flight` are all
 /// messages of QoS 1 and 2 that were taken, and those of QoS 0 that were dropped or wait.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counters {
     /// Whether the broker is there now.
     pub connected: bool,
@@ -47,9 +49,6 @@ pub struct Counters {
     /// Why the connection ended last, or could not be made.
     pub last_error: Option<String>,
 }
-
-/// Who waits for a message's acknowledgement.
-pub(crate) type Waiter = oneshot::Sender<Result<(), PublishError>>;
 
 /// A message that waits to be sent.
 pub(crate) struct Queued {
@@ -124,12 +123,12 @@ impl Shared {
     }
 
     /// Queues a message; where there is no room, the oldest ones go.
-    pub(crate) fn enqueue(&self, queued: Queued) -> Result<(), PublishError> {
+    pub(crate) fn enqueue(&self, queued: Queued) -> Result<(), (PublishError, Queued)> {
         let mut dropped = Vec::new();
         {
             let mut state = self.lock();
             if state.closing.is_some() || state.closed {
-                return Err(PublishError::Closed);
+                return Err((PublishError::Closed, queued));
             }
             state.outgoing_bytes += Codec::size(&queued.message);
             state.outgoing.push_back(queued);
@@ -141,7 +140,7 @@ impl Shared {
         }
         self.wake.notify_one();
         for waiter in dropped.into_iter().filter_map(|queued| queued.waiter) {
-            let _ = waiter.send(Err(PublishError::Dropped));
+            waiter.answer(Err(PublishError::Dropped));
         }
         Ok(())
     }
