@@ -12,6 +12,7 @@ pub mod book;
 mod client;
 pub mod deep;
 pub mod fuzz;
+pub mod home_assistant;
 pub mod inspector;
 pub mod listener;
 pub mod mcu;

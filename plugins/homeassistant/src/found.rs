@@ -83,20 +83,21 @@ impl Found {
         }
     }
 
-    /// A discovery message: `path` is its topic, between the prefix and `/config`.
+    /// A discovery message: `path` is its topic, between the prefix and `/config`. One that makes no sense changes
+    /// nothing.
     pub(crate) fn discovery(&mut self, path: &str, payload: &[u8]) {
-        self.is_new = true;
         let before: Vec<_> = self.entities.extract_if(.., |key, _| key.0 == path).collect();
-        let Err(why) = self.take(path, payload) else {
-            // What is still there knows what it heard.
-            for (key, old) in before {
-                if let Some(known) = self.entities.get_mut(&key) {
-                    known.entity.availability.inherit(&old.entity.availability);
-                }
+        if let Err(why) = self.take(path, payload) {
+            self.entities.extend(before);
+            return self.counts.refuse(&why, path);
+        }
+        self.is_new = true;
+        // What is still there knows what it heard.
+        for (key, old) in before {
+            if let Some(known) = self.entities.get_mut(&key) {
+                known.entity.availability.inherit(&old.entity.availability);
             }
-            return;
-        };
-        self.counts.refuse(&why, path);
+        }
     }
 
     fn take(&mut self, path: &str, payload: &[u8]) -> Result<(), String> {

@@ -34,6 +34,8 @@ pub(crate) struct Link {
     is_connected: AtomicBool,
     /// Calls that are still to be made to take in devices.
     adopt: AtomicU32,
+    /// Something was not published.
+    is_behind: AtomicBool,
 }
 
 impl Known {
@@ -94,6 +96,7 @@ impl Link {
             known: Mutex::new(known),
             is_connected: AtomicBool::new(false),
             adopt: AtomicU32::new(0),
+            is_behind: AtomicBool::new(false),
         });
         // The thread waits for it, and cannot be gone.
         let _ = sent.send(Arc::downgrade(&link));
@@ -118,13 +121,17 @@ impl Link {
     }
 
     /// Does all of it. What is published retained while the broker is away is published when it is back.
-    pub(crate) async fn perform(&self, cx: &Context, effects: Vec<Effect>) -> Result<(), Error> {
+    pub(crate) async fn perform(&self, cx: &Context, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Publish(topic, payload) => {
-                    cx.publish_value(topic, &payload).await?;
+                    if let Err(error) = cx.publish_value(topic, &payload).await {
+                        log::warn!("{topic} is not published: {error}");
+                        self.is_behind.store(true, Ordering::Relaxed);
+                    }
                 }
-                Effect::Send(topic, payload, retain) if self.is_connected() => {
+                // What is cleared has nobody to clear it later.
+                Effect::Send(topic, payload, retain) if self.is_connected() || payload.is_empty() => {
                     if let Err(why) = self.send(&topic, &payload, retain) {
                         log::warn!("{topic} is not published: {why}");
                     }
@@ -136,7 +143,6 @@ impl Link {
                 Effect::Adopt => self.adopt.store(CALLS, Ordering::Relaxed),
             }
         }
-        Ok(())
     }
 
     async fn set_state(&self, cx: &Context, id: &str, state: &Value) {
@@ -151,6 +157,11 @@ impl Link {
                 .counts
                 .refuse(&why, &format!("{id}: {}", error.message()));
         }
+    }
+
+    /// Whether something was not published: the house took it too slowly, and has to hear all of it once more.
+    pub(crate) fn was_behind(&self) -> bool {
+        self.is_behind.swap(false, Ordering::Relaxed)
     }
 
     /// Whether devices are to be taken in by one more call.
@@ -206,9 +217,7 @@ async fn consume(cx: &Context, mut incoming: Incoming, link: &Weak<Link>) {
     while let Some(happened) = incoming.next().await {
         let Some(link) = link.upgrade() else { return };
         let effects = link.happened(happened);
-        if let Err(error) = link.perform(cx, effects).await {
-            log::warn!("not published: {error}");
-        }
+        link.perform(cx, effects).await;
     }
 }
 

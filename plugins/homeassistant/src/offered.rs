@@ -247,6 +247,15 @@ impl Offered {
 
     /// A device has these fields now; `None` when it is not known whether there is such a device.
     pub(crate) fn changed(&mut self, id: &str, reported: Map<String, Value>) -> Option<Vec<Effect>> {
+        let offering = self.devices.get_mut(id)?;
+        if offering.own.reported == reported {
+            return Some(Vec::new());
+        }
+        if is_alike(&offering.own.reported, &reported) {
+            offering.own.reported = reported;
+            let offering = self.devices.get(id)?;
+            return Some(self.state(offering));
+        }
         let old = self.devices.remove(id)?;
         let own = Own {
             reported,
@@ -384,6 +393,17 @@ impl Offered {
         let entities = self.devices.values().map(|offering| offering.configs.len());
         (self.devices.len(), entities.sum())
     }
+}
+
+/// Whether both have the same fields, each of the same kind: then so are the entities.
+fn is_alike(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    let kinds = |fields: &Map<String, Value>| -> Vec<_> {
+        let kinds = fields
+            .iter()
+            .map(|(name, value)| (name.clone(), std::mem::discriminant(value)));
+        kinds.collect()
+    };
+    kinds(one) == kinds(other)
 }
 
 fn retained(topic: &str, payload: &str) -> Effect {

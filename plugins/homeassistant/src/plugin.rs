@@ -9,6 +9,7 @@ use plugin_kit::{ContextValues, log, plugin};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::effect::Effect;
 use crate::found::Found;
 use crate::link::{Known, Link};
 use crate::lists;
@@ -140,16 +141,18 @@ impl HomeAssistant {
             return Ok(());
         };
         self.seconds += 1;
+        let is_behind = link.was_behind();
         let mut effects = link.known().found.settle();
-        if self.seconds.is_multiple_of(settings.report_seconds) {
-            effects.extend(link.known().found.report_all());
-        }
-        if self.seconds.is_multiple_of(AGAIN) {
+        if is_behind || self.seconds.is_multiple_of(AGAIN) {
             effects.extend(link.known().found.announce_all());
+            effects.extend(is_behind.then_some(Effect::Adopt));
+        }
+        if is_behind || self.seconds.is_multiple_of(settings.report_seconds) {
+            effects.extend(link.known().found.report_all());
         }
         let auto_maps = settings.auto_map;
         let is_due = self.is_stale || self.seconds.is_multiple_of(settings.refresh_seconds);
-        link.perform(cx, effects).await?;
+        link.perform(cx, effects).await;
         if auto_maps && self.seconds >= self.adopts && link.is_to_adopt() {
             self.adopts = adopt(cx, &link).await.map_or(self.seconds + RETRY, |()| 0);
         }
@@ -201,7 +204,8 @@ impl HomeAssistant {
                     Some(offered) => offered.online(&device_id, topic == "device.online"),
                     None => None,
                 };
-                link.perform(cx, effects.unwrap_or_default()).await
+                link.perform(cx, effects.unwrap_or_default()).await;
+                Ok(())
             }
         }
     }
@@ -273,7 +277,8 @@ impl HomeAssistant {
             }
             offered.refresh(all)
         };
-        link.perform(cx, effects).await
+        link.perform(cx, effects).await;
+        Ok(())
     }
 
     async fn requested(&mut self, cx: &Context, link: &Link, requested: Requested) -> Result<(), Error> {
@@ -299,7 +304,8 @@ impl HomeAssistant {
                     found.commands += 1;
                     found.is_so(external_id, fields)
                 };
-                link.perform(cx, effects).await
+                link.perform(cx, effects).await;
+                Ok(())
             }
             Err(reason) => {
                 log::warn!("a command for {external_id} is refused: {reason}");
@@ -341,5 +347,6 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
     link.adopt_again();
     // What was said of them before had nobody to hear it.
     let effects = link.known().found.report_all();
-    link.perform(cx, effects).await
+    link.perform(cx, effects).await;
+    Ok(())
 }

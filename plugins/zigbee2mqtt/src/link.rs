@@ -1,6 +1,6 @@
 //! The way between the broker, the house and what is known.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(crate) struct Link {
     bridge: Mutex<Bridge>,
     /// Calls that are still to be made to take in devices.
     adopt: AtomicU32,
+    /// Something was not published.
+    is_behind: AtomicBool,
 }
 
 impl Link {
@@ -39,6 +41,7 @@ impl Link {
             client,
             bridge: Mutex::new(bridge),
             adopt: AtomicU32::new(0),
+            is_behind: AtomicBool::new(false),
         });
         // The thread waits for it, and cannot be gone.
         let _ = sent.send(Arc::downgrade(&link));
@@ -57,11 +60,14 @@ impl Link {
     }
 
     /// Does all of it.
-    pub(crate) async fn perform(&self, cx: &Context, effects: Vec<Effect>) -> Result<(), Error> {
+    pub(crate) async fn perform(&self, cx: &Context, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Publish(topic, payload) => {
-                    cx.publish_value(topic, &payload).await?;
+                    if let Err(error) = cx.publish_value(topic, &payload).await {
+                        log::warn!("{topic} is not published: {error}");
+                        self.is_behind.store(true, Ordering::Relaxed);
+                    }
                 }
                 Effect::Send(topic, payload) => {
                     if let Err(why) = self.send(topic, payload) {
@@ -73,7 +79,11 @@ impl Link {
                 Effect::Adopt => self.adopt.store(CALLS, Ordering::Relaxed),
             }
         }
-        Ok(())
+    }
+
+    /// Whether something was not published: the house took it too slowly, and has to hear all of it once more.
+    pub(crate) fn was_behind(&self) -> bool {
+        self.is_behind.swap(false, Ordering::Relaxed)
     }
 
     /// Whether devices are to be taken in by one more call.
@@ -127,9 +137,7 @@ async fn consume(cx: &Context, mut incoming: Incoming, link: &Weak<Link>) {
     while let Some(happened) = incoming.next().await {
         let Some(link) = link.upgrade() else { return };
         let effects = link.happened(happened);
-        if let Err(error) = link.perform(cx, effects).await {
-            log::warn!("not published: {error}");
-        }
+        link.perform(cx, effects).await;
     }
 }
 

@@ -8,7 +8,7 @@ use plugin_kit::{Args, Arguments, ContextValues, log, plugin};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, Effect};
 use crate::link::Link;
 use crate::network::PROVIDER;
 use crate::settings::Settings;
@@ -102,14 +102,16 @@ impl Zigbee2Mqtt {
             return Ok(());
         };
         self.seconds += 1;
-        if self.seconds.is_multiple_of(settings.report_seconds) {
-            let effects = link.bridge().report_all();
-            link.perform(cx, effects).await?;
+        let is_behind = link.was_behind();
+        let mut effects = Vec::new();
+        if is_behind || self.seconds.is_multiple_of(AGAIN) {
+            effects.extend(link.bridge().announce_all());
+            effects.extend(is_behind.then_some(Effect::Adopt));
         }
-        if self.seconds.is_multiple_of(AGAIN) {
-            let effects = link.bridge().announce_all();
-            link.perform(cx, effects).await?;
+        if is_behind || self.seconds.is_multiple_of(settings.report_seconds) {
+            effects.extend(link.bridge().report_all());
         }
+        link.perform(cx, effects).await;
         if settings.auto_map && self.seconds >= self.waits && link.is_to_adopt() {
             self.waits = adopt(cx, link).await.map_or(self.seconds + RETRY, |()| 0);
         }
@@ -135,7 +137,8 @@ impl Zigbee2Mqtt {
                     bridge.counts.commands += 1;
                     bridge.is_so(external_id, fields)
                 };
-                link.perform(cx, effects).await
+                link.perform(cx, effects).await;
+                Ok(())
             }
             Err(reason) => {
                 log::warn!("a command for {external_id} is refused: {reason}");
@@ -197,5 +200,6 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
     link.adopt_again();
     // What was said of them before had nobody to hear it.
     let effects = link.bridge().report_all();
-    link.perform(cx, effects).await
+    link.perform(cx, effects).await;
+    Ok(())
 }

@@ -380,6 +380,12 @@ fn what_is_not_offered_any_more_is_gone() {
         "there is one of it now"
     );
     assert!(effects.contains(&Effect::Leave(vec!["bedside/light/lamp/state".into()])));
+    found.discovery("cover/blind", b"{");
+    assert_eq!(
+        (found.settle(), found.figures().1),
+        (vec![], 8),
+        "what makes no sense changes nothing"
+    );
     found.discovery("cover/blind", b"");
     let removed = json!({"external_id": "homeassistant-blind", "provider": "homeassistant"});
     assert_eq!(published(&found.settle(), REMOVED), [removed]);
