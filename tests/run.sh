@@ -4,6 +4,7 @@
 #   tests/run.sh               all sections
 #   tests/run.sh SECTION...    only these: lint unit host break tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
+#   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
@@ -162,6 +163,30 @@ section_nightly() {
         "${LIMIT[@]}" cargo +nightly miri test -p kernel-core "${MIRI[@]}" --locked -- --skip large_tables
 }
 
+# A real Home Assistant, installed once where the builds are; --deep has it.
+section_homeassistant() {
+    local version=2024.3.3
+    local venv=${CARGO_TARGET_DIR:-target}/homeassistant-$version
+    command -v python3 >/dev/null || install_package python3
+    python3 -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' ||
+        die "Home Assistant $version needs Python 3.11 or 3.12: $(python3 --version)"
+    command -v mosquitto >/dev/null && command -v mosquitto_sub >/dev/null || install_package mosquitto mosquitto-clients
+    command -v curl >/dev/null || install_package curl
+    if ! [ -e "$venv/installed" ]; then
+        say "Home Assistant $version: installed once, which takes minutes"
+        python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv
+        python3 -m venv --clear "$venv"
+        # Behind the first three is what its MQTT integration would have it install by itself.
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "homeassistant==$version" 'paho-mqtt<2' 'josepy<2' \
+            home-assistant-frontend==20240307.0 Pillow==10.2.0 SQLAlchemy==2.0.27 securetar==2024.2.1 janus==1.0.0 \
+            fnv-hash-fast==0.5.0 psutil-home-assistant==0.0.1 PyQRCode==1.2.1 pyotp==2.8.0
+        touch "$venv/installed"
+    fi
+    say "Home Assistant"
+    CORE_RUNTIME_HASS=$(realpath "$venv/bin/hass") "${LIMIT[@]}" \
+        cargo test -p tests --test homeassistant --all-features --locked -- --include-ignored --nocapture
+}
+
 section_tui() {
     # A picture that differs is a failure, and not a new picture.
     local -x INSTA_UPDATE=no CI=1
@@ -270,7 +295,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly)
+        SECTIONS+=(nightly homeassistant)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
