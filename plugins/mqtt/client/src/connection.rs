@@ -24,6 +24,15 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Says that the connection has ended, however that came.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
 /// Why a connection ended.
 enum End {
     /// It was closed here.
@@ -34,6 +43,7 @@ enum End {
 impl Connection {
     /// Connects again and again, until it is closed.
     pub(crate) async fn run(self) {
+        let _ending = Ending(Arc::clone(&self.shared));
         let mut session = Session::new(self.codec(), self.options.in_flight);
         let mut backoff = Backoff::new(self.options.longest_pause());
         let mut clean = self.options.clean_start;
@@ -61,7 +71,6 @@ impl Connection {
                 break;
             }
         }
-        self.shared.ended();
     }
 
     /// Waits; whether it is to go on then.
@@ -111,7 +120,12 @@ impl Connection {
         let seconds = welcome.keep_alive_s.unwrap_or(self.options.keep_alive_s);
         let mut alive = KeepAlive::new(Duration::from_secs(seconds.into()));
         let mut has_said_farewell = false;
+        // What came with the welcome.
+        let mut result = self.receive(&mut link, session);
         loop {
+            if let Err(reason) = result {
+                return End::Lost(reason);
+            }
             session.pump(&self.shared, &mut link.to);
             let closing = self.shared.lock().closing;
             if let Some(end) = closing {
@@ -130,7 +144,7 @@ impl Connection {
                 }
             }
             let wait = closing.map_or(alive.next(), |end| end.min(alive.next()));
-            let result = tokio::select! {
+            result = tokio::select! {
                 read = link::read(&mut link.reader, &mut link.from) => {
                     alive.received();
                     read.and_then(|()| self.receive(&mut link, session))
@@ -146,9 +160,6 @@ impl Connection {
                 () = self.shared.wake.notified() => Ok(()),
                 () = sleep_until(wait.into()) => alive.check(link.codec, &mut link.to),
             };
-            if let Err(reason) = result {
-                return End::Lost(reason);
-            }
         }
     }
 
