@@ -48,7 +48,7 @@ impl Connection {
         let mut backoff = Backoff::new(self.options.longest_pause());
         let mut clean = self.options.clean_start;
         loop {
-            let begun = Instant::now();
+            let mut lasted = Duration::ZERO;
             let dialled = tokio::select! {
                 dialled = self.dial(clean) => dialled,
                 () = self.closing() => break,
@@ -57,7 +57,10 @@ impl Connection {
                 Ok(link) => {
                     // MQTT 3.1.1 has no session of a process: it begins with the connection, or stays for ever.
                     clean &= self.options.version == Version::V3;
-                    self.hold(link, &mut session).await
+                    let begun = Instant::now();
+                    let end = self.hold(link, &mut session).await;
+                    lasted = begun.elapsed();
+                    end
                 }
                 Err(reason) => {
                     self.shared.lock().counters.failed_connections += 1;
@@ -67,7 +70,7 @@ impl Connection {
             let End::Lost(reason) = end else { break };
             self.shared.disconnected(&reason);
             self.shared.tell(Happened::Disconnected(reason));
-            if !self.pause(backoff.pause(begun.elapsed())).await {
+            if !self.pause(backoff.pause(lasted)).await {
                 break;
             }
         }
