@@ -3,7 +3,10 @@
 //! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! list by [`plugins!`] and knows none of them by name.
 
-pub use {auth, automation, devices, example, history, logger, presence, sim, users};
+pub use {
+    auth, automation, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
+    zigbee2mqtt,
+};
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
 /// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
@@ -36,6 +39,9 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
+            <$plugin>::described::<$crate::zigbee2mqtt::Zigbee2Mqtt>(),
+            <$plugin>::described::<$crate::homeassistant::HomeAssistant>(),
+            <$plugin>::described::<$crate::mqtt::Mqtt>(),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]

@@ -27,6 +27,9 @@
 //! placement = "shared"             # or "thread"
 //! [plugins.example.settings]       # handed to the plugin as JSON text
 //! greeting = "hello"
+//!
+//! [plugins.second]
+//! is = "first"                     # one more of a plugin of the program that can be there several times
 //! ```
 //!
 //! A variable that is set to the empty string is refused, like any other value that is not allowed.
@@ -149,6 +152,8 @@ pub enum Placement {
 /// What is set for one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
+    /// The plugin of the program that it is one more of; `None` when it is the plugin of its name.
+    pub is: Option<String>,
     /// Whether it is started with the runtime; true by default.
     pub enabled: bool,
     /// Where it runs.
@@ -160,6 +165,7 @@ pub struct PluginConfig {
 impl Default for PluginConfig {
     fn default() -> Self {
         Self {
+            is: None,
             enabled: true,
             placement: Placement::Shared,
             settings: "{}".to_owned(),

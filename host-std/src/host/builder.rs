@@ -7,7 +7,7 @@ use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, CoreRuntime, LocalPlugin, Plugin};
 use plugin_kit::schema::Described;
 
-use super::Host;
+use super::{Host, instances};
 use crate::config::Config;
 use crate::host_error::HostError;
 use crate::park::block_on;
@@ -93,6 +93,8 @@ impl HostBuilder {
         self.plugins.retain(|plugin| plugin.demo.is_none() || config.demo);
         let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
         let installed = installed.unwrap_or_default();
+        self.plugins
+            .extend(instances::of(&self.plugins, &config, &installed)?);
         let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
         for plugin in &self.plugins {
             known.push(plugin.name());

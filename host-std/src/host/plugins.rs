@@ -76,7 +76,7 @@ impl Host {
                 examples: service.examples,
             };
             self.services
-                .add(name, service.name, about)
+                .add(name, &plugin.service_name(service.name), about)
                 .map_err(|cause| HostError::Services { name, cause })?;
         }
         let waist = self.kernel().waist();
