@@ -3,10 +3,10 @@
 //! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! list by [`plugins!`] and knows none of them by name.
 
-pub use {auth, automation, devices, example, history, logger, presence, sim, users};
+pub use {auth, automation, cluster, devices, example, history, logger, presence, sim, users};
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -17,6 +17,9 @@ pub use {auth, automation, devices, example, history, logger, presence, sim, use
 ///     }
 ///     fn described<P>() -> Name {
 ///         Self::of::<P>()
+///     }
+///     fn with_own_loop<L>(metadata: &kernel_core::PluginMetadata, _live: L) -> Name {
+///         Name(metadata.name)
 ///     }
 ///     fn in_demo(self, _settings: &'static str) -> Name {
 ///         self
@@ -36,6 +39,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
+            <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]

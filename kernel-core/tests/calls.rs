@@ -494,7 +494,10 @@ fn a_service_that_gives_way_is_had_by_whoever_registers_its_name() {
     let (runtime, mut proxy) = server();
     let service = Service::new("svc.far").yielding();
     proxy.cx().register(&service).unwrap();
-    assert!(matches!(proxy.cx().register(&service).now(), Err(Fault::Taken { .. })));
+    assert!(matches!(
+        proxy.cx().register(&service).now(),
+        Err(Fault::Taken { .. })
+    ));
     let mut call = Pending::begin(runtime.context(), "svc.far", json("1"), None).unwrap();
     let id = call_of(proxy.next());
     let mut near = ByHand::started(&runtime, PluginMetadata::new("near", "1.0.0"));
@@ -505,7 +508,10 @@ fn a_service_that_gives_way_is_had_by_whoever_registers_its_name() {
     let id = call_of(near.next());
     assert!(near.reply(id, Ok(json("2"))));
     assert_eq!(outcome(&mut call), Some(Ok("2".into())));
-    assert!(matches!(near.cx().register(&Service::new("svc.one")).now(), Err(Fault::Taken { .. })));
+    assert!(matches!(
+        near.cx().register(&Service::new("svc.one")).now(),
+        Err(Fault::Taken { .. })
+    ));
     assert_eq!(proxy.cx().services().unregister("svc.far").now(), Ok(false));
 }
 

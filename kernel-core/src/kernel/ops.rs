@@ -338,7 +338,8 @@ impl Core {
         };
         let owner = service.owner;
         if service.more.yields && owner != who {
-            self.calls.unregister(owner, name, &mut self.names, &mut self.wakes);
+            self.calls
+                .unregister(owner, name, &mut self.names, &mut self.wakes);
             self.hold(owner, Capacity::Services, -1);
         }
     }
