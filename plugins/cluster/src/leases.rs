@@ -18,7 +18,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SEQUENCE;
 use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::kv::{self, CreateErrorKind, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::stream::{self, DiscardPolicy};
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
 use kernel_core::{Error, Installed, Json, Name, PluginState};
@@ -126,18 +127,38 @@ impl Lease {
             .timeout(limit)
             .ack_timeout(limit)
             .build(node.client.clone());
-        let config = kv::Config {
-            bucket: format!("core-{}-{}", settings.cluster, self.singleton),
-            description: "The lease of a singleton, and its store".to_owned(),
-            history: 1,
+        let bucket = format!("core-{}-{}", settings.cluster, self.singleton);
+        // A key-value bucket; `create_key_value` reads an answer that servers before 2.10 write otherwise.
+        let config = stream::Config {
+            name: format!("KV_{bucket}"),
+            description: Some("The lease of a singleton, and its store".to_owned()),
+            subjects: vec![format!("$KV.{bucket}.>")],
+            max_messages_per_subject: 1,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
             num_replicas: settings.replicas,
-            ..kv::Config::default()
+            ..stream::Config::default()
         };
-        match timeout(limit * 4, jetstream.create_key_value(config)).await {
+        let made = async {
+            if let Ok(store) = jetstream.get_key_value(&bucket).await {
+                return Ok(store);
+            }
+            jetstream
+                .create_stream(config)
+                .await
+                .map_err(|cause| cause.to_string())?;
+            jetstream
+                .get_key_value(&bucket)
+                .await
+                .map_err(|cause| cause.to_string())
+        };
+        match timeout(limit * 4, made).await {
             Ok(Ok(store)) => Some((store, jetstream)),
             Ok(Err(cause)) => {
                 log::warn!("no bucket for the lease of {}: {cause}", self.singleton);
-                self.note(node, json!({"held": false, "why": cause.to_string()}));
+                self.note(node, json!({"held": false, "why": cause}));
                 None
             }
             Err(_) => None,

@@ -44,10 +44,11 @@ impl LinkState {
                 self.connected.store(true, Ordering::Relaxed);
                 log::info!("connected");
             }
-            Event::Disconnected | Event::Closed => {
+            Event::Disconnected => {
                 self.connected.store(false, Ordering::Relaxed);
                 log::warn!("the connection is lost, and is tried again");
             }
+            Event::Closed => self.connected.store(false, Ordering::Relaxed),
             Event::SlowConsumer(_) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }

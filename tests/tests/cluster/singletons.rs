@@ -174,12 +174,16 @@ fn stored(urls: &[String]) -> BTreeMap<String, u64> {
         let jetstream = async_nats::jetstream::new(client);
         let store = jetstream.get_key_value("core-home-worker").await.unwrap();
         let mut found = BTreeMap::new();
-        let mut all = store.history("data.>").await.unwrap();
+        let mut all = store.watch_all_from_revision(1).await.unwrap();
         while let Some(entry) = all.next().await {
             let entry = entry.unwrap();
             let value: Value = serde_json::from_slice(&entry.value).unwrap();
-            let key = entry.key.strip_prefix("data.").unwrap().to_owned();
-            found.insert(key, value.as_u64().unwrap());
+            if let Some(key) = entry.key.strip_prefix("data.") {
+                found.insert(key.to_owned(), value.as_u64().unwrap());
+            }
+            if entry.delta == 0 {
+                break;
+            }
         }
         found
     })
