@@ -2,7 +2,7 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host break tui mcu sdk
+#   tests/run.sh SECTION...    only these: lint unit host break cluster tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host break tui mcu sdk)
+SECTIONS=(lint unit host break cluster tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
 BREAKING=(kill faults simulation orders fuzz soak)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
@@ -60,6 +60,11 @@ install_package() {
 need_languages() {
     command -v python3 >/dev/null || install_package python3
     command -v node >/dev/null || install_package nodejs
+}
+
+# A server of NATS with JetStream.
+need_nats() {
+    command -v nats-server >/dev/null || install_package nats-server
 }
 
 section_lint() {
@@ -121,7 +126,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case " inspector mcu shells ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+        case " cluster inspector mcu shells ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -140,6 +145,15 @@ section_break() {
         # What they count is printed.
         "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
     done
+}
+
+# Several runtimes as one, over real NATS servers.
+section_cluster() {
+    need_languages
+    need_nats
+    say "cluster: events, calls, singletons, on three servers that die"
+    # One after another: they measure how long others take.
+    "${LIMIT[@]}" cargo test -p tests --test cluster --all-features --locked -- --nocapture --test-threads 1
 }
 
 # What only a nightly compiler does; --deep has it.
