@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
+use kernel_core::subject::check_plugin_name;
 use kernel_core::{CallError, Error, Fault, Instant, Json};
 use plugin_kit::prelude::log;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -154,7 +155,7 @@ pub(crate) async fn receive(node: Arc<Node>, mut directed: Subscriber) {
                 millis,
                 chain,
             } => {
-                if to != node.instance {
+                if to != node.instance || check_plugin_name(from).is_err() {
                     continue;
                 }
                 node.heard(from, instance);
