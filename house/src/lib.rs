@@ -4,12 +4,12 @@
 //! list by [`plugins!`] and knows none of them by name.
 
 pub use {
-    auth, automation, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
+    auth, automation, cluster, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
     zigbee2mqtt,
 };
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -20,6 +20,9 @@ pub use {
 ///     }
 ///     fn described<P>() -> Name {
 ///         Self::of::<P>()
+///     }
+///     fn with_own_loop<L>(metadata: &kernel_core::PluginMetadata, _live: L) -> Name {
+///         Name(metadata.name)
 ///     }
 ///     fn in_demo(self, _settings: &'static str) -> Name {
 ///         self
@@ -42,6 +45,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::zigbee2mqtt::Zigbee2Mqtt>(),
             <$plugin>::described::<$crate::homeassistant::HomeAssistant>(),
             <$plugin>::described::<$crate::mqtt::Mqtt>(),
+            <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]

@@ -17,6 +17,7 @@ pub mod inspector;
 pub mod listener;
 pub mod mcu;
 pub mod mqtt;
+pub mod nats;
 pub mod runtime;
 pub mod session;
 pub mod wasm;

@@ -76,6 +76,8 @@ struct RawPlugin {
     #[serde(default = "yes")]
     enabled: bool,
     #[serde(default)]
+    singleton: bool,
+    #[serde(default)]
     placement: RawPlacement,
     settings: Option<Spanned<toml::Table>>,
 }
@@ -118,6 +120,7 @@ pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigErr
         let plugin = PluginConfig {
             is: raw.is,
             enabled: raw.enabled,
+            singleton: raw.singleton,
             placement: match raw.placement {
                 RawPlacement::Shared => Placement::Shared,
                 RawPlacement::Thread => Placement::Thread,

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, LocalPlugin, Plugin};
+use kernel_core::{Capacities, CoreRuntime, Json, LocalPlugin, Plugin, name};
 use plugin_kit::schema::Described;
 
 use super::{Host, instances};
-use crate::config::Config;
+use crate::config::{Config, SINGLETONS};
 use crate::host_error::HostError;
 use crate::park::block_on;
 use crate::plugins::{BUILT_IN, PluginType};
@@ -139,6 +139,7 @@ impl HostBuilder {
         // From here on an error drops the host, which closes the database.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
+        note_singletons(&runtime, &config);
         host.run_plugins(&self, &config)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
@@ -161,5 +162,18 @@ impl HostBuilder {
             &config,
         )?);
         Ok(host)
+    }
+}
+
+/// Says in the state which plugins one of several runtimes alone runs, where there are any.
+fn note_singletons(runtime: &CoreRuntime, config: &Config) {
+    let singletons = config.singletons();
+    if singletons.is_empty() {
+        return;
+    }
+    // Names have a JSON.
+    let text = serde_json::to_string(&singletons).unwrap_or_default();
+    if let Ok(list) = Json::parse(&text) {
+        runtime.set_note(name!(SINGLETONS), Some(list));
     }
 }
