@@ -13,6 +13,7 @@ pub mod deep;
 pub mod fuzz;
 pub mod inspector;
 pub mod mcu;
+pub mod nats;
 pub mod runtime;
 pub mod session;
 pub mod wasm;
