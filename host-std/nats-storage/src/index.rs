@@ -48,22 +48,22 @@ impl Index {
     /// The keys after `after`, as a page.
     pub(crate) fn page_of_keys(&self, namespace: &str, after: &str, page: &mut PageWriter<'_>) {
         if let Some(keys) = self.namespaces.get(namespace) {
-            fill(keys, after, page);
+            for name in after_name(keys, after) {
+                if !page.push(name) {
+                    return;
+                }
+            }
         }
     }
 
-    /// The namespaces after `after`, as a page.
-    pub(crate) fn page_of_namespaces(&self, after: &str, page: &mut PageWriter<'_>) {
-        fill(&self.namespaces, after, page);
+    /// The namespaces after `after`.
+    pub(crate) fn namespaces_after(&self, after: &str) -> impl Iterator<Item = &str> {
+        after_name(&self.namespaces, after)
     }
 }
 
 /// An empty `after` is before every name: none is empty.
-fn fill<V>(names: &BTreeMap<String, V>, after: &str, page: &mut PageWriter<'_>) {
+fn after_name<'n, V>(names: &'n BTreeMap<String, V>, after: &str) -> impl Iterator<Item = &'n str> {
     let rest = (Bound::Excluded(after), Bound::Unbounded);
-    for (name, _) in names.range::<str, _>(rest) {
-        if !page.push(name) {
-            return;
-        }
-    }
+    names.range::<str, _>(rest).map(|(name, _)| name.as_str())
 }

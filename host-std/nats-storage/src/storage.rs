@@ -1,45 +1,44 @@
-//! The kernel's [`Storage`] over a bucket.
-//!
-//! ```text
-//! writes one after another   sent together, acknowledged in order
-//! reads one after another    asked together
-//! ```
+//! The kernel's [`Storage`] over the bucket of a runtime, and over those of singletons whose lease it has.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use async_nats::Client;
 use kernel_core::storage::{PageWriter, Storage, StorageOp, StorageRequest, Stored};
-use kernel_core::{CoreRuntime, Error, Fault};
+use kernel_core::{CoreRuntime, Error};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::info;
 
-use crate::bucket::{Bucket, Message};
+use crate::bucket::Bucket;
 use crate::names::Subjects;
-use crate::place::{self, PAUSE};
-use crate::records::{Owner, Whole};
+use crate::place;
+use crate::records::Owner;
+use crate::shared::{Shared, Token};
 use crate::target::Target;
 use crate::trouble::Trouble;
+use crate::turn::{Turn, refuse};
 
 /// A bucket as the storage's plugin uses it.
 pub struct NatsStorage {
-    bucket: Bucket,
-    timeout: Duration,
+    own: Bucket,
+    shared: Vec<Shared>,
+    client: Client,
+    target: Target,
+    runtime: CoreRuntime,
     /// Drives the connection; taken when it is dropped.
     reactor: Option<Runtime>,
 }
 
 impl NatsStorage {
     /// Opens the bucket of a URL, made where it is not there, and takes it from whoever wrote in it before. Blocks, at
-    /// the most three times the `timeout` in the URL.
+    /// the most three times the `timeout` in the URL. The state of `runtime` says which leases it has.
     ///
     /// # Errors
     /// What is wrong with the URL, the servers or the bucket, and what to do.
-    pub fn open(url: &str, _runtime: CoreRuntime) -> Result<NatsStorage, String> {
+    pub fn open(url: &str, runtime: CoreRuntime) -> Result<NatsStorage, String> {
         let target = Target::parse(url)?;
         let reactor = Builder::new_multi_thread()
             .worker_threads(1)
@@ -49,167 +48,110 @@ impl NatsStorage {
             .map_err(|cause| format!("no thread for the connection: {cause}"))?;
         // The caller may be in an executor, which is not to be entered twice.
         let opened = std::thread::scope(|scope| {
-            let opening = scope.spawn(|| reactor.block_on(open(&target)));
+            let opening = scope.spawn(|| {
+                reactor.block_on(async {
+                    let client = place::connect(&target).await?;
+                    let own = open(&client, &target, &target.bucket, 0).await?;
+                    Ok::<_, String>((client, own))
+                })
+            });
             opening
                 .join()
                 .unwrap_or_else(|cause| std::panic::resume_unwind(cause))
         });
+        // Dropped in an executor it must not wait for its threads.
+        let (client, own) = match opened {
+            Ok(opened) => opened,
+            Err(cause) => {
+                reactor.shutdown_background();
+                return Err(cause);
+            }
+        };
         Ok(NatsStorage {
-            bucket: opened?,
-            timeout: target.timeout,
+            own,
+            shared: target
+                .shared
+                .iter()
+                .map(|namespace| Shared::new(namespace))
+                .collect(),
+            client,
+            target,
+            runtime,
             reactor: Some(reactor),
         })
     }
 
     async fn carry_out(&mut self, group: &mut [StorageRequest<'_>]) {
-        let deadline = Instant::now() + self.timeout;
-        if let Err(trouble) = self.bucket.ready(deadline).await {
-            for request in group {
-                request.result = Err(trouble.error());
-            }
-            return;
-        }
+        let deadline = Instant::now() + self.target.timeout;
         let mut rest = group;
-        while !rest.is_empty() {
-            let writes = run(rest, StorageOp::is_write);
-            let (now, after) = rest.split_at_mut(writes.max(run(rest, |op| op == StorageOp::Get)).max(1));
+        while let Some(first) = rest.first() {
+            if first.op == StorageOp::Namespaces {
+                let (now, after) = rest.split_at_mut(1);
+                rest = after;
+                for request in now {
+                    request.result = self.namespaces(request, deadline).await;
+                }
+                continue;
+            }
+            let home = self.home(first.namespace);
+            let together = rest.iter().take_while(|request| {
+                request.op != StorageOp::Namespaces && self.home(request.namespace) == home
+            });
+            let count = together.count();
+            let (now, after) = rest.split_at_mut(count);
             rest = after;
-            match now.first().map(|request| request.op) {
-                Some(op) if op.is_write() => self.write(now, deadline).await,
-                Some(StorageOp::Get) => self.read(now, deadline).await,
-                _ => {
-                    for request in now {
-                        request.result = self.list(request, deadline).await;
-                    }
-                }
+            match self.bucket(home, deadline).await {
+                Ok(bucket) => Turn { bucket, deadline }.carry_out(now).await,
+                Err(trouble) => refuse(now, &trouble),
             }
         }
     }
 
-    /// Carries out writes, as many together as do not depend on one another.
-    async fn write(&mut self, group: &mut [StorageRequest<'_>], deadline: Instant) {
-        let mut at = 0;
-        while at < group.len() {
-            let (messages, begins) = self.plan(&group[at..]);
-            let sent = &mut group[at..at + begins.len()];
-            let counts: Vec<u32> = sent.iter().map(|request| self.count(request)).collect();
-            let total = messages.len();
-            let (done, outcome) = self.bucket.append(messages, deadline).await;
-            for (n, request) in sent.iter_mut().enumerate() {
-                at += 1;
-                let (begin, end) = (begins[n], begins.get(n + 1).copied().unwrap_or(total));
-                request.result = match (&outcome, request.op) {
-                    (Err(trouble), _) if begin >= done && begin < end => {
-                        request.result = Err(match self.bucket.is_in_doubt() {
-                            true => trouble.error_in_doubt(),
-                            false => trouble.error(),
-                        });
-                        // Refused by itself: those after it have their turn.
-                        if trouble.is_of_one() {
-                            break;
-                        }
-                        continue;
-                    }
-                    (_, StorageOp::Delete) if begin == end => Ok(Stored::Absent),
-                    (_, StorageOp::ClearNamespace) => Ok(Stored::Count(counts[n])),
-                    _ => Ok(Stored::Done),
-                };
-            }
-            // What is stored and not carried to its end comes first.
-            if let Err(trouble) = self.bucket.ready(deadline).await {
-                for request in &mut group[at..] {
-                    request.result = Err(trouble.error());
-                }
-                return;
-            }
-        }
-    }
-
-    /// The messages of the first requests, and where those of each begin: until one depends on what those before it do.
-    fn plan(&self, group: &[StorageRequest<'_>]) -> (Vec<Message>, Vec<usize>) {
-        let (mut messages, mut begins) = (Vec::new(), Vec::new());
-        let mut touched = HashSet::new();
-        let mut has_batch = false;
-        for request in group {
-            let row = (request.namespace, request.key);
-            let depends = match request.op {
-                StorageOp::Delete => has_batch || touched.contains(&row),
-                StorageOp::ClearNamespace => !begins.is_empty(),
-                _ => false,
-            };
-            if depends {
-                break;
-            }
-            begins.push(messages.len());
-            messages.extend(self.messages(request));
-            has_batch |= request.op == StorageOp::Batch;
-            touched.insert(row);
-            if request.op == StorageOp::ClearNamespace {
-                break;
-            }
-        }
-        (messages, begins)
-    }
-
-    /// What a request writes.
-    fn messages(&self, request: &StorageRequest<'_>) -> Vec<Message> {
-        let (namespace, key) = (request.namespace, request.key);
-        match request.op {
-            StorageOp::Set => vec![Message::row(namespace, key, Some(request.value))],
-            StorageOp::Delete => match self.bucket.index.sequence(namespace, key) {
-                Some(_) => vec![Message::row(namespace, key, None)],
-                None => Vec::new(),
-            },
-            StorageOp::Batch if request.value.is_empty() => Vec::new(),
-            StorageOp::Batch => self.bucket.whole(Whole::Batch {
-                namespace: namespace.to_owned(),
-                ops: request.value.to_vec(),
-            }),
-            StorageOp::ClearNamespace if self.count(request) == 0 => Vec::new(),
-            StorageOp::ClearNamespace => self.bucket.whole(Whole::Clear {
-                namespace: namespace.to_owned(),
-            }),
-            _ => Vec::new(),
-        }
-    }
-
-    /// How many rows the namespace of a request has that clears it.
-    fn count(&self, request: &StorageRequest<'_>) -> u32 {
-        match request.op {
-            StorageOp::ClearNamespace => self.bucket.index.keys(request.namespace).len() as u32,
-            _ => 0,
-        }
-    }
-
-    async fn read(&self, group: &mut [StorageRequest<'_>], deadline: Instant) {
-        let asked = group
+    /// Which of the shared buckets has this namespace; `None` for the runtime's own.
+    fn home(&self, namespace: &str) -> Option<usize> {
+        self.shared
             .iter()
-            .map(|request| self.bucket.get(request.namespace, request.key, deadline));
-        let found = join_all(asked).await;
-        for (request, found) in group.iter_mut().zip(found) {
-            request.result = match found {
-                Err(trouble) => Err(trouble.error()),
-                Ok(None) => Ok(Stored::Absent),
-                Ok(Some(value)) => copy(&value, request.out),
-            };
-        }
+            .position(|shared| shared.namespace == namespace)
     }
 
-    async fn list(&self, request: &mut StorageRequest<'_>, deadline: Instant) -> Result<Stored, Error> {
-        // The names are in memory; without a server nobody knows whether they are still its own.
-        while !self.bucket.is_connected() {
-            if Instant::now() >= deadline {
-                return Err(Trouble::Away("the connection is lost".to_owned()).error());
-            }
-            sleep(PAUSE).await;
+    /// The bucket, taken by this runtime's lease where it is a shared one.
+    async fn bucket(&mut self, home: Option<usize>, deadline: Instant) -> Result<&mut Bucket, Trouble> {
+        let Some(shared) = home.and_then(|home| self.shared.get_mut(home)) else {
+            return Ok(&mut self.own);
+        };
+        let token = shared.token(self.runtime).await?;
+        if shared.taken.as_ref().is_none_or(|(by, _)| *by != token) {
+            let Token(number) = token;
+            let name = format!("{}-{}", self.target.shared_bucket, shared.namespace);
+            let bucket = take(&self.client, &self.target, &name, number, deadline).await?;
+            shared.taken = Some((token, bucket));
         }
+        let taken = shared.taken.as_mut().map(|(_, bucket)| bucket);
+        taken.ok_or_else(|| Trouble::Away("its bucket is not open".to_owned()))
+    }
+
+    /// The namespaces of its own bucket, and the shared ones that it has taken and that are not empty.
+    async fn namespaces(
+        &mut self,
+        request: &mut StorageRequest<'_>,
+        deadline: Instant,
+    ) -> Result<Stored, Error> {
+        let turn = Turn {
+            bucket: &mut self.own,
+            deadline,
+        };
+        turn.connected().await?;
+        let taken = self.shared.iter().filter_map(|shared| shared.taken.as_ref());
+        let indices = taken.map(|(_, bucket)| &bucket.index).chain([&self.own.index]);
+        let mut names: Vec<&str> = indices
+            .flat_map(|index| index.namespaces_after(request.key))
+            .collect();
+        names.sort_unstable();
         let mut page = PageWriter::new(request.out, request.limit);
-        match request.op {
-            StorageOp::ListKeys => self
-                .bucket
-                .index
-                .page_of_keys(request.namespace, request.key, &mut page),
-            _ => self.bucket.index.page_of_namespaces(request.key, &mut page),
+        for name in names {
+            if !page.push(name) {
+                break;
+            }
         }
         Ok(Stored::Bytes(page.len()))
     }
@@ -242,45 +184,48 @@ impl Drop for NatsStorage {
 impl fmt::Debug for NatsStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsStorage")
-            .field("bucket", &self.bucket)
+            .field("target", &self.target)
             .finish_non_exhaustive()
     }
 }
 
-/// How many of the first requests are so.
-fn run(group: &[StorageRequest<'_>], is_so: impl Fn(StorageOp) -> bool) -> usize {
-    group.iter().take_while(|request| is_so(request.op)).count()
-}
-
-fn copy(value: &[u8], out: &mut [u8]) -> Result<Stored, Error> {
-    let (len, max) = (value.len(), out.len());
-    let Some(to) = out.get_mut(..len) else {
-        return Err(Error::format(
-            Fault::TooLarge { max: 0 }.code(),
-            format_args!(
-                "the value has {len} bytes, {max} are the most that can be read: raise `call_bytes`"
-            ),
-        ));
-    };
-    to.copy_from_slice(value);
-    Ok(Stored::Bytes(len))
-}
-
-async fn open(target: &Target) -> Result<Bucket, String> {
-    let client = place::connect(target).await?;
-    let subjects = Subjects::new(&target.bucket);
-    let place = place::open(&client, target, &target.bucket, subjects.all()).await?;
+/// Opens a bucket and takes it by this token.
+async fn open(client: &Client, target: &Target, name: &str, token: u64) -> Result<Bucket, String> {
+    let subjects = Subjects::new(name);
+    let place = place::open(client, target, name, subjects.all()).await?;
     let replicas = place.stream.cached_info().config.num_replicas;
     let deadline = Instant::now() + target.timeout;
-    let bucket = Bucket::take(place, subjects, owner(0)?, deadline)
+    let bucket = Bucket::take(place, subjects, owner(token)?, deadline)
         .await
-        .map_err(|trouble| format!("bucket {}: {trouble}", target.bucket))?;
+        .map_err(|trouble| format!("bucket {name}: {trouble}"))?;
     info!(
-        bucket = target.bucket,
         replicas,
         server = client.server_info().version,
-        "the storage is a NATS bucket"
+        "the storage has the NATS bucket {name}"
     );
+    Ok(bucket)
+}
+
+/// The same for a shared one, while requests wait.
+async fn take(
+    client: &Client,
+    target: &Target,
+    name: &str,
+    token: u64,
+    deadline: Instant,
+) -> Result<Bucket, Trouble> {
+    let subjects = Subjects::new(name);
+    let left = deadline
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_secs(1));
+    let opening = place::open(client, target, name, subjects.all());
+    let place = tokio::time::timeout(left, opening).await;
+    let place = place
+        .map_err(|_| Trouble::Away(format!("bucket {name} was not opened in time")))?
+        .map_err(Trouble::Away)?;
+    let owner = owner(token).map_err(Trouble::Away)?;
+    let bucket = Bucket::take(place, subjects, owner, deadline).await?;
+    info!("the storage has the NATS bucket {name}, by the lease with token {token}");
     Ok(bucket)
 }
 

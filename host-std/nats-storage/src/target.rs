@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 
 /// The settings of the query.
-const KNOWN: &str = "replicas, credentials, ca, tls, timeout, max_bytes";
+const KNOWN: &str = "replicas, credentials, ca, tls, timeout, max_bytes, shared, shared_bucket";
 
 /// What a URL says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// The bytes that a bucket that is made here may grow to.
     pub(crate) max_bytes: Option<i64>,
+    /// Namespaces of singletons, each in a bucket that several runtimes use.
+    pub(crate) shared: Vec<String>,
+    /// What the names of those buckets begin with.
+    pub(crate) shared_bucket: String,
 }
 
 impl Target {
@@ -48,8 +52,7 @@ impl Target {
             servers
                 .push(server.ok_or_else(|| format!("server {host:?} is not HOST or HOST:PORT; {wanted}"))?);
         }
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if bucket.is_empty() || bucket.len() > 64 || !bucket.bytes().all(fits) {
+        if !is_name(bucket) {
             return Err(format!(
                 "bucket {bucket:?} has to be 1 to 64 ASCII letters, digits, - and _; {wanted}"
             ));
@@ -63,6 +66,8 @@ impl Target {
             tls: false,
             timeout: Duration::from_secs(10),
             max_bytes: None,
+            shared: Vec::new(),
+            shared_bucket: "shared".to_owned(),
         };
         for setting in query.split('&').filter(|setting| !setting.is_empty()) {
             let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
@@ -92,12 +97,26 @@ impl Target {
                 _ => return refused("true or false"),
             },
             "credentials" | "ca" if value.is_empty() => return refused("the path of a file"),
+            "shared" => match value.split(',').all(is_name) {
+                true => self.shared = value.split(',').map(str::to_owned).collect(),
+                false => return refused("names of plugins with commas between them"),
+            },
+            "shared_bucket" => match is_name(value) {
+                true => self.shared_bucket = value.to_owned(),
+                false => return refused("1 to 64 ASCII letters, digits, - and _"),
+            },
             "credentials" => self.credentials = Some(value.into()),
             "ca" => self.ca = Some(value.into()),
             _ => return Err(format!("there is no setting {name:?}; known are {KNOWN}")),
         }
         Ok(())
     }
+}
+
+/// True for what a bucket may be called, and a plugin.
+fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]
@@ -148,6 +167,9 @@ mod tests {
             ("nats://a/x?tls=yes", "true or false"),
             ("nats://a/x?ca=", "the path of a file"),
             ("nats://a/x?max_bytes=10", "at least 65536"),
+            ("nats://a/x?shared=", "names of plugins"),
+            ("nats://a/x?shared=a,,b", "names of plugins"),
+            ("nats://a/x?shared_bucket=a.b", "ASCII letters"),
             ("nats://a/x?replica=3", "known are replicas, credentials"),
             ("nats://u:hunter2@a/x", "credentials=FILE"),
         ] {

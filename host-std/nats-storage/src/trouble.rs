@@ -11,6 +11,8 @@ pub(crate) enum Trouble {
     Away(String),
     /// Another storage was opened on the bucket; the text says by whom.
     Fenced(String),
+    /// The namespace is that of a singleton, and this runtime does not have its lease.
+    NoLease(String),
     /// The server has no room.
     Full(String),
     /// The server takes no message of this size.
@@ -35,6 +37,7 @@ impl Trouble {
         let code = match self {
             Trouble::Away(_) => Fault::Storage.code(),
             Trouble::Fenced(_) => "storage_fenced",
+            Trouble::NoLease(_) => "no_lease",
             Trouble::Full(_) => "storage_full",
             Trouble::TooLarge(_) => Fault::TooLarge { max: 0 }.code(),
             Trouble::Corrupt(_) => Fault::Corrupt.code(),
@@ -64,6 +67,10 @@ impl fmt::Display for Trouble {
                     "the bucket was taken over by {holder}; this runtime writes no more in it"
                 )
             }
+            Trouble::NoLease(namespace) => write!(
+                f,
+                "{namespace} is the namespace of a singleton whose lease this runtime does not have"
+            ),
             Trouble::Full(text) => write!(f, "the NATS server has no room: {text}; free some space"),
             Trouble::TooLarge(text) => {
                 write!(f, "too large for the NATS server: {text}; raise its max_payload")
