@@ -3,12 +3,12 @@
 //! A new plugin is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! lists by [`plugins!`] and [`storage_engines!`] and knows none of them by name.
 
-pub use {auth, automation, devices, example, history, logger, presence, sim, users};
+pub use {auth, automation, cluster, devices, example, history, logger, presence, sim, users};
 
 pub use nats_storage;
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -19,6 +19,9 @@ pub use nats_storage;
 ///     }
 ///     fn described<P>() -> Name {
 ///         Self::of::<P>()
+///     }
+///     fn with_own_loop<L>(metadata: &kernel_core::PluginMetadata, _live: L) -> Name {
+///         Name(metadata.name)
 ///     }
 ///     fn in_demo(self, _settings: &'static str) -> Name {
 ///         self
@@ -38,6 +41,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
+            <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]

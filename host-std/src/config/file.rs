@@ -78,6 +78,8 @@ struct RawPlugin {
     #[serde(default = "yes")]
     enabled: bool,
     #[serde(default)]
+    singleton: bool,
+    #[serde(default)]
     placement: RawPlacement,
     settings: Option<Spanned<toml::Table>>,
 }
@@ -122,6 +124,7 @@ pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigErr
         let settings = settings(&source, &name, raw.settings)?;
         let plugin = PluginConfig {
             enabled: raw.enabled,
+            singleton: raw.singleton,
             placement: match raw.placement {
                 RawPlacement::Shared => Placement::Shared,
                 RawPlacement::Thread => Placement::Thread,

@@ -26,6 +26,7 @@
 //! [plugins.example]
 //! enabled = true                   # or false: it is started by command alone
 //! placement = "shared"             # or "thread"
+//! singleton = false                # or true: of several runtimes one alone runs it
 //! [plugins.example.settings]       # handed to the plugin as JSON text
 //! greeting = "hello"
 //! ```
@@ -149,11 +150,17 @@ pub enum Placement {
     Thread,
 }
 
+/// The state key of the list of those plugins that one of several runtimes alone runs.
+pub const SINGLETONS: &str = "runtime.singletons";
+
 /// What is set for one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
     /// Whether it is started with the runtime; true by default.
     pub enabled: bool,
+    /// Whether of several runtimes one alone runs it: then it is not started with this one, but by the plugin that sees
+    /// to that, which finds it in the state key [`SINGLETONS`](crate::config::SINGLETONS). False by default.
+    pub singleton: bool,
     /// Where it runs.
     pub placement: Placement,
     /// Its settings: the text of a JSON object, `{}` by default. TOML dates are strings in it.
@@ -164,6 +171,7 @@ impl Default for PluginConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            singleton: false,
             placement: Placement::Shared,
             settings: "{}".to_owned(),
         }
@@ -212,6 +220,15 @@ impl Config {
             plugins: from_file.plugins,
             file,
         })
+    }
+
+    /// The plugins that one of several runtimes alone runs.
+    pub(crate) fn singletons(&self) -> Vec<&str> {
+        let all = self
+            .plugins
+            .iter()
+            .filter(|(_, plugin)| plugin.enabled && plugin.singleton);
+        all.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Checks that every plugin in the file is one of `known`.

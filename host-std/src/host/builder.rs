@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, LocalPlugin, Plugin};
+use kernel_core::{Capacities, CoreRuntime, Json, LocalPlugin, Plugin, name};
 use plugin_kit::schema::Described;
 
 use super::Host;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, SINGLETONS};
 use crate::engine::{Engine, StorageEngine};
 use crate::host_error::HostError;
 use crate::park::block_on;
@@ -138,6 +138,7 @@ impl HostBuilder {
         // From here on an error drops the host, which closes the storage.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
+        note_singletons(&runtime, &config);
         host.run_plugins(&self, &config)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
@@ -181,5 +182,18 @@ impl HostBuilder {
             known: self.engines.iter().map(StorageEngine::scheme).collect(),
         })?;
         engine.open(url, runtime).map_err(HostError::Storage)
+    }
+}
+
+/// Says in the state which plugins one of several runtimes alone runs, where there are any.
+fn note_singletons(runtime: &CoreRuntime, config: &Config) {
+    let singletons = config.singletons();
+    if singletons.is_empty() {
+        return;
+    }
+    // Names have a JSON.
+    let text = serde_json::to_string(&singletons).unwrap_or_default();
+    if let Ok(list) = Json::parse(&text) {
+        runtime.set_note(name!(SINGLETONS), Some(list));
     }
 }
