@@ -15,6 +15,7 @@ pub mod inspector;
 pub mod mcu;
 pub mod nats;
 pub mod runtime;
+pub mod scale;
 pub mod session;
 pub mod wasm;
 

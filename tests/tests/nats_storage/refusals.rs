@@ -4,12 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use async_nats::jetstream::{self, kv};
+use async_nats::jetstream::{self, stream};
 use host_std::block_on;
 use kernel_core::{Json, STORAGE_FAULT};
 use tests::nats::{NatsServer, free_port};
 
-use crate::support::{config, host, keys, set, value};
+use crate::support::{config, host, keys, refusal, set, value};
 
 /// Does something with the server's JetStream.
 fn at<T>(server: &NatsServer, work: impl AsyncFnOnce(jetstream::Context) -> T) -> T {
@@ -28,12 +28,13 @@ fn a_start_without_what_it_needs_says_what_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let server = NatsServer::alone("").unwrap();
     at(&server, async |context| {
-        let forgets = kv::Config {
-            bucket: "forgets".to_owned(),
+        let forgets = stream::Config {
+            name: "KV_forgets".to_owned(),
+            subjects: vec!["$KV.forgets.>".to_owned()],
             max_age: Duration::from_secs(60),
-            ..kv::Config::default()
+            ..stream::Config::default()
         };
-        context.create_key_value(forgets).await.unwrap();
+        context.create_stream(forgets).await.unwrap();
     });
     let url = server.url();
     let nobody = free_port().unwrap();
@@ -55,7 +56,7 @@ fn a_start_without_what_it_needs_says_what_and_what_to_do() {
         ),
     ] {
         let begun = Instant::now();
-        let refused = host(&config(folder.path(), Some(&url))).unwrap_err();
+        let refused = refusal(&config(folder.path(), Some(&url)));
         assert!(refused.contains(expected), "{url}: {refused}");
         assert!(
             begun.elapsed() < Duration::from_secs(30),
@@ -75,7 +76,7 @@ fn credentials_come_from_a_file_that_nobody_else_reads() {
     let refused = |text: &str, mode: u32| {
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let refused = host(&config(folder.path(), Some(&url))).unwrap_err();
+        let refused = refusal(&config(folder.path(), Some(&url)));
         assert!(
             !refused.contains("s3cret") && !refused.contains("wr0ng"),
             "{refused}"
@@ -214,7 +215,7 @@ fn what_other_programs_do_to_the_bucket_is_seen_and_loses_nothing() {
         let store = context.get_key_value("home").await.unwrap();
         store.put("batch", "what is this".into()).await.unwrap();
     });
-    let refused = host(&config).unwrap_err();
+    let refused = refusal(&config);
     assert!(refused.contains("is no batch"), "{refused}");
 }
 

@@ -57,3 +57,8 @@ pub(crate) fn set(host: &Host, namespace: &str, key: &str, value: &str) -> Resul
             .set(key, kernel_core::Json::parse(value).unwrap()),
     )
 }
+
+/// Why a host does not start.
+pub(crate) fn refusal(config: &Config) -> String {
+    host(config).err().expect("it does not start")
+}
