@@ -1,12 +1,14 @@
-//! The plugins that the `core-runtime` program is made of.
+//! The plugins and storage engines that the `core-runtime` program is made of.
 //!
-//! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
-//! list by [`plugins!`] and knows none of them by name.
+//! A new plugin is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
+//! lists by [`plugins!`] and [`storage_engines!`] and knows none of them by name.
 
 pub use {
     auth, automation, cluster, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
     zigbee2mqtt,
 };
+
+pub use nats_storage;
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
 /// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
@@ -49,5 +51,14 @@ macro_rules! plugins {
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
+    };
+}
+
+/// The storage engines beside the host's own, as an array of `$engine`, which has a function `of` for the scheme of the
+/// URLs that name it and what opens one.
+#[macro_export]
+macro_rules! storage_engines {
+    ($engine:ty) => {
+        [<$engine>::of("nats", $crate::nats_storage::NatsStorage::open)]
     };
 }

@@ -19,6 +19,7 @@ pub mod mcu;
 pub mod mqtt;
 pub mod nats;
 pub mod runtime;
+pub mod scale;
 pub mod session;
 pub mod wasm;
 

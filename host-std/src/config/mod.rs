@@ -13,6 +13,7 @@
 //!
 //! ```toml
 //! [runtime]
+//! storage = "nats://127.0.0.1:4222/home"   # the storage in another place than the database file: docs/storage.md
 //! storage_synchronous = "full"     # or "normal"
 //! slow_handler_ms = 100            # 1 to 3,600,000
 //! plugins = ["example"]            # of the program's plugins those that are there; all unless it is said
@@ -100,6 +101,8 @@ pub struct Config {
     pub slow_handler: Duration,
     /// Durability of a storage commit.
     pub synchronous: Synchronous,
+    /// The URL of the storage, for the [engine](crate::StorageEngine) of its scheme; SQLite in `db_path` when `None`.
+    pub storage: Option<String>,
     /// The link over TCP; off when `None`.
     pub tcp: Option<TcpConfig>,
     /// Of the program's plugins those that are there; `None` for all.
@@ -217,6 +220,7 @@ impl Config {
             log_format: vars::log_format(&vars)?,
             slow_handler: from_file.slow_handler,
             synchronous: from_file.synchronous,
+            storage: from_file.storage,
             tcp: from_file.tcp,
             only: from_file.only,
             plugins: from_file.plugins,
