@@ -61,7 +61,7 @@ fn every_arrow_points_the_allowed_way() {
                 "plugin-host",
                 "plugin-kit",
             ],
-            "plugin-host" => &["kernel-core", "kernel-supervisor", "plugin-wasm"],
+            "plugin-host" => &["kernel-core", "kernel-link", "kernel-supervisor", "link-dial", "plugin-wasm"],
             "inspector-tui" => &["kernel-core", "kernel-link", "link-dial"],
             "tests" => continue,
             "house" => &of_house,
