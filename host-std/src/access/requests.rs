@@ -47,7 +47,11 @@ pub(super) fn check<'a>(
         Request::Manage { plugin, .. } => Wanted::Kind("runtime.control", Some(plugin)),
         Request::Attach { name, .. } | Request::Peer { name } => Wanted::Kind("runtime.attach", Some(name)),
         // Whoever answers for the host who may come in must not be a stranger.
-        Request::Register { service, .. } | Request::Offer { service } if service.starts_with(super::ANSWERS) => Wanted::Admin,
+        Request::Register { service, .. } | Request::Offer { service }
+            if service.starts_with(super::ANSWERS) =>
+        {
+            Wanted::Admin
+        }
         Request::Register { service, .. } | Request::Offer { service } => {
             let plugin = service.split_once('.').map_or(service, |(plugin, _)| plugin);
             Wanted::Kind("runtime.attach", Some(plugin))

@@ -112,7 +112,9 @@ impl State<'_> {
             }
             Request::HasService { service } => self.order(id, &mut Op::HasService(service)),
             Request::Peer { name } => self.become_peer(id, name),
-            Request::Offer { service } => self.offer(id, &mut Op::Register(&Service::new(Name::Copied(service)))),
+            Request::Offer { service } => {
+                self.offer(id, &mut Op::Register(&Service::new(Name::Copied(service))))
+            }
             Request::Withdraw { service } => self.offer(id, &mut Op::Unregister(service)),
             _ if self.attached.is_none() => self.refuse(id, Refusal::NotAttached),
             Request::Register {

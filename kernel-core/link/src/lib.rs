@@ -99,6 +99,8 @@ mod watch;
 
 #[cfg(feature = "host")]
 pub use access::{Access, ByToken, Denied};
+#[cfg(all(feature = "peer", not(feature = "host")))]
+pub use chip::PEER;
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
 pub use client::{Client, ClientError};

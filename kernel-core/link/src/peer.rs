@@ -102,7 +102,9 @@ impl State<'_> {
                 Poll::Ready(Err(_)) => step = KernelStep::Ended,
             }
             match step {
-                KernelStep::Call { id, service, args, .. } => self.ask_peer(who, id, service, args),
+                KernelStep::Call {
+                    id, service, args, ..
+                } => self.ask_peer(who, id, service, args),
                 KernelStep::Ended => {
                     // Somebody has stopped it.
                     self.peer = None;

@@ -72,7 +72,9 @@ impl Life<'_> {
                     at: wrong.offset() as u32,
                 })
             })?;
-            let reply = services.call_for(Some(parent), &service, json, limit, &mut buf).await;
+            let reply = services
+                .call_for(Some(parent), &service, json, limit, &mut buf)
+                .await;
             match reply {
                 Ok(json) => Ok(json.as_bytes().to_vec()),
                 Err(CallError::Fault(fault)) => Err(Wrong::Fault(fault)),
@@ -92,7 +94,10 @@ impl Life<'_> {
         if service == STORAGE {
             return Err(Error::new("denied", "no node reaches the storage"));
         }
-        let allowed = self.gate.check(Use::Call(service)).and_then(|()| self.gate.count_call());
+        let allowed = self
+            .gate
+            .check(Use::Call(service))
+            .and_then(|()| self.gate.count_call());
         allowed.map_err(|refused| refused.to_kernel())
     }
 

@@ -109,11 +109,17 @@ impl Life<'_> {
             }
             Answered::Json(json) => Ok(json),
             Answered::Failed(error) => Err(error),
-            _ => Err(Error::new("protocol_error", "the node's answer is none to a call")),
+            _ => Err(Error::new(
+                "protocol_error",
+                "the node's answer is none to a call",
+            )),
         };
         let outcome = outcome.and_then(|json| match Json::new(&json) {
             Ok(_) => Ok(json),
-            Err(wrong) => Err(Error::format("not_json", format_args!("the node's reply: {wrong}"))),
+            Err(wrong) => Err(Error::format(
+                "not_json",
+                format_args!("the node's reply: {wrong}"),
+            )),
         });
         if let Err(error) = &outcome
             && !error.is_by_caller()

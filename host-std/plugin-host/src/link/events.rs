@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use kernel_core::{Context, Error, Event, Fault, Json};
+use kernel_core::{Context, Event, Fault, Json};
 use kernel_link::{LostAt, Raw, Request, ToRuntime};
 use serde_json::json;
 
@@ -136,7 +136,7 @@ impl Life<'_> {
             let _ = self.gate.cx.try_publish(&format!("{name}.lost"), told);
         }
         let text = format!("{count} events of the node, from {from} on: {why}");
-        self.trouble(&Error::new("lost", &text));
+        self.trouble("lost", &text);
     }
 
     /// Something has happened here.

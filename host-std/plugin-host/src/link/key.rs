@@ -17,7 +17,10 @@ pub(super) fn read(file: Option<&Path>) -> Result<String, Error> {
     };
     let wrong = |what: &str| Error::new("key_file", &format!("{}: {what}", file.display()));
     let system = |cause: &io::Error| wrong(&cause.to_string());
-    let mode = fs::metadata(file).map_err(|cause| system(&cause))?.permissions().mode();
+    let mode = fs::metadata(file)
+        .map_err(|cause| system(&cause))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
         return Err(wrong("others may read it: chmod 600"));
     }

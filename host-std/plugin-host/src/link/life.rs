@@ -126,9 +126,12 @@ impl<'l> Life<'l> {
             Asks::Call(call) => Some(call.id),
             _ => None,
         });
+        let identity = &self.gate.identity;
+        let why = format!("the node {}: {}", identity.name, error.message());
+        let error = Error::new(error.code(), &why);
         for call in requests.chain(self.calls.take_queue()) {
             // A caller that is gone does not matter.
-            let _ = self.mailbox.reply(call, Err(error)).now();
+            let _ = self.mailbox.reply(call, Err(&error)).now();
         }
     }
 
@@ -162,15 +165,18 @@ impl<'l> Life<'l> {
     pub(super) fn ask(&mut self, what: Request<'_>, asks: Asks) {
         match self.line.request(what) {
             Ok(id) => drop(self.requests.insert(id, asks)),
-            Err(fault) => self.trouble(&Error::new(fault.code(), &format!("{}: {fault}", asks.what()))),
+            Err(fault) => self.trouble(fault.code(), &format!("{}: {fault}", asks.what())),
         }
     }
 
     /// Something is not as it should be, and the rest goes on.
-    pub(super) fn trouble(&self, error: &Error) {
-        let log = &self.gate.identity.log;
-        log.write(Level::Warn, &format!("{}: {}", error.code(), error.message()));
-        self.plugin.count_error(self.gate.cx.id(), error);
+    pub(super) fn trouble(&self, code: &str, what: &str) {
+        self.gate
+            .identity
+            .log
+            .write(Level::Warn, &format!("{code}: {what}"));
+        self.plugin
+            .count_error(self.gate.cx.id(), &Error::new(code, what));
     }
 
     /// Waits for whatever comes first but the mailbox.
@@ -217,7 +223,10 @@ impl<'l> Life<'l> {
             Said::Lost { from, count, at } => self.lost(from, count, at),
             Said::Asked(asked) => self.asked(asked),
             Said::Withdrawn(call) => self.answers.withdraw(call),
-            Said::Refused(error) => return Err(error),
+            Said::Refused(error) => {
+                let why = format!("it has ended the session: {}", error.message());
+                return Err(Error::new("unreachable", &why));
+            }
             Said::Nothing => {}
         }
         Ok(())
@@ -248,13 +257,13 @@ impl<'l> Life<'l> {
             (Asks::Services, Answered::Busy) => self.offers.wanted = true,
             (Asks::States, Answered::Busy) => self.mirror.wanted = true,
             (Asks::Offer(service), Answered::Failed(error)) => {
-                self.trouble(&Error::new(error.code(), &format!("{service} is not offered there: {error}")));
+                let what = format!("{service} is not offered there: {}", error.message());
+                self.trouble(error.code(), &what);
             }
             // It was gone already.
             (Asks::Withdraw, _) => {}
             (asks, Answered::Failed(error)) if error.code() != Fault::Absent.code() => {
-                let text = format!("{}: {}", asks.what(), error.message());
-                self.trouble(&Error::new(error.code(), &text));
+                self.trouble(error.code(), &format!("{}: {}", asks.what(), error.message()));
             }
             _ => {}
         }

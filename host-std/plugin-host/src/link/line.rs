@@ -92,7 +92,9 @@ impl<'m> Line<'m> {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::format(
                 "silent",
-                format_args!("{target}: nobody answers as the link does within {seconds} s: is it the right program?"),
+                format_args!(
+                    "{target}: nobody answers as the link does within {seconds} s: is it the right program?"
+                ),
             )),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kernel_core::{Error, Event, Json, Name, PluginId};
+use kernel_core::{Event, Json, Name, PluginId};
 use kernel_link::{Raw, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -44,7 +44,7 @@ impl Life<'_> {
     pub(super) fn state_listed(&mut self, key: &str, value: Option<Vec<u8>>) {
         match value {
             Some(value) => self.set_here(key, &value),
-            None => self.trouble(&Error::new("too_large", &format!("its state {key} is too long for the line"))),
+            None => self.trouble("too_large", &format!("its state {key} is too long for the line")),
         }
     }
 
@@ -88,7 +88,7 @@ impl Life<'_> {
         };
         match set {
             Ok(_) => drop(self.mirror.seen.insert(key.to_owned())),
-            Err(fault) => self.trouble(&Error::new(fault.code(), &format!("state {here}: {fault}"))),
+            Err(fault) => self.trouble(fault.code(), &format!("state {here}: {fault}")),
         }
     }
 

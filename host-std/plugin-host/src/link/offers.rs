@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel_core::storage::STORAGE;
-use kernel_core::{Error, Fault, Name, Service as KernelService};
+use kernel_core::{Fault, Name, Service as KernelService};
 use kernel_link::Request;
 
 use super::life::{Asks, Life};
@@ -76,7 +76,13 @@ impl Life<'_> {
                 && Some(&service.owner) != self.offers.name_there.as_ref()
                 && granted.check(&identity.name, Use::Register(name)).is_ok()
         });
-        let gone: Vec<String> = self.offers.here.iter().filter(|name| !list.contains_key(*name)).cloned().collect();
+        let gone: Vec<String> = self
+            .offers
+            .here
+            .iter()
+            .filter(|name| !list.contains_key(*name))
+            .cloned()
+            .collect();
         for name in gone {
             let _ = cx.services().unregister(&name).now();
             self.offers.here.remove(&name);
@@ -89,13 +95,16 @@ impl Life<'_> {
             match cx.services().register(&registered(service)).now() {
                 Ok(()) => drop(self.offers.here.insert(name.clone())),
                 Err(Fault::Taken { .. }) => drop(taken.insert(name.clone())),
-                Err(fault) => self.trouble(&Error::new(fault.code(), &format!("service {name}: {fault}"))),
+                Err(fault) => self.trouble(fault.code(), &format!("service {name}: {fault}")),
             }
         }
         if !taken.is_empty() && taken != self.offers.taken {
             let names: Vec<&str> = taken.iter().map(String::as_str).collect();
-            let why = format!("another plugin has these services of the node: {}", names.join(", "));
-            self.trouble(&Error::new("taken", &why));
+            let why = format!(
+                "another plugin has these services of the node: {}",
+                names.join(", ")
+            );
+            self.trouble("taken", &why);
         }
         self.offers.taken = taken;
     }

@@ -125,13 +125,8 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
         Kind::Link => {
             let target = raw.target.ok_or_else(|| missing("run.target", TARGET))?;
             let parsed = target.get_ref().parse().map_err(|wrong: String| {
-                let value = format!("{:?}", target.get_ref());
-                source.refuse(
-                    &target.span(),
-                    "run.target",
-                    &value,
-                    &format!("{TARGET}: {wrong}"),
-                )
+                let value = format!("{:?}, which makes no sense ({wrong})", target.get_ref());
+                source.refuse(&target.span(), "run.target", &value, TARGET)
             })?;
             let text = |value: Option<Spanned<String>>,
                         key: &str,

@@ -162,7 +162,12 @@ fn over_http(
         ("storage", &raw.storage),
     ];
     none_of(source, &asked, raw, offers)?;
-    no_settings(source, settings, "http", "there is no way to tell a server its settings")
+    no_settings(
+        source,
+        settings,
+        "http",
+        "there is no way to tell a server its settings",
+    )
 }
 
 /// A node has no part in the runtime's storage and state but its own, and none in this machine.
@@ -171,7 +176,8 @@ fn over_the_link(
     raw: &RawPermissions,
     settings: Option<&Spanned<toml::Table>>,
 ) -> Result<(), ManifestError> {
-    let offers = "nothing where kind is \"link\": a node publishes, subscribes, calls and registers, and no more";
+    let offers =
+        "nothing where kind is \"link\": a node publishes, subscribes, calls and registers, and no more";
     none_of(
         source,
         &[("state", &raw.state), ("storage", &raw.storage)],
@@ -187,10 +193,7 @@ fn none_of(
     raw: &RawPermissions,
     allowed: &str,
 ) -> Result<(), ManifestError> {
-    let files = [
-        ("files.read", &raw.files.read),
-        ("files.write", &raw.files.write),
-    ];
+    let files = [("files.read", &raw.files.read), ("files.write", &raw.files.write)];
     for (name, items) in lists.iter().chain(&files) {
         if let Some(item) = items.first() {
             let (key, value) = (format!("permissions.{name}"), format!("{:?}", item.get_ref()));

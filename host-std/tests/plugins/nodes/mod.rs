@@ -17,7 +17,10 @@ use relay::{ATTIC, CELLAR, REACHED, ROOF, Relay, STUCK};
 
 /// A host with the cellar, in a folder that outlives it.
 fn node(dir: &Path) -> Host {
-    node_of(dir, Host::builder().plugin::<Relay<CELLAR>>().plugin::<Relay<STUCK>>())
+    node_of(
+        dir,
+        Host::builder().plugin::<Relay<CELLAR>>().plugin::<Relay<STUCK>>(),
+    )
 }
 
 fn node_of(dir: &Path, builder: HostBuilder) -> Host {
@@ -54,7 +57,10 @@ const ALL: &str = "check_seconds = 1.0\n[permissions]\npublish = [\">\"]\nregist
 
 fn publish(host: &Host, topic: &str, payload: &Value) {
     let payload = payload.to_string();
-    host.runtime().bus().try_publish(topic, Json::parse(&payload).unwrap()).unwrap();
+    host.runtime()
+        .bus()
+        .try_publish(topic, Json::parse(&payload).unwrap())
+        .unwrap();
 }
 
 fn state(host: &Host, key: &str) -> Option<Value> {
@@ -65,11 +71,17 @@ fn state(host: &Host, key: &str) -> Option<Value> {
 
 fn set(host: &Host, key: &'static str, value: &Value) {
     let value = value.to_string();
-    host.runtime().state().set(key, Json::parse(&value).unwrap()).now().unwrap();
+    host.runtime()
+        .state()
+        .set(key, Json::parse(&value).unwrap())
+        .now()
+        .unwrap();
 }
 
 fn until_state_is(host: &Host, key: &str, value: Option<&Value>) {
-    until(&format!("{key} is {value:?}"), || (state(host, key).as_ref() == value).then_some(()));
+    until(&format!("{key} is {value:?}"), || {
+        (state(host, key).as_ref() == value).then_some(())
+    });
 }
 
 #[test]
@@ -78,19 +90,37 @@ fn the_services_of_a_node_are_called_as_any_other() {
     let node = node(dir.path());
     let target = socket(dir.path()).display().to_string();
     let row = install(&house, "node", &target, ALL);
-    assert_eq!((&row["state"], &row["placement"]), (&json!("STARTED"), &json!(target)), "{row}");
+    assert_eq!(
+        (&row["state"], &row["placement"]),
+        (&json!("STARTED"), &json!(target)),
+        "{row}"
+    );
     assert_eq!(row["node"], json!(target));
     assert_eq!(row["not_enforced"], json!(["all that its node does by itself"]));
 
     assert_eq!(house.call("cellar.echo", json!({"a": 1})), Ok(json!({"a": 1})));
     let (code, message) = house.call("cellar.fail", json!(null)).unwrap_err();
-    assert!(code == "no_luck" && message.contains("it was not to be"), "{message}");
+    assert!(
+        code == "no_luck" && message.contains("it was not to be"),
+        "{message}"
+    );
     // Both have the example and the logger: here they are those of here.
-    assert_eq!(house.call("example.hello", json!("Ann")), Ok(json!("Привет, Ann!")));
-    let example = house.call("plugins.services", json!({"name": "example.hello"})).unwrap();
+    assert_eq!(
+        house.call("example.hello", json!("Ann")),
+        Ok(json!("Привет, Ann!"))
+    );
+    let example = house
+        .call("plugins.services", json!({"name": "example.hello"}))
+        .unwrap();
     assert_eq!(example[0]["plugin"], "example");
-    let log = house.call("plugins.logs", json!({"name": "node"})).unwrap().to_string();
-    assert!(log.contains("another plugin has these services of the node") && log.contains("example.hello"), "{log}");
+    let log = house
+        .call("plugins.logs", json!({"name": "node"}))
+        .unwrap()
+        .to_string();
+    assert!(
+        log.contains("another plugin has these services of the node") && log.contains("example.hello"),
+        "{log}"
+    );
 
     // More calls than the node takes at a time are answered all the same.
     let runtime = house.host.runtime();
@@ -177,7 +207,8 @@ fn a_call_keeps_its_deadline_and_is_cancelled_with_its_caller() {
     let services = house.host.runtime().services();
     let in_flight = |host: &Host| host.runtime().metrics().calls.used;
     let (begun, mut buf) = (Instant::now(), [0; 256]);
-    let late = block_on(services.call_within("cellar.never", Json::NULL, Duration::from_millis(300), &mut buf));
+    let late =
+        block_on(services.call_within("cellar.never", Json::NULL, Duration::from_millis(300), &mut buf));
     assert_eq!(late.unwrap_err().code(), "timeout");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     until("the call is gone there", || (in_flight(&node) == 0).then_some(()));
@@ -198,7 +229,9 @@ fn a_call_keeps_its_deadline_and_is_cancelled_with_its_caller() {
         }
     };
     crate::host::reactor().block_on(calling);
-    until("the call is taken back there", || (in_flight(&node) == 0).then_some(()));
+    until("the call is taken back there", || {
+        (in_flight(&node) == 0).then_some(())
+    });
 
     // And the other way: somebody there calls the attic here, and goes away.
     let there = node.runtime().services();
@@ -217,7 +250,9 @@ fn a_call_keeps_its_deadline_and_is_cancelled_with_its_caller() {
         }
     };
     crate::host::reactor().block_on(calling);
-    until("the call is taken back here", || (in_flight(&house.host) == 0).then_some(()));
+    until("the call is taken back here", || {
+        (in_flight(&house.host) == 0).then_some(())
+    });
 }
 
 #[test]
@@ -256,5 +291,8 @@ fn two_nodes_with_the_same_services_are_both_there() {
     assert_eq!(owner("cellar.echo"), "one");
     assert_eq!(info(&house.host, "two").state, PluginState::Started);
     assert_eq!(info(&house.host, "two").code, "taken");
-    assert_eq!((state(&house.host, "one.number"), state(&house.host, "two.number")), (Some(json!(0)), Some(json!(1))));
+    assert_eq!(
+        (state(&house.host, "one.number"), state(&house.host, "two.number")),
+        (Some(json!(0)), Some(json!(1)))
+    );
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Mutex;
 
-use kernel_core::{
-    Context, Error, Event, Json, Plugin, PluginMetadata, Replied, Reply, Request, Service,
-};
+use kernel_core::{Context, Error, Event, Json, Plugin, PluginMetadata, Replied, Reply, Request, Service};
 use serde_json::{Value, json};
 
 const NAMES: [&str; 4] = ["attic", "cellar", "stuck", "roof"];
