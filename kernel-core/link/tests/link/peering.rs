@@ -46,7 +46,6 @@ fn a_peer_offers_services_until_it_disconnects() {
     let kernel = runtime.kernel();
     let (mut client, _) = connect(&mut tasks, kernel, CONFIG, 1024);
     let offer = |service| Request::Offer { service };
-    let services = runtime.services();
     tasks.run(kernel, async {
         open(&mut client).await;
         refused!(client, offer("house.lamp"), "not_attached");
