@@ -3,10 +3,11 @@
 //! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! list by [`plugins!`] and knows none of them by name.
 
-pub use {auth, automation, devices, example, history, logger, presence, sim, users};
+pub use {auth, automation, devices, example, gateway_http, history, logger, presence, sim, users};
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `gateway` for one that lets clients of another protocol in, and a method `in_demo` for one that
+/// is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -16,6 +17,9 @@ pub use {auth, automation, devices, example, history, logger, presence, sim, use
 ///         Name(std::any::type_name::<P>())
 ///     }
 ///     fn described<P>() -> Name {
+///         Self::of::<P>()
+///     }
+///     fn gateway<P>() -> Name {
 ///         Self::of::<P>()
 ///     }
 ///     fn in_demo(self, _settings: &'static str) -> Name {
@@ -37,6 +41,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
             <$plugin>::of::<$crate::example::Example>(),
+            <$plugin>::gateway::<$crate::gateway_http::Http>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
     };

@@ -2,7 +2,7 @@
 //!
 //! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
-//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] asks a runtime, and
+//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] and [`http`] ask a runtime, and
 //! [`wasm`] builds plugins as WebAssembly modules and runs them in a host.
 
 pub mod bench;
@@ -11,6 +11,7 @@ pub mod book;
 mod client;
 pub mod deep;
 pub mod fuzz;
+pub mod http;
 pub mod inspector;
 pub mod mcu;
 pub mod runtime;

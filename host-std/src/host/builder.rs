@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, CoreRuntime, LocalPlugin, Plugin};
+use link_gateway::Door;
 use plugin_kit::schema::Described;
 
 use super::Host;
@@ -137,7 +138,8 @@ impl HostBuilder {
         // From here on an error drops the host, which closes the database.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
-        host.run_plugins(&self, &config)?;
+        let (door, visitors) = Door::new();
+        host.run_plugins(&self, &config, door)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
             let services = host.services.clone();
@@ -157,6 +159,7 @@ impl HostBuilder {
             self.capacities.call_bytes,
             reads,
             &config,
+            visitors,
         )?);
         Ok(host)
     }

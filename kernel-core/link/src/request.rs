@@ -247,6 +247,10 @@ pub enum Request<'a> {
     /// The settings of the session's plugin: [`Reply::Json`].
     #[cfg(feature = "full")]
     Settings,
+    /// How far the watch has come: [`Reply::Count`] is the sequence number of the next record it looks at. What it sent
+    /// of those before is sent before this answer. [`Reply::Absent`] without a watch.
+    #[cfg(feature = "full")]
+    WatchPosition,
 }
 
 /// What can be done with a plugin.

@@ -9,12 +9,14 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod certificate;
 mod dial;
 mod known;
 mod line;
 mod target;
 mod tls;
 
+pub use certificate::{CertificateError, acceptor};
 pub use dial::{Line, Reader, Writer};
 pub use known::Known;
 pub use target::Target;

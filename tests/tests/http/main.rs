@@ -1,0 +1,6 @@
+//! The HTTP gateway through the real program: what each key may, what each route does, and what is refused.
+
+mod home;
+mod routes;
+
+mod scopes;
