@@ -3,6 +3,7 @@
 //! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! list by [`plugins!`] and knows none of them by name.
 
+pub use gateway_mcp::over_stdio as mcp_over_stdio;
 pub use {auth, automation, devices, example, gateway_http, history, logger, presence, sim, users};
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose

@@ -54,7 +54,10 @@ fn every_arrow_points_the_allowed_way() {
             "link-dial" => &["kernel-link"],
             "link-gateway" => &["kernel-core", "kernel-link"],
             // They let clients of other protocols in, and so are clients of the link themselves.
-            "gateway-http" | "gateway-mcp" => &[
+            "gateway-mcp" => &["kernel-link", "link-dial", "link-gateway"],
+            // The one before is no plugin but a protocol, which is served at the port of this one.
+            "gateway-http" => &[
+                "gateway-mcp",
                 "kernel-core",
                 "kernel-link",
                 "link-dial",

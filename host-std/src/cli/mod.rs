@@ -38,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, plugin, shell, state, storage, watch};
+use commands::{backup, bus, call, inspect, mcp, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
@@ -161,6 +161,9 @@ enum Command {
     /// Read and change what is stored
     #[command(subcommand, arg_required_else_help = true)]
     Storage(storage::StorageCommand),
+    /// Serve the Model Context Protocol at the standard input and output
+    #[command(after_long_help = mcp::HELP)]
+    Mcp(mcp::McpArgs),
     /// Print a shell's completions
     #[command(after_long_help = shell::COMPLETIONS_HELP)]
     Completions(shell::CompletionsArgs),
@@ -341,6 +344,7 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);
         }
+        Command::Mcp(args) => return mcp::mcp(&args, global.endpoint()?, global.token.clone()),
         command => command,
     };
     let mut link = Link::new(global.endpoint()?);
@@ -364,7 +368,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Plugin(command) => plugin::plugin(command, link, out).await,
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
-        // These need no runtime and were done before.
-        Command::Run(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
+        // These were done before.
+        Command::Run(_) | Command::Mcp(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }

@@ -6,9 +6,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use kernel_link::{Raw, Request};
-use link_gateway::{Answer, Session};
-use serde_json::{Value, json};
+use kernel_link::Request;
+use serde_json::json;
 
 use crate::bodies;
 use crate::caller::Caller;
@@ -40,27 +39,8 @@ pub(crate) async fn call(
     };
     let session = caller.session(&shared).await?;
     let args = bodies::read(body, &shared.limits).await?;
-    let result = call_on(&session, &service, &args, timeout_ms as u32).await?;
+    let result = session.call(&service, &args, timeout_ms as u32).await?;
     Ok(reply::json_text(result))
-}
-
-/// Calls a service; 0 for the runtime's own deadline.
-pub(crate) async fn call_on(
-    session: &Session,
-    service: &str,
-    args: &[u8],
-    timeout_ms: u32,
-) -> Result<Vec<u8>, Problem> {
-    let request = Request::Call {
-        service,
-        timeout_ms,
-        parent: None,
-        args: Raw(args),
-    };
-    match session.ask(request).await? {
-        Answer::Json(result) => Ok(result),
-        _ => Err(Problem::from(unexpected())),
-    }
 }
 
 /// What is answered when the runtime answers something else.
@@ -82,19 +62,4 @@ pub(crate) async fn services(
     let mut services = session.list(Request::Services).await?;
     services.sort_by(|one, two| one["name"].as_str().cmp(&two["name"].as_str()));
     Ok(reply::json(&json!({ "services": services })))
-}
-
-/// All that plugins say of their services, with schemas.
-pub(crate) async fn described(session: &Session) -> Result<Vec<Value>, Problem> {
-    let mut all: Vec<Value> = Vec::new();
-    loop {
-        let after = all.last().and_then(|row| row["name"].as_str()).unwrap_or("");
-        let args = json!({ "after": after }).to_string();
-        let page = call_on(session, "plugins.services", args.as_bytes(), 0).await?;
-        let page: Vec<Value> = serde_json::from_slice(&page).map_err(|_| Problem::from(unexpected()))?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
 }

@@ -24,6 +24,7 @@ mod caller;
 mod calls;
 mod cors;
 mod events;
+mod mcp;
 mod metrics;
 mod openapi;
 mod params;

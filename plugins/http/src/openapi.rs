@@ -8,7 +8,6 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use crate::caller::Caller;
-use crate::calls::described;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::reply;
@@ -21,7 +20,7 @@ pub(crate) async fn document(
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;
-    let services = described(&caller.session(&shared).await?).await?;
+    let services = caller.session(&shared).await?.described_services().await?;
     Ok(reply::json(&of(&services)))
 }
 

@@ -8,12 +8,12 @@ use axum::http::header::{CONNECTION, HeaderName, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::problem::Problem;
 use crate::rates::network;
 use crate::server::{Peer, Shared};
-use crate::{calls, cors, events, metrics, openapi, plugins, state, storage, websocket};
+use crate::{calls, cors, events, mcp, metrics, openapi, plugins, state, storage, websocket};
 
 const NOSNIFF: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-content-type-options"),
@@ -44,6 +44,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/plugins", get(plugins::list))
         .route("/api/plugins/{name}/{action}", post(plugins::lead))
         .route("/openapi.json", get(openapi::document))
+        .route("/mcp", any(mcp::serve))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(metrics::healthz))
         .fallback(nothing_here)

@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) cx: Context,
     pub(crate) pool: Arc<Pool>,
     pub(crate) feeds: Arc<Feeds>,
+    pub(crate) mcp: gateway_mcp::HttpService,
     pub(crate) origins: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) by_key: Rates<String>,
@@ -70,6 +71,7 @@ pub(crate) async fn serve(
     let shared = Arc::new(Shared {
         cx,
         feeds: Feeds::new(pool.clone()),
+        mcp: gateway_mcp::service(pool.clone(), limits.body_bytes),
         pool: pool.clone(),
         origins: settings.origins,
         limits,

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::caller::{self, Caller};
-use crate::calls::{LONGEST, call_on};
+use crate::calls::LONGEST;
 use crate::events::publish_on;
 use crate::params::Params;
 use crate::problem::Problem;
@@ -331,7 +331,9 @@ async fn carry_out(
                     "timeout_ms is {timeout_ms}; allowed are 1 to {LONGEST}"
                 )));
             }
-            call_on(&session, service, raw(&said.args).as_bytes(), timeout_ms as u32).await?
+            session
+                .call(service, raw(&said.args).as_bytes(), timeout_ms as u32)
+                .await?
         }
         (None, Some(topic), None) => {
             let receivers = publish_on(&session, topic, raw(&said.payload).as_bytes()).await?;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   door.rs      the way to the link of the runtime in the same process, without a socket
-//!   session.rs   one session, used by many tasks at a time ── line.rs, what carries it
+//!   session.rs   one session, used by many tasks at a time ── line.rs, what carries it; requests.rs
 //!   answer.rs    what the runtime answers ── shapes.rs, its lists as JSON; failure.rs
 //!   pool.rs      sessions by key, a bounded number, idle ones closed
 //!   feeds.rs     events: one watch for all clients with the same key and filter ── feed.rs, ring.rs
@@ -21,6 +21,7 @@ mod feed;
 mod feeds;
 mod line;
 mod pool;
+mod requests;
 mod ring;
 mod session;
 mod shapes;

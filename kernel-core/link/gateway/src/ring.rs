@@ -84,7 +84,8 @@ impl Seen {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Seen::Event { json, topic, .. } => json.len() + topic.len() + ITEM,
             Seen::Lost(_) => ITEM,

@@ -166,6 +166,15 @@ impl Session {
         lock(&self.0.waiting).over.clone()
     }
 
+    /// Waits until the session is over; why it is.
+    ///
+    /// # Cancellation
+    /// Nothing happened.
+    pub async fn ended(&self) -> Failure {
+        self.0.frames.closed().await;
+        self.over().unwrap_or_else(Failure::unexpected)
+    }
+
     /// How many more requests may be in flight.
     pub(crate) fn room(&self) -> usize {
         self.0.room.available_permits()
