@@ -11,17 +11,19 @@ use crate::settings::Limits;
 
 /// The body, JSON for all that is known here; `null` where there is none.
 pub(crate) async fn read(body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+    let bytes = read_as_it_is(body, limits).await?;
+    Ok(match bytes.trim_ascii() {
+        [] => Bytes::from_static(b"null"),
+        _ => bytes,
+    })
+}
+
+/// The body, whatever it is.
+pub(crate) async fn read_as_it_is(body: Body, limits: &Limits) -> Result<Bytes, Problem> {
     let most = limits.body_bytes;
     let collected = timeout(limits.body_timeout, Limited::new(body, most).collect()).await;
     match collected {
-        Ok(Ok(body)) => {
-            let bytes = body.to_bytes();
-            Ok(if bytes.trim_ascii().is_empty() {
-                Bytes::from_static(b"null")
-            } else {
-                bytes
-            })
-        }
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(cause)) if cause.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use link_gateway::{Session, Who};
 
 use crate::problem::Problem;
-use crate::server::{Peer, Shared};
+use crate::shared::{Peer, Shared};
 
 /// The longest key.
 const MAX_KEY: usize = 256;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use kernel_link::Request;
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::bodies;
 use crate::caller::Caller;
-use crate::params::{Params, whole};
+use crate::params::{Name, Params, whole};
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// The longest that a call may take, in milliseconds.
 pub(crate) const LONGEST: u64 = 3_600_000;
@@ -23,7 +23,7 @@ pub(crate) const LONGEST: u64 = 3_600_000;
 pub(crate) async fn call(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(service): Path<String>,
+    Name(service): Name<String>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
@@ -14,10 +14,10 @@ use serde_json::json;
 use crate::bodies;
 use crate::caller::Caller;
 use crate::calls::unexpected;
-use crate::params::Params;
+use crate::params::{Name, Params};
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::stream::stream_of;
 use crate::watching::{Place, watch};
 
@@ -28,7 +28,7 @@ const WAIT: u32 = 5_000;
 pub(crate) async fn publish(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(topic): Path<String>,
+    Name(topic): Name<String>,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -37,6 +37,7 @@ mod reply;
 mod routes;
 mod server;
 mod settings;
+mod shared;
 mod state;
 mod storage;
 mod stream;

@@ -18,7 +18,7 @@ use crate::params::Params;
 use crate::plugins;
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// `GET /metrics`
 pub(crate) async fn metrics(

@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// `GET /openapi.json`
 pub(crate) async fn document(
@@ -26,14 +26,20 @@ pub(crate) async fn document(
 
 /// The document with these services.
 fn of(services: &[Value]) -> Value {
-    let mut paths = fixed();
+    let (mut paths, mut schemas) = (fixed(), Map::new());
+    let error = json!({
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": { "code": { "type": "string" }, "message": { "type": "string" } },
+    });
+    schemas.insert("Error".to_owned(), error);
     for service in services {
         let Some(name) = service["name"].as_str() else {
             continue;
         };
         paths.insert(
             format!("/api/call/{name}"),
-            json!({ "post": call(name, service) }),
+            json!({ "post": call(name, service, &mut schemas) }),
         );
     }
     json!({
@@ -47,13 +53,7 @@ fn of(services: &[Value]) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "key": { "type": "http", "scheme": "bearer" } },
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "required": ["code", "message"],
-                    "properties": { "code": { "type": "string" }, "message": { "type": "string" } },
-                },
-            },
+            "schemas": schemas,
             "responses": {
                 "Error": {
                     "description": "It was not done, for this reason",
@@ -64,8 +64,9 @@ fn of(services: &[Value]) -> Value {
     })
 }
 
-fn call(name: &str, service: &Value) -> Value {
-    let mut body = json!({ "schema": schema(service.get("schema")) });
+fn call(name: &str, service: &Value, schemas: &mut Map<String, Value>) -> Value {
+    let mut body = json!({ "schema": schema(service.get("schema"), &format!("{name}.args"), schemas) });
+    let returns = schema(service.get("returns"), &format!("{name}.reply"), schemas);
     let examples = service["examples"].as_array().into_iter().flatten();
     let examples: Map<String, Value> = examples
         .enumerate()
@@ -95,28 +96,48 @@ fn call(name: &str, service: &Value) -> Value {
             "x-reads": service["reads"] == true,
             "responses": {
                 "200": { "description": "The reply", "content": {
-                    "application/json": { "schema": schema(service.get("returns")) },
+                    "application/json": { "schema": returns },
                 } },
             },
         }),
     )
 }
 
-/// A schema as it stands by itself, in a document: what it refers to is within it.
-fn schema(of: Option<&Value>) -> Value {
-    match of {
-        Some(schema) if schema.get("$defs").is_some() => {
-            let mut schema = schema.clone();
-            if let Some(object) = schema.as_object_mut() {
-                // `#/$defs/X` is then looked for here and not in the document.
-                object
-                    .entry("$id")
-                    .or_insert_with(|| "urn:core-runtime:schema".into());
+/// A schema within the document: what it refers to is put among `schemas`, below the name of who refers to it.
+fn schema(of: Option<&Value>, owner: &str, schemas: &mut Map<String, Value>) -> Value {
+    let mut schema = of.cloned().unwrap_or_else(|| json!({}));
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+    let owner = owner.replace(|letter| !allowed(letter), "_");
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$schema");
+        if let Some(Value::Object(defs)) = object.remove("$defs") {
+            for (name, mut def) in defs {
+                refer(&mut def, &owner);
+                schemas.insert(format!("{owner}.{name}"), def);
             }
-            schema
         }
-        Some(schema) => schema.clone(),
-        None => json!({}),
+    }
+    refer(&mut schema, &owner);
+    schema
+}
+
+/// Lets references within a schema be ones within the document.
+fn refer(schema: &mut Value, owner: &str) {
+    match schema {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(text) if name == "$ref" => {
+                        if let Some(def) = text.strip_prefix("#/$defs/") {
+                            *text = format!("#/components/schemas/{owner}.{def}");
+                        }
+                    }
+                    value => refer(value, owner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, owner)),
+        _ => {}
     }
 }
 

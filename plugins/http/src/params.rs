@@ -1,8 +1,26 @@
-//! What stands behind the question mark of a URL.
+//! What stands in a URL: names in its path, and parameters behind the question mark.
 
 use std::collections::BTreeMap;
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
 use crate::problem::Problem;
+
+/// The names in a path.
+pub(crate) struct Name<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Name<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Name(names)),
+            Err(rejected) => Err(Problem::invalid(rejected.body_text())),
+        }
+    }
+}
 
 /// The parameters of a request, of which all are known.
 #[derive(Debug)]

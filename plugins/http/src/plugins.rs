@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use kernel_link::{Action, Request};
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::calls::unexpected;
-use crate::params::Params;
+use crate::params::{Name, Params};
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// `GET /api/plugins`
 pub(crate) async fn list(
@@ -57,7 +57,7 @@ pub(crate) async fn all(session: &Session) -> Result<Vec<Value>, Problem> {
 pub(crate) async fn lead(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((plugin, action)): Path<(String, String)>,
+    Name((plugin, action)): Name<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;

@@ -86,7 +86,7 @@ impl From<Failure> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, super::reply::json(&self.json())).into_response();
+        let mut response = (self.status, crate::reply::json(&self.json())).into_response();
         let headers = response.headers_mut();
         match self.status {
             StatusCode::UNAUTHORIZED => {

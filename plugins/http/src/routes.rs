@@ -12,7 +12,7 @@ use axum::routing::{any, get, post};
 
 use crate::problem::Problem;
 use crate::rates::network;
-use crate::server::{Peer, Shared};
+use crate::shared::{Peer, Shared};
 use crate::{calls, cors, events, mcp, metrics, openapi, plugins, state, storage, websocket};
 
 const NOSNIFF: (HeaderName, HeaderValue) = (

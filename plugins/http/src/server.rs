@@ -1,6 +1,6 @@
 //! Connections: who may have one, and what is served on it.
 
-use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +21,10 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::patient::Patient;
-use crate::rates::{Places, Rates};
+use crate::rates::{Place, Places, Rates};
 use crate::routes;
 use crate::settings::{HttpSettings, Limits};
+use crate::shared::{Peer, Shared};
 
 /// Who the gateway is, for people.
 const NAME: &str = concat!("http ", env!("CARGO_PKG_VERSION"));
@@ -36,22 +37,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The longest head of a request, in bytes and in lines.
 const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
-
-/// What all requests share.
-pub(crate) struct Shared {
-    pub(crate) cx: Context,
-    pub(crate) pool: Arc<Pool>,
-    pub(crate) feeds: Arc<Feeds>,
-    pub(crate) mcp: gateway_mcp::HttpService,
-    pub(crate) origins: Vec<String>,
-    pub(crate) limits: Limits,
-    pub(crate) by_key: Rates<String>,
-    pub(crate) by_address: Rates<IpAddr>,
-}
-
-/// From where a request came.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves until it is stopped.
 pub(crate) async fn serve(
@@ -108,8 +93,7 @@ pub(crate) async fn serve(
         };
         let (router, tls) = (router.clone(), tls.clone());
         connections.spawn(async move {
-            connected(stream, peer, tls, router, limits).await;
-            drop(place);
+            connected(stream, (peer, Arc::new(place)), tls, router, limits).await;
         });
     }
 }
@@ -127,7 +111,7 @@ fn turn_away(stream: &TcpStream, has_tls: bool) {
 
 async fn connected(
     stream: TcpStream,
-    peer: SocketAddr,
+    client: (SocketAddr, Arc<Place>),
     tls: Option<TlsAcceptor>,
     router: Router,
     limits: Limits,
@@ -137,21 +121,23 @@ async fn connected(
         return;
     }
     match tls {
-        None => serve_on(stream, peer, router, limits).await,
+        None => serve_on(stream, client, router, limits).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(limits.header_timeout, tls.accept(stream)).await {
-                serve_on(stream, peer, router, limits).await;
+                serve_on(stream, client, router, limits).await;
             }
         }
     }
 }
 
-async fn serve_on<S>(stream: S, peer: SocketAddr, router: Router, limits: Limits)
+async fn serve_on<S>(stream: S, (peer, place): (SocketAddr, Arc<Place>), router: Router, limits: Limits)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
+        // A WebSocket keeps it, when nothing else of the request is left.
+        request.extensions_mut().insert(place.clone());
         router.clone().call(request)
     });
     let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));

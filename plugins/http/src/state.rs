@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -14,10 +14,10 @@ use serde_json::json;
 use crate::bodies;
 use crate::caller::Caller;
 use crate::calls::unexpected;
-use crate::params::Params;
+use crate::params::{Name, Params};
 use crate::problem::Problem;
 use crate::reply::{self, with_version};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// Entries of a page, unless it is said, and at most.
 const PAGE: u64 = 100;
@@ -60,7 +60,7 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(key): Path<String>,
+    Name(key): Name<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;
@@ -88,7 +88,7 @@ fn shown(entry: StateEntry) -> Result<Response, Problem> {
 pub(crate) async fn write(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(key): Path<String>,
+    Name(key): Name<String>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -118,7 +118,7 @@ pub(crate) async fn write(
 pub(crate) async fn delete(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(key): Path<String>,
+    Name(key): Name<String>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

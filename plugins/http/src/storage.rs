@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use kernel_link::{Raw, Request};
@@ -13,10 +13,10 @@ use serde_json::json;
 use crate::bodies;
 use crate::caller::Caller;
 use crate::calls::unexpected;
-use crate::params::Params;
+use crate::params::{Name, Params};
 use crate::problem::Problem;
 use crate::reply;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// Names of a page, unless it is said, and at most.
 const PAGE: u64 = 100;
@@ -53,7 +53,7 @@ pub(crate) async fn namespaces(
 pub(crate) async fn keys(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(namespace): Path<String>,
+    Name(namespace): Name<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let params = Params::of(uri.query(), &["limit", "after"])?;
@@ -70,7 +70,7 @@ pub(crate) async fn keys(
 pub(crate) async fn clear(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path(namespace): Path<String>,
+    Name(namespace): Name<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;
@@ -87,7 +87,7 @@ pub(crate) async fn clear(
 pub(crate) async fn read(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Name((namespace, key)): Name<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;
@@ -108,7 +108,7 @@ pub(crate) async fn read(
 pub(crate) async fn write(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Name((namespace, key)): Name<(String, String)>,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -130,7 +130,7 @@ pub(crate) async fn write(
 pub(crate) async fn delete(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((namespace, key)): Path<(String, String)>,
+    Name((namespace, key)): Name<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::of(uri.query(), &[])?;

@@ -29,7 +29,7 @@ use crate::calls::LONGEST;
 use crate::events::publish_on;
 use crate::params::Params;
 use crate::problem::Problem;
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::watching::{News, Place, watch};
 
 /// What a client may have in hand at a time.

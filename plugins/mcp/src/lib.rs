@@ -10,6 +10,7 @@
 //! - **Resources**: `runtime://state/KEY` is a state value, `runtime://events/FILTER` are the newest events that match.
 //! - A request has the rights of the key that the client shows; the owner of the runtime's Unix socket has all.
 
+mod errors;
 mod names;
 mod resources;
 mod server;

@@ -9,7 +9,7 @@ use rmcp::ErrorData;
 use rmcp::model::{ListResourcesResult, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde_json::json;
 
-use crate::server::error;
+use crate::errors::error;
 
 const STATE: &str = "runtime://state/";
 const EVENTS: &str = "runtime://events/";
@@ -66,25 +66,36 @@ pub(crate) fn templates() -> Vec<ResourceTemplate> {
     ]
 }
 
-pub(crate) async fn read(session: &Session, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+/// What a URI names.
+pub(crate) enum Named {
+    /// A state value, by its key.
+    State(String),
+    /// The newest events that match a filter.
+    Events(String),
+}
+
+/// What the URI names.
+pub(crate) fn named(uri: &str) -> Result<Named, ErrorData> {
     let name = |text: &str| {
         let text = percent_decode_str(text).decode_utf8();
         text.map_err(|_| ErrorData::invalid_params(format!("{uri} is no text"), None))
             .map(String::from)
     };
-    let text = if let Some(key) = uri.strip_prefix(STATE) {
-        state(session, &name(key)?).await?
+    if let Some(key) = uri.strip_prefix(STATE) {
+        Ok(Named::State(name(key)?))
     } else if let Some(filter) = uri.strip_prefix(EVENTS) {
-        events(session, &name(filter)?).await?
+        Ok(Named::Events(name(filter)?))
     } else {
         let message = format!("{uri} is no resource; there are {STATE}KEY and {EVENTS}FILTER");
-        return Err(ErrorData::resource_not_found(message, None));
-    };
-    let contents = ResourceContents::text(text, uri).with_mime_type(JSON);
-    Ok(ReadResourceResult::new(vec![contents]))
+        Err(ErrorData::resource_not_found(message, None))
+    }
 }
 
-async fn state(session: &Session, key: &str) -> Result<String, ErrorData> {
+pub(crate) fn contents(text: String, uri: &str) -> ReadResourceResult {
+    ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(JSON)])
+}
+
+pub(crate) async fn state(session: &Session, key: &str) -> Result<String, ErrorData> {
     match session.ask(Request::StateGet { key }).await.map_err(error)? {
         Answer::State(entry, _) => Ok(json!(entry).to_string()),
         _ => Err(ErrorData::resource_not_found(
@@ -94,7 +105,7 @@ async fn state(session: &Session, key: &str) -> Result<String, ErrorData> {
     }
 }
 
-async fn events(session: &Session, filter: &str) -> Result<String, ErrorData> {
+pub(crate) async fn events(session: &Session, filter: &str) -> Result<String, ErrorData> {
     let recent = session
         .recent(filter, RECENT, RECENT_BYTES)
         .await

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use link_gateway::{Failure, Pool, Session, Who};
+use link_gateway::{Pool, Session, Who};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, Implementation, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
@@ -10,7 +10,10 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio::sync::Semaphore;
 
+use crate::errors::error;
+use crate::resources::Named;
 use crate::{resources, tools};
 
 const INSTRUCTIONS: &str = "The tools are the services of a Core Runtime: `plugin__service`. A tool that answers `denied` \
@@ -22,7 +25,8 @@ pub(crate) enum Access {
     /// Those of one session, for all.
     One(Session),
     /// Those of the key that came with it.
-    Each(Arc<Pool>),
+    /// With it, how many look at events at the same time, each with a session of its own.
+    Each(Arc<Pool>, Arc<Semaphore>),
 }
 
 /// The server of one client.
@@ -33,15 +37,7 @@ impl Server {
     async fn session(&self, context: &RequestContext<RoleServer>) -> Result<Session, ErrorData> {
         match &self.0 {
             Access::One(session) => Ok(session.clone()),
-            Access::Each(pool) => pool.session(who(context)?).await.map_err(error),
-        }
-    }
-
-    /// One whose watch is nobody else's.
-    async fn watching(&self, context: &RequestContext<RoleServer>) -> Result<Session, ErrorData> {
-        match &self.0 {
-            Access::One(session) => Ok(session.clone()),
-            Access::Each(pool) => pool.own(who(context)?).await.map_err(error),
+            Access::Each(pool, _) => pool.session(who(context)?).await.map_err(error),
         }
     }
 }
@@ -52,16 +48,6 @@ fn who(context: &RequestContext<RoleServer>) -> Result<&Who, ErrorData> {
     parts
         .and_then(|parts| parts.extensions.get::<Who>())
         .ok_or_else(|| ErrorData::invalid_request("a key is wanted: Authorization: Bearer KEY", None))
-}
-
-/// A failure as the protocol's error.
-pub(crate) fn error(failure: Failure) -> ErrorData {
-    let text = failure.to_string();
-    match failure.code.as_str() {
-        "not_found" => ErrorData::resource_not_found(text, None),
-        "denied" | "invalid_argument" | "invalid_name" => ErrorData::invalid_params(text, None),
-        _ => ErrorData::internal_error(text, None),
-    }
 }
 
 impl ServerHandler for Server {
@@ -119,7 +105,16 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let session = self.watching(&context).await?;
-        Ok(resources::read(&session, &request.uri).await?.into())
+        let uri = &request.uri;
+        let text = match (resources::named(uri)?, &self.0) {
+            (Named::State(key), _) => resources::state(&self.session(&context).await?, &key).await?,
+            (Named::Events(filter), Access::One(session)) => resources::events(session, &filter).await?,
+            (Named::Events(filter), Access::Each(pool, looking)) => {
+                let _one = looking.acquire().await;
+                let session = pool.own(who(&context)?).await.map_err(error)?;
+                resources::events(&session, &filter).await?
+            }
+        };
+        Ok(resources::contents(text, uri).into())
     }
 }

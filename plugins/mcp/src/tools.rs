@@ -5,8 +5,8 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+use crate::errors::error;
 use crate::names::{service_of, tool_of};
-use crate::server::error;
 
 /// The member of the arguments that are no object.
 const VALUE: &str = "value";
@@ -31,35 +31,50 @@ fn tool(service: &Value) -> Option<Tool> {
     Some(Tool::new(tool_of(name), description, schema(service.get("schema"))).with_annotations(hints))
 }
 
-/// The schema of a tool's arguments, which are an object.
-fn schema(of: Option<&Value>) -> JsonObject {
-    let schema = match of {
-        Some(schema) if is_of_object(schema) => schema.clone(),
-        Some(schema) => {
-            let mut inner = schema.clone();
-            let mut outer = json!({ "type": "object", "additionalProperties": false });
-            if let Some(inner) = inner.as_object_mut() {
-                inner.remove("$schema");
-                // What it refers to is looked for at the top.
-                outer["$defs"] = inner.remove("$defs").unwrap_or_else(|| json!({}));
-            }
-            outer["properties"] = json!({ VALUE: inner });
-            outer
-        }
-        None => json!({ "type": "object", "properties": { VALUE: {} }, "additionalProperties": false }),
+/// The schema of arguments by name, where a service takes such: its own, or one of several that it takes.
+fn by_name(schema: &Value) -> Option<JsonObject> {
+    let is_by_name = |schema: &&Value| {
+        let has = |name: &str| schema["properties"].get(name).is_some();
+        schema["type"] == "object" && !(has("args") && has("kwargs"))
     };
-    schema.as_object().cloned().unwrap_or_default()
+    let mut found = match is_by_name(&schema) {
+        true => schema.as_object()?.clone(),
+        false => schema["anyOf"]
+            .as_array()?
+            .iter()
+            .find(is_by_name)?
+            .as_object()?
+            .clone(),
+    };
+    // What it refers to is looked for at the top.
+    if let Some(defs) = schema.get("$defs") {
+        found.insert("$defs".to_owned(), defs.clone());
+    }
+    Some(found)
 }
 
-fn is_of_object(schema: &Value) -> bool {
-    schema["type"] == "object"
+/// The schema of a tool's arguments, which are an object.
+fn schema(of: Option<&Value>) -> JsonObject {
+    if let Some(found) = of.and_then(by_name) {
+        return found;
+    }
+    let mut inner = of.cloned().unwrap_or_else(|| json!({}));
+    let mut outer = JsonObject::new();
+    if let Some(inner) = inner.as_object_mut() {
+        inner.remove("$schema");
+        outer.extend(inner.remove("$defs").map(|defs| ("$defs".to_owned(), defs)));
+    }
+    outer.insert("type".to_owned(), "object".into());
+    outer.insert("additionalProperties".to_owned(), false.into());
+    outer.insert("properties".to_owned(), json!({ VALUE: inner }));
+    outer
 }
 
 /// What a service is called with.
 fn arguments(schema: Option<&Value>, mut given: JsonObject) -> Value {
-    match schema {
-        Some(schema) if is_of_object(schema) => given.into(),
-        _ => given.remove(VALUE).unwrap_or(Value::Null),
+    match schema.and_then(by_name) {
+        Some(_) => given.into(),
+        None => given.remove(VALUE).unwrap_or(Value::Null),
     }
 }
 
@@ -112,6 +127,14 @@ mod tests {
         let text = json!({ "type": "string", "$defs": { "A": {} }, "$schema": "x" });
         let given = |value: Value| value.as_object().cloned().unwrap_or_default();
         assert_eq!(Value::from(schema(Some(&object))), object);
+        let positional = json!({ "type": "object", "properties": { "args": {}, "kwargs": {} } });
+        let several = json!({ "anyOf": [positional, { "type": "string" }, object], "$defs": { "A": {} } });
+        assert_eq!(schema(Some(&several))["properties"], object["properties"]);
+        assert!(schema(Some(&several))["$defs"]["A"].is_object());
+        assert_eq!(
+            arguments(Some(&several), given(json!({ "id": "a" }))),
+            json!({ "id": "a" })
+        );
         assert_eq!(
             arguments(Some(&object), given(json!({ "id": "a" }))),
             json!({ "id": "a" })

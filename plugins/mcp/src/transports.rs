@@ -7,11 +7,15 @@ use link_gateway::{Failure, Pool, Session};
 use rmcp::ServiceExt;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService, stdio};
+use tokio::sync::Semaphore;
 
 use crate::server::{Access, Server};
 
 /// Who the client is, for the runtime's people.
 const NAME: &str = concat!("mcp ", env!("CARGO_PKG_VERSION"));
+
+/// Requests over HTTP that look at events at the same time.
+const LOOKING: usize = 8;
 
 /// Serves the program at the standard input and output, until it closes its end. Nothing else is to be written to the
 /// standard output. `line` is a fresh line to a runtime, `key` what is shown there; empty for none.
@@ -47,8 +51,9 @@ pub fn service(pool: Arc<Pool>, body_bytes: usize) -> HttpService {
         .with_max_request_body_bytes(body_bytes)
         // The key is in each request's head, which no page of another origin can put there.
         .disable_allowed_hosts();
+    let looking = Arc::new(Semaphore::new(LOOKING));
     StreamableHttpService::new(
-        move || Ok(Server(Access::Each(pool.clone()))),
+        move || Ok(Server(Access::Each(pool.clone(), looking.clone()))),
         Arc::default(),
         config,
     )

@@ -1,6 +1,7 @@
 //! A runtime that listens for HTTP, and keys for it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ impl Home {
     /// With these settings besides where it listens.
     pub(crate) fn with(settings: &str) -> Home {
         let mut runtime = Runtime::new().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = address();
         let config = runtime.folder().join("runtime.toml");
         let text = format!("[plugins.http.settings]\nlisten = \"{address}\"\n{settings}\n");
         std::fs::write(&config, text).unwrap();
@@ -109,6 +110,13 @@ impl Home {
         assert_eq!(head.headers["content-type"], "text/event-stream");
         connection.events()
     }
+}
+
+/// An address of its own on the loopback, where no connection of the others has a port.
+fn address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let process = (std::process::id() % 200 + 10) as u8;
+    ([127, process, NEXT.fetch_add(1, Ordering::Relaxed), 1], 8090).into()
 }
 
 pub(crate) fn bearer(key: &str) -> String {

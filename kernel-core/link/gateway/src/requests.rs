@@ -82,6 +82,7 @@ impl Session {
     /// # Cancellation
     /// The session watches on without a result.
     pub async fn recent(&self, filter: &str, most: usize, most_bytes: usize) -> Result<Vec<Seen>, Failure> {
+        let _one = self.looking().await;
         let end = self.watch(filter, None).await?.from();
         let mut watch = self.watch(filter, Some(1)).await?;
         let (mut recent, mut bytes) = (VecDeque::new(), 0);

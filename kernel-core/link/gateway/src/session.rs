@@ -32,6 +32,8 @@ struct Inner {
     room: Semaphore,
     /// Of publishes that wait, one of a session may.
     publishing: tokio::sync::Mutex<()>,
+    /// Of looks at the newest events, one of a session goes on.
+    looking: tokio::sync::Mutex<()>,
     max_message: usize,
 }
 
@@ -71,6 +73,7 @@ impl Session {
             waiting,
             room: Semaphore::new(FLIGHTS),
             publishing: tokio::sync::Mutex::new(()),
+            looking: tokio::sync::Mutex::new(()),
             max_message: opened.max_message,
         })))
     }
@@ -173,6 +176,11 @@ impl Session {
     pub async fn ended(&self) -> Failure {
         self.0.frames.closed().await;
         self.over().unwrap_or_else(Failure::unexpected)
+    }
+
+    /// Whoever has it looks at the newest events.
+    pub(crate) async fn looking(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.looking.lock().await
     }
 
     /// How many more requests may be in flight.
