@@ -147,6 +147,7 @@ impl Keeper {
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
+            runtime: "",
             version: &manifest.version,
             description: cut(&manifest.description, DESCRIPTION),
             dependencies: &needs,

@@ -78,6 +78,18 @@ pub struct CallInfo<'b> {
     pub since: crate::time::Instant,
 }
 
+/// What a call in flight belongs to.
+#[cfg(feature = "large")]
+#[derive(Clone, Copy, Debug)]
+pub struct CallOrigin<'b> {
+    /// Who calls.
+    pub caller: &'b str,
+    /// The call that it was made for.
+    pub parent: Option<CallId>,
+    /// When it ends at the latest; `None` when it may take for ever.
+    pub due: Option<crate::time::Instant>,
+}
+
 /// A subscription.
 #[derive(Clone, Copy, Debug)]
 pub struct SubscriptionInfo<'b> {
@@ -206,6 +218,21 @@ impl CoreRuntime {
                 since: call.since,
             });
             Some(())
+        });
+        found
+    }
+
+    /// What this call belongs to; `None` when its caller waits for it no more.
+    #[cfg(feature = "large")]
+    pub fn call_origin<'b>(&self, id: CallId, buf: &'b mut [u8]) -> Option<CallOrigin<'b>> {
+        let (mut texts, mut found) = (Texts(buf), None);
+        self.kernel().with(|core| {
+            let call = core.calls.get(id).filter(|call| call.phase != Phase::Done);
+            found = call.map(|call| CallOrigin {
+                caller: texts.add(core.name_of(call.caller)),
+                parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
+                due: call.due.instant(),
+            });
         });
         found
     }

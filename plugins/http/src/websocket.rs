@@ -9,7 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use base64ct::{Base64, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -106,7 +107,7 @@ fn accept(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
             let mut digest = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
             digest.update(key.as_bytes());
             digest.update(MAGIC);
-            HeaderValue::try_from(Base64::encode_string(digest.finish().as_ref()))
+            HeaderValue::try_from(STANDARD.encode(digest.finish()))
                 .map_err(|_| Problem::invalid("no answer can be made to this key"))
         }
         _ => Err(Problem::new(

@@ -61,13 +61,13 @@ fn over_http_each_request_has_the_rights_of_its_key() {
 #[test]
 fn over_stdio_the_output_is_the_protocol_alone_and_the_end_is_the_end() {
     let home = Home::start();
-    let run = |lines: &[String], more: &[&str]| {
+    let run = |lines: &[String], key: &str| {
         let mut child = Command::new("timeout")
             .arg("60")
             .arg(home.runtime.binary())
             .args(["mcp", "--socket"])
             .arg(home.runtime.socket())
-            .args(more)
+            .env("RUNTIME_TCP_TOKEN", key)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -100,22 +100,19 @@ fn over_stdio_the_output_is_the_protocol_alone_and_the_end_is_the_end() {
     let hello = call("example__hello", &json!({"value": "Ann"})).to_string();
     let (answers, status, said) = run(
         &[initialize().to_string(), initialized.clone(), hello.clone()],
-        &[],
+        "",
     );
     assert_eq!(answers[0]["result"]["serverInfo"]["name"], "core-runtime");
     assert_eq!(answers[1]["result"]["content"][0]["text"], "\"Привет, Ann!\"");
     assert_eq!((status, said.as_str()), (Some(0), ""));
 
     let poor = home.key("poor", &json!(["plugins.read"]));
-    let (answers, status, _) = run(
-        &[initialize().to_string(), initialized, hello.clone()],
-        &["--token", &poor],
-    );
+    let (answers, status, _) = run(&[initialize().to_string(), initialized, hello.clone()], &poor);
     assert_eq!(
         (answers[1]["result"]["isError"].clone(), status),
         (json!(true), Some(0))
     );
-    let (_, status, said) = run(&[], &["--token", "crk_wrong"]);
+    let (_, status, said) = run(&[], "crk_wrong");
     assert!(said.starts_with("error[denied]"), "{said}");
     assert_eq!(status, Some(1));
 }
