@@ -68,6 +68,8 @@ impl PluginType {
             })),
             services: Services::new,
             demo: None,
+            instances: false,
+            own_name: None,
         }
     }
 
