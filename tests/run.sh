@@ -108,12 +108,12 @@ lint_firmware() {
         cargo fmt --check
         export CARGO_TARGET_DIR=$target
         local build=(cargo clippy --no-default-features --locked) part
-        "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features mps2-an386,demo,peer -- -D warnings
         "${build[@]}" --features mps2-an386,house --bin house -- -D warnings
         "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings
-        for part in kernel plugin supervisor storage link; do
+        for part in kernel plugin supervisor storage link peer; do
             "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
                 --bin footprint-tiny --bin footprint-default -- -D warnings
         done
@@ -253,6 +253,7 @@ section_mcu() {
     local qemu=${QEMU_SYSTEM_ARM:-qemu-system-arm}
     command -v "$qemu" >/dev/null || [ -n "${QEMU_SYSTEM_ARM:-}" ] || install_package qemu-system-arm
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
+    command -v python3 >/dev/null || install_package python3
     say "emulated boards"
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
 }

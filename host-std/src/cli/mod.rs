@@ -38,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, mcp, plugin, shell, state, storage, watch};
+use commands::{backup, bus, call, inspect, mcp, node, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
@@ -146,6 +146,9 @@ enum Command {
     /// Load, start, stop, reload or unload a plugin
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(plugin::PluginCommand),
+    /// Attach boards and other runtimes, or list and remove them
+    #[command(subcommand, arg_required_else_help = true)]
+    Node(node::NodeCommand),
     /// Read and change the coordination state; without a command, list it
     State {
         #[command(subcommand)]
@@ -358,6 +361,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Health(args) => inspect::health(&args, link, out).await,
         Command::Metrics => inspect::metrics(link, out).await,
         Command::Plugin(command) => plugin::plugin(command, link, out).await,
+        Command::Node(command) => node::node(command, link, out).await,
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
         // These were done before.
