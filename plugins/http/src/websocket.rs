@@ -136,7 +136,7 @@ struct Said {
 }
 
 #[derive(Serialize)]
-struct Result_<'a> {
+struct Answered<'a> {
     id: &'a Value,
     result: &'a RawValue,
 }
@@ -349,7 +349,7 @@ async fn carry_out(
     };
     let result: Box<RawValue> =
         serde_json::from_slice(&result).map_err(|_| Problem::from(crate::calls::unexpected()))?;
-    let text = serde_json::to_string(&Result_ {
+    let text = serde_json::to_string(&Answered {
         id: &said.id,
         result: &result,
     })
