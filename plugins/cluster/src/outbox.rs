@@ -85,9 +85,13 @@ impl Outbox {
             state.queue.pop_front();
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        // Whoever empties the queue looks again before waiting.
+        let waits = state.queue.is_empty();
         state.queue.push_back(message);
         drop(state);
-        self.ready.notify_one();
+        if waits {
+            self.ready.notify_one();
+        }
     }
 
     /// Queues what was numbered of the topics that match, behind all that was.
