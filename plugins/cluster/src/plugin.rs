@@ -189,8 +189,11 @@ impl Running {
             let name = node.cx.name_of(event.source, &mut buf).now();
             name.unwrap_or("").to_owned()
         });
+        // Nothing is sent before nobody else has this runtime's name.
+        let client = node.joined.load(Ordering::Relaxed).then_some(&node.client);
+        let payload = event.payload().as_bytes();
         node.outbox
-            .event(&node.subjects, source, event.topic(), event.payload().as_bytes());
+            .event(client, &node.subjects, source, event.topic(), payload);
     }
 
     /// Answers a call, on a task of its own.
