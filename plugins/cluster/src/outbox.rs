@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_nats::{Client, PublishError, Subject};
 use bytes::Bytes;
@@ -10,7 +11,9 @@ use futures_util::FutureExt as _;
 use kernel_core::subject::matches;
 use plugin_kit::prelude::log;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
+use crate::link::LinkState;
 use crate::lock::lock;
 use crate::wire::{Counts, EventHead, Subjects, encode};
 
@@ -22,6 +25,9 @@ const PAGE: usize = 2_000;
 
 /// Messages that are taken out of the queue at once.
 const BATCH: usize = 256;
+
+/// How often it is looked whether the connection is back.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -161,11 +167,14 @@ impl Outbox {
         self.lagged.fetch_add(count.into(), Ordering::Relaxed);
     }
 
-    /// Sends what is queued, for ever. Without a connection it waits.
-    pub(crate) async fn run(&self, client: &Client) {
+    /// Sends what is queued, for ever. Without a connection it waits, and leaves the client's room to others.
+    pub(crate) async fn run(&self, client: &Client, link: &LinkState) {
         loop {
             self.ready.notified().await;
             loop {
+                while !link.is_connected() {
+                    sleep(LOOK).await;
+                }
                 let batch: Vec<_> = {
                     let mut state = lock(&self.state);
                     let count = state.queue.len().min(BATCH);
