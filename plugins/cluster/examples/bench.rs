@@ -181,7 +181,7 @@ fn rate(count: u64, had: &AtomicU64, mut send: impl FnMut() -> Result<(), Failur
         send()?;
     }
     while had.load(Ordering::Relaxed) < count {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_secs(20) {
             return Err(format!("of {count} events {} came", had.load(Ordering::Relaxed)).into());
         }
         std::thread::yield_now();
@@ -354,9 +354,21 @@ fn main() -> Result<(), Failure> {
         let (ours, bare) = (median(ours), median(bare));
         println!("{what:<20}{ours:>9.0}/s {bare:>18.0}/s {:>9.2}", ours / bare);
     };
+    let status = |runtime: CoreRuntime| {
+        let mut buf = vec![0; 16 * 1024];
+        let services = runtime.services();
+        let reply = services.call("cluster.status", Json::NULL, &mut buf);
+        reactor.block_on(async {
+            reply
+                .await
+                .map(|json| json.as_str().to_owned())
+                .unwrap_or_default()
+        })
+    };
     let mut both = Vec::new();
     for _ in 0..rounds {
-        let ours = our_events(kitchen, 5_000 * scale)?;
+        let ours = our_events(kitchen, 5_000 * scale)
+            .map_err(|failure| format!("{failure}\nhall: {}\nkitchen: {}", status(hall), status(kitchen)))?;
         both.push((
             ours,
             reactor.block_on(bare_events(one.clone(), two.clone(), 5_000 * scale))?,
@@ -372,17 +384,6 @@ fn main() -> Result<(), Failure> {
         }
         report(what, both);
     }
-    let status = |runtime: CoreRuntime| {
-        let mut buf = vec![0; 16 * 1024];
-        let services = runtime.services();
-        let reply = services.call("cluster.status", Json::NULL, &mut buf);
-        reactor.block_on(async {
-            reply
-                .await
-                .map(|json| json.as_str().to_owned())
-                .unwrap_or_default()
-        })
-    };
     println!("hall: {}\nkitchen: {}", status(hall), status(kitchen));
     Ok(())
 }
