@@ -213,6 +213,21 @@ async fn bare_events(client: Client, receiver: Client, count: u64) -> Result<f64
             }
         }
     });
+    // The server may not have the subscription yet.
+    while had.load(Ordering::Relaxed) == 0 {
+        let probe = EventHead {
+            instance: 7,
+            at: 0,
+            number: 0,
+            source: "operator",
+        };
+        let probe = postcard::to_extend(&probe, b"".to_vec())?;
+        let probe = [&probe[..], b"0"].concat();
+        client
+            .publish(["bare.event.kitchen.", TOPIC].concat(), probe.into())
+            .await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let reactor = tokio::runtime::Handle::current();
     let rate = tokio::task::spawn_blocking(move || {
         let mut at = 0;
