@@ -13,7 +13,7 @@ use kernel_core::subject::{MAX_NAME, check_plugin_name};
 use kernel_core::{CallError, Error, Fault, Json, Span};
 use plugin_kit::prelude::log;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 use crate::far::{CALL_BYTES, FarCall};
 use crate::node::Node;
@@ -133,7 +133,10 @@ pub(crate) async fn cancel(node: Arc<Node>) {
             };
             let subject = node.subjects.to(&waiting.to);
             // Where it cannot be sent, the other side ends the call by its deadline, or when this runtime is silent.
-            let _ = node.client.publish(subject, encode(&head, &[]).into()).await;
+            if node.link.is_connected() {
+                let sent = node.client.publish(subject, encode(&head, &[]).into());
+                let _ = timeout(GIVEN_UP, sent).await;
+            }
         }
     }
 }

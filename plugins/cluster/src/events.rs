@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
@@ -38,7 +39,7 @@ impl Placed for Inbound {
 
 /// Receives for ever: events by `subscriptions`, of which the last has counts.
 pub(crate) async fn receive(node: Arc<Node>, mut subscriptions: Vec<Subscriber>) {
-    let mut merge = Merge::new();
+    let (mut merge, mut latest) = (Merge::new(), None);
     loop {
         // The queues are emptied as a whole, which tokio would else interrupt.
         let fresh = unconstrained(std::future::poll_fn(|cx| {
@@ -58,7 +59,7 @@ pub(crate) async fn receive(node: Arc<Node>, mut subscriptions: Vec<Subscriber>)
             if inbound.counts {
                 take_counts(&node, &inbound.message);
             } else {
-                take_event(&node, &inbound.message).await;
+                take_event(&node, &mut latest, &inbound.message).await;
             }
         }
         yield_now().await;
@@ -77,20 +78,29 @@ fn placed(message: Message, counts: bool) -> Option<Inbound> {
     })
 }
 
-async fn take_event(node: &Node, message: &Message) -> Option<()> {
+async fn take_event(node: &Node, latest: &mut Option<Source>, message: &Message) -> Option<()> {
     let (runtime, topic) = node.subjects.parse_event(&message.subject)?;
     let (head, payload) = decode::<EventHead<'_>>(&message.payload)?;
     let is_own = runtime == node.settings.name;
     if is_own || check_plugin_name(runtime).is_err() || check_topic(topic).is_err() || is_reserved(topic) {
         return None;
     }
-    node.heard(runtime, head.instance);
-    let counted = |member: &mut Member| member.tally.event(topic, head.number);
-    if !node.members.with(runtime, head.instance, counted)? {
+    let counted = |member: &mut Member| {
+        member.heard = Instant::now();
+        member.tally.event(topic, head.number)
+    };
+    let counted_as_new = match node.members.with(runtime, head.instance, counted) {
+        Some(new) => new,
+        None => {
+            node.heard(runtime, head.instance);
+            node.members.with(runtime, head.instance, counted)?
+        }
+    };
+    if !counted_as_new {
         return None;
     }
     let taken = match Json::new(payload) {
-        Ok(payload) => publish(node, runtime, head.source, topic, payload).await,
+        Ok(payload) => publish(node, latest, (runtime, head.source), topic, payload).await,
         Err(error) => Err(Fault::NotJson {
             at: error.offset() as u32,
         }),
@@ -106,28 +116,50 @@ async fn take_event(node: &Node, message: &Message) -> Option<()> {
     Some(())
 }
 
+/// A plugin of another runtime: mostly the next event is of the same one.
+struct Source {
+    runtime: String,
+    plugin: String,
+    cx: Context,
+}
+
 /// Publishes an event in the name of its source.
 async fn publish(
     node: &Node,
-    runtime: &str,
-    source: &str,
+    latest: &mut Option<Source>,
+    (runtime, plugin): (&str, &str),
     topic: &str,
     payload: Json<'_>,
 ) -> Result<(), Fault> {
-    let done = source_of(node, runtime, source)?.publish(topic, payload).await;
-    if done == Err(Fault::Unloaded) {
-        // Somebody here has ended it: its next life.
-        node.far.forget(runtime, source);
-        source_of(node, runtime, source)?.publish(topic, payload).await?;
-        return Ok(());
+    if let Some(source) = latest
+        .as_ref()
+        .filter(|source| source.runtime == runtime && source.plugin == plugin)
+    {
+        match source.cx.publish(topic, payload).await {
+            // Somebody here has ended it, or its runtime was gone meanwhile: its next life.
+            Err(Fault::Unloaded) => {}
+            done => return done.map(|_| ()),
+        }
     }
+    let mut cx = source_of(node, runtime, plugin)?;
+    let mut done = cx.publish(topic, payload).await;
+    if done == Err(Fault::Unloaded) {
+        node.far.forget(runtime, plugin);
+        cx = source_of(node, runtime, plugin)?;
+        done = cx.publish(topic, payload).await;
+    }
+    *latest = Some(Source {
+        runtime: runtime.to_owned(),
+        plugin: plugin.to_owned(),
+        cx,
+    });
     done.map(|_| ())
 }
 
 /// The plugin that an event comes from; where there is no room for it, the one that stands for the runtime.
-fn source_of(node: &Node, runtime: &str, source: &str) -> Result<Context, Fault> {
+fn source_of(node: &Node, runtime: &str, plugin: &str) -> Result<Context, Fault> {
     node.far
-        .context(runtime, source)
+        .context(runtime, plugin)
         .or_else(|_| node.far.context(runtime, OWNER))
 }
 

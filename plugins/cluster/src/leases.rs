@@ -272,6 +272,9 @@ impl Lease {
                 Some(Err(error)) => break format!("it does not start: {error}"),
                 None => {}
             }
+            if self.end.load(Ordering::Relaxed) == 0 {
+                break "its lease was not renewed in time".to_owned();
+            }
             let lost = {
                 let mut held = self.held.lock().await;
                 match &mut *held {

@@ -16,14 +16,13 @@ pub(crate) trait Placed {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Merge<T> {
-    held: BTreeMap<(u64, (u64, u64)), T>,
+    /// By sender and place.
+    held: Vec<T>,
 }
 
 impl<T: Placed> Merge<T> {
     pub(crate) fn new() -> Self {
-        Merge {
-            held: BTreeMap::new(),
-        }
+        Merge { held: Vec::new() }
     }
 
     /// True while some wait for the queues to be emptied again.
@@ -35,15 +34,19 @@ impl<T: Placed> Merge<T> {
     /// once.
     pub(crate) fn pass(&mut self, fresh: Vec<T>) -> Vec<T> {
         let mut last = BTreeMap::new();
-        for (sender, place) in self.held.keys() {
-            last.insert(*sender, *place);
+        for message in &self.held {
+            last.insert(message.sender(), message.place());
         }
-        for message in fresh {
-            self.held.insert((message.sender(), message.place()), message);
-        }
-        let is_due = |(sender, place): &(u64, (u64, u64))| last.get(sender).is_some_and(|last| place <= last);
-        let due = self.held.extract_if(.., |key, _| is_due(key));
-        due.map(|(_, message)| message).collect()
+        let key = |message: &T| (message.sender(), message.place());
+        self.held.extend(fresh);
+        // Mostly it is in order.
+        self.held.sort_by_key(key);
+        self.held.dedup_by_key(|message| key(message));
+        let is_due = |message: &mut T| {
+            let last = last.get(&message.sender());
+            last.is_some_and(|last| message.place() <= *last)
+        };
+        self.held.extract_if(.., is_due).collect()
     }
 }
 

@@ -3,12 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use async_nats::Client;
+use async_nats::{Client, PublishError, Subject};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
 use kernel_core::subject::matches;
 use plugin_kit::prelude::log;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
+use crate::link::LinkState;
 use crate::lock::lock;
 use crate::wire::{Counts, EventHead, Subjects, encode};
 
@@ -20,6 +25,9 @@ const PAGE: usize = 2_000;
 
 /// Messages that are taken out of the queue at once.
 const BATCH: usize = 256;
+
+/// How often it is looked whether the connection is back.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -38,7 +46,9 @@ struct State {
     /// Events numbered.
     at: u64,
     topics: HashMap<String, u64>,
-    queue: VecDeque<(String, Vec<u8>)>,
+    queue: VecDeque<(Subject, Bytes)>,
+    /// What was taken out of the queue is not with the client yet.
+    sending: bool,
 }
 
 impl State {
@@ -66,8 +76,16 @@ impl Outbox {
         }
     }
 
-    /// Takes an event in; the oldest makes room where there is none.
-    pub(crate) fn event(&self, subjects: &Subjects, source: &str, topic: &str, payload: &[u8]) {
+    /// Takes an event in, which goes to the client at once where nothing is before it; the oldest makes room where there is
+    /// none.
+    pub(crate) fn event(
+        &self,
+        client: Option<&Client>,
+        subjects: &Subjects,
+        source: &str,
+        topic: &str,
+        payload: &[u8],
+    ) {
         let mut state = lock(&self.state);
         state.at += 1;
         let number = state.number(topic).unwrap_or_else(|| {
@@ -80,14 +98,30 @@ impl Outbox {
             number,
             source,
         };
-        let message = (subjects.event(topic), encode(&head, payload));
+        let message = (
+            Subject::from(subjects.event(topic)),
+            Bytes::from(encode(&head, payload)),
+        );
+        if let Some(client) = client
+            && !state.sending
+            && state.queue.is_empty()
+            && let Some(sent) = client
+                .publish(message.0.clone(), message.1.clone())
+                .now_or_never()
+        {
+            return self.note(sent, message.1.len());
+        }
         if state.queue.len() >= self.room {
             state.queue.pop_front();
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        // Whoever empties the queue looks again before waiting.
+        let waits = state.queue.is_empty();
         state.queue.push_back(message);
         drop(state);
-        self.ready.notify_one();
+        if waits {
+            self.ready.notify_one();
+        }
     }
 
     /// Queues what was numbered of the topics that match, behind all that was.
@@ -107,7 +141,11 @@ impl Outbox {
                 topics: page.to_vec(),
                 more: !rest.is_empty(),
             };
-            state.queue.push_back((subject.to_owned(), encode(&counts, &[])));
+            let message = (
+                Subject::from(subject.to_owned()),
+                Bytes::from(encode(&counts, &[])),
+            );
+            state.queue.push_back(message);
             if rest.is_empty() {
                 break;
             }
@@ -116,19 +154,31 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// What became of a message.
+    fn note(&self, sent: Result<(), PublishError>, len: usize) {
+        if let Err(cause) = sent {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            log::warn!("an event of {len} bytes was not sent: {cause}");
+        }
+    }
+
     /// This runtime's bus dropped events that should have been sent: which, it did not say.
     pub(crate) fn lagged(&self, count: u32) {
         self.lagged.fetch_add(count.into(), Ordering::Relaxed);
     }
 
-    /// Sends what is queued, for ever. Without a connection it waits.
-    pub(crate) async fn run(&self, client: &Client) {
+    /// Sends what is queued, for ever. Without a connection it waits, and leaves the client's room to others.
+    pub(crate) async fn run(&self, client: &Client, link: &LinkState) {
         loop {
             self.ready.notified().await;
             loop {
+                while !link.is_connected() {
+                    sleep(LOOK).await;
+                }
                 let batch: Vec<_> = {
                     let mut state = lock(&self.state);
                     let count = state.queue.len().min(BATCH);
+                    state.sending = count > 0;
                     state.queue.drain(..count).collect()
                 };
                 if batch.is_empty() {
@@ -136,10 +186,7 @@ impl Outbox {
                 }
                 for (subject, message) in batch {
                     let len = message.len();
-                    if let Err(cause) = client.publish(subject, message.into()).await {
-                        self.dropped.fetch_add(1, Ordering::Relaxed);
-                        log::warn!("an event of {len} bytes was not sent: {cause}");
-                    }
+                    self.note(client.publish(subject, message).await, len);
                 }
             }
         }

@@ -189,8 +189,12 @@ impl Running {
             let name = node.cx.name_of(event.source, &mut buf).now();
             name.unwrap_or("").to_owned()
         });
+        // Nothing is sent before nobody else has this runtime's name.
+        let ready = node.joined.load(Ordering::Relaxed) && node.link.is_connected();
+        let client = ready.then_some(&node.client);
+        let payload = event.payload().as_bytes();
         node.outbox
-            .event(&node.subjects, source, event.topic(), event.payload().as_bytes());
+            .event(client, &node.subjects, source, event.topic(), payload);
     }
 
     /// Answers a call, on a task of its own.
@@ -278,7 +282,7 @@ async fn work(
         tasks.spawn(lease.run(node.clone()));
     }
     let sender = node.clone();
-    tasks.spawn(async move { sender.outbox.run(&sender.client).await });
+    tasks.spawn(async move { sender.outbox.run(&sender.client, &sender.link).await });
     // They end with this one; one that ends before has said why.
     while let Some(ended) = tasks.join_next().await {
         if let Err(cause) = ended

@@ -93,9 +93,12 @@ fn taken_by_another(node: &Node) -> Error {
 }
 
 pub(crate) async fn send(node: &Node, hello: Hello) {
-    let message = encode(&hello, &[]);
-    // The client keeps it while there is no connection; an error says that it is closed.
-    let _ = node.client.publish(node.subjects.hello(), message.into()).await;
+    if node.link.is_connected() {
+        let message = encode(&hello, &[]);
+        let sent = node.client.publish(node.subjects.hello(), message.into());
+        // The connection may be lost meanwhile, and the next one comes soon.
+        let _ = timeout(node.settings.heartbeat, sent).await;
+    }
 }
 
 /// Hears the others, for ever.

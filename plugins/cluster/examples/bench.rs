@@ -1,25 +1,27 @@
-//! What a cluster costs: events and calls between two runtimes in this process, beside two bare `async-nats` clients
-//! that do the same work in turns: the same payloads, encoding, check of JSON, and amount under way.
+//! What a cluster costs: events and calls between two runtimes in this process, each a kernel with the plugin, beside two
+//! bare `async-nats` clients that do the same work in turns: the same payloads, encoding, check of JSON, and amount under
+//! way. It starts a `nats-server` of its own.
 //!
 //! ```text
-//! cluster-bench [--quick]
+//! cargo run --release -p cluster --example bench [-- --quick]
 //! ```
 
 use std::error::Error;
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use host_std::config::PluginConfig;
-use host_std::plugins::PluginType;
-use host_std::{Config, Host, HostBuilder};
-use kernel_core::{Json, Replied, Reply, Request};
+use kernel_core::parts::Empty;
+use kernel_core::{
+    Capacities, Cell, Core, CoreRuntime, Installed, Json, Kernel, Memory, Parts, Plugin, Replied, Reply,
+    Request, drive,
+};
 use plugin_kit::plugin;
 use serde::{Deserialize, Serialize};
-use tests::nats::NatsServer;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -78,19 +80,94 @@ struct CallHead<'a> {
     chain: Vec<&'a str>,
 }
 
-fn host(name: &str, url: &str, builder: HostBuilder, folder: &std::path::Path) -> Result<Host, Failure> {
-    let path = folder.join(name).join("runtime.db").into_os_string();
-    let mut config = Config::from_vars(|variable| (variable == "RUNTIME_DB_PATH").then(|| path.clone()))?;
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now() -> kernel_core::Instant {
+    kernel_core::Instant::from_micros(BEGAN.elapsed().as_micros() as u64)
+}
+
+struct Leaked;
+
+impl Memory for Leaked {
+    fn slots<T: Empty + Send>(&mut self, len: usize) -> &'static mut [T] {
+        Box::leak((0..len).map(|_| T::EMPTY).collect())
+    }
+
+    fn bytes(&mut self, len: usize) -> &'static mut [u8] {
+        Box::leak(vec![0; len].into_boxed_slice())
+    }
+}
+
+struct Locked(Mutex<Core>);
+
+impl Cell for Locked {
+    fn with(&self, operation: &mut dyn FnMut(&mut Core)) {
+        operation(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A runtime with the plugin `P` and that of the cluster; its tasks run on the present reactor.
+async fn runtime<P: Plugin + Default + 'static>(name: &str, url: &str) -> Result<CoreRuntime, Failure> {
+    let core = Core::new(Parts::allocate(&Capacities::HOST, &mut Leaked), now);
+    let runtime = CoreRuntime::new(Kernel::new(Box::leak(Box::new(Locked(Mutex::new(core))))));
+    tokio::spawn(runtime.kernel().run_timers(|at| {
+        let due = *BEGAN + Duration::from_micros(at.as_micros());
+        tokio::time::sleep_until(due.into())
+    }));
     let settings = serde_json::json!({
         "servers": [url], "name": name, "share": ["sensor.>"], "receive": ["sensor.>"], "services": true,
     });
-    let cluster = PluginConfig {
-        settings: settings.to_string(),
-        ..PluginConfig::default()
-    };
-    config.plugins.insert("cluster".to_owned(), cluster);
-    let cluster = PluginType::with_own_loop(&cluster::METADATA, cluster::live);
-    Ok(builder.plugin_type(cluster).start(config)?)
+    let cluster = runtime.plugins().install(&cluster::METADATA)?;
+    cluster.set_settings(Json::parse(settings.to_string().leak())?);
+    let other = runtime.plugins().install(&P::METADATA)?;
+    tokio::spawn(async move {
+        let mut buf = vec![0; 256 * 1024];
+        loop {
+            cluster::live(cluster, &mut buf).await;
+        }
+    });
+    tokio::spawn(lives::<P>(other));
+    runtime.plugins().start(P::METADATA.name).await?;
+    runtime.plugins().start("cluster").await?;
+    Ok(runtime)
+}
+
+async fn lives<P: Plugin + Default>(installed: Installed) {
+    let mut buf = vec![0; 256 * 1024];
+    loop {
+        drive(&mut P::default(), installed.context(), &mut buf).await;
+    }
+}
+
+/// A server that ends with this value.
+struct Server(Child);
+
+impl Server {
+    fn start(port: u16) -> Result<Server, Failure> {
+        let server = Command::new("nats-server")
+            .args(["-a", "127.0.0.1", "-p", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let server = Server(server.map_err(|cause| format!("nats-server does not start: {cause}"))?);
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if begun.elapsed() > Duration::from_secs(20) {
+                return Err("nats-server does not listen".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Sends so many, never more than [`AHEAD`] ahead of `had`, by `send`; how many a second.
@@ -104,7 +181,7 @@ fn rate(count: u64, had: &AtomicU64, mut send: impl FnMut() -> Result<(), Failur
         send()?;
     }
     while had.load(Ordering::Relaxed) < count {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_secs(20) {
             return Err(format!("of {count} events {} came", had.load(Ordering::Relaxed)).into());
         }
         std::thread::yield_now();
@@ -112,8 +189,8 @@ fn rate(count: u64, had: &AtomicU64, mut send: impl FnMut() -> Result<(), Failur
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
-fn our_events(from: &Host, count: u64) -> Result<f64, Failure> {
-    let bus = from.runtime().bus();
+fn our_events(from: CoreRuntime, count: u64) -> Result<f64, Failure> {
+    let bus = from.bus();
     let payload = Json::parse(PAYLOAD)?;
     rate(count, &HAD, || {
         bus.try_publish(TOPIC, payload)?;
@@ -136,6 +213,21 @@ async fn bare_events(client: Client, receiver: Client, count: u64) -> Result<f64
             }
         }
     });
+    // The server may not have the subscription yet.
+    while had.load(Ordering::Relaxed) == 0 {
+        let probe = EventHead {
+            instance: 7,
+            at: 0,
+            number: 0,
+            source: "operator",
+        };
+        let probe = postcard::to_extend(&probe, b"".to_vec())?;
+        let probe = [&probe[..], b"0"].concat();
+        client
+            .publish(["bare.event.kitchen.", TOPIC].concat(), probe.into())
+            .await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let reactor = tokio::runtime::Handle::current();
     let rate = tokio::task::spawn_blocking(move || {
         let mut at = 0;
@@ -178,8 +270,8 @@ async fn calls<F: Future<Output = Result<(), Failure>>>(
     Ok((count / at_once * at_once) as f64 / begun.elapsed().as_secs_f64())
 }
 
-async fn our_calls(from: &Host, count: u64, at_once: u64) -> Result<f64, Failure> {
-    let services = from.runtime().services();
+async fn our_calls(from: CoreRuntime, count: u64, at_once: u64) -> Result<f64, Failure> {
+    let services = from.services();
     calls(count, at_once, || async move {
         let mut buf = vec![0; 256];
         let reply = services.call("echo.back", Json::parse(PAYLOAD)?, &mut buf).await;
@@ -208,7 +300,7 @@ async fn bare_calls(client: Client, server: Client, count: u64, at_once: u64) ->
         }
     });
     let id = AtomicU64::new(0);
-    let rate = calls(count, at_once, || async {
+    let call = || async {
         let head = CallHead {
             from: "hall",
             instance: 7,
@@ -227,8 +319,12 @@ async fn bare_calls(client: Client, server: Client, count: u64, at_once: u64) ->
         (rest == PAYLOAD.as_bytes())
             .then_some(())
             .ok_or_else(|| "another reply".into())
-    })
-    .await;
+    };
+    // The server may not have the subscription yet.
+    while call().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let rate = calls(count, at_once, call).await;
     task.abort();
     rate
 }
@@ -241,32 +337,29 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 fn main() -> Result<(), Failure> {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (rounds, scale) = if quick { (3, 1) } else { (7, 10) };
-    let server = NatsServer::alone("")?;
-    let folder = tempfile::tempdir()?;
-    let hall = host(
-        "hall",
-        &server.url(),
-        Host::builder().plugin::<Counter>(),
-        folder.path(),
-    )?;
-    let kitchen = host(
-        "kitchen",
-        &server.url(),
-        Host::builder().plugin::<Echo>(),
-        folder.path(),
-    )?;
-    let reactor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()?
+        .port();
+    let _server = Server::start(port)?;
+    let url = format!("nats://127.0.0.1:{port}");
+    let reactor = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+    };
+    // As two processes have them, each has its own threads.
+    let (of_hall, of_kitchen, reactor) = (reactor()?, reactor()?, reactor()?);
+    let hall = of_hall.block_on(runtime::<Counter>("hall", &url))?;
+    let kitchen = of_kitchen.block_on(runtime::<Echo>("kitchen", &url))?;
     let begun = Instant::now();
-    while hall.runtime().services().has_service("echo.back").now() != Ok(true) {
+    while hall.services().has_service("echo.back").now() != Ok(true) {
         if begun.elapsed() > Duration::from_secs(20) {
             return Err("the runtimes do not find each other".into());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let client = || reactor.block_on(async_nats::connect(server.url()));
+    let client = || reactor.block_on(async_nats::connect(&url));
     let (one, two) = (client()?, client()?);
     println!(
         "work                    ours          bare async-nats   ratio   (median of {rounds} rounds in turns)"
@@ -276,9 +369,21 @@ fn main() -> Result<(), Failure> {
         let (ours, bare) = (median(ours), median(bare));
         println!("{what:<20}{ours:>9.0}/s {bare:>18.0}/s {:>9.2}", ours / bare);
     };
+    let status = |runtime: CoreRuntime| {
+        let mut buf = vec![0; 16 * 1024];
+        let services = runtime.services();
+        let reply = services.call("cluster.status", Json::NULL, &mut buf);
+        reactor.block_on(async {
+            reply
+                .await
+                .map(|json| json.as_str().to_owned())
+                .unwrap_or_default()
+        })
+    };
     let mut both = Vec::new();
     for _ in 0..rounds {
-        let ours = our_events(&kitchen, 5_000 * scale)?;
+        let ours = our_events(kitchen, 5_000 * scale)
+            .map_err(|failure| format!("{failure}\nhall: {}\nkitchen: {}", status(hall), status(kitchen)))?;
         both.push((
             ours,
             reactor.block_on(bare_events(one.clone(), two.clone(), 5_000 * scale))?,
@@ -288,25 +393,12 @@ fn main() -> Result<(), Failure> {
     for (what, at_once, count) in [("calls, 1 at a time", 1, 200), ("calls, 64 at a time", 64, 1_280)] {
         let mut both = Vec::new();
         for _ in 0..rounds {
-            let ours = reactor.block_on(our_calls(&hall, count * scale, at_once))?;
+            let ours = reactor.block_on(our_calls(hall, count * scale, at_once))?;
             let bare = bare_calls(one.clone(), two.clone(), count * scale, at_once);
             both.push((ours, reactor.block_on(bare)?));
         }
         report(what, both);
     }
-    let status = |host: &Host| {
-        let mut buf = vec![0; 16 * 1024];
-        let reply = host
-            .runtime()
-            .services()
-            .call("cluster.status", Json::NULL, &mut buf);
-        reactor.block_on(async {
-            reply
-                .await
-                .map(|json| json.as_str().to_owned())
-                .unwrap_or_default()
-        })
-    };
-    println!("hall: {}\nkitchen: {}", status(&hall), status(&kitchen));
+    println!("hall: {}\nkitchen: {}", status(hall), status(kitchen));
     Ok(())
 }
