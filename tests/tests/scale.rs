@@ -117,7 +117,7 @@ fn two_regions_are_joined_by_gateways() {
         format!(
             "gateway {{ name: {name}, listen: \"127.0.0.1:{port}\", \
              gateways: [ {{ name: {other}, url: \"nats://127.0.0.1:{other_port}\" }} ] }}\n\
-             server_name: {name}-1"
+             server_name: {name}-1\njetstream: disabled"
         )
     };
     let first = NatsServer::alone(&gateway("east", east, "west", west)).unwrap();
