@@ -515,17 +515,17 @@ fn a_service_that_gives_way_is_had_by_whoever_registers_its_name() {
     assert_eq!(proxy.cx().services().unregister("svc.far").now(), Ok(false));
 }
 
-#[cfg(feature = "large")]
 #[test]
-fn a_call_in_flight_says_what_it_belongs_to() {
+fn an_open_call_says_what_it_belongs_to() {
     let (runtime, mut server) = server();
     let call = Pending::begin(runtime.context(), "svc.one", json("1"), Some(SECOND)).unwrap();
     let id = call_of(server.next());
-    let origin = runtime.call_origin(id, &mut [0; 32]).map(|origin| {
-        assert_eq!((origin.caller, origin.parent), ("operator", None));
-        origin.due
-    });
-    assert_eq!(origin, Some(Some(runtime.now().after(SECOND))));
+    let open = OpenCall {
+        caller: PluginId::OPERATOR,
+        parent: None,
+        left: Span::of(SECOND),
+    };
+    assert_eq!(runtime.open_call(id), Some(open));
     drop(call);
-    assert!(runtime.call_origin(id, &mut [0; 32]).is_none());
+    assert_eq!(runtime.open_call(id), None);
 }

@@ -59,6 +59,17 @@ pub enum ConfigError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// The configuration file has one more of a plugin that cannot be there several times, or under a name that is taken.
+    Instance {
+        /// The file.
+        path: PathBuf,
+        /// The name in the file.
+        name: String,
+        /// What it is said to be.
+        is: String,
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
     /// The configuration names a storage that this program does not contain.
     UnknownStorage {
         /// The file.
@@ -111,6 +122,9 @@ impl fmt::Display for ConfigError {
                 "{}:{line}:{column}: {field} is {value}; allowed is {allowed}",
                 path.display()
             ),
+            Self::Instance { path, name, is, why } => {
+                write!(f, "{}: plugins.{name}.is is {is:?}; {why}", path.display())
+            }
             Self::UnknownStorage { path, scheme, known } => {
                 write!(
                     f,

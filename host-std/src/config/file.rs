@@ -75,6 +75,7 @@ enum RawSynchronous {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPlugin {
+    is: Option<String>,
     #[serde(default = "yes")]
     enabled: bool,
     #[serde(default)]
@@ -123,6 +124,7 @@ pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigErr
     for (name, raw) in raw.plugins {
         let settings = settings(&source, &name, raw.settings)?;
         let plugin = PluginConfig {
+            is: raw.is,
             enabled: raw.enabled,
             singleton: raw.singleton,
             placement: match raw.placement {

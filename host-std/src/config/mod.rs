@@ -29,6 +29,9 @@
 //! singleton = false                # or true: of several runtimes one alone runs it
 //! [plugins.example.settings]       # handed to the plugin as JSON text
 //! greeting = "hello"
+//!
+//! [plugins.second]
+//! is = "first"                     # one more of a plugin of the program that can be there several times
 //! ```
 //!
 //! A variable that is set to the empty string is refused, like any other value that is not allowed.
@@ -156,6 +159,8 @@ pub const SINGLETONS: &str = "runtime.singletons";
 /// What is set for one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
+    /// The plugin of the program that it is one more of; `None` when it is the plugin of its name.
+    pub is: Option<String>,
     /// Whether it is started with the runtime; true by default.
     pub enabled: bool,
     /// Whether of several runtimes one alone runs it: then it is not started with this one, but by the plugin that sees
@@ -170,6 +175,7 @@ pub struct PluginConfig {
 impl Default for PluginConfig {
     fn default() -> Self {
         Self {
+            is: None,
             enabled: true,
             singleton: false,
             placement: Placement::Shared,

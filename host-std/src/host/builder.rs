@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, CoreRuntime, Json, LocalPlugin, Plugin, name};
+use link_gateway::Door;
 use plugin_kit::schema::Described;
 
-use super::Host;
+use super::{Host, instances};
 use crate::config::{Config, ConfigError, SINGLETONS};
 use crate::engine::{Engine, StorageEngine};
 use crate::host_error::HostError;
@@ -103,6 +104,8 @@ impl HostBuilder {
         self.plugins.retain(|plugin| plugin.demo.is_none() || config.demo);
         let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
         let installed = installed.unwrap_or_default();
+        self.plugins
+            .extend(instances::of(&self.plugins, &config, &installed)?);
         let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
         for plugin in &self.plugins {
             known.push(plugin.name());
@@ -139,7 +142,8 @@ impl HostBuilder {
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         note_singletons(&runtime, &config);
-        host.run_plugins(&self, &config)?;
+        let (door, visitors) = Door::new();
+        host.run_plugins(&self, &config, door)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
             let services = host.services.clone();
@@ -159,6 +163,7 @@ impl HostBuilder {
             self.capacities.call_bytes,
             reads,
             &config,
+            visitors,
         )?);
         Ok(host)
     }

@@ -15,6 +15,7 @@
 //! ```
 
 mod builder;
+mod instances;
 mod plugins;
 
 use std::sync::{Arc, PoisonError};

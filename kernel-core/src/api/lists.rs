@@ -5,9 +5,10 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginSet};
+use crate::id::{CallId, PluginId, PluginSet};
 use crate::kernel::Core;
 use crate::life::{PluginCounters, PluginState};
+use crate::time::Span;
 
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
@@ -78,16 +79,15 @@ pub struct CallInfo<'b> {
     pub since: crate::time::Instant,
 }
 
-/// What a call in flight belongs to.
-#[cfg(feature = "large")]
-#[derive(Clone, Copy, Debug)]
-pub struct CallOrigin<'b> {
+/// A call for which somebody waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenCall {
     /// Who calls.
-    pub caller: &'b str,
+    pub caller: PluginId,
     /// The call that it was made for.
     pub parent: Option<CallId>,
-    /// When it ends at the latest; `None` when it may take for ever.
-    pub due: Option<crate::time::Instant>,
+    /// How long it may still take; none for ever.
+    pub left: Span,
 }
 
 /// A subscription.
@@ -222,19 +222,17 @@ impl CoreRuntime {
         found
     }
 
-    /// What this call belongs to; `None` when its caller waits for it no more.
-    #[cfg(feature = "large")]
-    pub fn call_origin<'b>(&self, id: CallId, buf: &'b mut [u8]) -> Option<CallOrigin<'b>> {
-        let (mut texts, mut found) = (Texts(buf), None);
-        self.kernel().with(|core| {
-            let call = core.calls.get(id).filter(|call| call.phase != Phase::Done);
-            found = call.map(|call| CallOrigin {
-                caller: texts.add(core.name_of(call.caller)),
+    /// The call of this identity; `None` once nobody waits for its reply, or it is done.
+    pub fn open_call(&self, id: CallId) -> Option<OpenCall> {
+        let found = self.kernel().with(|core| {
+            let call = core.calls.get(id).filter(|call| call.phase != Phase::Done)?;
+            Some(OpenCall {
+                caller: call.caller,
                 parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
-                due: call.due.instant(),
-            });
+                left: call.due.span_from(core.now()),
+            })
         });
-        found
+        found.flatten()
     }
 
     /// The next subscription.

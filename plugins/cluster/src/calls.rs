@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
-use kernel_core::{CallError, Error, Fault, Instant, Json};
+use kernel_core::subject::{MAX_NAME, check_plugin_name};
+use kernel_core::{CallError, Error, Fault, Json, Span};
 use plugin_kit::prelude::log;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::interval;
@@ -43,7 +44,7 @@ pub(crate) async fn send(node: Arc<Node>, mut calls: UnboundedReceiver<FarCall>)
 }
 
 async fn send_one(node: &Node, call: &FarCall, waiting: &Waiting) -> Result<(), Error> {
-    let Some((chain, due)) = chain_of(node, call) else {
+    let Some((chain, left)) = chain_of(node, call) else {
         // Its caller is gone.
         return Ok(());
     };
@@ -63,7 +64,6 @@ async fn send_one(node: &Node, call: &FarCall, waiting: &Waiting) -> Result<(), 
     if chain.len() > LONGEST_CHAIN {
         return Err(Fault::Cycle.into());
     }
-    let now = node.runtime.now();
     let id = node.pending.add(waiting.clone());
     let head = Directed::Call {
         from: &node.settings.name,
@@ -75,7 +75,7 @@ async fn send_one(node: &Node, call: &FarCall, waiting: &Waiting) -> Result<(), 
             .and_then(|name| name.split_once('/'))
             .map_or("", |(_, plugin)| plugin),
         service: &call.service,
-        millis: due.map(|due| due.since(now).as_millis() as u64),
+        millis: (!left.is_none()).then(|| u64::from(left.as_millis())),
         chain: chain.iter().map(String::as_str).collect(),
     };
     let message = encode(&head, &call.args);
@@ -89,28 +89,30 @@ async fn send_one(node: &Node, call: &FarCall, waiting: &Waiting) -> Result<(), 
         })
 }
 
-/// Who waits for this call, `runtime/plugin`, the latest first, and until when; `None` when nobody does.
-fn chain_of(node: &Node, call: &FarCall) -> Option<(Vec<String>, Option<Instant>)> {
-    let mut buf = [0; 64];
-    let origin = node.runtime.call_origin(call.id, &mut buf)?;
-    let (due, mut caller, mut parent) = (origin.due, origin.caller.to_owned(), origin.parent);
+/// Who waits for this call, `runtime/plugin`, the latest first, and for how long; `None` when nobody does.
+fn chain_of(node: &Node, call: &FarCall) -> Option<(Vec<String>, Span)> {
+    let mut open = node.runtime.open_call(call.id)?;
+    let left = open.left;
     let mut chain = Vec::new();
     loop {
-        if !caller.contains('/') {
-            caller = format!("{}/{caller}", node.settings.name);
-        }
-        chain.push(caller);
-        let Some(id) = parent else { break };
+        let mut buf = [0; MAX_NAME];
+        let caller = node.runtime.context().name_of(open.caller, &mut buf).now();
+        let caller = caller.unwrap_or_default();
+        chain.push(match caller.contains('/') {
+            true => caller.to_owned(),
+            false => format!("{}/{caller}", node.settings.name),
+        });
+        let Some(id) = open.parent else { break };
         if let Some(others) = node.serving.chain(id) {
             chain.extend(others);
             break;
         }
-        let Some(origin) = node.runtime.call_origin(id, &mut buf) else {
+        let Some(parent) = node.runtime.open_call(id) else {
             break;
         };
-        (caller, parent) = (origin.caller.to_owned(), origin.parent);
+        open = parent;
     }
-    Some((chain, due))
+    Some((chain, left))
 }
 
 /// Cancels the calls whose callers have given up, for ever.
@@ -122,7 +124,7 @@ pub(crate) async fn cancel(node: Arc<Node>) {
         if node.pending.count() == 0 {
             continue;
         }
-        let gone = |waiting: &Waiting| node.runtime.call_origin(waiting.call, &mut [0; 64]).is_none();
+        let gone = |waiting: &Waiting| node.runtime.open_call(waiting.call).is_none();
         for (id, waiting) in node.pending.take_where(gone) {
             let head = Directed::Cancel {
                 from: &node.settings.name,
@@ -154,7 +156,7 @@ pub(crate) async fn receive(node: Arc<Node>, mut directed: Subscriber) {
                 millis,
                 chain,
             } => {
-                if to != node.instance {
+                if to != node.instance || check_plugin_name(from).is_err() {
                     continue;
                 }
                 node.heard(from, instance);

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::task::{unconstrained, yield_now};
 
 use crate::far::OWNER;
+use crate::members::Member;
 use crate::merge::{Merge, Placed};
 use crate::node::Node;
 use crate::settings::is_reserved;
@@ -84,7 +85,7 @@ async fn take_event(node: &Node, message: &Message) -> Option<()> {
         return None;
     }
     node.heard(runtime, head.instance);
-    let counted = |member: &mut crate::members::Member| member.tally.event(topic, head.number);
+    let counted = |member: &mut Member| member.tally.event(topic, head.number);
     if !node.members.with(runtime, head.instance, counted)? {
         return None;
     }
@@ -137,7 +138,10 @@ fn take_counts(node: &Node, message: &Message) {
     let Some((counts, _)) = decode::<Counts>(&message.payload) else {
         return;
     };
-    let counted = |member: &mut crate::members::Member| member.tally.counts(&counts.topics, counts.more);
+    let counted = |member: &mut Member| {
+        member.tally.counts(&counts.topics, counts.more);
+        member.answered |= !counts.more;
+    };
     node.members.with(runtime, counts.instance, counted);
     say_missed(node);
 }

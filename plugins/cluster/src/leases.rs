@@ -13,6 +13,7 @@
 //! lease is refused then: each write names the last one that this holder knows of, and the new holder's record is later.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -22,7 +23,7 @@ use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKi
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
-use kernel_core::{Error, Installed, Json, Name, PluginState};
+use kernel_core::{Error, Installed, Json, Name, PluginManager, PluginState};
 use plugin_kit::prelude::log;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,6 +39,9 @@ const LEASE: &str = "lease";
 /// How long a plugin may take to start.
 const START: Duration = Duration::from_secs(30);
 
+/// The least time that a plugin has to stop: the supervisor has to see that it is not to be started again.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// The record of a lease.
 #[derive(Serialize, Deserialize, Debug, Default)]
 struct Record {
@@ -52,6 +56,8 @@ struct Record {
 /// A singleton's lease, as this runtime has it or not.
 pub(crate) struct Lease {
     pub(crate) singleton: String,
+    /// When the life of the plugin is over, in milliseconds since the machine was started; 0 without a lease.
+    end: AtomicU64,
     held: Mutex<Option<Held>>,
 }
 
@@ -80,6 +86,7 @@ impl Lease {
     pub(crate) fn new(singleton: &str) -> Self {
         Lease {
             singleton: singleton.to_owned(),
+            end: AtomicU64::new(0),
             held: Mutex::new(None),
         }
     }
@@ -103,7 +110,8 @@ impl Lease {
                     "singleton {} was started without its lease, and is stopped",
                     self.singleton
                 );
-                installed.set_goal(PluginState::Unloaded, term / 4);
+                stop(installed, term / 4);
+                unload(&node, &self.singleton).await;
             }
             if store.is_none() {
                 store = self.open(&node).await;
@@ -235,6 +243,7 @@ impl Lease {
             "runtime {} has the lease of {singleton}, token {token}",
             node.settings.name
         );
+        self.set_end(node, held.asked);
         *self.held.lock().await = Some(held);
         self.note(
             node,
@@ -243,7 +252,7 @@ impl Lease {
         self.say(node, "taken", token);
         let start = async {
             publish_token(node, singleton, Some(token)).await;
-            start(node, singleton).await
+            command(node, "plugins.start", singleton, START).await
         };
         let mut start = std::pin::pin!(start);
         let mut failed_since = None;
@@ -266,7 +275,11 @@ impl Lease {
             let lost = {
                 let mut held = self.held.lock().await;
                 match &mut *held {
-                    Some(held) => renew(node, held).await.err(),
+                    Some(held) => {
+                        let lost = renew(node, held).await.err();
+                        self.set_end(node, held.asked);
+                        lost
+                    }
                     None => Some(Lost::Taken),
                 }
             };
@@ -295,6 +308,23 @@ impl Lease {
         .await;
     }
 
+    fn set_end(&self, node: &Node, asked: Duration) {
+        let end = asked + node.settings.lease / 4 * 3;
+        self.end.store(end.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Ends the plugin's life when its lease is over and nobody else did, because what renews it is held up or gone.
+    pub(crate) fn enforce(&self, plugins: &PluginManager) {
+        let end = self.end.load(Ordering::Relaxed);
+        if end != 0
+            && since_boot().as_millis() as u64 >= end
+            && let Some(index) = plugins.index(&self.singleton)
+        {
+            self.end.store(0, Ordering::Relaxed);
+            stop(plugins.installed(index), AT_ONCE);
+        }
+    }
+
     /// How long the lease may still be used of this part of its term.
     async fn left(&self, part: Duration) -> Duration {
         let held = self.held.lock().await;
@@ -312,20 +342,15 @@ impl Lease {
                 Some(PluginState::Unloaded | PluginState::Failed) | None
             )
         };
-        if end.is_zero() {
-            // Its time is over: it is not asked.
-            if running() {
-                installed.crashed(&Error::new("lease_lost", "the lease of this singleton is over"));
-            }
-        }
-        // The kernel ends its life where it takes longer.
-        installed.set_goal(PluginState::Unloaded, end.max(Duration::from_millis(1)));
+        stop(installed, end);
+        unload(node, &self.singleton).await;
         let until = since_boot() + end;
         while running() && since_boot() < until {
             sleep(Duration::from_millis(10)).await;
         }
         publish_token(node, &self.singleton, None).await;
         self.note(node, json!({"held": false}));
+        self.end.store(0, Ordering::Relaxed);
         let Some(held) = self.held.lock().await.take() else {
             return;
         };
@@ -433,6 +458,27 @@ impl Lease {
     }
 }
 
+/// Watches over these leases on a thread of its own, as long as they are used or held: what renews them shares a thread with others.
+///
+/// # Errors
+/// `thread` when the system has none left.
+pub(crate) fn watch(leases: &[Arc<Lease>], plugins: PluginManager, term: Duration) -> Result<(), Error> {
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let leases = leases.to_vec();
+    plugin_kit::on_thread("leases", move || {
+        // Also where the plugin of the cluster was ended with a lease in hand.
+        while leases
+            .iter()
+            .any(|lease| Arc::strong_count(lease) > 1 || lease.end.load(Ordering::Relaxed) != 0)
+        {
+            leases.iter().for_each(|lease| lease.enforce(&plugins));
+            std::thread::sleep(term / 32);
+        }
+    })
+}
+
 /// True for a key of the store.
 pub(crate) fn is_key(key: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '=' | '/');
@@ -489,6 +535,16 @@ async fn renew(node: &Node, held: &mut Held) -> Result<(), Lost> {
     Err(Lost::Unknown("its record changes".to_owned()))
 }
 
+/// Stops the plugin, whose life the kernel ends where it takes longer than this.
+pub(crate) fn stop(installed: Installed, limit: Duration) {
+    installed.set_goal(PluginState::Unloaded, limit.max(AT_ONCE));
+}
+
+/// Sees to it that nobody starts it again: it may have failed, or not have been up yet.
+async fn unload(node: &Node, singleton: &str) {
+    let _ = command(node, "plugins.unload", singleton, node.settings.lease / 4).await;
+}
+
 fn installed(node: &Node, singleton: &str) -> Option<Installed> {
     let plugins = node.runtime.plugins();
     plugins.index(singleton).map(|index| plugins.installed(index))
@@ -498,14 +554,14 @@ fn state(node: &Node, singleton: &str) -> Option<PluginState> {
     node.runtime.plugins().state(singleton)
 }
 
-/// Starts the plugin as a command would, with all checks.
-async fn start(node: &Node, singleton: &str) -> Result<(), Error> {
+/// Leads the plugin as a command would, with all checks.
+async fn command(node: &Node, service: &str, singleton: &str, limit: Duration) -> Result<(), Error> {
     let args = json!({ "name": singleton }).to_string();
     let args = Json::parse(&args).map_err(|_| Error::new("not_json", ""))?;
     let mut buf = vec![0; 4096];
     // It is the operator's will, by the configuration.
     let cx = node.runtime.context();
-    cx.call_within("plugins.start", args, START, &mut buf).await?;
+    cx.call_within(service, args, limit, &mut buf).await?;
     Ok(())
 }
 

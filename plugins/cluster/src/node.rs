@@ -94,12 +94,17 @@ impl Node {
     }
 
     fn clean_up(&self, name: &str, why: &str) {
+        self.give_up_calls(name, why);
+        self.far.remove(name);
+    }
+
+    /// Ends the calls to and from a runtime, and tells who waits.
+    pub(crate) fn give_up_calls(&self, name: &str, why: &str) {
         let error = Error::format("runtime_gone", format_args!("the runtime {name} is gone: {why}"));
         for (_, waiting) in self.pending.take_where(|waiting| waiting.to == name) {
             waiting.answer(Err(&error));
         }
         self.serving.cancel_all(name);
-        self.far.remove(name);
     }
 
     /// Publishes something about the cluster.

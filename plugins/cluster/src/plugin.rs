@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::far::FarPlugins;
-use crate::leases::{Lease, is_key};
+use crate::leases::{self, Lease, is_key};
 use crate::link::{self, LinkState};
 use crate::lock::lock;
 use crate::members::Members;
@@ -165,7 +165,8 @@ impl Running {
             settings,
         });
         let mut tasks = JoinSet::new();
-        let all = leases.values().cloned().collect();
+        let all: Vec<_> = leases.values().cloned().collect();
+        leases::watch(&all, node.runtime.plugins(), node.settings.lease)?;
         tasks.spawn(work(node.clone(), calls, all));
         Ok(Running {
             node,
@@ -368,7 +369,8 @@ fn check_key(key: &str) -> Result<(), Error> {
 
 fn status(node: &Node) -> Value {
     let figures = node.outbox.figures();
-    let (mut received, mut missed, mut refused, mut lagged) = (0, 0, 0, 0);
+    let (mut received, mut missed) = node.members.of_absent();
+    let (mut refused, mut lagged) = (0, 0);
     node.members.each(|_, member| {
         received += member.tally.received;
         missed += member.tally.missed;

@@ -117,8 +117,13 @@ pub(crate) async fn hear(node: Arc<Node>, mut hellos: Subscriber) {
             continue;
         }
         if hello.leaves {
-            if node.members.instance(&hello.name) == Some(hello.instance) {
-                node.gone(&hello.name, "it has ended");
+            // Its last events may still be on their way through this runtime.
+            if node
+                .members
+                .with(&hello.name, hello.instance, |member| member.ends = true)
+                .is_some()
+            {
+                node.give_up_calls(&hello.name, "it has ended");
             }
             continue;
         }
@@ -149,6 +154,9 @@ pub(crate) async fn beat(node: Arc<Node>) {
         late = std::time::Instant::now();
         if held_up {
             continue;
+        }
+        for name in node.members.ending() {
+            node.gone(&name, "it has ended");
         }
         for name in node.members.silent(heartbeat * SILENT) {
             let silent = (heartbeat * SILENT).as_millis();

@@ -8,6 +8,7 @@ use async_nats::Subscriber;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use kernel_core::Service;
+use kernel_core::subject::check_plugin_name;
 use plugin_kit::prelude::log;
 use tokio::time::timeout;
 
@@ -160,11 +161,11 @@ pub(crate) async fn answer(node: Arc<Node>, mut questions: Subscriber) {
                 // Whoever asked asks again.
                 let _ = node.client.publish(reply, text.into()).await;
             }
-            Some((Question::Counts { from, filters }, _)) => {
+            Some((Question::Counts { from, filters }, _)) if check_plugin_name(&from).is_ok() => {
                 let subject = node.subjects.counts(&from, &node.settings.name);
                 node.outbox.counts(&subject, &filters);
             }
-            None => log::warn!("a question that is none came on {}", message.subject),
+            _ => log::warn!("a question that is none came on {}", message.subject),
         }
     }
 }

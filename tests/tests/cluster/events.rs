@@ -1,5 +1,7 @@
 //! Events between runtimes: from whom, in which order, and what was missed.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,6 +111,10 @@ fn while_the_server_is_away_nobody_waits_and_what_is_dropped_is_counted_exactly(
         slowest < Duration::from_secs(1),
         "a publisher waited for {slowest:?}"
     );
+    // So long that each takes the other for gone.
+    until("they have lost each other", || {
+        (kitchen.members().is_empty() && hall.members().is_empty()).then_some(())
+    });
     server.start().unwrap();
     let dropped = until("it is connected again", || {
         let status = kitchen.status();
@@ -156,4 +162,47 @@ fn a_second_runtime_of_a_name_is_refused() {
         "{plugins}"
     );
     assert_eq!(first.status()["joined"], true);
+}
+
+#[test]
+fn a_server_is_known_by_its_certificate_and_a_runtime_by_its_password() {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let certificate = file("cert.pem", &certified.cert.pem());
+    let key = file("key.pem", &certified.signing_key.serialize_pem());
+    let (right, wrong) = (file("right", "anna:hunter2\n"), file("wrong", "anna:hunter3\n"));
+    let server = NatsServer::alone(&format!(
+        "tls {{ cert_file: \"{certificate}\", key_file: \"{key}\" }}\nauthorization {{ user: anna, password: hunter2 }}"
+    ))
+    .unwrap();
+    let servers = [format!("tls://127.0.0.1:{}", server.port)];
+    let settings = |user: &str| format!("ca = {certificate:?}\nuser_file = {user:?}\nheartbeat_ms = 500\n");
+    let kitchen = Member::start("kitchen", &servers, &settings(&right), "");
+    until("it is let in", || {
+        (kitchen.status()["joined"] == true).then_some(())
+    });
+    let hall = Member::start("hall", &servers, &settings(&wrong), "");
+    let attic = Member::start(
+        "attic",
+        &servers,
+        &format!("tls = true\nuser_file = {right:?}\n"),
+        "",
+    );
+    thread::sleep(Duration::from_secs(3));
+    for refused in [&hall, &attic] {
+        let status = refused.status();
+        assert_eq!(
+            (&status["connected"], &status["joined"]),
+            (&json!(false), &json!(false)),
+            "{status}"
+        );
+        assert!(!status.to_string().contains("hunter"));
+    }
+    assert!(kitchen.members().is_empty());
 }

@@ -13,9 +13,9 @@ use crate::known::Known;
 use crate::{Target, line, tls};
 
 /// What comes from a target.
-pub type Reader = FromTokio<Box<dyn AsyncRead + Unpin>>;
+pub type Reader = FromTokio<Box<dyn AsyncRead + Unpin + Send>>;
 /// What goes to a target.
-pub type Writer = FromTokio<Box<dyn AsyncWrite + Unpin>>;
+pub type Writer = FromTokio<Box<dyn AsyncWrite + Unpin + Send>>;
 
 /// A line to a target that is open.
 pub struct Line {
@@ -28,7 +28,10 @@ pub struct Line {
 }
 
 impl Line {
-    fn new(read: impl AsyncRead + Unpin + 'static, write: impl AsyncWrite + Unpin + 'static) -> Line {
+    fn new(
+        read: impl AsyncRead + Unpin + Send + 'static,
+        write: impl AsyncWrite + Unpin + Send + 'static,
+    ) -> Line {
         Line {
             read: FromTokio::new(Box::new(read)),
             write: FromTokio::new(Box::new(write)),
@@ -52,7 +55,7 @@ impl Target {
             Target::Tcp {
                 address,
                 plain: false,
-            } => over_tls(address).await,
+            } => over_tls(connect(address).await?, address, &Known::of_user()?).await,
             Target::Tcp { address, .. } | Target::SerialServer { address } => {
                 let (read, write) = connect(address).await?.into_split();
                 Ok(Line::new(read, write))
@@ -75,11 +78,17 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn over_tls(address: &str) -> io::Result<Line> {
-    let known = Known::of_user()?;
+/// TLS on a stream that is open already, to the runtime at this address, whose certificate is looked up in `known`, and
+/// kept there when it was seen for the first time.
+///
+/// # Errors
+/// The system's; for a certificate that has changed one that says what to do.
+///
+/// # Cancellation
+/// The stream is closed.
+pub async fn over_tls(stream: TcpStream, address: &str, known: &Known) -> io::Result<Line> {
     let pinned = known.fingerprint(address)?;
-    let (stream, seen) =
-        tls::connect(connect(address).await?, address, pinned.as_deref(), known.file()).await?;
+    let (stream, seen) = tls::connect(stream, address, pinned.as_deref(), known.file()).await?;
     let note = match pinned {
         Some(_) => None,
         None => {
