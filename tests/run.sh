@@ -134,7 +134,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case " cluster http inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+        case " cluster http inspector mcu nats_storage scale shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -190,6 +190,8 @@ section_cluster() {
     say "cluster: events, calls, singletons, on three servers that die"
     # One after another: they measure how long others take.
     "${LIMIT[@]}" cargo test -p tests --test cluster --all-features --locked -- --nocapture --test-threads 1
+    say "storage in NATS, beside SQLite; servers and runtimes that are killed; twenty runtimes at one server"
+    "${LIMIT[@]}" cargo test -p tests --test nats_storage --test scale --all-features --locked -- --nocapture
 }
 
 # What only a nightly compiler does; --deep has it.

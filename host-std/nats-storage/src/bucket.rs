@@ -269,16 +269,22 @@ impl Bucket {
         let subjects: Vec<String> = sent.iter().map(|message| self.subject(&message.does)).collect();
         let mut is_stored = vec![false; sent.len()];
         let mut foreign = false;
-        for sequence in base + 1..end {
+        // From the last on: one that is not there any more was replaced by a later one of ours, or by nobody of ours.
+        for sequence in (base + 1..end).rev() {
             let n = (sequence - base - 1) as usize;
             let found = until(deadline, || self.place.message(sequence)).await?;
-            let later = || subjects[n + 1..].contains(&subjects[n]);
-            match (found, is_stored.get_mut(n)) {
-                (Some(found), Some(stored)) if header(&found.headers, WRITER) == Some(&self.owner.id) => {
-                    *stored = true
+            let is_ours = match (found, subjects.get(n)) {
+                (_, None) => false,
+                (Some(found), Some(subject)) => {
+                    found.subject == *subject && header(&found.headers, WRITER) == Some(&self.owner.id)
                 }
-                // A later one of ours is in its place.
-                (None, Some(stored)) if later() => *stored = true,
+                (None, Some(subject)) => {
+                    let mut later = subjects.iter().zip(&is_stored).skip(n + 1);
+                    later.any(|(later, stored)| *stored && later == subject)
+                }
+            };
+            match is_stored.get_mut(n) {
+                Some(stored) if is_ours => *stored = true,
                 _ => foreign = true,
             }
         }

@@ -45,6 +45,11 @@ impl Index {
             .unwrap_or_default()
     }
 
+    /// How many keys a namespace has.
+    pub(crate) fn count(&self, namespace: &str) -> u32 {
+        self.namespaces.get(namespace).map_or(0, |keys| keys.len() as u32)
+    }
+
     /// The keys after `after`, as a page.
     pub(crate) fn page_of_keys(&self, namespace: &str, after: &str, page: &mut PageWriter<'_>) {
         if let Some(keys) = self.namespaces.get(namespace) {

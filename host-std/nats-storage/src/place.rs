@@ -32,6 +32,7 @@ pub(crate) struct Place {
 /// A message as the server has it.
 pub(crate) struct Found {
     pub(crate) sequence: u64,
+    pub(crate) subject: String,
     pub(crate) payload: bytes::Bytes,
     pub(crate) headers: async_nats::HeaderMap,
 }
@@ -49,6 +50,7 @@ impl Place {
         match self.stream.get_last_raw_message_by_subject(subject).await {
             Ok(message) => Ok(Some(Found {
                 sequence: message.sequence,
+                subject: message.subject.to_string(),
                 payload: message.payload,
                 headers: message.headers,
             })),
@@ -62,6 +64,7 @@ impl Place {
         match self.stream.get_raw_message(sequence).await {
             Ok(message) => Ok(Some(Found {
                 sequence: message.sequence,
+                subject: message.subject.to_string(),
                 payload: message.payload,
                 headers: message.headers,
             })),

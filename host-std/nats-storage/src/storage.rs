@@ -34,7 +34,7 @@ pub struct NatsStorage {
 
 impl NatsStorage {
     /// Opens the bucket of a URL, made where it is not there, and takes it from whoever wrote in it before. Blocks, at
-    /// the most three times the `timeout` in the URL. The state of `runtime` says which leases it has.
+    /// the most three times the `timeout` in the URL, and as long as it takes to read the names of all keys. The state of `runtime` says which leases it has.
     ///
     /// # Errors
     /// What is wrong with the URL, the servers or the bucket, and what to do.

@@ -134,7 +134,7 @@ impl Turn<'_> {
     /// How many rows the namespace of a request has that clears it.
     fn count(&self, request: &StorageRequest<'_>) -> u32 {
         match request.op {
-            StorageOp::ClearNamespace => self.bucket.index.keys(request.namespace).len() as u32,
+            StorageOp::ClearNamespace => self.bucket.index.count(request.namespace),
             _ => 0,
         }
     }

@@ -256,6 +256,13 @@ fn a_field_out_of_range_is_refused_with_its_place_and_value() {
         ("slow_handler_ms = 0", ":2:19: ", "is 0;"),
         ("slow_handler_ms = -5", ":2:19: ", "is -5;"),
         ("slow_handler_ms = 3600001", ":2:19: ", "to 3600000"),
+        ("storage = \"home\"", ":2:11: ", "\"home\""),
+        ("storage = \"nats://\"", ":2:11: ", "a URL such as"),
+        (
+            "storage = \"nats://u:p@h/b\"",
+            ":2:11: ",
+            "credentials are read from a file",
+        ),
         ("tcp = \"7700\"", ":2:7: ", "\"7700\""),
         (
             "tcp = \"localhost:7700\"\ntcp_token = \"0123456789abcdef\"",
@@ -284,6 +291,16 @@ fn a_field_out_of_range_is_refused_with_its_place_and_value() {
 #[test]
 fn a_token_that_is_too_short_is_not_shown() {
     let error = from_file("[runtime]\ntcp_token = \"hunter2\"\n").unwrap_err();
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[test]
+fn the_storage_is_a_url_whose_password_is_not_shown() {
+    let url = "nats://127.0.0.1:4222/home?credentials=/etc/x@y";
+    let config = from_file(&format!("[runtime]\nstorage = \"{url}\"\n")).unwrap();
+    assert_eq!(config.storage.as_deref(), Some(url));
+    let error = from_file("[runtime]\nstorage = \"nats://house:hunter2@h/b\"\n").unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tests::book::Book;
 use tests::deep::{Rng, rounds, seed};
 use tests::nats::NatsServer;
@@ -179,6 +180,50 @@ fn what_was_acknowledged_survives_the_kill_of_each_server_in_turn() {
         kills * 3,
         load.acknowledged.load(Ordering::Relaxed),
         load.longest.load(Ordering::Relaxed),
+        lost.len()
+    );
+    assert!(lost.is_empty(), "CORE_RUNTIME_SEED={seed}: {lost:#?}");
+}
+
+#[test]
+fn what_arrives_late_at_a_server_that_was_stopped_takes_no_later_write_with_it() {
+    let (seed, rounds) = (seed(), rounds(4, 60));
+    println!("CORE_RUNTIME_SEED={seed}");
+    let mut rng = Rng::new(seed);
+    let server = NatsServer::alone("").unwrap();
+    let runtime = runtime(&format!("{}/home?timeout=1", server.url()));
+    let pid = Pid::from_raw(server.pid().unwrap() as i32).unwrap();
+    let load = Load::default();
+    let writing: Vec<_> = (0..WRITERS)
+        .map(|n| {
+            write(
+                Book::new(&format!("writer{n}")),
+                runtime.socket(),
+                rng.split(),
+                load.clone(),
+            )
+        })
+        .collect();
+    for _ in 0..rounds {
+        let before = load.acknowledged.load(Ordering::Relaxed);
+        let begun = Instant::now();
+        while load.acknowledged.load(Ordering::Relaxed) < before + 50 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "writes do not go on");
+            thread::sleep(Duration::from_millis(1));
+        }
+        kill_process(pid, Signal::STOP).unwrap();
+        // Some are given up, and what was sent comes when it goes on.
+        thread::sleep(Duration::from_millis(rng.below(6_000)));
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+    thread::sleep(Duration::from_millis(500));
+    load.stop.store(true, Ordering::Relaxed);
+    let mut books: Vec<Book> = writing.into_iter().map(|book| book.join().unwrap()).collect();
+    let lost = wrong(&mut books, &runtime);
+    let refused: u64 = books.iter().map(|book| book.refused).sum();
+    println!(
+        "{rounds} stops of the server, {} writes acknowledged, {refused} refused, {} lost or halved",
+        load.acknowledged.load(Ordering::Relaxed),
         lost.len()
     );
     assert!(lost.is_empty(), "CORE_RUNTIME_SEED={seed}: {lost:#?}");
