@@ -7,6 +7,7 @@
 //!                           ├── asked.rs          what it calls here
 //!                           ├── offers.rs         whose services are where
 //!                           ├── events.rs         both ways
+//!                           ├── tells.rs          what it is told
 //!                           └── mirror.rs         its state
 //! ```
 
@@ -20,5 +21,6 @@ mod mirror;
 mod node;
 mod offers;
 mod said;
+mod tells;
 
 pub(crate) use node::{Remote, placement};

@@ -45,8 +45,10 @@ impl Remote {
         plugin: &AttachedPlugin,
         buf: &mut [u8],
     ) -> Result<(), Error> {
+        // Until it was there, whatever ends this.
+        self.gone.set(true);
         let outcome = self.session(gate, plugin, buf).await;
-        self.gone.set(outcome.is_err());
+        self.gone.set(outcome.is_err() || self.gone.get());
         outcome
     }
 
@@ -63,24 +65,28 @@ impl Remote {
         }
         log.write(Level::Info, &format!("{} is {}", self.node.target, line.name));
         let mut life = Life::new(&self.node, gate, plugin, line);
-        let outcome = life.run(buf).await;
+        let outcome = life.run(buf, || self.gone.set(false)).await;
         if let Err(error) = &outcome {
             life.fail_all(error);
         }
         outcome
     }
 
-    /// Waits until a node that was gone is there; of one that was not, for ever.
+    /// Waits until a node that was gone is there, which is looked for while it `is_wanted`; of one that was not gone,
+    /// for ever.
     ///
     /// # Cancellation
     /// Nothing happens.
-    pub(crate) async fn returns(&self) {
+    pub(crate) async fn returns(&self, is_wanted: impl Fn() -> bool) {
         if !self.gone.get() {
             std::future::pending().await
         }
         let mut memory = memory();
         loop {
             sleep(self.node.check).await;
+            if !is_wanted() {
+                continue;
+            }
             let Ok(key) = key::read(self.node.key_file.as_deref()) else {
                 continue;
             };

@@ -115,6 +115,10 @@ fn manifest(args: &AddArgs) -> Result<String, Failure> {
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Failure::Output);
     let target = match &args.target {
         Target::Unix(path) => Target::Unix(absolute(path)?),
+        Target::Serial { device, baud } => Target::Serial {
+            device: absolute(device)?,
+            baud: *baud,
+        },
         target => target.clone(),
     };
     let quoted = |text: &str| toml::Value::from(text).to_string();
