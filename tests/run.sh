@@ -2,8 +2,9 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host break tui mcu sdk
+#   tests/run.sh SECTION...    only these: lint unit host bridges cluster break tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
+#   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
@@ -11,9 +12,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host break tui mcu sdk)
+SECTIONS=(lint unit host bridges cluster break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
 BREAKING=(kill faults simulation orders fuzz soak)
+# Tests of plugins that speak with servers of others, which are installed for them.
+BRIDGES=(mqtt homeassistant zigbee2mqtt)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
@@ -60,6 +63,16 @@ install_package() {
 need_languages() {
     command -v python3 >/dev/null || install_package python3
     command -v node >/dev/null || install_package nodejs
+}
+
+# The broker that is spoken with, and its clients.
+need_mosquitto() {
+    [ -x /usr/sbin/mosquitto ] && command -v mosquitto_sub >/dev/null || install_package mosquitto mosquitto-clients
+}
+
+# A server of NATS with JetStream.
+need_nats() {
+    command -v nats-server >/dev/null || install_package nats-server
 }
 
 section_lint() {
@@ -121,7 +134,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case " inspector mcu shells ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+        case " cluster inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -133,6 +146,18 @@ section_host() {
     "${LIMIT[@]}" cargo test -p tests --doc --locked
 }
 
+section_bridges() {
+    need_mosquitto
+    say "clients"
+    "${LIMIT[@]}" cargo test -p mqtt-client --locked
+    local name
+    for name in "${BRIDGES[@]}"; do
+        say "plugins that speak with servers of others: $name"
+        # What they measure is printed.
+        "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
+    done
+}
+
 section_break() {
     local name
     for name in "${BREAKING[@]}"; do
@@ -140,6 +165,15 @@ section_break() {
         # What they count is printed.
         "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
     done
+}
+
+# Several runtimes as one, over real NATS servers.
+section_cluster() {
+    need_languages
+    need_nats
+    say "cluster: events, calls, singletons, on three servers that die"
+    # One after another: they measure how long others take.
+    "${LIMIT[@]}" cargo test -p tests --test cluster --all-features --locked -- --nocapture --test-threads 1
 }
 
 # What only a nightly compiler does; --deep has it.
@@ -160,6 +194,30 @@ section_nightly() {
     # A kernel lives for ever, which is no leak.
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri \
         "${LIMIT[@]}" cargo +nightly miri test -p kernel-core "${MIRI[@]}" --locked -- --skip large_tables
+}
+
+# A real Home Assistant, installed once where the builds are; --deep has it.
+section_homeassistant() {
+    local version=2024.3.3
+    local venv=${CARGO_TARGET_DIR:-target}/homeassistant-$version
+    command -v python3 >/dev/null || install_package python3
+    python3 -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' ||
+        die "Home Assistant $version needs Python 3.11 or 3.12: $(python3 --version)"
+    need_mosquitto
+    command -v curl >/dev/null || install_package curl
+    if ! [ -e "$venv/installed" ]; then
+        say "Home Assistant $version: installed once, which takes minutes"
+        python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv
+        python3 -m venv --clear "$venv"
+        # Behind the first three is what its MQTT integration would have it install by itself.
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "homeassistant==$version" 'paho-mqtt<2' 'josepy<2' \
+            home-assistant-frontend==20240307.0 Pillow==10.2.0 SQLAlchemy==2.0.27 securetar==2024.2.1 janus==1.0.0 \
+            fnv-hash-fast==0.5.0 psutil-home-assistant==0.0.1 PyQRCode==1.2.1 pyotp==2.8.0
+        touch "$venv/installed"
+    fi
+    say "Home Assistant"
+    CORE_RUNTIME_HASS=$(realpath "$venv/bin/hass") "${LIMIT[@]}" \
+        cargo test -p tests --test homeassistant --all-features --locked -- --include-ignored --nocapture
 }
 
 section_tui() {
@@ -254,7 +312,7 @@ check_types() {
 
 section_size() {
     local crate
-    for crate in kernel-core kernel-core/{link,link/dial,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/kit/macros; do
+    for crate in kernel-core kernel-core/{link,link/dial,supervisor,flash} host-std host-std/plugin-host inspector-tui plugins/* plugins/{kit/macros,mqtt/client}; do
         [ -d "$crate/src" ] || continue
         find "$crate/src" -name '*.rs' ! -name 'tests.rs' ! -path '*/tests/*' -print0 | sort -z | xargs -0 awk -v crate="$crate" '
             FNR == 1 { testing = 0 }
@@ -271,7 +329,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly)
+        SECTIONS+=(nightly homeassistant)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

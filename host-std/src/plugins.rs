@@ -29,6 +29,10 @@ pub struct PluginType {
     pub(crate) services: fn() -> Services,
     /// It is there in the demonstration alone, with these settings.
     pub(crate) demo: Option<&'static str>,
+    /// It can be there several times.
+    pub(crate) instances: bool,
+    /// Its own name, where it is there under another one.
+    own_name: Option<&'static str>,
 }
 
 /// How one life is run.
@@ -61,6 +65,8 @@ impl PluginType {
             })),
             services: Services::new,
             demo: None,
+            instances: false,
+            own_name: None,
         }
     }
 
@@ -97,6 +103,7 @@ impl PluginType {
     pub const fn described<P: Plugin + Default + Described + 'static>() -> Self {
         PluginType {
             services: <P as Described>::services,
+            instances: <P as Described>::INSTANCES,
             ..Self::of::<P>()
         }
     }
@@ -112,6 +119,8 @@ impl PluginType {
             }),
             services: Services::new,
             demo: None,
+            instances: false,
+            own_name: None,
         }
     }
 
@@ -119,6 +128,7 @@ impl PluginType {
     pub const fn local_described<P: LocalPlugin + Default + Described + 'static>() -> Self {
         PluginType {
             services: <P as Described>::services,
+            instances: <P as Described>::INSTANCES,
             ..Self::local::<P>()
         }
     }
@@ -137,7 +147,28 @@ impl PluginType {
             run: Run::Anywhere(Movable::OwnLoop(live)),
             services: Services::new,
             demo: None,
+            instances: false,
+            own_name: None,
         }
+    }
+
+    /// The same plugin under another name, kept as long as the program.
+    pub(crate) fn under(&self, name: &str) -> Self {
+        let metadata = PluginMetadata {
+            name: name.to_owned().leak(),
+            ..*self.metadata
+        };
+        PluginType {
+            metadata: Box::leak(Box::new(metadata)),
+            own_name: Some(self.name()),
+            ..*self
+        }
+    }
+
+    /// The name under which it offers a service.
+    pub(crate) fn service_name(&self, service: &str) -> String {
+        let below = self.own_name.and_then(|own| service.strip_prefix(own));
+        below.map_or_else(|| service.to_owned(), |below| format!("{}{below}", self.name()))
     }
 
     /// What the plugin says of itself.

@@ -148,6 +148,7 @@ impl Keeper {
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
+            runtime: "",
             version: &manifest.version,
             description: cut(&manifest.description, DESCRIPTION),
             dependencies: &needs,

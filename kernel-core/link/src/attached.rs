@@ -50,6 +50,7 @@ impl Attached {
         };
         let attachment = Attachment {
             name,
+            runtime: "",
             version,
             description,
             dependencies,

@@ -5,7 +5,7 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginSet};
+use crate::id::{CallId, PluginId, PluginSet};
 use crate::kernel::Core;
 use crate::life::{PluginCounters, PluginState};
 use crate::time::Span;
@@ -82,6 +82,8 @@ pub struct CallInfo<'b> {
 /// A call for which somebody waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenCall {
+    /// Who calls.
+    pub caller: PluginId,
     /// The call that it was made for.
     pub parent: Option<CallId>,
     /// How long it may still take; none for ever.
@@ -225,6 +227,7 @@ impl CoreRuntime {
         let found = self.kernel().with(|core| {
             let call = core.calls.get(id).filter(|call| call.phase != Phase::Done)?;
             Some(OpenCall {
+                caller: call.caller,
                 parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
                 left: call.due.span_from(core.now()),
             })

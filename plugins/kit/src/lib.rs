@@ -95,6 +95,7 @@ extern crate self as plugin_kit;
 #[cfg(feature = "alloc")]
 mod args;
 mod decode;
+mod instances;
 #[cfg(feature = "alloc")]
 mod reader;
 #[cfg(feature = "schema")]
@@ -111,6 +112,7 @@ mod wall;
 #[cfg(feature = "alloc")]
 pub use args::{Args, Arguments};
 pub use decode::{scratch, settings};
+pub use instances::below;
 pub use kernel_core;
 #[cfg(feature = "alloc")]
 pub use log;
@@ -126,6 +128,7 @@ pub use log;
 /// | `description`, `author`, `reads`, `writes`, `overflow`, `restart`, `hook_timeout`, `handler_timeout`, `handler_budget` | as in [`PluginMetadata`](kernel_core::PluginMetadata) |
 /// | `buffer = 128` | bytes for the settings, and for texts with escapes, where there is no allocator |
 /// | `schema`, `schema = "feature"` | see [`schema`]: always, or with this feature of the plugin's crate |
+/// | `instances` | with `schema`: it can be there several times, as a house with two brokers needs it. Its services, all with names that begin with a dot, are below the name that each is installed under |
 /// | `local` | its value or its futures are not `Send`: [`LocalPlugin`](kernel_core::LocalPlugin) |
 ///
 /// Methods are marked, and are plain or `async`, with `&self` or `&mut self`. What else they take is known by its

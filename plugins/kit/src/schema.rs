@@ -42,6 +42,9 @@ use serde_json::Value;
 
 /// A plugin whose services have schemas, for a host to show and to check arguments by.
 pub trait Described {
+    /// Whether it can be there several times, under names of which its services' names begin.
+    const INSTANCES: bool = false;
+
     /// Its services, in the order of its methods.
     fn services() -> Services;
 }

@@ -28,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) metadata: Vec<(Ident, Expr)>,
     /// Its value or futures are not `Send`.
     pub(crate) local: bool,
+    /// It can be there several times: its services are below the name that it is installed under.
+    pub(crate) instances: bool,
     /// Bytes for what has to be copied where there is no allocator.
     pub(crate) buffer: usize,
     pub(crate) schema: Option<Schema>,
@@ -48,6 +50,7 @@ impl Args {
             version: None,
             metadata: Vec::new(),
             local: false,
+            instances: false,
             buffer: 128,
             schema: None,
         };
@@ -67,12 +70,13 @@ impl Args {
                 ("schema", Meta::NameValue(value)) => args.schema = Some(Schema::With(text(&value.value)?)),
                 ("schema", Meta::Path(_)) => args.schema = Some(Schema::Always),
                 ("local", Meta::Path(_)) => args.local = true,
+                ("instances", Meta::Path(_)) => args.instances = true,
                 (known, Meta::NameValue(value)) if METADATA.contains(&known) => {
                     args.metadata.push((key, value.value));
                 }
                 (_, meta) => {
                     let known = format!(
-                        "not known here: there are name, version, needs, {}, buffer, each with `= ..`, schema and local",
+                        "not known here: there are name, version, needs, {}, buffer, each with `= ..`, schema, instances and local",
                         METADATA.join(", ")
                     );
                     return Err(Error::new_spanned(meta, known));

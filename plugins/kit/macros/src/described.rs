@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemImpl, Result};
+use syn::{Error, ItemImpl, Result};
 
 use crate::args::{Args, Schema};
 use crate::expand::{full_name, services};
@@ -12,6 +12,12 @@ use crate::methods::{Method, Param};
 /// The impl of `Described`, where it is asked for.
 pub(crate) fn described(args: &Args, methods: &[Method], block: &ItemImpl) -> Result<TokenStream> {
     let condition = match &args.schema {
+        None if args.instances => {
+            return Err(Error::new_spanned(
+                &args.name,
+                "`instances` is for plugins with `schema`",
+            ));
+        }
         None => return Ok(TokenStream::new()),
         Some(Schema::Always) => None,
         Some(Schema::With(feature)) => Some(quote!(#[cfg(feature = #feature)])),
@@ -36,9 +42,16 @@ pub(crate) fn described(args: &Args, methods: &[Method], block: &ItemImpl) -> Re
     });
     let (generics, _, bounds) = block.generics.split_for_impl();
     let ty = &block.self_ty;
+    let instances = args.instances.then(|| {
+        quote!(
+            const INSTANCES: bool = true;
+        )
+    });
     Ok(quote! {
         #condition
         impl #generics ::plugin_kit::schema::Described for #ty #bounds {
+            #instances
+
             fn services() -> ::plugin_kit::schema::Services {
                 ::plugin_kit::schema::Services::from([#(#services),*])
             }

@@ -53,6 +53,17 @@ pub(crate) fn full_name(args: &Args, name: &LitStr) -> LitStr {
     }
 }
 
+/// A name that has to begin with a dot.
+fn below_own(name: &LitStr) -> Result<&LitStr> {
+    match name.value().starts_with('.') {
+        true => Ok(name),
+        false => Err(Error::new_spanned(
+            name,
+            "with `instances` a name is below the plugin's own, and begins with a dot",
+        )),
+    }
+}
+
 /// The services, with the methods that answer them.
 pub(crate) fn services(methods: &[Method]) -> impl Iterator<Item = (&Service, &Method)> {
     methods.iter().flat_map(|method| {
@@ -93,8 +104,23 @@ impl<'a> Expansion<'a> {
     }
 
     fn on_load(&self) -> Result<TokenStream> {
-        let filters = self.handlers().into_iter().flat_map(|handler| handler.filters);
+        let filters: Vec<_> = self
+            .handlers()
+            .into_iter()
+            .flat_map(|handler| handler.filters)
+            .collect();
+        let own = format!("{}.", self.args.name.value());
+        if let Some(own) = filters
+            .iter()
+            .find(|filter| self.args.instances && filter.value().starts_with(&own))
+        {
+            return Err(Error::new_spanned(
+                own,
+                "with `instances` the plugin's own events have a name that is not known here: subscribe to them in #[load]",
+            ));
+        }
         let subscribe = filters
+            .iter()
             .map(|filter| quote_spanned!(filter.span()=> cx.subscribe(kernel_core::name!(#filter)).await?;));
         let subscribe: TokenStream = subscribe.collect();
         let mut names = Vec::new();
@@ -108,6 +134,13 @@ impl<'a> Expansion<'a> {
                 ));
             }
             names.push(name.value());
+            let registered = match self.args.instances {
+                true => {
+                    let below = below_own(&service.name)?;
+                    quote_spanned!(name.span()=> ::plugin_kit::below(own, #below, &mut [0; kernel_core::subject::MAX_SUBJECT])?)
+                }
+                false => quote_spanned!(name.span()=> kernel_core::name!(#name)),
+            };
             let mut more = TokenStream::new();
             if !method.description.is_empty() {
                 let text = &method.description;
@@ -120,9 +153,15 @@ impl<'a> Expansion<'a> {
                 more.extend(quote!(.deprecated()));
             }
             register.extend(quote_spanned! {name.span()=>
-                let service = kernel_core::Service::new(kernel_core::name!(#name)) #more;
-                cx.register(&service).await?;
+                cx.register(&(kernel_core::Service::new(#registered) #more)).await?;
             });
+        }
+        if self.args.instances && !register.is_empty() {
+            let own = quote! {
+                let mut own = [0; kernel_core::subject::MAX_NAME];
+                let own = cx.name_of(cx.id(), &mut own).await?;
+            };
+            register = quote!(#own #register);
         }
         let interval = ticks::interval(self.methods)
             .map(|millis| quote!(cx.set_interval(core::time::Duration::from_millis(#millis)).await?;));
@@ -197,7 +236,10 @@ impl<'a> Expansion<'a> {
     fn on_call(&self) -> TokenStream {
         let buffer = self.args.buffer;
         let arms = services(self.methods).map(|(service, method)| {
-            let name = full_name(self.args, &service.name);
+            let name = match self.args.instances {
+                true => LitStr::new(service.name.value().trim_start_matches('.'), service.name.span()),
+                false => full_name(self.args, &service.name),
+            };
             let decode = method
                 .value
                 .as_ref()
@@ -218,6 +260,10 @@ impl<'a> Expansion<'a> {
             return arms;
         }
         let unused = [unless_used(&arms, "cx"), unless_used(&arms, "reply")];
+        let name = match self.args.instances {
+            true => quote!(call.service().split_once('.').map_or("", |(_own, below)| below)),
+            false => quote!(call.service()),
+        };
         quote! {
             async fn on_call(
                 &mut self,
@@ -226,7 +272,7 @@ impl<'a> Expansion<'a> {
                 reply: kernel_core::Reply<'_>,
             ) -> core::result::Result<kernel_core::Replied, kernel_core::Error> {
                 #(#unused)*
-                match call.service() {
+                match #name {
                     #arms
                     _ => Err(kernel_core::Error::new(
                         "not_implemented",

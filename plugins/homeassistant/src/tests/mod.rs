@@ -1,0 +1,4 @@
+//! What others offer, and what the house offers.
+
+mod found;
+mod offered;
