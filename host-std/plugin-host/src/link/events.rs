@@ -83,8 +83,9 @@ impl Life<'_> {
         let shares = !granted.subscribe.is_empty();
         // Where this runtime has no name of its own, it is the operator.
         let own = self.offers.name_there.as_deref().unwrap_or("operator");
-        !is_reserved(&event.topic)
-            && !(shares && event.source == own)
+        let is_echo = shares && event.source == own;
+        !is_echo
+            && !is_reserved(&event.topic)
             && granted.check(&identity.name, Use::Publish(&event.topic)).is_ok()
     }
 

@@ -14,7 +14,6 @@
 mod asked;
 mod calls;
 mod events;
-mod key;
 mod life;
 mod line;
 mod mirror;

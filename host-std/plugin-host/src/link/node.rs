@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use kernel_core::{AttachedPlugin, Error};
-use link_dial::Target;
+use link_dial::{Target, key_in_file};
 use tokio::time::sleep;
 
-use super::key;
 use super::life::Life;
 use super::line::{Line, memory};
 use crate::gate::{Gate, over};
@@ -54,7 +53,7 @@ impl Remote {
 
     async fn session(&self, gate: Gate, plugin: &AttachedPlugin, buf: &mut [u8]) -> Result<(), Error> {
         let mut memory = memory();
-        let key = key::read(self.node.key_file.as_deref())?;
+        let key = self.key()?;
         let line = tokio::select! {
             line = Line::open(&self.node, &key, &mut memory) => line?,
             () = over(gate.identity.runtime, gate.cx) => return Ok(()),
@@ -72,6 +71,15 @@ impl Remote {
         outcome
     }
 
+    /// The key that it is shown; none where there is no file.
+    fn key(&self) -> Result<String, Error> {
+        let Some(file) = &self.node.key_file else {
+            return Ok(String::new());
+        };
+        let file = file.display().to_string();
+        key_in_file(&file).map_err(|why| Error::new("key_file", &format!("{file}: {why}")))
+    }
+
     /// Waits until a node that was gone is there, which is looked for while it `is_wanted`; of one that was not gone,
     /// for ever.
     ///
@@ -87,7 +95,7 @@ impl Remote {
             if !is_wanted() {
                 continue;
             }
-            let Ok(key) = key::read(self.node.key_file.as_deref()) else {
+            let Ok(key) = self.key() else {
                 continue;
             };
             if Line::open(&self.node, &key, &mut memory).await.is_ok() {
