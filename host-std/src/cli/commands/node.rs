@@ -26,7 +26,7 @@ JSON: what `plugins` shows of it, as {name, version, state, error?, ...}
 
 Examples:
   core-runtime node add kitchen serial:/dev/ttyACM0
-  core-runtime node add attic serial:/dev/ttyACM1 --share 'weather.>' --give devices.get
+  core-runtime node add attic serial:/dev/ttyACM1 --share 'weather.>' --give example.hello
   core-runtime node add garage tcp:10.0.0.8:7700 --key-file /etc/core-runtime/garage.key --events 'door.>'";
 
 const LIST_HELP: &str = "\
