@@ -125,7 +125,7 @@ fn a_runtime_is_a_node_over_tls_within_the_scopes_of_its_key() {
     );
     house.run("node remove garage").unwrap();
     house.shell("chmod 644 garage.key").unwrap();
-    assert!(add("").unwrap_err().contains("chmod 600"));
+    assert!(add("").unwrap_err().contains("mode 644"));
     assert!(
         house
             .run("node remove example")

@@ -96,7 +96,7 @@ impl Running {
             let returns = async {
                 match &self.place {
                     Place::Http(server) => server.returns().await,
-                    Place::Link(node) => node.returns().await,
+                    Place::Link(node) => node.returns(|| self.has_failed()).await,
                     Place::Process(_) | Place::Wasm(_) => std::future::pending().await,
                 }
             };
@@ -107,11 +107,15 @@ impl Running {
         }
     }
 
+    fn has_failed(&self) -> bool {
+        self.identity.runtime.plugins().state(&self.identity.name) == Some(PluginState::Failed)
+    }
+
     /// Begins to start the plugin, unless somebody has led it elsewhere.
     fn start_again(&self) {
         let (runtime, supervisor, name) =
             (self.identity.runtime, self.supervisor, self.identity.name.clone());
-        if runtime.plugins().state(&name) == Some(PluginState::Failed) {
+        if self.has_failed() {
             // What it comes to is in its row.
             spawn_local(async move { drop(supervisor.start(runtime, &name).await) });
         }

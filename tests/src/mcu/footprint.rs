@@ -90,7 +90,7 @@ impl Part {
             Part::Supervisor => sizes(1_536, 256),
             Part::Storage => sizes(5_120, 512),
             Part::Link => sizes(8_192, 1_024),
-            Part::Peer => sizes(2_048, 128),
+            Part::Peer => sizes(3_072, 128),
         }
     }
 

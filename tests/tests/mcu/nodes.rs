@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use kernel_link::{Framing, Raw, Reply, Request};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tests::mcu::{Board, Build, Emulator, is_skipped};
 use tests::runtime::Runtime;
+
+use crate::line::{Session, block_on};
 
 /// Each wait ends by then.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,10 +138,16 @@ fn two_boards_are_nodes_of_a_runtime() {
     let image = image("peer", &["demo", "peer"]);
     let house = House::start();
     let kitchen = board(&image, &house.socket("kitchen"));
+    let direct = each(&house.socket("kitchen"), Framing::Serial);
     let cellar = board(&image, &house.socket("cellar"));
     let gives = "--share 'note.>' --give 'attic.*' --give example.hello";
     house.add("kitchen", gives);
     house.until_started("kitchen");
+    let through = each(&house.0.socket(), Framing::Stream);
+    println!(
+        "a call: {direct:?} by a client of the link, {through:?} as one of a node, {:.2} times as long",
+        through.as_secs_f64() / direct.as_secs_f64()
+    );
     services(&house);
     cycles(&house);
     events(&house);
@@ -160,6 +169,31 @@ fn two_boards_are_nodes_of_a_runtime() {
     is_silent_and_returns(&house, &cellar);
     house.0.run("node remove cellar").unwrap();
     assert_eq!(house.state("cellar.relay.heard"), None);
+}
+
+/// How long a call of the board's takes whoever is at this socket.
+fn each(socket: &Path, framing: Framing) -> Duration {
+    const ROUNDS: u32 = 100;
+    let mut took = Duration::ZERO;
+    block_on(async {
+        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let mut session = Session::over(stream, framing, 1).await;
+        let call = Request::Call {
+            service: "relay.echo",
+            timeout_ms: 0,
+            parent: None,
+            args: Raw(b"1"),
+        };
+        let reply = |reply: &Reply<'_>| matches!(reply, Reply::Json(Raw(b"1"))).then_some(());
+        let waiting = async { while session.try_ask(call, reply).await.is_err() {} };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+        let begun = Instant::now();
+        for _ in 0..ROUNDS {
+            session.ask(call, reply).await;
+        }
+        took = begun.elapsed() / ROUNDS;
+    });
+    took
 }
 
 fn services(house: &House) {

@@ -94,6 +94,11 @@ impl Life<'_> {
         if service == STORAGE {
             return Err(Error::new("denied", "no node reaches the storage"));
         }
+        let most = self.gate.identity.limits.concurrency as usize;
+        if self.answers.under_way.len() >= most {
+            let why = format!("{most} calls of the node are under way: limits.concurrency in its manifest");
+            return Err(Error::new("busy", &why));
+        }
         let allowed = self
             .gate
             .check(Use::Call(service))

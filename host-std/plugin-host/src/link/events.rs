@@ -4,16 +4,20 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use kernel_core::{Context, Event, Fault, Json};
-use kernel_link::{LostAt, Raw, Request, ToRuntime};
+use kernel_link::{LostAt, ToRuntime};
 use serde_json::json;
 
-use super::life::{Asks, Life};
+use super::life::{CREDIT, Life};
 use super::said::Happened;
+use super::tells::Tell;
 use crate::lock::lock;
 use crate::permissions::{Use, covers};
 
 /// How long an event waits for subscribers that make publishers wait.
 const WAIT: Duration = Duration::from_secs(5);
+
+/// Events that may wait: more than a node sends that heeds its credit.
+const MOST: usize = 2 * CREDIT as usize;
 
 /// What the kernels alone say.
 const RESERVED: [&str; 2] = ["runtime.", "state.changed."];
@@ -63,7 +67,9 @@ impl Life<'_> {
         if let Some(key) = event.topic.strip_prefix("state.changed.") {
             self.state_changed(key, &event.payload);
         }
-        if self.is_for_here(&event) {
+        if self.held.events.len() >= MOST {
+            self.count_lost(event.seq, 1, "it sends more than it has credit for");
+        } else if self.is_for_here(&event) {
             self.held.events.push_back(event);
             self.publish_what_can_be();
         }
@@ -77,8 +83,9 @@ impl Life<'_> {
         let shares = !granted.subscribe.is_empty();
         // Where this runtime has no name of its own, it is the operator.
         let own = self.offers.name_there.as_deref().unwrap_or("operator");
-        !is_reserved(&event.topic)
-            && !(shares && event.source == own)
+        let is_echo = shares && event.source == own;
+        !is_echo
+            && !is_reserved(&event.topic)
             && granted.check(&identity.name, Use::Publish(&event.topic)).is_ok()
     }
 
@@ -110,7 +117,7 @@ impl Life<'_> {
 
     /// Once half of the credit is used, and all that came is published, the node may send as much again.
     fn give_credit(&mut self) {
-        if !self.held.is_some() && self.held.owed >= super::life::CREDIT / 2 {
+        if !self.held.is_some() && self.held.owed >= CREDIT / 2 {
             let owed = std::mem::take(&mut self.held.owed);
             // As small as a ping.
             let _ = self.line.send(&ToRuntime::Credit(owed));
@@ -128,7 +135,7 @@ impl Life<'_> {
     }
 
     fn count_lost(&mut self, from: u64, count: u64, why: &str) {
-        self.held.lost += count;
+        self.held.lost = self.held.lost.saturating_add(count);
         let (name, total) = (&self.gate.identity.name, self.held.lost);
         let told = json!({"from": from, "count": count, "total": total, "why": why}).to_string();
         if let Ok(told) = Json::parse(&told) {
@@ -159,12 +166,10 @@ impl Life<'_> {
         }
         let granted = lock(&self.gate.identity.granted).subscribe.clone();
         if !is_reserved(topic) && granted.iter().any(|filter| covers(filter, topic)) {
-            let publish = Request::Publish {
-                topic,
-                timeout_ms: 0,
-                payload: Raw::json(event.payload()),
-            };
-            self.ask(publish, Asks::Tell(format!("event {topic}")));
+            self.tell(Tell::Publish {
+                topic: topic.to_owned(),
+                payload: event.payload().as_bytes().to_vec(),
+            });
         }
     }
 }

@@ -16,6 +16,7 @@ use super::line::Line;
 use super::mirror::Mirror;
 use super::offers::Offers;
 use super::said::{Answered, Said};
+use super::tells::Tells;
 use crate::gate::{Gate, over};
 use crate::lock::lock;
 use crate::log::Level;
@@ -26,6 +27,9 @@ pub(super) const CREDIT: u32 = 64;
 
 /// How often the node's services are listed, in case some came or went in silence.
 const LIST: Duration = Duration::from_secs(30);
+
+/// Messages that are taken in a row.
+const BURST: usize = 256;
 
 /// A request that the node has not answered.
 pub(super) enum Asks {
@@ -50,6 +54,7 @@ pub(super) struct Life<'l> {
     pub(super) requests: HashMap<u32, Asks>,
     pub(super) calls: Calls,
     pub(super) answers: Answers,
+    pub(super) tells: Tells,
     pub(super) offers: Offers,
     pub(super) mirror: Mirror,
     pub(super) held: Held,
@@ -76,6 +81,7 @@ impl<'l> Life<'l> {
             requests: HashMap::new(),
             calls: Calls::default(),
             answers: Answers::default(),
+            tells: Tells::default(),
             offers: Offers::default(),
             mirror: Mirror::default(),
             held: Held::default(),
@@ -83,8 +89,8 @@ impl<'l> Life<'l> {
         }
     }
 
-    /// Runs it to its end. Once what the node has is here, it is loaded.
-    pub(super) async fn run(&mut self, buf: &mut [u8]) -> Result<(), Error> {
+    /// Runs it to its end. Once what the node has is here, it is `loaded`.
+    pub(super) async fn run(&mut self, buf: &mut [u8], loaded: impl FnOnce()) -> Result<(), Error> {
         let (runtime, cx) = (self.gate.identity.runtime, self.gate.cx);
         self.begin()?;
         while !self.requests.is_empty() || self.lists_are_wanted() {
@@ -93,6 +99,7 @@ impl<'l> Life<'l> {
                 () = over(runtime, cx) => return Ok(()),
             }
         }
+        loaded();
         let mailbox = self.mailbox;
         loop {
             let next = tokio::select! {
@@ -105,8 +112,11 @@ impl<'l> Life<'l> {
                     }
                 },
             };
-            // Taken to the last one: nothing that is done now comes of a message.
-            while let Some(message) = mailbox.try_next(buf) {
+            // Taken to the last one, where they do not come without an end: nothing that is done now comes of a message.
+            for _ in 0..BURST {
+                let Some(message) = mailbox.try_next(buf) else {
+                    break;
+                };
                 match message {
                     Message::Ended => return Ok(()),
                     message => self.take(&message),
@@ -161,11 +171,17 @@ impl<'l> Life<'l> {
         Ok(())
     }
 
-    /// Asks the node for something.
-    pub(super) fn ask(&mut self, what: Request<'_>, asks: Asks) {
+    /// Asks the node for something; false when it takes nothing of that size.
+    pub(super) fn ask(&mut self, what: Request<'_>, asks: Asks) -> bool {
         match self.line.request(what) {
-            Ok(id) => drop(self.requests.insert(id, asks)),
-            Err(fault) => self.trouble(fault.code(), &format!("{}: {fault}", asks.what())),
+            Ok(id) => {
+                self.requests.insert(id, asks);
+                true
+            }
+            Err(fault) => {
+                self.trouble(fault.code(), &format!("{}: {fault}", asks.what()));
+                false
+            }
         }
     }
 
@@ -249,6 +265,11 @@ impl<'l> Life<'l> {
     }
 
     fn replied(&mut self, asks: Asks, answered: Answered) {
+        if let Asks::Tell(_) = asks {
+            self.was_told();
+            // What it did not take, it has otherwise.
+            self.mirror.wanted |= matches!(answered, Answered::Failed(_));
+        }
         match (asks, answered) {
             (Asks::Call(call), answered) => self.call_answered(call, answered),
             (Asks::Peer, Answered::Text(name)) => self.offers.name_there = Some(name),

@@ -20,6 +20,9 @@ use crate::session::MAX_VALUE;
 /// Each of the two buffers: the longest value, with its names and what frames it.
 const BUFFER: usize = MAX_VALUE + 4096;
 
+/// How long connecting may take at most, and as long again the greeting: both are a part of a hook.
+const OPEN: Duration = Duration::from_secs(4);
+
 /// How often a board that boots is greeted.
 const GREET: Duration = Duration::from_millis(500);
 
@@ -65,8 +68,9 @@ impl<'m> Line<'m> {
         let target = &node.target;
         let unreachable =
             |cause: &dyn std::fmt::Display| Error::format("unreachable", format_args!("{target}: {cause}"));
-        let seconds = node.check.as_secs_f64();
-        let dialled = timeout(node.check, target.dial()).await;
+        let limit = node.check.min(OPEN);
+        let seconds = limit.as_secs_f64();
+        let dialled = timeout(limit, target.dial()).await;
         let dialled = dialled.map_err(|_| unreachable(&format_args!("no connection within {seconds} s")))?;
         let dialled = dialled.map_err(|cause| unreachable(&cause))?;
         let unwritten = Unwritten::default();
@@ -87,7 +91,7 @@ impl<'m> Line<'m> {
             note: dialled.note,
             name: String::new(),
         };
-        match timeout(node.check, line.greet(key, target.framing())).await {
+        match timeout(limit, line.greet(key, target.framing())).await {
             Ok(Ok(())) => Ok(line),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::format(

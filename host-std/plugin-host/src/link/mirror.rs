@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use kernel_core::{Event, Json, Name, PluginId};
-use kernel_link::{Raw, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::life::{Asks, Life};
+use super::life::Life;
+use super::tells::Tell;
 
 /// Room for an entry's key; its value does not matter.
 const KEY: usize = 512;
@@ -102,15 +102,17 @@ impl Life<'_> {
         let Ok(change) = serde_json::from_str::<Change<'_>>(event.payload().as_str()) else {
             return;
         };
-        let request = match change.value {
-            Some(value) => Request::StateSet {
+        let key = key.to_owned();
+        let tell = match change.value {
+            Some(value) => Tell::Set {
                 key,
-                ttl_ms: None,
-                expected: None,
-                value: Raw(value.get().as_bytes()),
+                value: value.get().as_bytes().to_vec(),
             },
-            None => Request::StateDelete { key, expected: None },
+            None => Tell::Delete { key },
         };
-        self.ask(request, Asks::Tell(format!("state {key}")));
+        if !self.tell(tell) {
+            self.mirror.wanted = true;
+            self.list_next();
+        }
     }
 }

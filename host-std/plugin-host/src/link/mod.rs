@@ -7,18 +7,19 @@
 //!                           ├── asked.rs          what it calls here
 //!                           ├── offers.rs         whose services are where
 //!                           ├── events.rs         both ways
+//!                           ├── tells.rs          what it is told
 //!                           └── mirror.rs         its state
 //! ```
 
 mod asked;
 mod calls;
 mod events;
-mod key;
 mod life;
 mod line;
 mod mirror;
 mod node;
 mod offers;
 mod said;
+mod tells;
 
 pub(crate) use node::{Remote, placement};

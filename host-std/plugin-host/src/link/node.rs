@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use kernel_core::{AttachedPlugin, Error};
-use link_dial::Target;
+use link_dial::{Target, key_in_file};
 use tokio::time::sleep;
 
-use super::key;
 use super::life::Life;
 use super::line::{Line, memory};
 use crate::gate::{Gate, over};
@@ -45,14 +44,16 @@ impl Remote {
         plugin: &AttachedPlugin,
         buf: &mut [u8],
     ) -> Result<(), Error> {
+        // Until it was there, whatever ends this.
+        self.gone.set(true);
         let outcome = self.session(gate, plugin, buf).await;
-        self.gone.set(outcome.is_err());
+        self.gone.set(outcome.is_err() || self.gone.get());
         outcome
     }
 
     async fn session(&self, gate: Gate, plugin: &AttachedPlugin, buf: &mut [u8]) -> Result<(), Error> {
         let mut memory = memory();
-        let key = key::read(self.node.key_file.as_deref())?;
+        let key = self.key()?;
         let line = tokio::select! {
             line = Line::open(&self.node, &key, &mut memory) => line?,
             () = over(gate.identity.runtime, gate.cx) => return Ok(()),
@@ -63,25 +64,38 @@ impl Remote {
         }
         log.write(Level::Info, &format!("{} is {}", self.node.target, line.name));
         let mut life = Life::new(&self.node, gate, plugin, line);
-        let outcome = life.run(buf).await;
+        let outcome = life.run(buf, || self.gone.set(false)).await;
         if let Err(error) = &outcome {
             life.fail_all(error);
         }
         outcome
     }
 
-    /// Waits until a node that was gone is there; of one that was not, for ever.
+    /// The key that it is shown; none where there is no file.
+    fn key(&self) -> Result<String, Error> {
+        let Some(file) = &self.node.key_file else {
+            return Ok(String::new());
+        };
+        let file = file.display().to_string();
+        key_in_file(&file).map_err(|why| Error::new("key_file", &format!("{file}: {why}")))
+    }
+
+    /// Waits until a node that was gone is there, which is looked for while it `is_wanted`; of one that was not gone,
+    /// for ever.
     ///
     /// # Cancellation
     /// Nothing happens.
-    pub(crate) async fn returns(&self) {
+    pub(crate) async fn returns(&self, is_wanted: impl Fn() -> bool) {
         if !self.gone.get() {
             std::future::pending().await
         }
         let mut memory = memory();
         loop {
             sleep(self.node.check).await;
-            let Ok(key) = key::read(self.node.key_file.as_deref()) else {
+            if !is_wanted() {
+                continue;
+            }
+            let Ok(key) = self.key() else {
                 continue;
             };
             if Line::open(&self.node, &key, &mut memory).await.is_ok() {

@@ -12,6 +12,9 @@ use crate::lock::lock;
 use crate::permissions::{Use, covers};
 use crate::text::{DESCRIPTION, cut};
 
+/// Services that a node may have: as many as a host.
+const MOST: usize = 4096;
+
 /// Room for the texts of a service.
 const ROW: usize = 1024;
 
@@ -34,6 +37,9 @@ pub(super) struct Offers {
 impl Offers {
     /// The node has this service.
     pub(super) fn listed(&mut self, service: Service) {
+        if self.list.len() == MOST {
+            return;
+        }
         self.list.insert(service.name.clone(), service);
     }
 }

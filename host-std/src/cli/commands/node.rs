@@ -26,7 +26,7 @@ JSON: what `plugins` shows of it, as {name, version, state, error?, ...}
 
 Examples:
   core-runtime node add kitchen serial:/dev/ttyACM0
-  core-runtime node add attic serial:/dev/ttyACM1 --share 'weather.>' --give devices.get
+  core-runtime node add attic serial:/dev/ttyACM1 --share 'weather.>' --give example.hello
   core-runtime node add garage tcp:10.0.0.8:7700 --key-file /etc/core-runtime/garage.key --events 'door.>'";
 
 const LIST_HELP: &str = "\
@@ -115,6 +115,10 @@ fn manifest(args: &AddArgs) -> Result<String, Failure> {
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Failure::Output);
     let target = match &args.target {
         Target::Unix(path) => Target::Unix(absolute(path)?),
+        Target::Serial { device, baud } => Target::Serial {
+            device: absolute(device)?,
+            baud: *baud,
+        },
         target => target.clone(),
     };
     let quoted = |text: &str| toml::Value::from(text).to_string();

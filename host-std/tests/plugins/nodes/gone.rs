@@ -1,7 +1,8 @@
 //! Nodes that go away, return, or are none.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
 
@@ -76,6 +77,74 @@ fn a_node_that_is_silent_or_killed_is_gone_at_once() {
     failed("unreachable");
     let _there = Runtime::start_with(dir, &[]);
     until_state(&house.host, "node", PluginState::Started);
+}
+
+/// A line to a host that stays when the host forgets the session, as a serial line does when its board is reset.
+struct Line {
+    host: Arc<Mutex<UnixStream>>,
+    behind: PathBuf,
+}
+
+impl Line {
+    fn open(socket: &Path, behind: PathBuf) -> Line {
+        let listener = UnixListener::bind(socket).unwrap();
+        let host = Arc::new(Mutex::new(UnixStream::connect(&behind).unwrap()));
+        let present = Arc::new(Mutex::new(None::<UnixStream>));
+        let (to_host, from_host, client) = (host.clone(), host.clone(), present.clone());
+        thread::spawn(move || {
+            loop {
+                let mut host = from_host.lock().unwrap().try_clone().unwrap();
+                let mut buf = [0; 4096];
+                // Another host may be there when this one ends.
+                while let Ok(count @ 1..) = host.read(&mut buf) {
+                    let mut client = client.lock().unwrap();
+                    let _ = client.as_mut().map(|client| client.write_all(&buf[..count]));
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut client = client.unwrap();
+                *present.lock().unwrap() = Some(client.try_clone().unwrap());
+                let mut buf = [0; 4096];
+                while let Ok(count @ 1..) = client.read(&mut buf) {
+                    let mut host = to_host.lock().unwrap().try_clone().unwrap();
+                    let _ = host.write_all(&buf[..count]);
+                }
+            }
+        });
+        Line { host, behind }
+    }
+
+    fn reset(&self) {
+        let mut host = self.host.lock().unwrap();
+        host.shutdown(std::net::Shutdown::Both).unwrap();
+        *host = UnixStream::connect(&self.behind).unwrap();
+    }
+}
+
+#[test]
+fn a_node_that_forgets_its_session_in_the_middle_of_a_call_begins_anew() {
+    let (house, dir) = (house(), tempfile::tempdir().unwrap());
+    let _there = node(dir.path());
+    let line = dir.path().join("line.sock");
+    let board = Line::open(&line, socket(dir.path()));
+    install(&house, "node", &line.display().to_string(), ALL);
+    assert_eq!(house.call("cellar.echo", json!(1)), Ok(json!(1)));
+    let (runtime, before) = (house.host.runtime(), REACHED.lock().unwrap().len());
+    let waiting = thread::spawn(move || call(runtime, "stuck.never", &json!(null)));
+    until("it is asked", || {
+        (REACHED.lock().unwrap().len() > before).then_some(())
+    });
+    let begun = Instant::now();
+    board.reset();
+    let (code, message) = waiting.join().unwrap().unwrap_err();
+    assert_eq!(code, "unreachable", "{message}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    until("it is back", || {
+        (house.call("cellar.echo", json!(2)) == Ok(json!(2))).then_some(())
+    });
 }
 
 /// Answers whoever comes with what `says`, and reads all that they say.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use embedded_io_adapters::tokio_1::FromTokio;
 use host_std::{Host, HostBuilder, block_on};
 use kernel_core::{Json, PluginState};
+use kernel_link::{Client, Framing, Raw, Request, ToClient};
 use serde_json::{Value, json};
 
 use crate::host::{config, info, until, until_state};
@@ -178,6 +180,51 @@ fn events_go_both_ways_in_order_and_once() {
 }
 
 #[test]
+fn events_that_are_lost_on_the_nodes_bus_are_counted_exactly() {
+    let (house, dir) = (house(), tempfile::tempdir().unwrap());
+    let capacities = kernel_core::Capacities {
+        log_bytes: 128 * 1024,
+        ..kernel_core::Capacities::HOST
+    };
+    // Nothing but the test says anything there.
+    let mut config = config(dir.path());
+    config.socket = socket(dir.path());
+    let builder = Host::builder().plugin::<Relay<CELLAR>>().capacities(capacities);
+    let there = builder.start(config).unwrap();
+    until_state(&there, "cellar", PluginState::Started);
+    let more = "[permissions]\npublish = [\"note.>\"]\n";
+    install(&house, "node", &socket(dir.path()).display().to_string(), more);
+    let mut tap = kernel_core::Tap::open(house.host.runtime().kernel(), None).unwrap();
+    let many = 20_000u64;
+    for n in 0..many {
+        publish(&there, "note.there", &json!(n));
+    }
+    let (mut came, mut lost, mut buf) = (Vec::new(), 0, vec![0; 4096]);
+    until("all came, or was lost", || {
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        while let std::task::Poll::Ready(tapped) = tap.poll_next(&mut task, &mut buf) {
+            let kernel_core::Tapped::Record(record) = tapped else {
+                panic!("the test is too slow for its own bus");
+            };
+            let payload: Value = serde_json::from_slice(record.payload).unwrap();
+            match record.topic {
+                "note.there" => came.push(payload.as_u64().unwrap()),
+                "node.lost" => {
+                    lost += payload["count"].as_u64().unwrap();
+                    assert_eq!(payload["total"], lost);
+                }
+                _ => {}
+            }
+        }
+        (came.last() == Some(&(many - 1))).then_some(())
+    });
+    assert!(came.is_sorted(), "they are in order");
+    assert_eq!(came.len() as u64 + lost, many);
+    assert!(lost > 0, "it was fast enough for {many} events");
+    println!("of {many} events {} came and {lost} were lost", came.len());
+}
+
+#[test]
 fn the_state_of_a_node_is_read_and_written_under_its_name() {
     let (house, dir) = (house(), tempfile::tempdir().unwrap());
     let node = node(dir.path());
@@ -273,6 +320,53 @@ fn a_call_that_would_wait_for_itself_over_the_line_is_refused_at_once() {
     // One that comes back to somebody else is none.
     let on = json!({"service": "cellar.pass", "args": {"service": "roof.echo", "args": 1}});
     assert_eq!(house.call("attic.pass", on), Ok(json!(1)));
+}
+
+/// How long `rounds` of them take, each.
+fn each(rounds: u32, mut call: impl FnMut()) -> Duration {
+    let begun = Instant::now();
+    (0..rounds).for_each(|_| call());
+    begun.elapsed() / rounds
+}
+
+#[test]
+fn what_a_call_of_a_node_takes_is_printed() {
+    const ROUNDS: u32 = 1000;
+    let (house, dir) = (house(), tempfile::tempdir().unwrap());
+    let there = node(dir.path());
+    install(&house, "node", &socket(dir.path()).display().to_string(), ALL);
+    let services = house.host.runtime().services();
+    let mut buf = [0; 256];
+    let through = each(ROUNDS, || {
+        block_on(services.call("cellar.echo", Json::NULL, &mut buf)).unwrap();
+    });
+    let mut config = config(dir.path());
+    config.socket = socket(dir.path());
+    let direct = crate::host::reactor().block_on(async {
+        let stream = tokio::net::UnixStream::connect(&config.socket).await.unwrap();
+        let (read, write) = stream.into_split();
+        let (read, write) = (FromTokio::new(read), FromTokio::new(write));
+        let mut memory = vec![0; 256 * 1024];
+        let mut client = Client::new(Framing::Stream, read, write, &mut memory).unwrap();
+        client.hello("test", 7, "").await.unwrap();
+        let (begun, args) = (Instant::now(), Raw(b"null"));
+        for id in 1..=ROUNDS {
+            let call = Request::Call {
+                service: "cellar.echo",
+                timeout_ms: 0,
+                parent: None,
+                args,
+            };
+            client.request(id, call).await.unwrap();
+            while !matches!(client.next().await.unwrap(), ToClient::Reply { id: of, .. } if of == id) {}
+        }
+        begun.elapsed() / ROUNDS
+    });
+    println!(
+        "a call: {direct:?} by a client of the link, {through:?} as one of a node, {:.2} times as long",
+        through.as_secs_f64() / direct.as_secs_f64()
+    );
+    drop(there);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const BAUD: u32 = 115_200;
 /// The longest path of a Unix socket.
 const MAX_SOCKET: usize = 107;
 
-/// Where a runtime is. As a text: a socket's path, `tcp:HOST:PORT`, `tcp:plain:HOST:PORT`, `serial:DEVICE[:BAUD]`, or
+/// Where a runtime is. As a text: a socket's path, also as `unix:PATH`, `tcp:HOST:PORT`, `tcp:plain:HOST:PORT`, `serial:DEVICE[:BAUD]`, or
 /// `serial:tcp:HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -86,6 +86,7 @@ impl FromStr for Target {
         if let Some(address) = text.strip_prefix("tcp:") {
             return Target::tcp(address);
         }
+        let text = text.strip_prefix("unix:").unwrap_or(text);
         if text.is_empty() {
             return Err("it is empty: say a socket's path, serial:DEVICE[:BAUD] or tcp:HOST:PORT".to_owned());
         }
@@ -190,6 +191,7 @@ mod tests {
     fn each_kind_is_told_by_its_prefix() {
         let unix: Target = "data/runtime.sock".parse().unwrap();
         assert_eq!(unix, Target::Unix("data/runtime.sock".into()));
+        assert_eq!("unix:data/runtime.sock".parse(), Ok(unix));
         let line = |text: &str| match text.parse() {
             Ok(Target::Serial { device, baud }) => (device.display().to_string(), baud),
             other => panic!("{other:?}"),
