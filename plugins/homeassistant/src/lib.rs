@@ -31,6 +31,7 @@
 //! `components`, `entity` and `template`. Neither knows MQTT; `link` joins them.
 
 mod about;
+mod call;
 mod classes;
 mod codec;
 mod components;
