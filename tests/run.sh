@@ -2,7 +2,7 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host bridges break tui mcu sdk
+#   tests/run.sh SECTION...    only these: lint unit host bridges cluster break tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host bridges break tui mcu sdk)
+SECTIONS=(lint unit host bridges cluster break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
 BREAKING=(kill faults simulation orders fuzz soak)
 # Tests of plugins that speak with servers of others, which are installed for them.
@@ -70,6 +70,11 @@ need_mosquitto() {
     [ -x /usr/sbin/mosquitto ] && command -v mosquitto_sub >/dev/null || install_package mosquitto mosquitto-clients
 }
 
+# A server of NATS with JetStream.
+need_nats() {
+    command -v nats-server >/dev/null || install_package nats-server
+}
+
 section_lint() {
     say "format"
     cargo fmt --all --check
@@ -103,12 +108,12 @@ lint_firmware() {
         cargo fmt --check
         export CARGO_TARGET_DIR=$target
         local build=(cargo clippy --no-default-features --locked) part
-        "${build[@]}" --features mps2-an386,demo,link -- -D warnings
+        "${build[@]}" --features mps2-an386,demo,peer -- -D warnings
         "${build[@]}" --features mps2-an386,house --bin house -- -D warnings
         "${build[@]}" --features microbit,demo --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,remote --target thumbv6m-none-eabi -- -D warnings
         "${build[@]}" --features microbit,measured --target thumbv6m-none-eabi --bin baseline -- -D warnings
-        for part in kernel plugin supervisor storage link; do
+        for part in kernel plugin supervisor storage link peer; do
             "${build[@]}" --features "microbit,measured-$part" --target thumbv6m-none-eabi \
                 --bin footprint-tiny --bin footprint-default -- -D warnings
         done
@@ -129,7 +134,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case " inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+        case " cluster inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -160,6 +165,15 @@ section_break() {
         # What they count is printed.
         "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
     done
+}
+
+# Several runtimes as one, over real NATS servers.
+section_cluster() {
+    need_languages
+    need_nats
+    say "cluster: events, calls, singletons, on three servers that die"
+    # One after another: they measure how long others take.
+    "${LIMIT[@]}" cargo test -p tests --test cluster --all-features --locked -- --nocapture --test-threads 1
 }
 
 # What only a nightly compiler does; --deep has it.
@@ -223,6 +237,7 @@ section_mcu() {
     local qemu=${QEMU_SYSTEM_ARM:-qemu-system-arm}
     command -v "$qemu" >/dev/null || [ -n "${QEMU_SYSTEM_ARM:-}" ] || install_package qemu-system-arm
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
+    command -v python3 >/dev/null || install_package python3
     say "emulated boards"
     "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
 }

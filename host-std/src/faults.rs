@@ -1,4 +1,4 @@
-//! What is wrong with the database, for whoever looks after the runtime: said once in the log, and in the state as long
+//! What is wrong with the storage, for whoever looks after the runtime: said once in the log, and in the state as long
 //! as it is so.
 
 use std::time::{Duration, Instant};
@@ -7,8 +7,6 @@ use kernel_core::storage::{StorageOp, StorageRequest};
 use kernel_core::{CoreRuntime, Json, STORAGE_FAULT, name};
 use tracing::{error, info};
 
-use crate::sqlite::StorageError;
-
 /// How long a read that failed is told at the least: others, which find in memory what they read, prove nothing.
 const STAYS: Duration = Duration::from_secs(5);
 
@@ -16,7 +14,7 @@ const STAYS: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(crate) struct Faults {
     /// Who says it in its state.
-    pub(crate) runtime: Option<CoreRuntime>,
+    runtime: Option<CoreRuntime>,
     /// With writing and with reading: what was met last, until one of the kind goes well.
     writing: Option<String>,
     reading: Option<(String, Instant)>,
@@ -24,12 +22,19 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Takes note of an error, when it is one of the file or the disk and not of one value.
-    pub(crate) fn meet(&mut self, op: StorageOp, error: &StorageError) {
-        match error {
-            StorageError::Corrupt { .. } | StorageError::InvalidValue { .. } => {}
-            _ if op.is_write() => self.writing = Some(error.to_string()),
-            _ => self.reading = Some((error.to_string(), Instant::now())),
+    /// Those that this runtime says.
+    pub(crate) fn of(runtime: CoreRuntime) -> Self {
+        Faults {
+            runtime: Some(runtime),
+            ..Faults::default()
+        }
+    }
+
+    /// Takes note of an error of the storage as a whole, not of one value.
+    pub(crate) fn meet(&mut self, op: StorageOp, error: &str) {
+        match op.is_write() {
+            true => self.writing = Some(error.to_owned()),
+            false => self.reading = Some((error.to_owned(), Instant::now())),
         }
     }
 

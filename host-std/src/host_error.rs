@@ -18,6 +18,8 @@ pub enum HostError {
     Config(ConfigError),
     /// The database could not be opened.
     Database(OpenError),
+    /// The storage that the configuration names could not be opened.
+    Storage(String),
     /// The link's socket could not be bound.
     Socket(SocketError),
     /// A plugin could not be installed.
@@ -60,6 +62,7 @@ impl fmt::Display for HostError {
             Self::Config(cause) => cause.fmt(f),
             Self::Database(cause) => cause.fmt(f),
             Self::Socket(cause) => cause.fmt(f),
+            Self::Storage(cause) => write!(f, "the storage cannot be opened: {cause}"),
             Self::Installed(cause) => write!(f, "the installed plugins cannot be taken in: {cause}"),
             Self::Plugin { name, cause } => write!(f, "cannot install plugin {name:?}: {cause}"),
             Self::Services { name, cause } => write!(f, "the services of plugin {name:?}: {cause}"),
@@ -87,7 +90,7 @@ impl std::error::Error for HostError {
             Self::Socket(cause) => Some(cause),
             Self::Plugin { cause, .. } => Some(cause),
             Self::Thread { cause, .. } | Self::Reactor(cause) => Some(cause),
-            Self::Settings { .. } | Self::Services { .. } | Self::Installed(_) => None,
+            Self::Settings { .. } | Self::Services { .. } | Self::Installed(_) | Self::Storage(_) => None,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn spawn(
     let configured = config.plugins.iter().map(|(name, plugin)| {
         // The file was read as a table.
         let settings = serde_json::from_str(&plugin.settings).unwrap_or_default();
-        (name.clone(), (plugin.enabled, settings))
+        (name.clone(), (plugin.enabled && !plugin.singleton, settings))
     });
     let options = Options {
         runtime,

@@ -8,7 +8,7 @@
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
 //!     ├── pool.rs ── watchdog.rs  the threads that plugins share
 //!     ├── execute.rs ── panics.rs one life after another
-//!     ├── storage_thread.rs       ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
+//!     ├── storage_thread.rs       ── engine.rs ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server             ── unix_socket.rs, tls.rs; access: who may do what from outside
@@ -41,6 +41,7 @@ mod access;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod engine;
 mod escape;
 mod execute;
 mod faults;
@@ -74,6 +75,7 @@ mod worker;
 use critical_section as _;
 
 pub use config::{Config, ConfigError};
+pub use engine::StorageEngine;
 pub use host::{FailedPlugin, Host, HostBuilder, ShutdownReport};
 pub use host_error::HostError;
 pub use park::block_on;

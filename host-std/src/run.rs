@@ -65,13 +65,15 @@ fn run_logged(host: HostBuilder, config: Config) -> ExitCode {
 
 async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownReport, HostError> {
     let mut signals = Signals::listen().map_err(HostError::Reactor)?;
-    let (database, socket) = (config.db_path.clone(), config.socket.clone());
+    let socket = config.socket.clone();
+    let storage = config.storage.clone();
+    let storage = storage.unwrap_or_else(|| config.db_path.display().to_string());
     // Checking a large database takes its time, in which signals are heard.
     let mut launch = spawn_blocking(move || host.launch(config));
     let (host, early) = tokio::select! {
         launched = &mut launch => (returned(launched)?, None),
         signal = signals.next() => {
-            info!("{signal}: ending once the database is open");
+            info!("{signal}: ending once the storage is open");
             tokio::select! {
                 launched = launch => (returned(launched)?, Some(signal)),
                 second = signals.next() => cut_short(second),
@@ -85,7 +87,7 @@ async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownR
                 info!(
                     pid = process::id(),
                     socket = %socket.display(),
-                    database = %database.display(),
+                    storage,
                     "running"
                 );
                 signals.next().await
@@ -118,8 +120,8 @@ fn tell(report: &ShutdownReport) {
     }
     match &report.storage {
         Some(Ok(())) => {}
-        Some(Err(cause)) => error!("the database was not closed well: {cause}"),
-        None => error!("the database was still busy at the deadline; what it acknowledged is in its log"),
+        Some(Err(cause)) => error!("the storage was not closed well: {cause}"),
+        None => error!("the storage was still busy at the deadline; what it acknowledged is durable"),
     }
     info!(millis = report.took.as_millis(), "stopped");
 }

@@ -12,6 +12,7 @@ use kernel_core::storage::{self, PageWriter, Storage, StorageOp, StorageRequest,
 use kernel_core::{CoreRuntime, Error, Fault};
 use tracing::debug;
 
+use crate::engine::{Applied, Closed, Engine};
 use crate::faults::Faults;
 use crate::sqlite::{BatchOp, Database, StorageError};
 
@@ -48,7 +49,7 @@ impl SqliteStorage {
     /// Says in the state [`STORAGE_FAULT`](kernel_core::STORAGE_FAULT) of this runtime what is wrong with the database,
     /// as long as it is.
     pub fn reporting_to(mut self, runtime: CoreRuntime) -> Self {
-        self.faults.runtime = Some(runtime);
+        self.faults = Faults::of(runtime);
         self
     }
 
@@ -140,7 +141,12 @@ impl SqliteStorage {
 
     /// The database's error as callers see it: its kind by the code, its message as it is.
     fn shown(&mut self, op: StorageOp, error: &StorageError) -> Error {
-        self.faults.meet(op, error);
+        if !matches!(
+            error,
+            StorageError::Corrupt { .. } | StorageError::InvalidValue { .. }
+        ) {
+            self.faults.meet(op, &error.to_string());
+        }
         let code = match error {
             StorageError::Corrupt { .. } | StorageError::Damaged { .. } => Fault::Corrupt.code(),
             StorageError::Full => "storage_full",
@@ -219,6 +225,20 @@ impl Storage for SqliteStorage {
                 debug!("no checkpoint: {error}");
             }
         }
+    }
+}
+
+impl Engine for SqliteStorage {
+    fn apply<'a>(&'a mut self, group: &'a mut [StorageRequest<'_>]) -> Applied<'a> {
+        Box::pin(Storage::apply(self, group))
+    }
+
+    fn abandon_group(&mut self) -> Closed {
+        SqliteStorage::abandon_group(self).map_err(|error| error.to_string())
+    }
+
+    fn close(self: Box<Self>) -> Closed {
+        SqliteStorage::close(*self).map_err(|error| error.to_string())
     }
 }
 

@@ -215,7 +215,8 @@ fn a_port_with_tls_is_no_port_without_and_the_other_way_round() {
     let plain = format!("plain:{}", house.address);
     let mut client = Command::new(env!("CARGO_BIN_EXE_core-runtime"));
     let output = client
-        .args(["--tcp", &plain, "--token", KEY, "health"])
+        .env("RUNTIME_TCP_TOKEN", KEY)
+        .args(["--tcp", &plain, "health"])
         .output()
         .unwrap();
     assert_ne!(output.status.code(), Some(0), "{:?}", words(&output));
@@ -228,7 +229,8 @@ fn a_port_with_tls_is_no_port_without_and_the_other_way_round() {
     let mut client = Command::new(env!("CARGO_BIN_EXE_core-runtime"));
     client.env("XDG_STATE_HOME", house.dir.path());
     let output = client
-        .args(["--tcp", &address, "--token", KEY, "health"])
+        .env("RUNTIME_TCP_TOKEN", KEY)
+        .args(["--tcp", &address, "health"])
         .output()
         .unwrap();
     answering.join().unwrap();

@@ -172,7 +172,7 @@ fn signals_are_heard_while_the_database_is_being_opened() {
         thread::sleep(Duration::from_millis(1));
     }
     process.signal(Signal::TERM);
-    process.until("SIGTERM: ending once the database is open");
+    process.until("SIGTERM: ending once the storage is open");
     process.signal(Signal::INT);
     let (status, log) = process.end();
     assert_eq!(status, Some(130), "{log}");

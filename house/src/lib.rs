@@ -1,15 +1,17 @@
-//! The plugins that the `core-runtime` program is made of.
+//! The plugins and storage engines that the `core-runtime` program is made of.
 //!
-//! A new one is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
-//! list by [`plugins!`] and knows none of them by name.
+//! A new plugin is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
+//! lists by [`plugins!`] and [`storage_engines!`] and knows none of them by name.
 
 pub use {
-    auth, automation, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
+    auth, automation, cluster, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
     zigbee2mqtt,
 };
 
+pub use nats_storage;
+
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -20,6 +22,9 @@ pub use {
 ///     }
 ///     fn described<P>() -> Name {
 ///         Self::of::<P>()
+///     }
+///     fn with_own_loop<L>(metadata: &kernel_core::PluginMetadata, _live: L) -> Name {
+///         Name(metadata.name)
 ///     }
 ///     fn in_demo(self, _settings: &'static str) -> Name {
 ///         self
@@ -42,8 +47,18 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::zigbee2mqtt::Zigbee2Mqtt>(),
             <$plugin>::described::<$crate::homeassistant::HomeAssistant>(),
             <$plugin>::described::<$crate::mqtt::Mqtt>(),
+            <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
             <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
+    };
+}
+
+/// The storage engines beside the host's own, as an array of `$engine`, which has a function `of` for the scheme of the
+/// URLs that name it and what opens one.
+#[macro_export]
+macro_rules! storage_engines {
+    ($engine:ty) => {
+        [<$engine>::of("nats", $crate::nats_storage::NatsStorage::open)]
     };
 }

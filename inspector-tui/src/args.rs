@@ -14,7 +14,7 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
 
   core-inspector                                   the runtime started in this folder
   core-inspector serial:/dev/ttyACM0:115200        a board
-  core-inspector tcp:192.0.2.7:7700 --token …   a runtime elsewhere
+  core-inspector tcp:192.0.2.7:7700 --key-file F   a runtime elsewhere
   core-inspector --json | jq .plugins              one snapshot, for programs
   core-inspector record night.ndjson --for 8h      without a terminal
   core-inspector replay night.ndjson               the same screens on the recording
@@ -49,17 +49,9 @@ pub struct Options {
     /// Never ask the runtime to change anything
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// What a runtime at a TCP port asks of its clients
-    #[arg(
-        long,
-        global = true,
-        value_name = "TOKEN",
-        env = "RUNTIME_TCP_TOKEN",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub token: String,
+    /// A file with the key that a runtime at a TCP port asks for [env: RUNTIME_TCP_TOKEN, the key itself]
+    #[arg(long = "key-file", global = true, value_name = "FILE", value_parser = link_dial::key_in_file)]
+    pub key: Option<String>,
     /// Begin with the events that the runtime still has, not with the next one
     #[arg(long, global = true)]
     pub past: bool,

@@ -107,7 +107,7 @@ fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
     };
     Ok(Live {
         target,
-        token: options.token.clone(),
+        token: link_dial::key(options.key.as_deref()),
         past: options.past,
     })
 }

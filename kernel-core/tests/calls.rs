@@ -487,3 +487,45 @@ fn a_caller_with_many_calls_takes_turns_with_others() {
         "each caller's calls stay in their order"
     );
 }
+
+#[cfg(feature = "large")]
+#[test]
+fn a_service_that_gives_way_is_had_by_whoever_registers_its_name() {
+    let (runtime, mut proxy) = server();
+    let service = Service::new("svc.far").yielding();
+    proxy.cx().register(&service).unwrap();
+    assert!(matches!(
+        proxy.cx().register(&service).now(),
+        Err(Fault::Taken { .. })
+    ));
+    let mut call = Pending::begin(runtime.context(), "svc.far", json("1"), None).unwrap();
+    let id = call_of(proxy.next());
+    let mut near = ByHand::started(&runtime, PluginMetadata::new("near", "1.0.0"));
+    near.cx().register(&service).unwrap();
+    assert_eq!(outcome(&mut call), Some(Err(Failure::Fault(Fault::Gone))));
+    assert!(!proxy.reply(id, Ok(json("1"))), "it is gone");
+    let mut call = Pending::begin(runtime.context(), "svc.far", json("1"), None).unwrap();
+    let id = call_of(near.next());
+    assert!(near.reply(id, Ok(json("2"))));
+    assert_eq!(outcome(&mut call), Some(Ok("2".into())));
+    assert!(matches!(
+        near.cx().register(&Service::new("svc.one")).now(),
+        Err(Fault::Taken { .. })
+    ));
+    assert_eq!(proxy.cx().services().unregister("svc.far").now(), Ok(false));
+}
+
+#[test]
+fn an_open_call_says_what_it_belongs_to() {
+    let (runtime, mut server) = server();
+    let call = Pending::begin(runtime.context(), "svc.one", json("1"), Some(SECOND)).unwrap();
+    let id = call_of(server.next());
+    let open = OpenCall {
+        caller: PluginId::OPERATOR,
+        parent: None,
+        left: Span::of(SECOND),
+    };
+    assert_eq!(runtime.open_call(id), Some(open));
+    drop(call);
+    assert_eq!(runtime.open_call(id), None);
+}

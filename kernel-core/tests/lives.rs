@@ -312,3 +312,53 @@ fn a_plugin_that_attaches_is_like_any_other_and_gone_when_it_is_dropped() {
         (0, 0, 0)
     );
 }
+
+#[cfg(feature = "large")]
+#[test]
+fn a_plugin_of_another_runtime_is_known_by_both_names() {
+    let runtime = runtime(&ROOMY);
+    let attachment = Attachment {
+        name: "operator",
+        runtime: "kitchen",
+        ..Attachment::default()
+    };
+    let _own = AttachedPlugin::install(
+        runtime.kernel(),
+        &Attachment {
+            name: "kitchen",
+            ..Attachment::default()
+        },
+    )
+    .unwrap();
+    let attached = AttachedPlugin::install(runtime.kernel(), &attachment).unwrap();
+    let cx = attached.context();
+    assert_eq!(cx.name_of(cx.id(), &mut [0; 32]).now(), Ok("kitchen/operator"));
+    assert_eq!(
+        runtime.plugins().state("kitchen/operator"),
+        Some(PluginState::Unloaded)
+    );
+    let bad = [("Kitchen", "a"), ("a/b", "c"), ("a", "b/c"), ("a", "")];
+    for (runtime_name, name) in bad {
+        let bad = Attachment {
+            name,
+            runtime: runtime_name,
+            ..attachment
+        };
+        assert!(
+            AttachedPlugin::install(runtime.kernel(), &bad).is_err(),
+            "{runtime_name}/{name}"
+        );
+    }
+    let long = Attachment {
+        name: "a-name-of-25-bytes-this-is",
+        ..attachment
+    };
+    let refused = AttachedPlugin::install(runtime.kernel(), &long).err();
+    assert!(matches!(
+        refused,
+        Some(Fault::Name {
+            why: NameFault::TooLong,
+            at: 32
+        })
+    ));
+}

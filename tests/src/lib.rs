@@ -17,7 +17,9 @@ pub mod inspector;
 pub mod listener;
 pub mod mcu;
 pub mod mqtt;
+pub mod nats;
 pub mod runtime;
+pub mod scale;
 pub mod session;
 pub mod wasm;
 

@@ -20,6 +20,7 @@ use crate::gate::{Announcer, Identity};
 use crate::guardian::Guardian;
 use crate::http::Server;
 use crate::launcher::Restrictions;
+use crate::link::{self, Remote};
 use crate::lives::{Place, Running};
 use crate::log::PluginLog;
 use crate::log_file::LogFile;
@@ -147,12 +148,16 @@ impl Keeper {
         let needs = manifest.needs.join(",");
         let attachment = Attachment {
             name,
+            runtime: "",
             version: &manifest.version,
             description: cut(&manifest.description, DESCRIPTION),
             dependencies: &needs,
             overflow: Overflow::DropOldest,
             restarts: true,
-            placement: manifest.run.kind().word(),
+            placement: match &manifest.run {
+                Run::Link(node) => link::placement(&node.target),
+                run => run.kind().word(),
+            },
         };
         let attached = AttachedPlugin::install(self.runtime.kernel(), &attachment)?;
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds);
@@ -184,6 +189,7 @@ impl Keeper {
                 &manifest.name,
                 &manifest.version,
             )),
+            Run::Link(node) => Place::Link(Remote::new(node.clone())),
         };
         let running = Rc::new(Running {
             identity,

@@ -1,5 +1,5 @@
 //! Plugins that are installed into a running Core Runtime, from packages on disk: as processes that speak the plugin
-//! protocol (docs/plugin-protocol.md), as WebAssembly modules, or as servers over HTTP.
+//! protocol (docs/plugin-protocol.md), as WebAssembly modules, as servers over HTTP, or as nodes over the link.
 //!
 //! ```text
 //!   serve.rs      the thread ── commands.rs: the services `plugins.*`
@@ -12,6 +12,7 @@
 //!           ├── session                     its lines, and the kernel's mailbox
 //!           │     └── gate.rs ── permissions.rs, services.rs, log.rs
 //!           ├── http                        a server that somebody else runs
+//!           ├── link                        a board, or another runtime
 //!           └── wasm                        a module in a sandbox
 //!                 └── guard.rs ── gate.rs   the waist, with permissions
 //!                       └── checked.rs      arguments of calls, by the schemas in services.rs
@@ -28,6 +29,7 @@ mod http;
 mod keeper;
 pub mod launcher;
 mod lines;
+mod link;
 mod lists;
 mod lives;
 mod lock;

@@ -1,4 +1,5 @@
-//! One life after another of an installed plugin, each with a process or a sandbox of its own, or with a server.
+//! One life after another of an installed plugin, each with a process or a sandbox of its own, with a server, or with a
+//! node.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use tokio::task::{spawn_local, yield_now};
 use crate::gate::{Gate, Identity};
 use crate::guardian::Guardian;
 use crate::http::Server;
+use crate::link::Remote;
 use crate::lock::lock;
 use crate::manifest::API;
 use crate::process::{self, Process, Program};
@@ -34,6 +36,7 @@ pub(crate) enum Place {
     Process(Program),
     Wasm(Sandbox),
     Http(Server),
+    Link(Remote),
 }
 
 /// A plugin that is installed and attached.
@@ -85,7 +88,7 @@ impl Running {
         checked_settings(self.schema.as_ref(), self.settings.borrow().clone())
     }
 
-    /// Waits for the next life. A server that was lost, for longer than the supervisor tries, brings its plugin back
+    /// Waits for the next life. A server or a node that was lost, for longer than the supervisor tries, brings its plugin back
     /// when it is there again.
     async fn is_to_load_or_returns(&self, cx: Context, buf: &mut [u8]) -> bool {
         let mut load = pin!(self.is_to_load(cx, buf));
@@ -93,6 +96,7 @@ impl Running {
             let returns = async {
                 match &self.place {
                     Place::Http(server) => server.returns().await,
+                    Place::Link(node) => node.returns().await,
                     Place::Process(_) | Place::Wasm(_) => std::future::pending().await,
                 }
             };
@@ -135,6 +139,11 @@ impl Running {
                 self.attached.set_concurrent(true);
                 let gate = Gate::new(self.identity.clone(), cx);
                 return server.live(gate, &self.attached, buf).await;
+            }
+            Place::Link(node) => {
+                self.attached.set_concurrent(true);
+                let gate = Gate::new(self.identity.clone(), cx);
+                return node.live(gate, &self.attached, buf).await;
             }
         };
         let name = &self.identity.name;

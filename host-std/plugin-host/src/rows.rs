@@ -7,6 +7,7 @@ use kernel_core::PluginState;
 use serde_json::{Value, json};
 
 use crate::keeper::Keeper;
+use crate::manifest::Run;
 use crate::text::{DESCRIPTION, cut};
 use crate::unrestricted::unrestricted;
 
@@ -51,6 +52,9 @@ impl Keeper {
                 members.insert("noise".into(), identity.noise.load(Ordering::Relaxed).into());
                 let not_enforced = unrestricted(entry.manifest.run.kind());
                 members.insert("not_enforced".into(), not_enforced.into());
+                if let Run::Link(node) = &entry.manifest.run {
+                    members.insert("node".into(), node.target.to_string().into());
+                }
                 if entry.in_place {
                     members.insert("in_place".into(), true.into());
                 }

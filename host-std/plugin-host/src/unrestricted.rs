@@ -13,6 +13,7 @@ pub(crate) fn unrestricted(run: Kind) -> &'static [&'static str] {
         // There is nothing that it could reach.
         Kind::Wasm => &[],
         Kind::Http => &["all that its server does by itself"],
+        Kind::Link => &["all that its node does by itself"],
     }
 }
 
@@ -70,5 +71,6 @@ mod tests {
         );
         assert_eq!(unrestricted(Kind::Wasm), [""; 0]);
         assert_eq!(unrestricted(Kind::Http).len(), 1);
+        assert_eq!(unrestricted(Kind::Link).len(), 1);
     }
 }

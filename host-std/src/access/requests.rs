@@ -22,6 +22,7 @@ pub(super) fn check<'a>(
         | Request::Interval { .. }
         | Request::Settings
         | Request::Unregister { .. }
+        | Request::Withdraw { .. }
         | Request::Unsubscribe { .. } => return Ok(()),
         // A storage request that bypasses the names of its own.
         Request::Call { service: STORAGE, .. } => Wanted::Admin,
@@ -44,10 +45,14 @@ pub(super) fn check<'a>(
         | Request::NameOf { .. }
         | Request::HasService { .. } => Wanted::Kind("runtime.inspect", None),
         Request::Manage { plugin, .. } => Wanted::Kind("runtime.control", Some(plugin)),
-        Request::Attach { name, .. } => Wanted::Kind("runtime.attach", Some(name)),
+        Request::Attach { name, .. } | Request::Peer { name } => Wanted::Kind("runtime.attach", Some(name)),
         // Whoever answers for the host who may come in must not be a stranger.
-        Request::Register { service, .. } if service.starts_with(super::ANSWERS) => Wanted::Admin,
-        Request::Register { service, .. } => {
+        Request::Register { service, .. } | Request::Offer { service }
+            if service.starts_with(super::ANSWERS) =>
+        {
+            Wanted::Admin
+        }
+        Request::Register { service, .. } | Request::Offer { service } => {
             let plugin = service.split_once('.').map_or(service, |(plugin, _)| plugin);
             Wanted::Kind("runtime.attach", Some(plugin))
         }

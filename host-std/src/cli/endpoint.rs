@@ -10,7 +10,7 @@ use super::exit::Failure;
 
 /// What to do about a key that is not good.
 pub(crate) const KEY_WANTED: &str =
-    "give a key, or the `tcp_token` of its configuration, with --token or RUNTIME_TCP_TOKEN";
+    "give a key, or the `tcp_token` of its configuration, with --key-file or in RUNTIME_TCP_TOKEN";
 
 /// Where a runtime is, and how to get in there.
 #[derive(Debug, Clone)]

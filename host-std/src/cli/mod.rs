@@ -38,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, plugin, shell, state, storage, watch};
+use commands::{backup, bus, call, inspect, node, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
@@ -74,16 +74,9 @@ struct Global {
     /// A runtime at a TCP port, such as house:7700; plain:HOST:PORT where it speaks without TLS
     #[arg(long, global = true, value_name = "HOST:PORT", value_parser = Target::tcp, conflicts_with_all = ["socket", "serial"], display_order = 101)]
     tcp: Option<Target>,
-    /// What a runtime at a TCP port asks of its clients
-    #[arg(
-        long,
-        global = true,
-        value_name = "TOKEN",
-        env = "RUNTIME_TCP_TOKEN",
-        hide_env_values = true,
-        display_order = 102
-    )]
-    token: Option<String>,
+    /// A file with the key that a runtime at a TCP port asks for [env: RUNTIME_TCP_TOKEN, the key itself]
+    #[arg(long = "key-file", global = true, value_name = "FILE", value_parser = link_dial::key_in_file, display_order = 102)]
+    key: Option<String>,
     /// A runtime on a serial line, such as /dev/ttyACM0:115200; tcp:HOST:PORT where a serial server has it
     #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Target::serial, conflicts_with = "socket", display_order = 103)]
     serial: Option<Target>,
@@ -153,6 +146,9 @@ enum Command {
     /// Load, start, stop, reload or unload a plugin
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(plugin::PluginCommand),
+    /// Attach boards and other runtimes, or list and remove them
+    #[command(subcommand, arg_required_else_help = true)]
+    Node(node::NodeCommand),
     /// Read and change the coordination state; without a command, list it
     State {
         #[command(subcommand)]
@@ -179,11 +175,10 @@ impl Global {
 
     /// An option that `run` does not take.
     fn without_meaning_for_run(&self) -> Option<&'static str> {
-        let of_environment = std::env::var_os("RUNTIME_TCP_TOKEN").is_some();
         [
             ("--tcp", self.tcp.is_some()),
             ("--serial", self.serial.is_some()),
-            ("--token", self.token.is_some() && !of_environment),
+            ("--key-file", self.key.is_some()),
             ("--json", self.json),
         ]
         .into_iter()
@@ -205,7 +200,7 @@ impl Global {
         if let Some(target) = &self.tcp {
             return Ok(Endpoint {
                 target: target.clone(),
-                token: self.token.clone().unwrap_or_default(),
+                token: link_dial::key(self.key.as_deref()),
             });
         }
         if let Some(line) = &self.serial {
@@ -362,6 +357,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Health(args) => inspect::health(&args, link, out).await,
         Command::Metrics => inspect::metrics(link, out).await,
         Command::Plugin(command) => plugin::plugin(command, link, out).await,
+        Command::Node(command) => node::node(command, link, out).await,
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
         // These need no runtime and were done before.

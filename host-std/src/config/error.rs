@@ -70,6 +70,15 @@ pub enum ConfigError {
         /// What is wrong, and what is allowed.
         why: String,
     },
+    /// The configuration names a storage that this program does not contain.
+    UnknownStorage {
+        /// The file.
+        path: PathBuf,
+        /// The scheme of its URL.
+        scheme: String,
+        /// The schemes there are.
+        known: Vec<&'static str>,
+    },
     /// The configuration file has an entry for a plugin that this program does not contain.
     UnknownPlugin {
         /// The file.
@@ -115,6 +124,23 @@ impl fmt::Display for ConfigError {
             ),
             Self::Instance { path, name, is, why } => {
                 write!(f, "{}: plugins.{name}.is is {is:?}; {why}", path.display())
+            }
+            Self::UnknownStorage { path, scheme, known } => {
+                write!(
+                    f,
+                    "{}: runtime.storage: there is no storage engine for {scheme:?}; ",
+                    path.display()
+                )?;
+                match known.is_empty() {
+                    true => {
+                        f.write_str("this program has none but SQLite, which is used without runtime.storage")
+                    }
+                    false => write!(
+                        f,
+                        "known are {}; without runtime.storage it is SQLite",
+                        known.join(", ")
+                    ),
+                }
             }
             Self::UnknownPlugin { path, name, known } => {
                 write!(

@@ -21,6 +21,7 @@ const LONGEST_SLOW_HANDLER_MS: i64 = 3_600_000;
 pub(super) struct FileConfig {
     pub(super) synchronous: Synchronous,
     pub(super) slow_handler: Duration,
+    pub(super) storage: Option<String>,
     pub(super) tcp: Option<TcpConfig>,
     pub(super) only: Option<Vec<String>>,
     pub(super) plugins: BTreeMap<String, PluginConfig>,
@@ -31,6 +32,7 @@ impl Default for FileConfig {
         Self {
             synchronous: Synchronous::default(),
             slow_handler: Duration::from_millis(100),
+            storage: None,
             tcp: None,
             only: None,
             plugins: BTreeMap::new(),
@@ -52,6 +54,7 @@ struct RawFile {
 pub(super) struct RawRuntime {
     #[serde(default)]
     storage_synchronous: RawSynchronous,
+    storage: Option<Spanned<String>>,
     slow_handler_ms: Option<Spanned<i64>>,
     plugins: Option<Vec<String>>,
     pub(super) tcp: Option<Spanned<String>>,
@@ -75,6 +78,8 @@ struct RawPlugin {
     is: Option<String>,
     #[serde(default = "yes")]
     enabled: bool,
+    #[serde(default)]
+    singleton: bool,
     #[serde(default)]
     placement: RawPlacement,
     settings: Option<Spanned<toml::Table>>,
@@ -113,11 +118,15 @@ pub(super) fn read(path: &Path, database: &Path) -> Result<FileConfig, ConfigErr
     if let Some(raw) = raw.runtime.slow_handler_ms {
         config.slow_handler = slow_handler(&source, &raw)?;
     }
+    if let Some(raw) = raw.runtime.storage {
+        config.storage = Some(storage(&source, raw)?);
+    }
     for (name, raw) in raw.plugins {
         let settings = settings(&source, &name, raw.settings)?;
         let plugin = PluginConfig {
             is: raw.is,
             enabled: raw.enabled,
+            singleton: raw.singleton,
             placement: match raw.placement {
                 RawPlacement::Shared => Placement::Shared,
                 RawPlacement::Thread => Placement::Thread,
@@ -139,6 +148,28 @@ fn slow_handler(source: &Source<'_>, raw: &Spanned<i64>) -> Result<Duration, Con
             "a whole number of milliseconds from 1 to 3600000",
         )),
     }
+}
+
+/// The URL, which is checked further by its engine. A password in it is not repeated.
+fn storage(source: &Source<'_>, raw: Spanned<String>) -> Result<String, ConfigError> {
+    let url = raw.get_ref();
+    let (value, allowed) = match url.split_once("://") {
+        Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => {
+            let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+            if !authority.contains('@') {
+                return Ok(raw.into_inner());
+            }
+            (
+                format!("a {scheme} URL with a user or password in it"),
+                "a URL without: credentials are read from a file that it names, as docs/storage.md says",
+            )
+        }
+        _ => (
+            format!("{url:?}"),
+            "a URL such as \"nats://127.0.0.1:4222/home\"; leave it out for SQLite in RUNTIME_DB_PATH",
+        ),
+    };
+    Err(source.field(raw.span(), "runtime.storage", value, allowed))
 }
 
 /// The settings as JSON text; `{}` when there are none.

@@ -13,6 +13,7 @@
 //!
 //! ```toml
 //! [runtime]
+//! storage = "nats://127.0.0.1:4222/home"   # the storage in another place than the database file: docs/storage.md
 //! storage_synchronous = "full"     # or "normal"
 //! slow_handler_ms = 100            # 1 to 3,600,000
 //! plugins = ["example"]            # of the program's plugins those that are there; all unless it is said
@@ -25,6 +26,7 @@
 //! [plugins.example]
 //! enabled = true                   # or false: it is started by command alone
 //! placement = "shared"             # or "thread"
+//! singleton = false                # or true: of several runtimes one alone runs it
 //! [plugins.example.settings]       # handed to the plugin as JSON text
 //! greeting = "hello"
 //!
@@ -99,6 +101,8 @@ pub struct Config {
     pub slow_handler: Duration,
     /// Durability of a storage commit.
     pub synchronous: Synchronous,
+    /// The URL of the storage, for the [engine](crate::StorageEngine) of its scheme; SQLite in `db_path` when `None`.
+    pub storage: Option<String>,
     /// The link over TCP; off when `None`.
     pub tcp: Option<TcpConfig>,
     /// Of the program's plugins those that are there; `None` for all.
@@ -149,6 +153,9 @@ pub enum Placement {
     Thread,
 }
 
+/// The state key of the list of those plugins that one of several runtimes alone runs.
+pub const SINGLETONS: &str = "runtime.singletons";
+
 /// What is set for one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginConfig {
@@ -156,6 +163,9 @@ pub struct PluginConfig {
     pub is: Option<String>,
     /// Whether it is started with the runtime; true by default.
     pub enabled: bool,
+    /// Whether of several runtimes one alone runs it: then it is not started with this one, but by the plugin that sees
+    /// to that, which finds it in the state key [`SINGLETONS`](crate::config::SINGLETONS). False by default.
+    pub singleton: bool,
     /// Where it runs.
     pub placement: Placement,
     /// Its settings: the text of a JSON object, `{}` by default. TOML dates are strings in it.
@@ -167,6 +177,7 @@ impl Default for PluginConfig {
         Self {
             is: None,
             enabled: true,
+            singleton: false,
             placement: Placement::Shared,
             settings: "{}".to_owned(),
         }
@@ -209,11 +220,21 @@ impl Config {
             log_format: vars::log_format(&vars)?,
             slow_handler: from_file.slow_handler,
             synchronous: from_file.synchronous,
+            storage: from_file.storage,
             tcp: from_file.tcp,
             only: from_file.only,
             plugins: from_file.plugins,
             file,
         })
+    }
+
+    /// The plugins that one of several runtimes alone runs.
+    pub(crate) fn singletons(&self) -> Vec<&str> {
+        let all = self
+            .plugins
+            .iter()
+            .filter(|(_, plugin)| plugin.enabled && plugin.singleton);
+        all.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Checks that every plugin in the file is one of `known`.

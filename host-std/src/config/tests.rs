@@ -48,6 +48,7 @@ fn defaults() {
         log_format: LogFormat::Text,
         slow_handler: Duration::from_millis(100),
         synchronous: Synchronous::Full,
+        storage: None,
         tcp: None,
         plugins: BTreeMap::new(),
         file: None,

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
-use kernel_core::{Capacities, CoreRuntime, LocalPlugin, Plugin};
+use kernel_core::{Capacities, CoreRuntime, Json, LocalPlugin, Plugin, name};
 use plugin_kit::schema::Described;
 
 use super::{Host, instances};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, SINGLETONS};
+use crate::engine::{Engine, StorageEngine};
 use crate::host_error::HostError;
 use crate::park::block_on;
 use crate::plugins::{BUILT_IN, PluginType};
 use crate::sqlite::{Database, Options};
+use crate::sqlite_storage::SqliteStorage;
 use crate::storage_thread::StorageThread;
 use crate::timekeeper::{self, Supervisor};
 use crate::watchdog::Made;
@@ -23,6 +25,7 @@ use crate::{installed, kernel_log, link_server, memory, panics};
 pub struct HostBuilder {
     pub(super) plugins: Vec<PluginType>,
     pub(super) capacities: Capacities,
+    pub(super) engines: Vec<StorageEngine>,
     pub(super) database_limit: Option<u64>,
     pub(super) launcher: Option<PathBuf>,
 }
@@ -49,9 +52,16 @@ impl HostBuilder {
         self
     }
 
-    /// Adds the plugins that are compiled into this library.
+    /// Adds a storage engine, for configurations whose [`storage`](Config::storage) is a URL of its scheme.
+    pub fn storage_engine(mut self, engine: StorageEngine) -> Self {
+        self.engines.push(engine);
+        self
+    }
+
+    /// Adds the plugins and storage engines that are compiled into this library.
     pub fn built_in(mut self) -> Self {
         self.plugins.extend_from_slice(BUILT_IN);
+        self.engines.extend(house::storage_engines!(StorageEngine));
         self
     }
 
@@ -105,14 +115,9 @@ impl HostBuilder {
                 .retain(|plugin| only.iter().any(|name| name == plugin.name()));
         }
         panics::install_hook();
-        let options = Options {
-            synchronous: config.synchronous,
-            max_bytes: self.database_limit,
-            ..Options::default()
-        };
-        let database = Database::open(&config.db_path, options)?;
         let kernel = memory::kernel(&self.capacities);
         let runtime = CoreRuntime::new(kernel);
+        let engine = self.open_storage(&config, runtime)?;
         runtime.set_call_timeout(config.call_timeout);
         let storage = runtime.plugins().install_storage();
         let storage = storage.map_err(|cause| HostError::Plugin { name: STORAGE, cause })?;
@@ -122,11 +127,7 @@ impl HostBuilder {
             services: Arc::default(),
             supervisor: Box::leak(Box::new(Supervisor::new())),
             shutdown_timeout: config.shutdown_timeout,
-            storage: Some(StorageThread::spawn(
-                storage,
-                database,
-                self.capacities.call_bytes,
-            )?),
+            storage: Some(StorageThread::spawn(storage, engine, self.capacities.call_bytes)?),
             timers: None,
             log: None,
             plugins: Vec::new(),
@@ -136,9 +137,10 @@ impl HostBuilder {
             processes: None,
             link: None,
         };
-        // From here on an error drops the host, which closes the database.
+        // From here on an error drops the host, which closes the storage.
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
+        note_singletons(&runtime, &config);
         host.run_plugins(&self, &config)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
@@ -161,5 +163,39 @@ impl HostBuilder {
             &config,
         )?);
         Ok(host)
+    }
+
+    /// The engine that the configuration names, or SQLite.
+    fn open_storage(&self, config: &Config, runtime: CoreRuntime) -> Result<Box<dyn Engine>, HostError> {
+        let Some(url) = &config.storage else {
+            let options = Options {
+                synchronous: config.synchronous,
+                max_bytes: self.database_limit,
+                ..Options::default()
+            };
+            let database = Database::open(&config.db_path, options)?;
+            return Ok(Box::new(SqliteStorage::new(database).reporting_to(runtime)));
+        };
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let engine = self.engines.iter().find(|engine| engine.scheme() == scheme);
+        let engine = engine.ok_or_else(|| ConfigError::UnknownStorage {
+            path: config.file.clone().unwrap_or_default(),
+            scheme: scheme.to_owned(),
+            known: self.engines.iter().map(StorageEngine::scheme).collect(),
+        })?;
+        engine.open(url, runtime).map_err(HostError::Storage)
+    }
+}
+
+/// Says in the state which plugins one of several runtimes alone runs, where there are any.
+fn note_singletons(runtime: &CoreRuntime, config: &Config) {
+    let singletons = config.singletons();
+    if singletons.is_empty() {
+        return;
+    }
+    // Names have a JSON.
+    let text = serde_json::to_string(&singletons).unwrap_or_default();
+    if let Ok(list) = Json::parse(&text) {
+        runtime.set_note(name!(SINGLETONS), Some(list));
     }
 }

@@ -4,7 +4,7 @@
 //! thread        runs                                  may be held up by
 //! "plugins-1" ..  plugins; see pool.rs                  made up for, when a plugin blocks
 //! "plugin:x"    plugin x                              plugin x
-//! "storage"     the database                          the disk
+//! "storage"     the database                          the disk, or the server it is at
 //! "timers"      every deadline, and the supervisor    nobody
 //! "link"        operators, inspectors, remote plugins nobody
 //! "watchdog"    watches "plugins-1" ..                nobody
@@ -34,7 +34,6 @@ use crate::host_error::HostError;
 use crate::link_server::LinkServer;
 use crate::park::block_on;
 use crate::pool::Pool;
-use crate::sqlite::StorageError;
 use crate::storage_thread::StorageThread;
 use crate::timekeeper::Supervisor;
 use crate::watchdog::Made;
@@ -82,9 +81,9 @@ pub struct FailedPlugin {
 pub struct ShutdownReport {
     /// The plugins that did not stop in time, or failed on the way.
     pub late: Vec<String>,
-    /// How closing the database went; `None` when it was not done in time. What was acknowledged is
+    /// How closing the storage went, or what went wrong; `None` when it was not done in time. What was acknowledged is
     /// durable in each case.
-    pub storage: Option<Result<(), StorageError>>,
+    pub storage: Option<Result<(), String>>,
     /// The threads that still ran at the end.
     pub threads: Vec<String>,
     /// How long it took.
@@ -97,6 +96,7 @@ impl Host {
         HostBuilder {
             plugins: Vec::new(),
             capacities: Capacities::HOST,
+            engines: Vec::new(),
             database_limit: None,
             launcher: None,
         }

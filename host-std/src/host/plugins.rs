@@ -38,6 +38,12 @@ impl Host {
             if !wanted.enabled {
                 info!("plugin {} is switched off: enabled = false", plugin.name());
                 self.supervisor.switch_off(installed.index());
+            } else if wanted.singleton {
+                info!(
+                    "plugin {} is a singleton: it is started once this runtime has its lease",
+                    plugin.name()
+                );
+                self.supervisor.switch_off(installed.index());
             }
             set_settings(installed, &wanted.settings).map_err(|_| HostError::Settings {
                 name: plugin.name(),

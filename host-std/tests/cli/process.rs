@@ -111,7 +111,6 @@ fn what_does_nothing_is_refused_or_named() {
     for options in [
         &["run", "--tcp", "127.0.0.1:1"][..],
         &["--serial", "/dev/ttyACM0"],
-        &["run", "--token", "a token of more than 16"],
         &["--json"],
     ] {
         let told = run(program().env("RUNTIME_SOCKET", &socket).args(options), b"").fails(2);

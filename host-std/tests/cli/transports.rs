@@ -1,9 +1,11 @@
 //! The other ways to a runtime: TCP with a token, and a serial line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::thread;
 
 use rustix::fs::{FlockOperation, flock};
@@ -37,27 +39,33 @@ fn plain(address: &str) -> String {
 
 #[test]
 fn a_tcp_client_needs_the_token() {
-    let (_runtime, address) = with_tcp();
-    let call = |token: &[&str]| {
-        let mut command = program();
-        command
-            .args(["--tcp", &plain(&address)])
-            .args(token)
-            .args(["call", "example.hello", "\"TCP\""]);
-        run(&mut command, b"")
+    let (runtime, address) = with_tcp();
+    let call = |command: &mut Command| {
+        command.args(["--tcp", &plain(&address), "call", "example.hello", "\"TCP\""]);
+        run(command, b"")
     };
-    assert_eq!(call(&["--token", TOKEN]).ok(), "\"Привет, TCP!\"\n");
-    for (wrong, why) in [
-        (&[][..], "none was given"),
-        (&["--token", ""], "none was given"),
-        (&["--token", "a token of the right lengtH"], "is not good"),
+    let variable = |token: &str| call(program().env("RUNTIME_TCP_TOKEN", token));
+    assert_eq!(variable(TOKEN).ok(), "\"Привет, TCP!\"\n");
+    let file = runtime.path("key");
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let told = call(program().arg("--key-file").arg(&file)).fails(2);
+    assert!(told.contains("chmod 600"), "{told}");
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(
+        call(program().arg("--key-file").arg(&file)).ok(),
+        "\"Привет, TCP!\"\n"
+    );
+    for (told, why) in [
+        (call(&mut program()).fails(1), "none was given"),
+        (variable("").fails(1), "none was given"),
+        (variable("a token of the right lengtH").fails(1), "is not good"),
     ] {
-        let told = call(wrong).fails(1);
         assert!(
             told.starts_with("error[denied]: ") && told.contains(why),
             "{told}"
         );
-        assert!(told.contains("--token"), "{told}");
+        assert!(told.contains("--key-file"), "{told}");
     }
 }
 
@@ -164,7 +172,9 @@ fn one_host_cannot_take_all_places_at_the_tcp_port() {
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(last.read_to_string(&mut told).is_ok_and(|length| length > 0));
     let at_tcp = run(
-        program().args(["--tcp", &plain(&address), "--token", TOKEN, "health"]),
+        program()
+            .env("RUNTIME_TCP_TOKEN", TOKEN)
+            .args(["--tcp", &plain(&address), "health"]),
         b"",
     );
     at_tcp.ok();
@@ -185,7 +195,9 @@ fn strangers_at_the_tcp_port_do_not_keep_the_owner_out() {
         .collect();
     let at_tcp = || {
         run(
-            program().args(["--tcp", &plain(&address), "--token", TOKEN, "health"]),
+            program()
+                .env("RUNTIME_TCP_TOKEN", TOKEN)
+                .args(["--tcp", &plain(&address), "health"]),
             b"",
         )
     };

@@ -13,5 +13,6 @@ mod crates;
 mod described;
 mod hostile;
 mod http;
+mod nodes;
 mod originals;
 mod packages;

@@ -50,6 +50,7 @@ impl Attached {
         };
         let attachment = Attachment {
             name,
+            runtime: "",
             version,
             description,
             dependencies,
@@ -106,7 +107,9 @@ impl State<'_> {
                 }
             },
         };
-        let _ = self.run(&mut Op::Reply(call, answer));
+        let who = self.callee_of(call);
+        let (waist, mut ticket) = (self.kernel.waist(), Ticket::NONE);
+        let _ = waist.run(who, &mut Op::Reply(call, answer), &mut ticket, None, &mut []);
     }
 
     /// Sends the plugin's next message, when the client waits for one.

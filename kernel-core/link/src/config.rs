@@ -28,6 +28,9 @@ pub struct Config<'a> {
     pub keep_alive_ms: u32,
     /// A client opens its session within so many milliseconds; 0 for no limit.
     pub handshake_ms: u32,
+    /// The slot of the runtime on the other side, made of [`PEER`](crate::PEER), where it may have one.
+    #[cfg(all(feature = "peer", not(feature = "host")))]
+    pub peer: Option<kernel_core::Installed>,
 }
 
 impl<'a> Config<'a> {
@@ -40,6 +43,8 @@ impl<'a> Config<'a> {
             framing,
             keep_alive_ms: 30_000,
             handshake_ms: 10_000,
+            #[cfg(all(feature = "peer", not(feature = "host")))]
+            peer: None,
         }
     }
 }

@@ -257,12 +257,12 @@ impl State<'_> {
         if !limit.is_none() {
             return self.publish_or_park(id, topic, payload, limit);
         }
-        let _ = limit;
-        let outcome = self.run(&mut Op::Publish {
+        let mut op = Op::Publish {
             topic,
             payload,
             limit: Span::NONE,
-        });
+        };
+        let outcome = self.run_as(self.publisher(), &mut op);
         self.outcome(id, outcome.map(|count| Reply::Count(count as u64)));
     }
 

@@ -127,7 +127,7 @@ impl State<'_> {
     /// Looks after what is in flight, while there is room for answers.
     #[inline(never)]
     pub(crate) fn poll_flights(&mut self, cx: &mut Context<'_>) {
-        let who = self.who();
+        let (who, publisher) = (self.who(), self.publisher());
         for place in 0..FLIGHTS {
             if !self.out.ready() {
                 return;
@@ -150,7 +150,7 @@ impl State<'_> {
                     waist.run(who, &mut op, &mut flight.ticket, waker, self.work)
                 }
                 Kind::Publish => match self.parked.op() {
-                    Some(mut op) => waist.run(who, &mut op, &mut flight.ticket, waker, &mut []),
+                    Some(mut op) => waist.run(publisher, &mut op, &mut flight.ticket, waker, &mut []),
                     None => Poll::Ready(Err(Fault::Unavailable)),
                 },
                 Kind::Sleep(span) => waist.run(who, &mut Op::Sleep(span), &mut flight.ticket, waker, &mut []),

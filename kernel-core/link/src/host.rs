@@ -111,6 +111,11 @@ impl State<'_> {
                 });
             }
             Request::HasService { service } => self.order(id, &mut Op::HasService(service)),
+            Request::Peer { name } => self.become_peer(id, name),
+            Request::Offer { service } => {
+                self.offer(id, &mut Op::Register(&Service::new(Name::Copied(service))))
+            }
+            Request::Withdraw { service } => self.offer(id, &mut Op::Unregister(service)),
             _ if self.attached.is_none() => self.refuse(id, Refusal::NotAttached),
             Request::Register {
                 service,
@@ -137,7 +142,7 @@ impl State<'_> {
 
     /// Publishes, or keeps the event until the subscribers that make publishers wait have room.
     pub(crate) fn publish_or_park(&mut self, id: u32, topic: &str, payload: Json<'_>, limit: Span) {
-        let (who, waist, mut ticket) = (self.who(), self.kernel.waist(), Ticket::NONE);
+        let (who, waist, mut ticket) = (self.publisher(), self.kernel.waist(), Ticket::NONE);
         // The session's own waker takes the place of this one in the same turn.
         let waker = Some(Waker::noop());
         match waist.run(

@@ -27,7 +27,7 @@
 //! link. A client that sends [`Hello`] again begins anew, so that a serial line, which has no end, can change hands.
 //!
 //! Features: `stream` and `serial` are the framings; `lists`, `watch` and `manage` are what a chip's side may leave
-//! out; `host` has them and adds to the runtime's side storage requests and plugins
+//! out, and so is `peer`, by which it calls services of the runtime on the other side; `host` has them and adds to the runtime's side storage requests and plugins
 //! on the other side (a chip leaves it out); `remote` is the plugin's side; `full` is the whole protocol.
 //!
 //! [`Hello`]: ToRuntime::Hello
@@ -80,6 +80,8 @@ mod items;
 mod lists;
 #[cfg(feature = "host")]
 mod parked;
+#[cfg(feature = "host")]
+mod peer;
 mod protocol;
 mod raw;
 #[cfg(feature = "remote")]
@@ -97,6 +99,8 @@ mod watch;
 
 #[cfg(feature = "host")]
 pub use access::{Access, ByToken, Denied};
+#[cfg(all(feature = "peer", not(feature = "host")))]
+pub use chip::PEER;
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
 pub use client::{Client, ClientError};

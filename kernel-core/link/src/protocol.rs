@@ -76,7 +76,7 @@ pub enum ToRuntime<'a> {
         /// Why it was not handled well.
         error: Option<Failure<'a>>,
     },
-    /// The session's plugin answers a call.
+    /// The session's plugin, or its peer, answers a call.
     #[cfg(feature = "full")]
     Answer {
         /// The call.
@@ -158,6 +158,26 @@ pub enum ToClient<'a> {
         service: &'a str,
         /// The arguments.
         args: Raw<'a>,
+    },
+    /// A service that the session's peer offers is called: to be answered by [`ToRuntime::Answer`].
+    #[cfg(feature = "full")]
+    Asked {
+        /// The call.
+        call: u32,
+        /// The number of the session's own request that the call comes of, when it comes of one.
+        of: Option<u32>,
+        /// How long it may take, in milliseconds; 0 for any time.
+        left_ms: u32,
+        /// The service.
+        service: &'a str,
+        /// The arguments.
+        args: Raw<'a>,
+    },
+    /// Nobody waits any more for the answer to a call that was asked.
+    #[cfg(feature = "full")]
+    Withdrawn {
+        /// The call.
+        call: u32,
     },
 }
 

@@ -247,6 +247,26 @@ pub enum Request<'a> {
     /// The settings of the session's plugin: [`Reply::Json`].
     #[cfg(feature = "full")]
     Settings,
+    /// Makes this session the peer of another runtime, beside what it does as the operator: from now on it may offer
+    /// services, and is the source of what it publishes. [`Reply::Text`] is its name here. It goes when the session
+    /// ends, with all it offered.
+    #[cfg(feature = "full")]
+    Peer {
+        /// The name that it would like; a chip has one for it.
+        name: &'a str,
+    },
+    /// Offers a service of the peer, which is called by [`ToClient::Asked`]: [`Reply::Done`].
+    #[cfg(feature = "full")]
+    Offer {
+        /// The service's name.
+        service: &'a str,
+    },
+    /// No longer offers it: [`Reply::Done`] or [`Reply::Absent`].
+    #[cfg(feature = "full")]
+    Withdraw {
+        /// The service's name.
+        service: &'a str,
+    },
 }
 
 /// What can be done with a plugin.

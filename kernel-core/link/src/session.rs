@@ -12,6 +12,7 @@ use crate::flights::{JOBS, Job};
 use crate::frame;
 use crate::frame::{FrameError, Framing};
 use crate::parked::Parked;
+use crate::peer::Peer;
 use crate::watch::Watch;
 use crate::{Config, FLIGHTS, Failure, Refusal, Reply, ToClient};
 
@@ -32,6 +33,7 @@ pub(crate) struct State<'b> {
     pub(crate) jobs: Deque<Job, JOBS>,
     pub(crate) watch: Option<Watch>,
     pub(crate) attached: Option<Attached>,
+    pub(crate) peer: Option<Peer>,
     pub(crate) parked: Parked<'b>,
     /// Something was done that another part of the session may wait for.
     pub(crate) moved: bool,
@@ -64,6 +66,7 @@ impl<'b> State<'b> {
             jobs: Deque::new(),
             watch: None,
             attached: None,
+            peer: None,
             parked: Parked::new(parked),
             moved: false,
             timer: Ticket::NONE,
@@ -96,6 +99,7 @@ impl<'b> State<'b> {
         }
         {
             self.attached = None;
+            self.peer = None;
             self.parked.clear();
         }
         self.open = false;
@@ -115,6 +119,7 @@ impl<'b> State<'b> {
         let silent = self.poll_timer(cx);
         self.poll_flights(cx);
         self.poll_attached(cx);
+        self.poll_peer(cx);
         self.poll_watch(cx);
         silent
     }
@@ -189,7 +194,11 @@ impl<'b> State<'b> {
     /// Carries out an operation that does not wait, texts in the work buffer.
     #[inline(never)]
     pub(crate) fn run(&mut self, op: &mut Op<'_>) -> Result<u32, Fault> {
-        let who = self.who();
+        self.run_as(self.who(), op)
+    }
+
+    /// The same, on behalf of `who`.
+    pub(crate) fn run_as(&mut self, who: PluginId, op: &mut Op<'_>) -> Result<u32, Fault> {
         match self
             .kernel
             .waist()

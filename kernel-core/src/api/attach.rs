@@ -2,15 +2,17 @@
 
 use core::time::Duration;
 
+use heapless::String;
+
 use super::context::Context;
 use super::manager::{Installed, check_name};
 use crate::bus::Overflow;
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::fault::{Fault, NameFault};
 use crate::id::PluginId;
 use crate::kernel::Kernel;
 use crate::life::{About, Attached, PluginMetadata, PluginState};
-use crate::subject::{Name, check_plugin_name, keep_all};
+use crate::subject::{MAX_NAME, Name, check_plugin_name, keep_all};
 use crate::time::Span;
 
 /// What a plugin that comes at run time says of itself.
@@ -18,6 +20,9 @@ use crate::time::Span;
 pub struct Attachment<'a> {
     /// Its name, formed like every plugin's. Names of the kernel's own are refused.
     pub name: &'a str,
+    /// The other runtime that it is a plugin of, formed like a plugin's name: it is known as `runtime/name` here, in
+    /// which both have room together. Empty for one of this runtime.
+    pub runtime: &'a str,
     /// Its version, for people.
     pub version: &'a str,
     /// One sentence on what it does.
@@ -52,12 +57,13 @@ impl AttachedPlugin {
     /// # Errors
     /// [`Fault::Name`], [`Fault::Reserved`], [`Fault::Taken`], [`Fault::Full`] of `plugins` or `names`.
     pub fn install(kernel: Kernel, attachment: &Attachment<'_>) -> Result<AttachedPlugin, Fault> {
-        check_name(attachment.name)?;
+        let mut full = String::<MAX_NAME>::new();
+        let name = full_name(attachment, &mut full)?;
         for dependency in attachment.dependencies.split(',').filter(|name| !name.is_empty()) {
             check_plugin_name(dependency)?;
         }
         let texts = [
-            attachment.name,
+            name,
             attachment.version,
             attachment.description,
             attachment.dependencies,
@@ -73,7 +79,7 @@ impl AttachedPlugin {
                 overflow: attachment.overflow,
                 restarts: attachment.restarts,
             });
-            let index = core.install(about, attachment.name);
+            let index = core.install(about, name);
             if index.is_err() {
                 texts.iter().for_each(|text| core.names.release(*text));
             }
@@ -124,6 +130,23 @@ impl AttachedPlugin {
     pub fn event_failed(&self, life: PluginId, error: &Error) {
         self.0.kernel().with(|core| core.event_failed(life, error));
     }
+}
+
+/// The name by which the plugin is known.
+fn full_name<'n>(attachment: &Attachment<'n>, full: &'n mut String<MAX_NAME>) -> Result<&'n str, Fault> {
+    if attachment.runtime.is_empty() {
+        check_name(attachment.name)?;
+        return Ok(attachment.name);
+    }
+    check_plugin_name(attachment.runtime)?;
+    check_plugin_name(attachment.name)?;
+    for piece in [attachment.runtime, "/", attachment.name] {
+        full.push_str(piece).map_err(|_| Fault::Name {
+            why: NameFault::TooLong,
+            at: MAX_NAME as u32,
+        })?;
+    }
+    Ok(full)
 }
 
 impl Drop for AttachedPlugin {

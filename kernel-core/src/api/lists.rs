@@ -5,9 +5,10 @@ use super::manager::PluginManager;
 use super::runtime::CoreRuntime;
 use crate::call::{LATENCY_BUCKETS, Phase, ServiceCounters};
 use crate::error::cut;
-use crate::id::{CallId, PluginSet};
+use crate::id::{CallId, PluginId, PluginSet};
 use crate::kernel::Core;
 use crate::life::{PluginCounters, PluginState};
+use crate::time::Span;
 
 /// What is known of a plugin.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,17 @@ pub struct CallInfo<'b> {
     pub parent: Option<CallId>,
     /// When it began.
     pub since: crate::time::Instant,
+}
+
+/// A call for which somebody waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenCall {
+    /// Who calls.
+    pub caller: PluginId,
+    /// The call that it was made for.
+    pub parent: Option<CallId>,
+    /// How long it may still take; none for ever.
+    pub left: Span,
 }
 
 /// A subscription.
@@ -208,6 +220,19 @@ impl CoreRuntime {
             Some(())
         });
         found
+    }
+
+    /// The call of this identity; `None` once nobody waits for its reply, or it is done.
+    pub fn open_call(&self, id: CallId) -> Option<OpenCall> {
+        let found = self.kernel().with(|core| {
+            let call = core.calls.get(id).filter(|call| call.phase != Phase::Done)?;
+            Some(OpenCall {
+                caller: call.caller,
+                parent: Some(call.parent).filter(|parent| *parent != CallId::NONE),
+                left: call.due.span_from(core.now()),
+            })
+        });
+        found.flatten()
     }
 
     /// The next subscription.

@@ -24,7 +24,7 @@ pub use attach::{AttachedPlugin, Attachment};
 pub use bus::{EventBus, PUBLISH_TIMEOUT};
 pub use context::Context;
 pub use drive::{Exit, drive};
-pub use lists::{CallInfo, PluginInfo, ServiceInfo, SubscriptionInfo};
+pub use lists::{CallInfo, OpenCall, PluginInfo, ServiceInfo, SubscriptionInfo};
 pub use mailbox::{Event, Mailbox, Message, Replied, Reply, Request};
 pub use manager::{Installed, Leading, PluginManager};
 

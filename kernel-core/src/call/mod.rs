@@ -39,6 +39,13 @@ pub enum Answer<'a> {
     Absent,
     /// An error of the callee's own.
     Error(&'a Error),
+    /// The same, in words that are not kept.
+    Failed {
+        /// Its code.
+        code: &'a str,
+        /// Its message.
+        message: &'a str,
+    },
     /// A fault.
     Fault(Fault),
 }
@@ -286,15 +293,8 @@ impl Calls {
         let (pieces, outcome): ([&[u8]; 2], _) = match answer {
             Answer::Bytes(bytes) => ([bytes, &[]], Outcome::Bytes),
             Answer::Absent => ([&[], &[]], Outcome::Fault(Fault::Absent)),
-            Answer::Error(error) => {
-                let code = crate::error::cut(error.code(), max.min(u8::MAX as usize));
-                let message = crate::error::cut(error.message(), max.saturating_sub(code.len()));
-                let outcome = Outcome::Error {
-                    code: code.len() as u8,
-                    by_caller: error.is_by_caller(),
-                };
-                ([code.as_bytes(), message.as_bytes()], outcome)
-            }
+            Answer::Error(error) => failed(error.code(), error.message(), max),
+            Answer::Failed { code, message } => failed(code, message, max),
             Answer::Fault(fault) => ([&[], &[]], Outcome::Fault(fault)),
         };
         let len = pieces[0].len().saturating_add(pieces[1].len());
@@ -467,4 +467,15 @@ impl Calls {
         }
         next
     }
+}
+
+/// A callee's own error: its texts, cut to so many bytes, and the outcome that says what they are.
+fn failed<'a>(code: &'a str, message: &'a str, max: usize) -> ([&'a [u8]; 2], Outcome) {
+    let code = crate::error::cut(code, max.min(u8::MAX as usize));
+    let message = crate::error::cut(message, max.saturating_sub(code.len()));
+    let outcome = Outcome::Error {
+        code: code.len() as u8,
+        by_caller: code == crate::error::INVALID_ARGUMENT,
+    };
+    ([code.as_bytes(), message.as_bytes()], outcome)
 }

@@ -19,6 +19,7 @@ pub struct Service<'n> {
     pub(crate) description: Name<'n>,
     pub(crate) version: Name<'n>,
     pub(crate) deprecated: bool,
+    pub(crate) yields: bool,
 }
 
 impl<'n> Service<'n> {
@@ -29,6 +30,7 @@ impl<'n> Service<'n> {
             description: Name::Fixed(""),
             version: Name::Fixed(""),
             deprecated: false,
+            yields: false,
         }
     }
 
@@ -61,6 +63,13 @@ impl<'n> Service<'n> {
     /// Says that callers should look for another one. (A kernel without the feature `large` does not keep it.)
     pub fn deprecated(mut self) -> Self {
         self.deprecated = true;
+        self
+    }
+
+    /// Says that it gives way: any other plugin may register this name, and has it then. (A kernel without the feature
+    /// `large` does not keep it.)
+    pub fn yielding(mut self) -> Self {
+        self.yields = true;
         self
     }
 }
@@ -96,6 +105,7 @@ pub struct Registered {
 #[derive(Debug)]
 pub(crate) struct More {
     pub(crate) deprecated: bool,
+    pub(crate) yields: bool,
     pub(crate) description: Text,
     pub(crate) version: Text,
     pub(crate) busy_micros: u64,
@@ -195,6 +205,7 @@ impl Services {
             #[cfg(feature = "large")]
             more: More {
                 deprecated: new.deprecated,
+                yields: new.yields,
                 description,
                 version,
                 busy_micros: 0,

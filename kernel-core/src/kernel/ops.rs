@@ -95,6 +95,8 @@ impl Core {
                     return Poll::Ready(Err(Fault::Denied));
                 }
                 self.check_share(who, Capacity::Services, 1)?;
+                #[cfg(feature = "large")]
+                self.take_yielding(who, service.name.as_str());
                 self.calls.services.register(who, service, &mut self.names)?;
                 self.hold(who, Capacity::Services, 1);
                 Ok(0)
@@ -325,6 +327,21 @@ impl Core {
     #[cfg(not(feature = "large"))]
     pub(super) fn check_share(&mut self, _: PluginId, _: Capacity, _: u32) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// Takes a service that gives way from its owner, for another plugin.
+    #[cfg(feature = "large")]
+    fn take_yielding(&mut self, who: PluginId, name: &str) {
+        let index = self.calls.services.find(name, &self.names);
+        let Some(service) = index.and_then(|index| self.calls.services.at(index)) else {
+            return;
+        };
+        let owner = service.owner;
+        if service.more.yields && owner != who {
+            self.calls
+                .unregister(owner, name, &mut self.names, &mut self.wakes);
+            self.hold(owner, Capacity::Services, -1);
+        }
     }
 
     /// Notes that a plugin holds more, or less, of a capacity.

@@ -46,6 +46,7 @@ impl Feeder {
             log_format: LogFormat::Text,
             slow_handler: Duration::from_secs(1),
             synchronous: Synchronous::default(),
+            storage: None,
             tcp: None,
             plugins: BTreeMap::new(),
             file: None,

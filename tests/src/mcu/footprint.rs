@@ -39,6 +39,8 @@ pub enum Part {
     Storage,
     /// The link's side on a chip, beside the core.
     Link,
+    /// Services of the runtime on the other side, beside the link; the plugin's slot that it takes is in both.
+    Peer,
 }
 
 const fn sizes(flash: u64, ram: u64) -> Sizes {
@@ -47,12 +49,13 @@ const fn sizes(flash: u64, ram: u64) -> Sizes {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 5] = [
+    pub const ALL: [Part; 6] = [
         Part::Core,
         Part::Plugin,
         Part::Supervisor,
         Part::Storage,
         Part::Link,
+        Part::Peer,
     ];
 
     /// Its name.
@@ -63,6 +66,7 @@ impl Part {
             Part::Supervisor => "+ supervisor",
             Part::Storage => "+ storage in flash",
             Part::Link => "+ link",
+            Part::Peer => "+ peer, beside the link",
         }
     }
 
@@ -73,6 +77,7 @@ impl Part {
             Part::Supervisor => "measured-supervisor",
             Part::Storage => "measured-storage",
             Part::Link => "measured-link",
+            Part::Peer => "measured-peer",
         }
     }
 
@@ -85,6 +90,7 @@ impl Part {
             Part::Supervisor => sizes(1_536, 256),
             Part::Storage => sizes(5_120, 512),
             Part::Link => sizes(8_192, 1_024),
+            Part::Peer => sizes(2_048, 128),
         }
     }
 
@@ -97,6 +103,7 @@ impl Part {
             Part::Supervisor => sizes(2_700, 300),
             Part::Storage => sizes(12_600, 1_100),
             Part::Link => sizes(15_000, self.budget(profile).ram),
+            Part::Peer => self.budget(profile),
         }
     }
 }
@@ -159,6 +166,7 @@ impl Footprint {
 pub fn measure(board: Board, profile: Profile, part: Part) -> Result<Footprint, String> {
     let without = match part {
         Part::Core => image(board, "baseline", "measured")?,
+        Part::Peer => image(board, profile.program, Part::Link.feature())?,
         _ => image(board, profile.program, Part::Core.feature())?,
     };
     Ok(Footprint {

@@ -14,5 +14,6 @@ mod line;
 #[path = "../../../kernel-core/tests/support/memory.rs"]
 mod memory;
 mod node;
+mod nodes;
 mod smoke;
 mod ways;

@@ -34,8 +34,10 @@ mod run;
 mod toml_file;
 mod url;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use link_dial::Target;
 
 pub(crate) use check::{is_grant, is_name};
 pub use error::ManifestError;
@@ -105,6 +107,23 @@ pub enum Run {
         /// How often it is looked whether it is there.
         check: Duration,
     },
+    /// As a node: a board, or another runtime, over the link.
+    Link(Node),
+}
+
+/// A board, or another runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Where it is.
+    pub target: Target,
+    /// The file with the key that is shown to it.
+    pub key_file: Option<PathBuf>,
+    /// What of its events comes over the line.
+    pub watch: String,
+    /// The name that this runtime would like to have there.
+    pub name_there: String,
+    /// How long it may be silent.
+    pub check: Duration,
 }
 
 impl Run {
@@ -114,6 +133,7 @@ impl Run {
             Run::Process { .. } => Kind::Process,
             Run::Wasm { .. } => Kind::Wasm,
             Run::Http { .. } => Kind::Http,
+            Run::Link(_) => Kind::Link,
         }
     }
 }

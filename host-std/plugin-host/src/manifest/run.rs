@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{self, is_inside};
+use kernel_core::subject::{check_filter, check_plugin_name};
+
+use super::check::{self, is_absolute, is_inside};
 use super::error::{ManifestError, Source};
-use super::{Run, Url};
+use super::{Node, Run, Url};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,10 @@ pub(super) struct RawRun {
     module: Option<Spanned<String>>,
     url: Option<Spanned<String>>,
     timeout_seconds: Option<Spanned<f64>>,
+    target: Option<Spanned<String>>,
+    key_file: Option<Spanned<String>>,
+    watch: Option<Spanned<String>>,
+    name_there: Option<Spanned<String>>,
     check_seconds: Option<Spanned<f64>>,
 }
 
@@ -31,6 +37,8 @@ pub enum Kind {
     Wasm,
     /// As a server that somebody else runs.
     Http,
+    /// As a node: a board, or another runtime, over the link.
+    Link,
 }
 
 /// How long a server may take to answer, unless its manifest says otherwise.
@@ -38,6 +46,11 @@ const TIMEOUT: f64 = 3.0;
 
 /// How often it is looked whether a server is there.
 const CHECK: f64 = 10.0;
+
+/// How long a node may be silent.
+const SILENCE: f64 = 5.0;
+
+const TARGET: &str = "a socket's path, serial:DEVICE[:BAUD], serial:tcp:HOST:PORT, or tcp:HOST:PORT";
 
 const COMMAND: &str = "the program and its arguments, such as [\"python3\", \"main.py\"]";
 
@@ -54,6 +67,14 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
             Kind::Http,
             raw.timeout_seconds.as_ref().map(Spanned::span),
         ),
+        given("target", Kind::Link, raw.target.as_ref().map(Spanned::span)),
+        given("key_file", Kind::Link, raw.key_file.as_ref().map(Spanned::span)),
+        given("watch", Kind::Link, raw.watch.as_ref().map(Spanned::span)),
+        given(
+            "name_there",
+            Kind::Link,
+            raw.name_there.as_ref().map(Spanned::span),
+        ),
         given(
             "check_seconds",
             Kind::Http,
@@ -61,7 +82,8 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
         ),
     ];
     for (key, kind, span) in keys.into_iter().flatten() {
-        if kind != raw.kind {
+        let checked = (key, raw.kind) == ("check_seconds", Kind::Link);
+        if kind != raw.kind && !checked {
             let (key, allowed) = (
                 format!("run.{key}"),
                 format!("only where kind is {:?}", kind.word()),
@@ -99,6 +121,35 @@ pub(super) fn checked(source: &Source<'_>, raw: Spanned<RawRun>) -> Result<Run, 
                 timeout: seconds(source, raw.timeout_seconds, "run.timeout_seconds", TIMEOUT)?,
                 check: seconds(source, raw.check_seconds, "run.check_seconds", CHECK)?,
             })
+        }
+        Kind::Link => {
+            let target = raw.target.ok_or_else(|| missing("run.target", TARGET))?;
+            let parsed = target.get_ref().parse().map_err(|wrong: String| {
+                let value = format!("{:?}, which makes no sense ({wrong})", target.get_ref());
+                source.refuse(&target.span(), "run.target", &value, TARGET)
+            })?;
+            let text = |value: Option<Spanned<String>>,
+                        key: &str,
+                        unless: &str,
+                        sound: &dyn Fn(&str) -> bool,
+                        allowed: &str| match value {
+                None => Ok(unless.to_owned()),
+                Some(value) if sound(value.get_ref()) => Ok(value.into_inner()),
+                Some(value) => {
+                    let found = format!("{:?}", value.get_ref());
+                    Err(source.refuse(&value.span(), key, &found, allowed))
+                }
+            };
+            let is_filter = |text: &str| check_filter(text).is_ok();
+            let is_name = |text: &str| check_plugin_name(text).is_ok();
+            let key_file = text(raw.key_file, "run.key_file", "", &is_absolute, check::ABSOLUTE)?;
+            Ok(Run::Link(Node {
+                target: parsed,
+                key_file: (!key_file.is_empty()).then(|| key_file.into()),
+                watch: text(raw.watch, "run.watch", ">", &is_filter, check::FILTER)?,
+                name_there: text(raw.name_there, "run.name_there", "host", &is_name, check::NAME)?,
+                check: seconds(source, raw.check_seconds, "run.check_seconds", SILENCE)?,
+            }))
         }
     }
 }
@@ -147,6 +198,7 @@ impl Kind {
             Kind::Process => "process",
             Kind::Wasm => "wasm",
             Kind::Http => "http",
+            Kind::Link => "link",
         }
     }
 }

@@ -9,7 +9,7 @@ use toml::{Spanned, Value};
 use super::check::{self, is_absolute, is_grant, is_name, is_version};
 use super::error::{ManifestError, Source};
 use super::run::{self, RawRun};
-use super::{API, Limits, Manifest, Run};
+use super::{API, Kind, Limits, Manifest};
 use crate::permissions::{Files, Permissions};
 use crate::schema;
 
@@ -120,8 +120,10 @@ pub(super) fn read(file: &Path) -> Result<Manifest, ManifestError> {
         )
     });
     let checked_run = run::checked(&source, raw.run)?;
-    if let Run::Http { .. } = checked_run {
-        over_http(&source, &raw.permissions, raw.settings.as_ref())?;
+    match checked_run.kind() {
+        Kind::Http => over_http(&source, &raw.permissions, raw.settings.as_ref())?,
+        Kind::Link => over_the_link(&source, &raw.permissions, raw.settings.as_ref())?,
+        Kind::Process | Kind::Wasm => {}
     }
     Ok(Manifest {
         name: checked(plugin.name, "plugin.name", is_name, check::NAME)?,
@@ -151,28 +153,67 @@ fn over_http(
     raw: &RawPermissions,
     settings: Option<&Spanned<toml::Table>>,
 ) -> Result<(), ManifestError> {
-    let allowed = "nothing where kind is \"http\": such a plugin offers services, and asks the runtime for nothing else";
-    for (name, items) in [
+    let offers = "nothing where kind is \"http\": such a plugin offers services, and asks the runtime for nothing else";
+    let asked = [
         ("publish", &raw.publish),
         ("subscribe", &raw.subscribe),
         ("call", &raw.call),
         ("state", &raw.state),
         ("storage", &raw.storage),
-        ("files.read", &raw.files.read),
-        ("files.write", &raw.files.write),
-    ] {
+    ];
+    none_of(source, &asked, raw, offers)?;
+    no_settings(
+        source,
+        settings,
+        "http",
+        "there is no way to tell a server its settings",
+    )
+}
+
+/// A node has no part in the runtime's storage and state but its own, and none in this machine.
+fn over_the_link(
+    source: &Source<'_>,
+    raw: &RawPermissions,
+    settings: Option<&Spanned<toml::Table>>,
+) -> Result<(), ManifestError> {
+    let offers =
+        "nothing where kind is \"link\": a node publishes, subscribes, calls and registers, and no more";
+    none_of(
+        source,
+        &[("state", &raw.state), ("storage", &raw.storage)],
+        raw,
+        offers,
+    )?;
+    no_settings(source, settings, "link", "its plugins have their own settings")
+}
+
+fn none_of(
+    source: &Source<'_>,
+    lists: &[(&str, &Vec<Spanned<String>>)],
+    raw: &RawPermissions,
+    allowed: &str,
+) -> Result<(), ManifestError> {
+    let files = [("files.read", &raw.files.read), ("files.write", &raw.files.write)];
+    for (name, items) in lists.iter().chain(&files) {
         if let Some(item) = items.first() {
             let (key, value) = (format!("permissions.{name}"), format!("{:?}", item.get_ref()));
             return Err(source.refuse(&item.span(), &key, &value, allowed));
         }
     }
+    Ok(())
+}
+
+fn no_settings(
+    source: &Source<'_>,
+    settings: Option<&Spanned<toml::Table>>,
+    kind: &str,
+    why: &str,
+) -> Result<(), ManifestError> {
     match settings {
-        Some(settings) => Err(source.refuse(
-            &settings.span(),
-            "settings",
-            "given",
-            "nothing where kind is \"http\": there is no way to tell a server its settings",
-        )),
+        Some(settings) => {
+            let allowed = format!("nothing where kind is {kind:?}: {why}");
+            Err(source.refuse(&settings.span(), "settings", "given", &allowed))
+        }
         None => Ok(()),
     }
 }

@@ -123,7 +123,10 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
             ..plugin
         })
         .collect();
-    let at_run_time = |plugin: &json::Plugin| INSTALLED.contains(&plugin.placement.as_str());
+    // A node's is where it is.
+    let at_run_time = |plugin: &json::Plugin| {
+        INSTALLED.contains(&plugin.placement.as_str()) || plugin.placement.contains([':', '/'])
+    };
     let known = match plugins.iter().any(at_run_time) {
         true => add_not_enforced(&mut plugins, link).await,
         false => Ok(()),

@@ -7,6 +7,7 @@ pub(crate) mod bus;
 pub(crate) mod call;
 pub(crate) mod inspect;
 pub(crate) mod new;
+pub(crate) mod node;
 pub(crate) mod packages;
 pub(crate) mod plugin;
 pub(crate) mod plugin_settings;

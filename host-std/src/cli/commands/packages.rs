@@ -59,6 +59,18 @@ pub(crate) struct InstallArgs {
     yes: bool,
 }
 
+impl InstallArgs {
+    /// Those of a folder, under the name of its manifest.
+    pub(crate) fn of_folder(folder: &Path, yes: bool) -> Self {
+        InstallArgs {
+            package: folder.to_path_buf(),
+            name: None,
+            settings: Vec::new(),
+            yes,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
     /// The folder or archive
@@ -181,8 +193,10 @@ pub(super) fn confirm(question: &str, what: &str) -> Result<(), Failure> {
 
 /// What is asked for, and whom the runtime is to call on for it.
 fn with_url(manifest: &Manifest, mut asks: Vec<String>) -> Vec<String> {
-    if let Run::Http { url, .. } = &manifest.run {
-        asks.push(format!("requests by the runtime to {url}"));
+    match &manifest.run {
+        Run::Http { url, .. } => asks.push(format!("requests by the runtime to {url}")),
+        Run::Link(node) => asks.push(format!("a session of the runtime with {}", node.target)),
+        Run::Process { .. } | Run::Wasm { .. } => {}
     }
     asks
 }

@@ -135,9 +135,9 @@ async fn greet(
             Ok(ToClient::Refused(why)) if !matches!(why.code(), "bad_frame" | "no_session") => {
                 let hint = match why.code() {
                     "denied" if live.token.is_empty() => {
-                        ": none was given, say it with --token or RUNTIME_TCP_TOKEN"
+                        ": none was given, say it with --key-file or in RUNTIME_TCP_TOKEN"
                     }
-                    "denied" => ": say the right one with --token or RUNTIME_TCP_TOKEN",
+                    "denied" => ": say the right one with --key-file or in RUNTIME_TCP_TOKEN",
                     "version" => ": use the inspector of the runtime's own version",
                     _ => "",
                 };

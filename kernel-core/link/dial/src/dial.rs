@@ -52,7 +52,7 @@ impl Target {
             Target::Tcp {
                 address,
                 plain: false,
-            } => over_tls(address).await,
+            } => over_tls(connect(address).await?, address, &Known::of_user()?).await,
             Target::Tcp { address, .. } | Target::SerialServer { address } => {
                 let (read, write) = connect(address).await?.into_split();
                 Ok(Line::new(read, write))
@@ -75,11 +75,17 @@ async fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn over_tls(address: &str) -> io::Result<Line> {
-    let known = Known::of_user()?;
+/// TLS on a stream that is open already, to the runtime at this address, whose certificate is looked up in `known`, and
+/// kept there when it was seen for the first time.
+///
+/// # Errors
+/// The system's; for a certificate that has changed one that says what to do.
+///
+/// # Cancellation
+/// The stream is closed.
+pub async fn over_tls(stream: TcpStream, address: &str, known: &Known) -> io::Result<Line> {
     let pinned = known.fingerprint(address)?;
-    let (stream, seen) =
-        tls::connect(connect(address).await?, address, pinned.as_deref(), known.file()).await?;
+    let (stream, seen) = tls::connect(stream, address, pinned.as_deref(), known.file()).await?;
     let note = match pinned {
         Some(_) => None,
         None => {

@@ -10,12 +10,14 @@
 //! ```
 
 mod dial;
+mod key;
 mod known;
 mod line;
 mod target;
 mod tls;
 
-pub use dial::{Line, Reader, Writer};
+pub use dial::{Line, Reader, Writer, over_tls};
+pub use key::{KEY_VARIABLE, key, key_in_file};
 pub use known::Known;
 pub use target::Target;
 pub use tls::fingerprint;

@@ -15,6 +15,8 @@ mod lists;
 mod manage;
 #[cfg(not(feature = "host"))]
 mod outbox;
+#[cfg(all(feature = "peer", not(feature = "host")))]
+mod peer;
 #[cfg(not(feature = "host"))]
 mod requests;
 #[cfg(not(feature = "host"))]
@@ -24,5 +26,7 @@ mod session;
 #[cfg(all(feature = "watch", not(feature = "host")))]
 mod watch;
 
+#[cfg(all(feature = "peer", not(feature = "host")))]
+pub use peer::PEER;
 #[cfg(not(feature = "host"))]
 pub use serve::serve;

@@ -133,3 +133,5 @@ pub(super) const END: u8 = 10;
 pub(super) const HEALTH: u8 = 11;
 #[cfg(feature = "manage")]
 pub(super) const PLUGIN_STATE: u8 = 12;
+#[cfg(feature = "peer")]
+pub(super) const TEXT: u8 = 16;

@@ -35,10 +35,10 @@ pub(super) enum Answer {
 }
 
 impl State<'_> {
-    /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel and keep-alive,
-    /// which are acted upon however much waits to be sent.
+    /// True for a message that is answered, and so needs room in the outbox: all but credit, cancel, keep-alive
+    /// and the peer's answers, which are acted upon however much waits to be sent.
     pub(super) fn needs_room(message: Result<&[u8], FrameError>) -> bool {
-        !matches!(message, Ok([2..=4, ..]))
+        !matches!(message, Ok([2..=4 | 6, ..]))
     }
 
     /// Does what a message says.
@@ -78,6 +78,8 @@ impl State<'_> {
             }
             3 => self.cancel(from.word()),
             4 => {}
+            #[cfg(feature = "peer")]
+            6 => self.answer(&mut from),
             _ => self.unread(Refusal::Unknown),
         }
     }
@@ -128,7 +130,11 @@ impl State<'_> {
 
     #[inline(never)]
     fn request(&mut self, id: u32, kind: u8, from: &mut Take<'_>) -> Result<Answer, Why> {
-        let has = *REQUESTS.get(kind as usize).ok_or(Refusal::Unknown)?;
+        let has = match kind {
+            #[cfg(feature = "peer")]
+            PEER..=WITHDRAW => T,
+            kind => *REQUESTS.get(kind as usize).ok_or(Refusal::Unknown)?,
+        };
         let fields = Fields::take(from, has);
         from.check()?;
         let (text, word, first) = (fields.text, fields.word, fields.options.0);
@@ -154,7 +160,11 @@ impl State<'_> {
                     payload: json(fields.bytes)?,
                     limit: Span::NONE,
                 };
-                self.run(&mut op)? as u64
+                #[cfg(feature = "peer")]
+                let who = self.publisher();
+                #[cfg(not(feature = "peer"))]
+                let who = PluginId::OPERATOR;
+                self.run_as(who, &mut op, &mut Ticket::NONE.clone())? as u64
             }
             #[cfg(feature = "watch")]
             3 => self.begin_watch(text, first, word)?,
@@ -198,6 +208,16 @@ impl State<'_> {
             }
             14 => {
                 self.run(&mut Op::Delete(text, first))?;
+                return Ok(Answer::Done);
+            }
+            #[cfg(feature = "peer")]
+            PEER => {
+                self.become_peer(id)?;
+                return Ok(Answer::Sent);
+            }
+            #[cfg(feature = "peer")]
+            OFFER | WITHDRAW => {
+                self.offer(text, kind == OFFER)?;
                 return Ok(Answer::Done);
             }
             _ => return Err(Why::Link(Refusal::Unknown)),
@@ -270,6 +290,14 @@ const REQUESTS: [u8; 15] = [
     T | O | P | B,
     T | O,
 ];
+
+/// The peer's requests: a text each.
+#[cfg(feature = "peer")]
+const PEER: u8 = 36;
+#[cfg(feature = "peer")]
+const OFFER: u8 = 37;
+#[cfg(feature = "peer")]
+const WITHDRAW: u8 = 38;
 
 /// What a request has of these.
 struct Fields<'a> {

@@ -23,6 +23,8 @@ pub(super) struct State<'b> {
     pub(super) job: Option<super::manage::Job>,
     #[cfg(feature = "watch")]
     pub(super) watch: Option<super::watch::Watch>,
+    #[cfg(feature = "peer")]
+    pub(super) peer: super::peer::Peer,
     /// Something was done that another part of the session may wait for.
     pub(super) moved: bool,
     timer: Ticket,
@@ -48,6 +50,8 @@ impl<'b> State<'b> {
             job: None,
             #[cfg(feature = "watch")]
             watch: None,
+            #[cfg(feature = "peer")]
+            peer: super::peer::Peer::NONE,
             moved: false,
             timer: Ticket::NONE,
             silent: 0,
@@ -61,6 +65,8 @@ impl<'b> State<'b> {
             self.give_up(place);
         }
         self.leave_timer();
+        #[cfg(feature = "peer")]
+        self.end_peer();
         #[cfg(feature = "lists")]
         {
             self.list = None;
@@ -92,6 +98,8 @@ impl<'b> State<'b> {
         self.poll_list();
         #[cfg(feature = "manage")]
         self.poll_job(cx);
+        #[cfg(feature = "peer")]
+        self.poll_peer(cx);
         #[cfg(feature = "watch")]
         self.poll_watch(cx);
         false
@@ -132,8 +140,18 @@ impl<'b> State<'b> {
     /// The same, what else comes of it in a ticket.
     #[inline(never)]
     pub(super) fn run_with(&mut self, op: &mut Op<'_>, ticket: &mut Ticket) -> Result<u32, Fault> {
+        self.run_as(PluginId::OPERATOR, op, ticket)
+    }
+
+    /// The same, on behalf of `who`.
+    pub(super) fn run_as(
+        &mut self,
+        who: PluginId,
+        op: &mut Op<'_>,
+        ticket: &mut Ticket,
+    ) -> Result<u32, Fault> {
         let waist = self.kernel.waist();
-        match waist.run(PluginId::OPERATOR, op, ticket, None, self.work) {
+        match waist.run(who, op, ticket, None, self.work) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => Err(Fault::Unavailable),
         }

@@ -11,5 +11,6 @@ mod session;
 
 mod clients;
 mod flights;
+mod peering;
 mod requests;
 mod watching;
