@@ -78,7 +78,7 @@ impl Bridge {
             Err(error) => {
                 let said = || format!("the event {topic} is not sent to the broker: {error}");
                 self.counts
-                    .left_out("not sent", |counts| counts.not_mapped += 1, said);
+                    .left_out("not sent", |counts| counts.not_published += 1, said);
             }
         }
     }

@@ -20,7 +20,8 @@ pub struct Bridged {
     pub bad_payload: u64,
     /// Messages that are too large for the bus, and events that are too large for the broker.
     pub too_large: u64,
-    /// Messages that the bus did not take for another reason, such as a plugin that makes publishers wait.
+    /// Messages that the bus did not take for another reason, such as a plugin that makes publishers wait, and events of
+    /// while the connection was closed.
     pub not_published: u64,
     /// Retained messages that were passed over: the last ones of their topics, or as the rule says.
     pub retained_passed: u64,

@@ -1,7 +1,8 @@
 //! What needs no broker.
 
 use mqtt::Mqtt;
-use plugin_kit::test::TestRuntime;
+use plugin_kit::schema::Described;
+use plugin_kit::test::{TestRuntime, bad_inputs};
 use serde_json::{Value, json};
 
 /// A port at which nobody listens.
@@ -98,6 +99,25 @@ fn arguments_that_do_not_fit_are_refused_with_the_value() {
         assert_eq!(error.code(), "invalid_argument");
         assert!(error.message().contains(expected), "{error}");
     }
+    let status = rt.call("mqtt.status", &()).unwrap();
+    assert_eq!(status["connection"]["queued"], 0);
+}
+
+#[test]
+fn bad_inputs_made_from_the_schemas_are_all_refused() {
+    let mut rt = started(json!({"broker": NOWHERE}));
+    let mut tried = 0;
+    for service in Mqtt::services() {
+        // A payload is any JSON.
+        let is_good = |what: &str| what.contains("payload is ");
+        for bad in bad_inputs(&service).into_iter().filter(|bad| !is_good(&bad.what)) {
+            let error = rt.call(service.name, &bad.args).expect_err(&bad.what);
+            assert_eq!(error.code(), "invalid_argument", "{}: {error}", bad.what);
+            tried += 1;
+        }
+    }
+    println!("{tried} bad inputs");
+    assert!(tried > 40, "{tried}");
     let status = rt.call("mqtt.status", &()).unwrap();
     assert_eq!(status["connection"]["queued"], 0);
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod bridged;
+mod client;
 mod killed;
 mod rate;
 mod support;

@@ -24,6 +24,15 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Says that the connection has ended, however that came.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
 /// Why a connection ended.
 enum End {
     /// It was closed here.
@@ -34,11 +43,12 @@ enum End {
 impl Connection {
     /// Connects again and again, until it is closed.
     pub(crate) async fn run(self) {
+        let _ending = Ending(Arc::clone(&self.shared));
         let mut session = Session::new(self.codec(), self.options.in_flight);
         let mut backoff = Backoff::new(self.options.longest_pause());
         let mut clean = self.options.clean_start;
         loop {
-            let begun = Instant::now();
+            let mut lasted = Duration::ZERO;
             let dialled = tokio::select! {
                 dialled = self.dial(clean) => dialled,
                 () = self.closing() => break,
@@ -47,7 +57,10 @@ impl Connection {
                 Ok(link) => {
                     // MQTT 3.1.1 has no session of a process: it begins with the connection, or stays for ever.
                     clean &= self.options.version == Version::V3;
-                    self.hold(link, &mut session).await
+                    let begun = Instant::now();
+                    let end = self.hold(link, &mut session).await;
+                    lasted = begun.elapsed();
+                    end
                 }
                 Err(reason) => {
                     self.shared.lock().counters.failed_connections += 1;
@@ -57,11 +70,10 @@ impl Connection {
             let End::Lost(reason) = end else { break };
             self.shared.disconnected(&reason);
             self.shared.tell(Happened::Disconnected(reason));
-            if !self.pause(backoff.pause(begun.elapsed())).await {
+            if !self.pause(backoff.pause(lasted)).await {
                 break;
             }
         }
-        self.shared.ended();
     }
 
     /// Waits; whether it is to go on then.
@@ -111,7 +123,12 @@ impl Connection {
         let seconds = welcome.keep_alive_s.unwrap_or(self.options.keep_alive_s);
         let mut alive = KeepAlive::new(Duration::from_secs(seconds.into()));
         let mut has_said_farewell = false;
+        // What came with the welcome.
+        let mut result = self.receive(&mut link, session);
         loop {
+            if let Err(reason) = result {
+                return End::Lost(reason);
+            }
             session.pump(&self.shared, &mut link.to);
             let closing = self.shared.lock().closing;
             if let Some(end) = closing {
@@ -130,7 +147,7 @@ impl Connection {
                 }
             }
             let wait = closing.map_or(alive.next(), |end| end.min(alive.next()));
-            let result = tokio::select! {
+            result = tokio::select! {
                 read = link::read(&mut link.reader, &mut link.from) => {
                     alive.received();
                     read.and_then(|()| self.receive(&mut link, session))
@@ -146,9 +163,6 @@ impl Connection {
                 () = self.shared.wake.notified() => Ok(()),
                 () = sleep_until(wait.into()) => alive.check(link.codec, &mut link.to),
             };
-            if let Err(reason) = result {
-                return End::Lost(reason);
-            }
         }
     }
 

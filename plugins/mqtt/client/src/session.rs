@@ -272,25 +272,31 @@ impl Session {
     }
 
     fn change(&mut self, change: Change, to: &mut BytesMut) {
-        self.note(&change);
-        if let Change::Unsubscribe(filter) = change {
+        let is_known = self.note(&change);
+        if let Change::Unsubscribe(filter) = change
+            && is_known
+        {
             let pid = self.free_pid();
             self.asked.insert(pid, Vec::new());
             self.codec.unsubscribe(pid, &filter, to);
         }
     }
 
-    fn note(&mut self, change: &Change) {
+    /// Whether its filter was subscribed to.
+    fn note(&mut self, change: &Change) -> bool {
         let filter = match change {
             Change::Subscribe(filter) => &filter.filter,
             Change::Unsubscribe(filter) => filter,
         };
+        let before = self.filters.len();
         self.filters.retain(|known| known.filter != *filter);
+        let is_known = self.filters.len() < before;
         self.unsubscribed.retain(|known| known.filter != *filter);
         if let Change::Subscribe(filter) = change {
             self.filters.push(filter.clone());
             self.unsubscribed.push(filter.clone());
         }
+        is_known
     }
 
     fn subscribe(&mut self, to: &mut BytesMut) {
