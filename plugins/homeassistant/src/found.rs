@@ -45,6 +45,14 @@ pub(crate) struct Found {
     pub(crate) counts: Counts,
 }
 
+/// A command that fits.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Command {
+    pub(crate) messages: Vec<Outgoing>,
+    /// What nobody reports, and is so once it is sent.
+    pub(crate) is_so: Map<String, Value>,
+}
+
 /// The topic of a discovery, and the component of it, where it has several.
 type Key = (String, String);
 
@@ -393,8 +401,7 @@ impl Found {
         known.map(|(key, _)| key.clone()).collect()
     }
 
-    /// The messages of a command for one of its devices, and the values that nobody reports; `None` where it is of
-    /// somebody else.
+    /// A command for one of its devices; `None` where it is of somebody else.
     ///
     /// # Errors
     /// Why it cannot be done.
@@ -402,7 +409,7 @@ impl Found {
         &self,
         external_id: &str,
         params: &Map<String, Value>,
-    ) -> Option<Result<(Vec<Outgoing>, Map<String, Value>), String>> {
+    ) -> Option<Result<Command, String>> {
         match self.devices.contains_key(external_id) {
             true => Some(self.checked(external_id, params)),
             false if self.removed.contains(external_id) => Some(Err("nobody offers it any more".into())),
@@ -410,12 +417,8 @@ impl Found {
         }
     }
 
-    fn checked(
-        &self,
-        external_id: &str,
-        params: &Map<String, Value>,
-    ) -> Result<(Vec<Outgoing>, Map<String, Value>), String> {
-        let (mut outgoing, mut is_so, mut left) = (Vec::new(), Map::new(), params.clone());
+    fn checked(&self, external_id: &str, params: &Map<String, Value>) -> Result<Command, String> {
+        let (mut messages, mut is_so, mut left) = (Vec::new(), Map::new(), params.clone());
         for key in self.keys_of(external_id) {
             let Some(known) = self.entities.get(&key) else {
                 continue;
@@ -438,11 +441,11 @@ impl Found {
                     is_so.insert(field.clone(), value.clone());
                 }
             }
-            outgoing.extend(known.entity.write(&values)?);
+            messages.extend(known.entity.write(&values)?);
         }
         match left.keys().next() {
             Some(field) => Err(format!("{field}: it has no such property")),
-            None => Ok((outgoing, is_so)),
+            None => Ok(Command { messages, is_so }),
         }
     }
 

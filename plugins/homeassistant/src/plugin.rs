@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{call, later};
 use crate::effect::Effect;
-use crate::found::Found;
+use crate::found::{Command, Found};
 use crate::link::{Known, Link};
 use crate::lists;
 use crate::names::PROVIDER;
@@ -289,7 +289,7 @@ impl HomeAssistant {
         let Some(command) = link.known().found.command(external_id, &requested.params) else {
             return Ok(());
         };
-        let sent = command.and_then(|(messages, is_so)| {
+        let sent = command.and_then(|Command { messages, is_so }| {
             if !link.is_connected() {
                 return Err("there is no connection to the broker".into());
             }
