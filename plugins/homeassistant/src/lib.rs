@@ -36,6 +36,7 @@ mod classes;
 mod codec;
 mod components;
 mod config;
+mod device;
 mod effect;
 mod entity;
 mod found;

@@ -8,7 +8,8 @@ use plugin_kit::{Args, Arguments, ContextValues, log, plugin};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::bridge::{Bridge, Effect};
+use crate::bridge::Bridge;
+use crate::effect::Effect;
 use crate::link::Link;
 use crate::network::PROVIDER;
 use crate::settings::Settings;
