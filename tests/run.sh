@@ -2,7 +2,7 @@
 # The one test command: sets up what a fresh machine lacks, then runs everything.
 #
 #   tests/run.sh               all sections
-#   tests/run.sh SECTION...    only these: lint unit host bridges cluster break tui mcu sdk
+#   tests/run.sh SECTION...    only these: lint unit host bridges gateways cluster break tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SECTIONS=(lint unit host bridges cluster break tui mcu sdk)
+SECTIONS=(lint unit host bridges gateways cluster break tui mcu sdk)
 # Tests that try to break what is promised; they have short and long forms.
 BREAKING=(kill faults simulation orders fuzz soak)
 # Tests of plugins that speak with servers of others, which are installed for them.
@@ -134,7 +134,7 @@ section_host() {
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=$(basename "${file%/main.rs}" .rs)
-        case " cluster inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+        case " cluster http inspector mcu shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
     "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
     say "completions in their shells, and pages in man"
@@ -144,6 +144,22 @@ section_host() {
     done
     "${LIMIT[@]}" cargo test -p tests --test shells --locked -- --include-ignored
     "${LIMIT[@]}" cargo test -p tests --doc --locked
+}
+
+# HTTP and MCP, with their clients and validators; those are used for the tests alone, and put where the builds are.
+section_gateways() {
+    need_languages
+    command -v curl >/dev/null || install_package curl
+    local venv=${CARGO_TARGET_DIR:-target}/gateways packages=(mcp==2.3.0 openapi-spec-validator==0.9.0 prometheus-client==0.26.0)
+    if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
+        python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv
+        python3 -m venv --clear "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+        echo "${packages[*]}" >"$venv/packages"
+    fi
+    say "HTTP and MCP: routes, scopes, hostile clients, validators, client libraries"
+    GATEWAYS_PYTHON=$(realpath "$venv")/bin/python \
+        "${LIMIT[@]}" cargo test -p tests --test http --locked -- --include-ignored --nocapture
 }
 
 section_bridges() {

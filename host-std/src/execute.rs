@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kernel_core::{Context, Error, Installed, PluginId};
+use link_gateway::Door;
 use plugin_host::Checked;
 use tokio::task::yield_now;
 
@@ -19,6 +20,8 @@ pub(crate) struct Job {
     pub(crate) installed: Installed,
     /// Its way to the kernel, where its calls are checked on it.
     pub(crate) checked: Option<&'static Checked>,
+    /// The door to the link, for one that is a gateway.
+    pub(crate) door: &'static Door,
     /// Bytes for a message and its reply.
     pub(crate) buffer: usize,
 }
@@ -37,6 +40,7 @@ impl Job {
         match live {
             Movable::Driven(live) => live(self.context(), buf),
             Movable::OwnLoop(live) => live(self.installed, buf),
+            Movable::Gateway(live) => live(self.context(), self.door, buf),
         }
     }
 }

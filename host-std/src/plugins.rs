@@ -9,6 +9,7 @@ use kernel_core::{
     Context, Error, Event, Installed, Json, LocalPlugin, Plugin, PluginMetadata, Replied, Reply, Request,
     drive,
 };
+use link_gateway::{Door, Gateway};
 use plugin_kit::schema::{Described, Services};
 
 /// The plugins of this program.
@@ -51,6 +52,8 @@ pub(crate) enum Movable {
     Driven(fn(Context, &mut [u8]) -> Life<'_>),
     /// By a loop of its own.
     OwnLoop(fn(Installed, &mut [u8]) -> Life<'_>),
+    /// By the kernel's loop, with the door to the link.
+    Gateway(for<'a> fn(Context, &'a Door, &'a mut [u8]) -> Life<'a>),
 }
 
 impl PluginType {
@@ -60,7 +63,24 @@ impl PluginType {
             metadata: const { &<P as Plugin>::METADATA },
             run: Run::Anywhere(Movable::Driven(|cx, buf| {
                 Box::pin(async move {
-                    drive(&mut Loaded::<P>(None), cx, buf).await;
+                    drive(&mut Loaded::new(P::default), cx, buf).await;
+                })
+            })),
+            services: Services::new,
+            demo: None,
+            instances: false,
+            own_name: None,
+        }
+    }
+
+    /// The plugin `P`, which lets clients of another protocol in: it is made with a door to the link of this host,
+    /// through which it opens sessions with the keys of its clients.
+    pub const fn gateway<P: Gateway + 'static>() -> Self {
+        PluginType {
+            metadata: const { &<P as Plugin>::METADATA },
+            run: Run::Anywhere(Movable::Gateway(|cx, door, buf| {
+                Box::pin(async move {
+                    drive(&mut Loaded::new(|| P::behind(door.clone())), cx, buf).await;
                 })
             })),
             services: Services::new,
@@ -114,7 +134,7 @@ impl PluginType {
             metadata: const { &P::METADATA },
             run: Run::OnOneThread(|cx, buf| {
                 Box::pin(async move {
-                    drive(&mut LoadedHere::<P>(None), cx, buf).await;
+                    drive(&mut LoadedHere::new(P::default), cx, buf).await;
                 })
             }),
             services: Services::new,
@@ -193,22 +213,35 @@ impl fmt::Debug for PluginType {
 /// A plugin whose value is made when it is loaded: so a constructor that panics fails that load, and a
 /// plugin that is not loaded takes no memory.
 macro_rules! loaded {
-    ($name:ident: $plugin:ident) => {
-        struct $name<P>(Option<P>);
+    ($name:ident: $plugin:ident $(+ $send:ident)?) => {
+        struct $name<P, M> {
+            plugin: Option<P>,
+            make: M,
+        }
 
-        impl<P: $plugin + Default> $plugin for $name<P> {
+        impl<P: $plugin, M: Fn() -> P> $name<P, M> {
+            fn new(make: M) -> Self {
+                $name { plugin: None, make }
+            }
+
+            fn made(&mut self) -> &mut P {
+                self.plugin.get_or_insert_with(&self.make)
+            }
+        }
+
+        impl<P: $plugin, M: Fn() -> P $(+ $send)?> $plugin for $name<P, M> {
             const METADATA: PluginMetadata = <P as $plugin>::METADATA;
 
             async fn on_load(&mut self, cx: &Context) -> Result<(), Error> {
-                $plugin::on_load(self.0.insert(P::default()), cx).await
+                $plugin::on_load(self.plugin.insert((self.make)()), cx).await
             }
 
             async fn on_start(&mut self, cx: &Context) -> Result<(), Error> {
-                $plugin::on_start(self.0.get_or_insert_default(), cx).await
+                $plugin::on_start(self.made(), cx).await
             }
 
             async fn on_event(&mut self, cx: &Context, event: Event<'_>) -> Result<(), Error> {
-                $plugin::on_event(self.0.get_or_insert_default(), cx, event).await
+                $plugin::on_event(self.made(), cx, event).await
             }
 
             async fn on_call(
@@ -217,25 +250,25 @@ macro_rules! loaded {
                 call: Request<'_>,
                 reply: Reply<'_>,
             ) -> Result<Replied, Error> {
-                $plugin::on_call(self.0.get_or_insert_default(), cx, call, reply).await
+                $plugin::on_call(self.made(), cx, call, reply).await
             }
 
             async fn on_tick(&mut self, cx: &Context) -> Result<(), Error> {
-                $plugin::on_tick(self.0.get_or_insert_default(), cx).await
+                $plugin::on_tick(self.made(), cx).await
             }
 
             async fn on_stop(&mut self, cx: &Context) -> Result<(), Error> {
-                $plugin::on_stop(self.0.get_or_insert_default(), cx).await
+                $plugin::on_stop(self.made(), cx).await
             }
 
             async fn on_unload(&mut self, cx: &Context) -> Result<(), Error> {
-                $plugin::on_unload(self.0.get_or_insert_default(), cx).await
+                $plugin::on_unload(self.made(), cx).await
             }
         }
     };
 }
 
-loaded!(Loaded: Plugin);
+loaded!(Loaded: Plugin + Send);
 loaded!(LoadedHere: LocalPlugin);
 
 /// Gives a plugin its settings, which the kernel keeps as long as itself: for ever.

@@ -4,14 +4,8 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::version::TLS13;
 
 use crate::unix_socket::SocketError;
 
@@ -58,20 +52,10 @@ impl CertificateFiles {
 
     /// TLS with this certificate; returns its fingerprint as well.
     pub(crate) fn acceptor(&self) -> Result<(TlsAcceptor, String), SocketError> {
-        let chain: Vec<_> = CertificateDer::pem_file_iter(&self.certificate)
-            .and_then(Iterator::collect)
-            .map_err(|error| refused(&self.certificate, &error.to_string()))?;
-        let Some(first) = chain.first() else {
-            return Err(refused(&self.certificate, "it holds no certificate in PEM"));
-        };
-        let fingerprint = link_dial::fingerprint(first);
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| refused(&self.key, &error.to_string()))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&TLS13])
-            .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|error| refused(&self.certificate, &error.to_string()))?;
-        Ok((TlsAcceptor::from(Arc::new(config)), fingerprint))
+        link_dial::acceptor(&self.certificate, &self.key).map_err(|refused| SocketError::Certificate {
+            path: refused.path,
+            why: refused.why,
+        })
     }
 }
 

@@ -3,15 +3,17 @@
 //! A new plugin is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! lists by [`plugins!`] and [`storage_engines!`] and knows none of them by name.
 
+pub use gateway_mcp::over_stdio as mcp_over_stdio;
 pub use {
-    auth, automation, cluster, devices, example, history, homeassistant, logger, mqtt, presence, sim, users,
-    zigbee2mqtt,
+    auth, automation, cluster, devices, example, gateway_http, history, homeassistant, logger, mqtt,
+    presence, sim, users, zigbee2mqtt,
 };
 
 pub use nats_storage;
 
 /// The list of plugins, as an array of `$plugin`, which has a function `of` for a plugin, `described` for one whose
-/// services have schemas, `with_own_loop` for one that is a function over its mailbox, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
+/// services have schemas, `with_own_loop` for one that is a function over its mailbox, `gateway` for one that lets clients
+/// of another protocol in, and a method `in_demo` for one that is there in the demonstration alone, with these settings.
 ///
 /// ```
 /// struct Name(&'static str);
@@ -21,6 +23,9 @@ pub use nats_storage;
 ///         Name(std::any::type_name::<P>())
 ///     }
 ///     fn described<P>() -> Name {
+///         Self::of::<P>()
+///     }
+///     fn gateway<P>() -> Name {
 ///         Self::of::<P>()
 ///     }
 ///     fn with_own_loop<L>(metadata: &kernel_core::PluginMetadata, _live: L) -> Name {
@@ -49,6 +54,7 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::mqtt::Mqtt>(),
             <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
             <$plugin>::of::<$crate::example::Example>(),
+            <$plugin>::gateway::<$crate::gateway_http::Http>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
     };

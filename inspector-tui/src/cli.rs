@@ -105,9 +105,14 @@ fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
         Some(target) => target,
         None => Target::default_socket(|name| std::env::var_os(name)).map_err(Failure::Usage)?,
     };
+    let token = match target {
+        Target::Tcp { .. } => link_dial::key(options.key.as_deref()),
+        // The variable is for ports; a key that is shown at the owner's socket takes the owner's rights away.
+        _ => options.key.clone().unwrap_or_default(),
+    };
     Ok(Live {
         target,
-        token: link_dial::key(options.key.as_deref()),
+        token,
         past: options.past,
     })
 }

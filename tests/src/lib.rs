@@ -2,8 +2,8 @@
 //!
 //! [`mcu`] builds the firmware of `kernel-core/examples/mcu` and runs it on an emulator, [`runtime`] runs the
 //! real host, and [`mod@bench`] measures it beside others; [`inspector`] drives the terminal inspector through a
-//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] asks a runtime, and
-//! [`wasm`] builds plugins as WebAssembly modules and runs them in a host. [`mqtt`] runs a real
+//! pseudoterminal, and measures it. [`deep`] says how long is tried to break something, [`session`] and [`http`] ask a
+//! runtime, and [`wasm`] builds plugins as WebAssembly modules and runs them in a host. [`mqtt`] runs a real
 //! MQTT broker, and [`listener`] hears what is published there.
 
 pub mod bench;
@@ -13,6 +13,7 @@ mod client;
 pub mod deep;
 pub mod fuzz;
 pub mod home_assistant;
+pub mod http;
 pub mod inspector;
 pub mod listener;
 pub mod mcu;

@@ -47,12 +47,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The plugins by the names of their folders, but for the example.
+/// The plugins by the names of their folders, but for the example, and for protocols that the host has as well.
 fn plugins() -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join("plugins")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if !["example", "kit", "sdk", "wasm"].contains(&name.as_str()) {
+        if !["example", "http", "kit", "sdk", "wasm"].contains(&name.as_str()) {
             names.push(name);
         }
     }

@@ -1,5 +1,6 @@
-//! Who may do what from outside. The owner of the Unix socket may do everything; a client at the TCP port may do what
-//! its key allows, and each of its requests is checked here, before anything is done of it.
+//! Who may do what from outside. The owner of the Unix socket may do everything; a client at the TCP port, or one that
+//! comes through a gateway among the plugins, may do what its key allows, and each of its requests is checked here, before
+//! anything is done of it. Whoever shows a key at the Unix socket has the rights of the key, and not the owner's.
 //!
 //! Whose a key is, a plugin knows: whichever registers these services. The host has no opinion on users and keys.
 //!
@@ -24,6 +25,7 @@ use kernel_core::{CoreRuntime, Error, Json, subject};
 use kernel_link::{Access, ByToken, Denied, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use scopes::Wanted;
 
@@ -68,6 +70,8 @@ pub(crate) struct Client {
     /// From where it comes.
     peer: String,
     rights: RefCell<Rights>,
+    /// It has shown a key.
+    has_key: Notify,
 }
 
 enum Rights {
@@ -103,14 +107,13 @@ impl Client {
             entrance,
             peer,
             rights: RefCell::new(Rights::None),
+            has_key: Notify::new(),
         }
     }
 
     /// Returns when the client's key has been taken back or has expired, or nobody has answered for a while.
     pub(crate) async fn revoked(&self) {
-        if let Entrance::Owner = self.entrance {
-            return std::future::pending().await;
-        }
+        self.has_key.notified().await;
         let mut unanswered = 0;
         while unanswered < UNANSWERED {
             tokio::time::sleep(LOOK).await;
@@ -191,7 +194,8 @@ impl Access for Client {
     async fn admit(&self, token: &str) -> Result<(), Denied> {
         *self.rights.borrow_mut() = Rights::None;
         let known = match &self.entrance {
-            Entrance::Owner => Ok(()),
+            Entrance::Owner if token.is_empty() => Ok(()),
+            Entrance::Owner => Err(Denied::Token),
             Entrance::Keys(Some(master)) => ByToken(Some(master)).admit(token).await,
             Entrance::Keys(None) => Err(Denied::Token),
         };
@@ -199,7 +203,7 @@ impl Access for Client {
             Ok(()) => *self.rights.borrow_mut() = Rights::All,
             Err(_) if token.is_empty() => return Err(Denied::Token),
             Err(_) => match self.look_up(token).await {
-                Ok(_) => {}
+                Ok(_) => self.has_key.notify_one(),
                 Err(error) if error.code() == NOBODY => return Err(Denied::Token),
                 Err(error) => return Err(Denied::Because(error)),
             },

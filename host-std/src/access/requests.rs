@@ -18,6 +18,7 @@ pub(super) fn check<'a>(
         // What it would do with its own plugin, or nothing that anybody keeps to himself.
         Request::Ping
         | Request::Unwatch
+        | Request::WatchPosition
         | Request::Sleep { .. }
         | Request::Interval { .. }
         | Request::Settings

@@ -38,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, node, plugin, shell, state, storage, watch};
+use commands::{backup, bus, call, inspect, mcp, node, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
@@ -157,6 +157,9 @@ enum Command {
     /// Read and change what is stored
     #[command(subcommand, arg_required_else_help = true)]
     Storage(storage::StorageCommand),
+    /// Serve the Model Context Protocol at the standard input and output
+    #[command(after_long_help = mcp::HELP)]
+    Mcp,
     /// Print a shell's completions
     #[command(after_long_help = shell::COMPLETIONS_HELP)]
     Completions(shell::CompletionsArgs),
@@ -336,6 +339,7 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);
         }
+        Command::Mcp => return mcp::mcp(&global.endpoint()?, &link_dial::key(global.key.as_deref())),
         command => command,
     };
     let mut link = Link::new(global.endpoint()?);
@@ -360,7 +364,7 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::Node(command) => node::node(command, link, out).await,
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
-        // These need no runtime and were done before.
-        Command::Run(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
+        // These were done before.
+        Command::Run(_) | Command::Mcp | Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }

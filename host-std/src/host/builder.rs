@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, CoreRuntime, Json, LocalPlugin, Plugin, name};
+use link_gateway::Door;
 use plugin_kit::schema::Described;
 
 use super::{Host, instances};
@@ -141,7 +142,8 @@ impl HostBuilder {
         host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         note_singletons(&runtime, &config);
-        host.run_plugins(&self, &config)?;
+        let (door, visitors) = Door::new();
+        host.run_plugins(&self, &config, door)?;
         if let Some(folder) = config.plugins_folder.clone() {
             let launcher = self.launcher.clone();
             let services = host.services.clone();
@@ -161,6 +163,7 @@ impl HostBuilder {
             self.capacities.call_bytes,
             reads,
             &config,
+            visitors,
         )?);
         Ok(host)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use link_gateway::Door;
 use plugin_host::{About, Checked};
 use tracing::info;
 
@@ -19,7 +20,14 @@ const SERVICE_NAME: usize = 256;
 
 impl Host {
     /// Installs the plugins, starts their threads, and switches those off that are not enabled.
-    pub(super) fn run_plugins(&mut self, builder: &HostBuilder, config: &Config) -> Result<(), HostError> {
+    pub(super) fn run_plugins(
+        &mut self,
+        builder: &HostBuilder,
+        config: &Config,
+        door: Door,
+    ) -> Result<(), HostError> {
+        // Kept as long as the kernel: for ever.
+        let door = &*Box::leak(Box::new(door));
         let buffer = (builder.capacities.call_bytes + SERVICE_NAME) * 2;
         for plugin in &builder.plugins {
             let wanted = config.plugins.get(plugin.name()).cloned();
@@ -53,6 +61,7 @@ impl Host {
                 plugin: *plugin,
                 installed,
                 checked: self.checked(plugin)?,
+                door,
                 buffer,
             };
             match (wanted.placement, plugin.run) {

@@ -1,4 +1,5 @@
-//! The link's listeners: a Unix socket for the owner and, where it is configured, TCP with a token.
+//! The link's listeners: a Unix socket for the owner, where it is configured TCP with a token, and the door of the
+//! gateways among the plugins.
 //!
 //! They have a thread of their own, so that an operator gets in whatever the plugins do.
 
@@ -18,6 +19,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use kernel_core::{CoreRuntime, Error, Fault, PluginState};
 use kernel_link::{Action, End, Failure, Framing, Manage, ManageError, Refusal};
+use link_gateway::{Visitor, Visitors};
 use tokio::io::AsyncWrite;
 use tokio::net::UnixListener;
 use tokio::task::{JoinError, JoinSet, LocalSet};
@@ -120,6 +122,7 @@ pub(crate) fn spawn(
     call_bytes: usize,
     reads: Reads,
     config: &Config,
+    visitors: Visitors,
 ) -> Result<LinkServer, HostError> {
     let (unix, file) = unix_socket::bind(&config.socket)?;
     let tcp = config.tcp.as_ref().map(tcp::bind).transpose()?;
@@ -131,7 +134,7 @@ pub(crate) fn spawn(
     let worker = Worker::spawn("link", move |stop| {
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            if let Err(cause) = listen(manager, call_bytes, reads, (unix, file), tcp, stop).await {
+            if let Err(cause) = listen(manager, call_bytes, reads, (unix, file), tcp, visitors, stop).await {
                 error!("the link is not served: {cause}; restart the runtime");
             }
         });
@@ -154,6 +157,7 @@ async fn listen(
     reads: Reads,
     (unix, mut file): (StdUnixListener, SocketFile),
     tcp: Option<tcp::Port>,
+    mut visitors: Visitors,
     stop: Stop,
 ) -> std::io::Result<()> {
     let mut unix = UnixListener::from_std(unix)?;
@@ -161,6 +165,7 @@ async fn listen(
     let tcp = tcp.map(tcp::Port::listen).transpose()?;
     // Apart, so that strangers at the TCP port do not keep the owner out.
     let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
+    let mut through_door = Sessions::new("the door of the gateways");
     let mut stop = std::pin::pin!(stop.asked());
     loop {
         tokio::select! {
@@ -192,6 +197,19 @@ async fn listen(
                 }
                 Err(cause) => rest(&cause).await,
             },
+            Some(visitor) = visitors.recv() => match through_door.has_room() {
+                true => {
+                    let Visitor { stream, peer } = visitor;
+                    let client = Client::new(manager.runtime, reads.clone(), Entrance::Keys(None), peer);
+                    let (read, write) = tokio::io::split(stream);
+                    let halves = (FromTokio::new(read), FromTokio::new(write));
+                    through_door
+                        .running
+                        .spawn_local(serve_connection(manager, call_bytes, halves, client, HANDSHAKE_MS));
+                }
+                false => turn_away(visitor.stream, ALL_TAKEN).await,
+            },
+            Some(ended) = through_door.running.join_next() => note(ended),
             Some(ended) = owners.running.join_next() => note(ended),
             Some(ended) = others.running.join_next() => note(ended),
         }

@@ -221,6 +221,7 @@ fn the_program_explains_itself() {
         "calls",
         "health",
         "metrics",
+        "mcp",
         "plugin",
         "plugin load",
         "plugin start",

@@ -8,9 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
 #[cfg(feature = "serial")]
 use crate::serial;
+use crate::{Refusal, ToRuntime};
 
 /// How messages are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +82,14 @@ pub(crate) const MOST_SKIPPED: u32 = 1 << 26;
 pub(crate) const END: u8 = 0;
 
 impl Framing {
+    /// Writes a message as a frame, for a client that queues what it sends; its length.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLarge`] when it does not fit.
+    pub fn encode(self, message: &ToRuntime<'_>, to: &mut [u8]) -> Result<usize, FrameError> {
+        encode(self, message, to)
+    }
+
     /// The longest message whose frame fits into so many bytes.
     pub const fn max_message(self, frame: usize) -> usize {
         match self {

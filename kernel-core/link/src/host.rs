@@ -110,6 +110,10 @@ impl State<'_> {
                     Reply::Text(core::str::from_utf8(bytes).unwrap_or(""))
                 });
             }
+            Request::WatchPosition => {
+                let position = self.watch_position();
+                self.reply(id, &position.map_or(Reply::Absent, Reply::Count));
+            }
             Request::HasService { service } => self.order(id, &mut Op::HasService(service)),
             Request::Peer { name } => self.become_peer(id, name),
             Request::Offer { service } => {

@@ -267,6 +267,10 @@ pub enum Request<'a> {
         /// The service's name.
         service: &'a str,
     },
+    /// How far the watch has come: [`Reply::Count`] is the sequence number of the next record it looks at. What it sent
+    /// of those before is sent before this answer. [`Reply::Absent`] without a watch.
+    #[cfg(feature = "full")]
+    WatchPosition,
 }
 
 /// What can be done with a plugin.

@@ -28,6 +28,11 @@ impl State<'_> {
         self.outcome(id, outcome.map(Reply::Count));
     }
 
+    /// The sequence number of the next record that the watch looks at.
+    pub(crate) fn watch_position(&self) -> Option<u64> {
+        self.watch.as_ref().map(|watch| watch.tap.position())
+    }
+
     #[inline(never)]
     fn open_watch(&mut self, filter: &str, since: Option<u64>, credit: u32) -> Result<u64, Fault> {
         subject::check_filter(filter)?;

@@ -6,6 +6,7 @@ mod build;
 pub(crate) mod bus;
 pub(crate) mod call;
 pub(crate) mod inspect;
+pub(crate) mod mcp;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod packages;

@@ -13,9 +13,9 @@ use crate::known::Known;
 use crate::{Target, line, tls};
 
 /// What comes from a target.
-pub type Reader = FromTokio<Box<dyn AsyncRead + Unpin>>;
+pub type Reader = FromTokio<Box<dyn AsyncRead + Unpin + Send>>;
 /// What goes to a target.
-pub type Writer = FromTokio<Box<dyn AsyncWrite + Unpin>>;
+pub type Writer = FromTokio<Box<dyn AsyncWrite + Unpin + Send>>;
 
 /// A line to a target that is open.
 pub struct Line {
@@ -28,7 +28,10 @@ pub struct Line {
 }
 
 impl Line {
-    fn new(read: impl AsyncRead + Unpin + 'static, write: impl AsyncWrite + Unpin + 'static) -> Line {
+    fn new(
+        read: impl AsyncRead + Unpin + Send + 'static,
+        write: impl AsyncWrite + Unpin + Send + 'static,
+    ) -> Line {
         Line {
             read: FromTokio::new(Box::new(read)),
             write: FromTokio::new(Box::new(write)),

@@ -28,7 +28,7 @@ pub fn key_in_file(file: &str) -> Result<String, String> {
     let read = (&mut open).take(LONGEST + 1).read_to_string(&mut text);
     read.map_err(|cause| cause.to_string())?;
     match text.trim() {
-        key if key.is_empty() => Err("it is empty: the key is wanted, on one line".to_owned()),
+        "" => Err("it is empty: the key is wanted, on one line".to_owned()),
         key if key.contains(char::is_control) || text.len() as u64 > LONGEST => Err(format!(
             "it holds no key: one line of at most {LONGEST} bytes is wanted"
         )),

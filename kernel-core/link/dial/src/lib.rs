@@ -9,6 +9,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod certificate;
 mod dial;
 mod key;
 mod known;
@@ -16,6 +17,7 @@ mod line;
 mod target;
 mod tls;
 
+pub use certificate::{CertificateError, acceptor};
 pub use dial::{Line, Reader, Writer, over_tls};
 pub use key::{KEY_VARIABLE, key, key_in_file};
 pub use known::Known;
