@@ -20,6 +20,7 @@ pub struct Runtime {
     child: Option<Child>,
     folder: tempfile::TempDir,
     variables: Vec<(String, OsString)>,
+    words: Vec<String>,
 }
 
 impl Runtime {
@@ -66,6 +67,7 @@ impl Runtime {
             child: None,
             folder: tempfile::tempdir().map_err(|cause| format!("no folder for a runtime: {cause}"))?,
             variables: Vec::new(),
+            words: Vec::new(),
         })
     }
 
@@ -108,6 +110,7 @@ impl Runtime {
     fn command(&self) -> Command {
         let mut command = clean(Command::new(&self.binary));
         command
+            .args(&self.words)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
@@ -130,6 +133,11 @@ impl Runtime {
     /// Sets a variable of its environment, from its next start on.
     pub fn set_variable(&mut self, name: &str, value: impl Into<OsString>) {
         self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// Has it started with these words behind its name, from its next start on.
+    pub fn set_words(&mut self, words: &[&str]) {
+        self.words = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// The number of its process, while it runs.

@@ -39,6 +39,8 @@ impl House {
         );
         std::fs::write(&config, text).unwrap();
         runtime.set_variable("RUNTIME_CONFIG", config);
+        // The simulated house is there in the demonstration alone.
+        runtime.set_words(&["--demo"]);
         let assistant = HomeAssistant::new(broker.port()).unwrap();
         House {
             broker,

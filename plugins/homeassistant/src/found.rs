@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::about::{About, about};
 use crate::components;
 use crate::config::Config;
-use crate::effect::{DISCOVERED, Effect, REMOVED, REPORTED};
-use crate::entity::{Entity, Outgoing, Part};
+use crate::device::{Device, kind, report, schema};
+use crate::effect::{DISCOVERED, Effect, REMOVED};
+use crate::entity::{Entity, Outgoing};
 use crate::keys::expand;
 use crate::names::{PROVIDER, field, slug};
 use crate::status::Counts;
@@ -19,10 +20,6 @@ const MAX_MESSAGE: usize = 16 * 1024;
 /// The most entities, and properties of a device.
 const MAX_ENTITIES: usize = 2_000;
 const MAX_PROPERTIES: usize = 60;
-/// The most bytes of a value, and of all values of a device.
-const MAX_VALUE: usize = 2 * 1024;
-const MAX_STATE: usize = 7 * 1024;
-
 /// What is known.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -45,6 +42,14 @@ pub(crate) struct Found {
     pub(crate) counts: Counts,
 }
 
+/// A command that fits.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Command {
+    pub(crate) messages: Vec<Outgoing>,
+    /// What nobody reports, and is so once it is sent.
+    pub(crate) is_so: Map<String, Value>,
+}
+
 /// The topic of a discovery, and the component of it, where it has several.
 type Key = (String, String);
 
@@ -54,13 +59,6 @@ struct Known {
     entity: Entity,
     /// What its parts are called; `None` for one that has no room.
     fields: Vec<Option<String>>,
-}
-
-#[derive(Debug, Default)]
-struct Device {
-    state: Map<String, Value>,
-    discovery: Value,
-    is_online: bool,
 }
 
 impl Found {
@@ -277,6 +275,7 @@ impl Found {
 
     fn describe(&mut self, id: &str, keys: &[Key]) -> Value {
         let known: Vec<&Known> = keys.iter().filter_map(|key| self.entities.get(key)).collect();
+        let entities: Vec<&Entity> = known.iter().map(|known| &known.entity).collect();
         let mut properties = Map::new();
         let mut left_out = 0;
         for known in &known {
@@ -294,7 +293,7 @@ impl Found {
         let name = said(|about| about.name.as_ref()).or_else(|| said(|about| about.label.as_ref()));
         let name = name.unwrap_or_else(|| id.into());
         let mut discovery = json!({
-            "external_id": id, "provider": PROVIDER, "type": kind(&known), "properties": properties,
+            "external_id": id, "provider": PROVIDER, "type": kind(&entities), "properties": properties,
             "name": name,
         });
         for (key, value) in [
@@ -366,7 +365,7 @@ impl Found {
             };
             for (part, value) in values {
                 let field = known.fields.get(part).cloned().flatten();
-                if field.is_some_and(|field| !keep(&mut device.state, field, value)) {
+                if field.is_some_and(|field| !device.keep(field, value)) {
                     self.counts
                         .refuse("a value that the house has no room for", topic);
                 }
@@ -393,8 +392,7 @@ impl Found {
         known.map(|(key, _)| key.clone()).collect()
     }
 
-    /// The messages of a command for one of its devices, and the values that nobody reports; `None` where it is of
-    /// somebody else.
+    /// A command for one of its devices; `None` where it is of somebody else.
     ///
     /// # Errors
     /// Why it cannot be done.
@@ -402,7 +400,7 @@ impl Found {
         &self,
         external_id: &str,
         params: &Map<String, Value>,
-    ) -> Option<Result<(Vec<Outgoing>, Map<String, Value>), String>> {
+    ) -> Option<Result<Command, String>> {
         match self.devices.contains_key(external_id) {
             true => Some(self.checked(external_id, params)),
             false if self.removed.contains(external_id) => Some(Err("nobody offers it any more".into())),
@@ -410,12 +408,8 @@ impl Found {
         }
     }
 
-    fn checked(
-        &self,
-        external_id: &str,
-        params: &Map<String, Value>,
-    ) -> Result<(Vec<Outgoing>, Map<String, Value>), String> {
-        let (mut outgoing, mut is_so, mut left) = (Vec::new(), Map::new(), params.clone());
+    fn checked(&self, external_id: &str, params: &Map<String, Value>) -> Result<Command, String> {
+        let (mut messages, mut is_so, mut left) = (Vec::new(), Map::new(), params.clone());
         for key in self.keys_of(external_id) {
             let Some(known) = self.entities.get(&key) else {
                 continue;
@@ -438,11 +432,11 @@ impl Found {
                     is_so.insert(field.clone(), value.clone());
                 }
             }
-            outgoing.extend(known.entity.write(&values)?);
+            messages.extend(known.entity.write(&values)?);
         }
         match left.keys().next() {
             Some(field) => Err(format!("{field}: it has no such property")),
-            None => Ok((outgoing, is_so)),
+            None => Ok(Command { messages, is_so }),
         }
     }
 
@@ -451,7 +445,7 @@ impl Found {
         match self.devices.get_mut(external_id) {
             Some(device) if !fields.is_empty() => {
                 for (field, value) in fields {
-                    keep(&mut device.state, field, value);
+                    device.keep(field, value);
                 }
                 vec![report(external_id, &device.state, device.is_online)]
             }
@@ -477,80 +471,4 @@ impl Found {
     pub(crate) fn figures(&self) -> (usize, usize) {
         (self.entities.len(), self.devices.len())
     }
-}
-
-/// Keeps a value; false where there is no room for it.
-fn keep(state: &mut Map<String, Value>, field: String, value: Value) -> bool {
-    if value.to_string().len() > MAX_VALUE {
-        return false;
-    }
-    let old = state.insert(field.clone(), value);
-    let fits = Value::Object(state.clone()).to_string().len() <= MAX_STATE;
-    if !fits {
-        state.remove(&field);
-        state.extend(old.map(|old| (field, old)));
-    }
-    fits
-}
-
-fn report(id: &str, state: &Map<String, Value>, online: bool) -> Effect {
-    Effect::Publish(
-        REPORTED,
-        json!({"external_id": id, "state": state, "online": online}),
-    )
-}
-
-fn schema(entity: &Entity, part: &Part) -> Value {
-    let mut schema = part.codec.schema();
-    if let Some(unit) = &part.unit {
-        schema.insert("unit".into(), json!(unit));
-    }
-    if !entity.is_writable(part) {
-        schema.insert("readOnly".into(), json!(true));
-    }
-    Value::Object(schema)
-}
-
-/// What a device is: by what it is for, or by what it measures.
-fn kind(known: &[&Known]) -> &'static str {
-    let has = |component: &str| known.iter().any(|known| known.entity.component == component);
-    for (component, kind) in [
-        ("climate", "thermostat"),
-        ("lock", "lock"),
-        ("cover", "cover"),
-        ("light", "light"),
-        ("fan", "fan"),
-        ("switch", "switch"),
-    ] {
-        if has(component) {
-            return kind;
-        }
-    }
-    let roles: BTreeSet<&str> = known
-        .iter()
-        .flat_map(|known| known.entity.parts.iter().filter_map(|part| part.role))
-        .collect();
-    for (role, kind) in [
-        ("smoke", "smoke_sensor"),
-        ("gas", "gas_sensor"),
-        ("carbon_monoxide", "carbon_monoxide_sensor"),
-        ("water_leak", "leak_sensor"),
-        ("open", "door_sensor"),
-        ("presence", "presence_sensor"),
-        ("motion", "motion_sensor"),
-        ("vibration", "vibration_sensor"),
-        ("co2", "air_quality_sensor"),
-        ("pm25", "air_quality_sensor"),
-        ("soil_moisture", "soil_sensor"),
-        ("temperature", "temperature_sensor"),
-        ("humidity", "humidity_sensor"),
-        ("illuminance", "illuminance_sensor"),
-        ("energy", "meter"),
-        ("power", "meter"),
-    ] {
-        if roles.contains(role) {
-            return kind;
-        }
-    }
-    "generic"
 }

@@ -31,10 +31,12 @@
 //! `components`, `entity` and `template`. Neither knows MQTT; `link` joins them.
 
 mod about;
+mod call;
 mod classes;
 mod codec;
 mod components;
 mod config;
+mod device;
 mod effect;
 mod entity;
 mod found;

@@ -10,6 +10,7 @@ use plugin_kit::{ContextValues, log};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::call::call;
 use crate::effect::Effect;
 use crate::found::Found;
 use crate::offered::Offered;
@@ -147,9 +148,7 @@ impl Link {
 
     async fn set_state(&self, cx: &Context, id: &str, state: &Value) {
         let wanted = json!({"id": id, "state": state});
-        let called = cx
-            .call_value::<_, Value>("devices.set_state", &wanted, None)
-            .await;
+        let called = call::<Value>(cx, "devices.set_state", &wanted).await;
         if let Err(error) = called {
             let why = format!("a command that the house does not take: {}", error.code());
             self.known()

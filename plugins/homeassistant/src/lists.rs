@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use kernel_core::{Context, Error};
-use plugin_kit::ContextValues;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::call::call;
 use crate::own::{Listed, Said};
 
 /// Items of a page.
@@ -71,7 +71,7 @@ async fn all<T: DeserializeOwned>(cx: &Context, service: &str) -> Result<Vec<T>,
             limit: LIMIT,
             after: after.as_deref(),
         };
-        let page: Page<T> = cx.call_value(service, &wanted, None).await?;
+        let page: Page<T> = call(cx, service, &wanted).await?;
         items.extend(page.items);
         match page.next {
             Some(next) => after = Some(next),

@@ -9,8 +9,9 @@ use plugin_kit::{ContextValues, log, plugin};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::call::{call, later};
 use crate::effect::Effect;
-use crate::found::Found;
+use crate::found::{Command, Found};
 use crate::link::{Known, Link};
 use crate::lists;
 use crate::names::PROVIDER;
@@ -160,7 +161,7 @@ impl HomeAssistant {
             match self.refresh(cx, &link).await {
                 Ok(()) => self.asks = 0,
                 Err(error) => {
-                    log::debug!("the house does not say what devices there are: {error}");
+                    later(&error);
                     self.asks = self.seconds + RETRY;
                 }
             }
@@ -288,7 +289,7 @@ impl HomeAssistant {
         let Some(command) = link.known().found.command(external_id, &requested.params) else {
             return Ok(());
         };
-        let sent = command.and_then(|(messages, is_so)| {
+        let sent = command.and_then(|Command { messages, is_so }| {
             if !link.is_connected() {
                 return Err("there is no connection to the broker".into());
             }
@@ -333,9 +334,9 @@ fn read<T: serde::de::DeserializeOwned>(payload: &[u8], topic: &str) -> Result<T
 /// Has the house take in what it did not.
 async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
     let provider = Provider { provider: PROVIDER };
-    let called = cx.call_value("devices.auto_map_external", &provider, None).await;
+    let called = call(cx, "devices.auto_map_external", &provider).await;
     let mapped: AutoMapped = called.inspect_err(|error| {
-        log::debug!("devices are not taken in yet: {error}");
+        later(error);
         link.adopt_again();
     })?;
     for error in &mapped.errors {

@@ -3,49 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::network::{self, Device, Listed, PROVIDER, Skipped, is_event};
+use crate::command::{Command, command};
+use crate::effect::{DISCOVERED, Effect, REMOVED};
+use crate::entry::{Entry, report, state};
+use crate::network::{self, Device, Listed, PROVIDER, Skipped};
+use crate::payload::{availability, parsed, text};
 use crate::status::Counts;
 
 /// The most bytes of a message about the state of a device.
 const MAX_MESSAGE: usize = 64 * 1024;
-/// The most bytes of a value, and of all values of a device.
-const MAX_VALUE: usize = 2 * 1024;
-const MAX_STATE: usize = 7 * 1024;
-
 /// The most devices that are remembered once they are gone.
 const MAX_REMOVED: usize = 1_000;
-
-pub(crate) const DISCOVERED: &str = "external.device_discovered";
-pub(crate) const REMOVED: &str = "external.device_removed";
-pub(crate) const REPORTED: &str = "external.device_state_reported";
-pub(crate) const HAPPENED: &str = "external.device_event";
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
-    /// Published in the house.
-    Publish(&'static str, Value),
-    /// Sent to the broker.
-    Send(String, Vec<u8>),
-    /// Topics that are wanted from now on.
-    Listen(Vec<String>),
-    /// Topics that are not wanted any more.
-    Leave(Vec<String>),
-    /// There are devices that nobody took in yet.
-    Adopt,
-}
-
-/// A command that fits.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Command {
-    pub(crate) topic: String,
-    pub(crate) payload: Value,
-    /// What nobody reports, and is so once it is sent.
-    pub(crate) is_so: Map<String, Value>,
-}
 
 /// What is known.
 #[derive(Debug)]
@@ -66,21 +36,6 @@ pub(crate) struct Bridge {
 }
 
 type Known = BTreeMap<String, Entry>;
-
-#[derive(Debug)]
-struct Entry {
-    device: Device,
-    state: Map<String, Value>,
-    /// What Zigbee2MQTT says; nothing where it does not look after devices.
-    available: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    external_id: &'a str,
-    state: &'a Map<String, Value>,
-    online: bool,
-}
 
 impl Bridge {
     /// One below this base topic; with `reads` devices are asked how they are.
@@ -371,38 +326,10 @@ impl Bridge {
     }
 
     fn checked(&self, device: &Device, params: &Map<String, Value>) -> Result<Command, String> {
-        if !self.is_connected {
-            return Err("there is no connection to the broker".into());
-        }
-        if !self.is_online {
-            return Err("Zigbee2MQTT is off line".into());
-        }
-        let (mut payload, mut is_so, mut wrong) = (Map::new(), Map::new(), Vec::new());
-        for (field, value) in params {
-            let encoded = match device.property(field) {
-                Some(property) => property.encode(value).map(|encoded| (property, encoded)),
-                None => Err(format!("{field}: it has no such property; {}", settable(device))),
-            };
-            match encoded {
-                Ok((property, _)) if payload.contains_key(&property.wire) => {
-                    wrong.push(format!("{field}: something else sets the same"));
-                }
-                Ok((property, encoded)) => {
-                    if !property.access.published {
-                        is_so.insert(field.clone(), value.clone());
-                    }
-                    payload.insert(property.wire.clone(), encoded);
-                }
-                Err(why) => wrong.push(why),
-            }
-        }
-        match wrong.is_empty() {
-            true => Ok(Command {
-                topic: format!("{}/{}/set", self.base, device.name),
-                payload: Value::Object(payload),
-                is_so,
-            }),
-            false => Err(wrong.join("; ")),
+        match (self.is_connected, self.is_online) {
+            (false, _) => Err("there is no connection to the broker".into()),
+            (true, false) => Err("Zigbee2MQTT is off line".into()),
+            (true, true) => command(&self.base, device, params),
         }
     }
 
@@ -489,132 +416,8 @@ pub(crate) struct Figures {
     pub(crate) skipped: Vec<Skipped>,
 }
 
-impl Entry {
-    fn is_online(&self, bridge_is_online: bool) -> bool {
-        bridge_is_online && self.available.unwrap_or(true)
-    }
-
-    fn report(&self, bridge_is_online: bool) -> Effect {
-        report(
-            &self.device.external_id,
-            &self.state,
-            self.is_online(bridge_is_online),
-        )
-    }
-
-    /// Keeps a value; false where there is no room for it.
-    fn keep(&mut self, field: &str, value: Value) -> bool {
-        if value.to_string().len() > MAX_VALUE {
-            return false;
-        }
-        let old = self.state.insert(field.into(), value);
-        let fits = Value::Object(self.state.clone()).to_string().len() <= MAX_STATE;
-        if !fits {
-            self.state.remove(field);
-            self.state.extend(old.map(|old| (field.to_owned(), old)));
-        }
-        fits
-    }
-}
-
 fn find<'k>(devices: &'k mut Known, groups: &'k mut Known, external_id: &str) -> Option<&'k mut Entry> {
     devices
         .get_mut(external_id)
         .or_else(|| groups.get_mut(external_id))
-}
-
-/// A message about the state of a device.
-fn state(
-    entry: &mut Entry,
-    payload: &[u8],
-    is_retained: bool,
-    bridge_is_online: bool,
-    counts: &mut Counts,
-) -> Result<Vec<Effect>, &'static str> {
-    let fields = parsed(payload)?;
-    let fields = fields.as_object().ok_or("a state that is no object")?;
-    let mut happened = Map::new();
-    for (wire, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-        let said: Vec<_> = entry.device.said(wire).cloned().collect();
-        let decoded: Vec<_> = said
-            .iter()
-            .filter_map(|property| Some((property, property.kind.decode(value)?)))
-            .collect();
-        let what = || format!("{}: {wire}", entry.device.name);
-        if decoded.is_empty() && !said.is_empty() {
-            counts.refuse("a value of another kind than the device exposes", &what());
-        }
-        for (property, value) in decoded {
-            if is_event(property) {
-                // What is retained happened before, and an empty one is none.
-                if !is_retained && value != "" {
-                    happened.insert(property.field.clone(), value);
-                }
-            } else if property.access.published && !entry.keep(&property.field, value) {
-                counts.refuse(
-                    "a value that the house has no room for",
-                    &format!("{}: {wire}", entry.device.name),
-                );
-            }
-        }
-    }
-    if let Some(mode) = fields.get("color_mode").filter(|mode| mode.is_string())
-        && entry.device.property("color_mode").is_none()
-        && entry.device.kind == "light"
-    {
-        entry.keep("color_mode", mode.clone());
-    }
-    let mut effects = vec![entry.report(bridge_is_online)];
-    for (field, value) in happened {
-        effects.extend(occurred(entry, &field, value, bridge_is_online));
-    }
-    Ok(effects)
-}
-
-/// Something happened, such as the press of a button: said as an event, and as a value that is there and gone again, so
-/// that a second press is a change as well.
-fn occurred(entry: &Entry, field: &str, value: Value, bridge_is_online: bool) -> Vec<Effect> {
-    let (id, is_online) = (&entry.device.external_id, entry.is_online(bridge_is_online));
-    let pulse = |value: Value| report(id, &Map::from_iter([(field.to_owned(), value)]), is_online);
-    let event = json!({"external_id": id, "provider": PROVIDER, "event": field, "value": value});
-    vec![Effect::Publish(HAPPENED, event), pulse(value), pulse(Value::Null)]
-}
-
-fn report(external_id: &str, state: &Map<String, Value>, online: bool) -> Effect {
-    let report = Report {
-        external_id,
-        state,
-        online,
-    };
-    Effect::Publish(REPORTED, json!(report))
-}
-
-fn settable(device: &Device) -> String {
-    let settable = device.properties.iter().filter(|property| property.access.set);
-    let settable: Vec<_> = settable.map(|property| property.field.as_str()).collect();
-    match settable.is_empty() {
-        true => "nothing of it can be set".into(),
-        false => format!("what can be set is {}", settable.join(", ")),
-    }
-}
-
-/// `{"state": "online"}`, or what older versions say: the word alone.
-fn availability(payload: &[u8]) -> Result<bool, &'static str> {
-    let word = match serde_json::from_slice::<Value>(payload) {
-        Ok(value) => text(&value, "state").map(String::from),
-        Err(_) => std::str::from_utf8(payload).ok().map(String::from),
-    };
-    match word.as_deref() {
-        Some("online") => Ok(true),
-        Some("offline") => Ok(false),
-        _ => Err("neither online nor offline"),
-    }
-}
-
-fn parsed(payload: &[u8]) -> Result<Value, &'static str> {
-    serde_json::from_slice(payload).map_err(|_| "a payload that is not JSON")
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key).and_then(Value::as_str)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::payload::text;
 use crate::property::{Access, Kind, Property, Range};
 
 /// The most properties of a device: those of a state of the house.
@@ -243,8 +244,4 @@ fn limit(expose: &Value, key: &str) -> Result<Option<f64>, &'static str> {
 fn name_of(expose: &Value) -> &str {
     let name = text(expose, "property").or(text(expose, "name"));
     name.or(text(expose, "type")).unwrap_or("an expose")
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key).and_then(Value::as_str)
 }

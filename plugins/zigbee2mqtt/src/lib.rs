@@ -25,9 +25,13 @@
 //! - **Dependencies**: none.
 
 mod bridge;
+mod command;
+mod effect;
+mod entry;
 mod exposes;
 mod link;
 mod network;
+mod payload;
 mod plugin;
 mod property;
 mod settings;

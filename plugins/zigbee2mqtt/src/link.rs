@@ -9,7 +9,8 @@ use mqtt_client::{Client, Happened, Incoming, Message, Options, Qos, serve};
 use plugin_kit::{ContextValues, log};
 use tokio::sync::oneshot;
 
-use crate::bridge::{Bridge, Effect};
+use crate::bridge::Bridge;
+use crate::effect::Effect;
 
 /// Calls that take in what is new: the house may not have heard of all of it by the first one.
 const CALLS: u32 = 3;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::exposes;
+use crate::payload::text;
 use crate::property::{Kind, Property};
 
 /// Who found it, for the house.
@@ -289,8 +290,4 @@ fn kind_of(exposes: Option<&Value>, properties: &[Property]) -> &'static str {
 /// Whether a property is something that happens, and not something that is.
 pub(crate) fn is_event(property: &Property) -> bool {
     property.wire == "action" && matches!(property.kind, Kind::Choice(_) | Kind::Text)
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key).and_then(Value::as_str)
 }

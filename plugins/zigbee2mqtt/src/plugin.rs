@@ -8,7 +8,8 @@ use plugin_kit::{Args, Arguments, ContextValues, log, plugin};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::bridge::{Bridge, Effect};
+use crate::bridge::Bridge;
+use crate::effect::Effect;
 use crate::link::Link;
 use crate::network::PROVIDER;
 use crate::settings::Settings;
@@ -188,7 +189,11 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
     let provider = Provider { provider: PROVIDER };
     let called = cx.call_value("devices.auto_map_external", &provider, None).await;
     let mapped: AutoMapped = called.inspect_err(|error| {
-        log::debug!("devices are not taken in yet: {error}");
+        match error.code() {
+            // That nobody has the service is nobody's mistake.
+            "not_found" => log::debug!("devices are taken in later: {error}"),
+            _ => log::warn!("devices are taken in later: {error}"),
+        }
         link.adopt_again();
     })?;
     for error in &mapped.errors {

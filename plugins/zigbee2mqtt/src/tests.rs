@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::bridge::{Bridge, DISCOVERED, Effect, HAPPENED, REMOVED, REPORTED};
+use crate::bridge::Bridge;
+use crate::effect::{DISCOVERED, Effect, HAPPENED, REMOVED, REPORTED};
 use crate::network;
 
 const DEVICES: &str = include_str!("../tests/fixtures/devices.json");

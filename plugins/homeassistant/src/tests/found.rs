@@ -47,11 +47,12 @@ fn state(messages: &[(&str, &str)]) -> Value {
 
 fn command(id: &str, params: Value) -> Result<Vec<(String, String)>, String> {
     let Value::Object(params) = params else { panic!() };
-    let (outgoing, _) = found()
+    let command = found()
         .0
         .command(&format!("homeassistant-{id}"), &params)
         .unwrap()?;
-    Ok(outgoing
+    Ok(command
+        .messages
         .into_iter()
         .map(|message| (message.topic, message.payload))
         .collect())
@@ -334,7 +335,11 @@ fn commands_that_do_not_fit_are_refused_with_what_is_allowed() {
 fn what_nobody_reports_is_so_once_it_is_sent() {
     let (mut found, _) = found();
     let params = Map::from_iter([("stop".to_owned(), json!(true))]);
-    let (_, is_so) = found.command("homeassistant-blind", &params).unwrap().unwrap();
+    let is_so = found
+        .command("homeassistant-blind", &params)
+        .unwrap()
+        .unwrap()
+        .is_so;
     assert_eq!(is_so, params);
     assert_eq!(
         published(&found.is_so("homeassistant-blind", is_so), REPORTED)[0]["state"],
