@@ -15,8 +15,10 @@ use crate::effect::Effect;
 use crate::found::Found;
 use crate::offered::Offered;
 
-/// Calls that take in what is new: the house may not have heard of all of it by the first one.
-const CALLS: u32 = 3;
+/// Calls that take in what is new, one a second: the house may hear of it late.
+const CALLS: u32 = 60;
+/// Those that are still made once the house has all of it.
+const LAST_CALLS: u32 = 2;
 
 /// Both directions.
 #[derive(Debug)]
@@ -172,7 +174,12 @@ impl Link {
         before.is_ok()
     }
 
-    /// A call took some in, or failed: there may be more.
+    /// The house has all that it was said.
+    pub(crate) fn has_adopted(&self) {
+        self.adopt.fetch_min(LAST_CALLS, Ordering::Relaxed);
+    }
+
+    /// A call failed.
     pub(crate) fn adopt_again(&self) {
         self.adopt.store(CALLS, Ordering::Relaxed);
     }

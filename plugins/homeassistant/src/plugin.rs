@@ -76,6 +76,8 @@ struct Changed {
 struct AutoMapped {
     created: u32,
     #[serde(default)]
+    skipped: u32,
+    #[serde(default)]
     errors: Vec<String>,
     #[serde(default)]
     more: bool,
@@ -343,9 +345,12 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
         log::warn!("a device is not taken in: {error}");
     }
     if mapped.created == 0 && !mapped.more {
+        let (_, known) = link.known().found.figures();
+        if mapped.skipped as usize + mapped.errors.len() >= known {
+            link.has_adopted();
+        }
         return Ok(());
     }
-    link.adopt_again();
     // What was said of them before had nobody to hear it.
     let effects = link.known().found.report_all();
     link.perform(cx, effects).await;

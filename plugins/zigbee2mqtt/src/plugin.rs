@@ -50,6 +50,8 @@ impl Arguments for Requested {}
 struct AutoMapped {
     created: u32,
     #[serde(default)]
+    skipped: u32,
+    #[serde(default)]
     errors: Vec<String>,
     #[serde(default)]
     more: bool,
@@ -200,9 +202,13 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
         log::warn!("a device is not taken in: {error}");
     }
     if mapped.created == 0 && !mapped.more {
+        let figures = link.bridge().figures();
+        let known = figures.devices + figures.groups;
+        if mapped.skipped as usize + mapped.errors.len() >= known {
+            link.has_adopted();
+        }
         return Ok(());
     }
-    link.adopt_again();
     // What was said of them before had nobody to hear it.
     let effects = link.bridge().report_all();
     link.perform(cx, effects).await;
