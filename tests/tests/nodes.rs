@@ -74,7 +74,7 @@ fn a_runtime_is_a_node_over_tls_within_the_scopes_of_its_key() {
     );
     let add = |more: &str| {
         house.run(&format!(
-            "node add garage tcp:{} --key-file {} --events 'internal.>' --services 'devices.*' --silence 2 {more} --yes",
+            "node add garage tcp:{} --node-key {} --events 'internal.>' --services 'devices.*' --silence 2 {more} --yes",
             garage.address,
             key.display()
         ))

@@ -74,10 +74,10 @@ impl House {
     /// The last event of this topic.
     fn event(&self, topic: &str) -> Option<Value> {
         let text = std::fs::read_to_string(self.runtime.folder().join("events.ndjson")).unwrap();
-        let events = text
+        let mut events = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = events.filter(|event| event["topic"] == topic).last();
+        let last = events.rfind(|event| event["topic"] == topic);
         last.map(|event| event["payload"].clone())
     }
 

@@ -27,7 +27,7 @@ JSON: what `plugins` shows of it, as {name, version, state, error?, ...}
 Examples:
   core-runtime node add kitchen serial:/dev/ttyACM0
   core-runtime node add attic serial:/dev/ttyACM1 --share 'weather.>' --give example.hello
-  core-runtime node add garage tcp:10.0.0.8:7700 --key-file /etc/core-runtime/garage.key --events 'door.>'";
+  core-runtime node add garage tcp:10.0.0.8:7700 --node-key /etc/core-runtime/garage.key --events 'door.>'";
 
 const LIST_HELP: &str = "\
 JSON: an array of {name, node, state, error?, ...}, as `plugins` shows them
@@ -42,7 +42,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) enum NodeCommand {
     /// Attach a board, or another runtime
     #[command(after_long_help = ADD_HELP)]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List the nodes
     #[command(after_long_help = LIST_HELP)]
     List,
@@ -59,7 +59,7 @@ pub(crate) struct AddArgs {
     target: Target,
     /// The file with the key that is shown to it, readable by its owner alone
     #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    node_key: Option<PathBuf>,
     /// Events of this runtime that the node hears; may be given several times
     #[arg(long, value_name = "FILTER", value_parser = check::filter)]
     share: Vec<String>,
@@ -88,7 +88,7 @@ pub(crate) struct AddArgs {
 
 pub(crate) async fn node(command: NodeCommand, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
     match command {
-        NodeCommand::Add(args) => add(args, link, out).await,
+        NodeCommand::Add(args) => add(*args, link, out).await,
         NodeCommand::List => list(link, out).await,
         NodeCommand::Remove(args) => {
             let rows = nodes(link).await?;
@@ -127,7 +127,7 @@ fn manifest(args: &AddArgs) -> Result<String, Failure> {
         quoted(&args.name),
         quoted(&target.to_string())
     );
-    let key_file = args.key_file.as_ref().map(absolute).transpose()?;
+    let key_file = args.node_key.as_ref().map(absolute).transpose()?;
     let key_file = key_file.map(|file| file.display().to_string());
     let texts = [
         ("key_file", &key_file),
