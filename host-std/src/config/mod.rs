@@ -164,7 +164,7 @@ pub struct PluginConfig {
     /// Whether it is started with the runtime; true by default.
     pub enabled: bool,
     /// Whether of several runtimes one alone runs it: then it is not started with this one, but by the plugin that sees
-    /// to that, which finds it in the state key [`SINGLETONS`](crate::config::SINGLETONS). False by default.
+    /// to that, which finds it in the state key [`SINGLETONS`]. False by default.
     pub singleton: bool,
     /// Where it runs.
     pub placement: Placement,
