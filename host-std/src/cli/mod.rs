@@ -75,8 +75,8 @@ struct Global {
     #[arg(long, global = true, value_name = "HOST:PORT", value_parser = Target::tcp, conflicts_with_all = ["socket", "serial"], display_order = 101)]
     tcp: Option<Target>,
     /// A file with the key that a runtime at a TCP port asks for [env: RUNTIME_TCP_TOKEN, the key itself]
-    #[arg(long = "key-file", global = true, value_name = "FILE", value_parser = link_dial::key_in_file, display_order = 102)]
-    key: Option<String>,
+    #[arg(long, global = true, value_name = "FILE", value_parser = link_dial::key_in_file, display_order = 102)]
+    key_file: Option<String>,
     /// A runtime on a serial line, such as /dev/ttyACM0:115200; tcp:HOST:PORT where a serial server has it
     #[arg(long, global = true, value_name = "DEVICE[:BAUD]", value_parser = Target::serial, conflicts_with = "socket", display_order = 103)]
     serial: Option<Target>,
@@ -181,7 +181,7 @@ impl Global {
         [
             ("--tcp", self.tcp.is_some()),
             ("--serial", self.serial.is_some()),
-            ("--key-file", self.key.is_some()),
+            ("--key-file", self.key_file.is_some()),
             ("--json", self.json),
         ]
         .into_iter()
@@ -203,7 +203,7 @@ impl Global {
         if let Some(target) = &self.tcp {
             return Ok(Endpoint {
                 target: target.clone(),
-                token: link_dial::key(self.key.as_deref()),
+                token: link_dial::key(self.key_file.as_deref()),
             });
         }
         if let Some(line) = &self.serial {
@@ -339,7 +339,7 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);
         }
-        Command::Mcp => return mcp::mcp(&global.endpoint()?, &link_dial::key(global.key.as_deref())),
+        Command::Mcp => return mcp::mcp(&global.endpoint()?, &link_dial::key(global.key_file.as_deref())),
         command => command,
     };
     let mut link = Link::new(global.endpoint()?);

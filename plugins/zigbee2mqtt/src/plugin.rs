@@ -66,7 +66,8 @@ struct Provider {
     name = "zigbee2mqtt",
     description = "The devices and groups of Zigbee2MQTT",
     author = "Home Console",
-    schema
+    schema,
+    instances
 )]
 impl Zigbee2Mqtt {
     #[load]

@@ -94,7 +94,7 @@ mod tests {
             .filter(|argument| argument.is_global_set())
             .map(|argument| argument.get_id().to_string())
             .collect();
-        assert_eq!(globals, ["socket", "tcp", "key", "serial", "json"]);
+        assert_eq!(globals, ["socket", "tcp", "key_file", "serial", "json"]);
         visit(&command, &globals);
     }
 
