@@ -21,10 +21,15 @@ CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf ris
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
 # The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros -p house)
+KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros)
+# The host's; and the plugins that speak with servers of others, which are made of the same libraries.
+HOST=(-p host-std -p plugin-host -p link-dial -p link-gateway -p nats-storage -p mqtt-client -p house)
 for manifest in plugins/*/Cargo.toml; do
     name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest")
-    case "$name" in plugin-*) ;; *) KERNEL+=(-p "$name") ;; esac
+    case "$name" in
+    plugin-*) ;;
+    *) if grep -qE '^(tokio|mqtt-client|link-gateway)\b' "$manifest"; then HOST+=(-p "$name"); else KERNEL+=(-p "$name"); fi ;;
+    esac
 done
 SMALL=(-p kernel-core --no-default-features --features messages)
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
@@ -129,7 +134,7 @@ section_unit() {
 section_host() {
     need_languages
     say "host, command line and cross-crate tests"
-    "${LIMIT[@]}" cargo test -p host-std -p plugin-host -p link-dial --all-features --locked
+    "${LIMIT[@]}" cargo test "${HOST[@]}" --all-features --locked
     # All of them but those that have a section of their own.
     local file name chosen=(--lib --bins)
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
@@ -159,19 +164,14 @@ section_gateways() {
     fi
     say "HTTP and MCP: routes, scopes, hostile clients, validators, client libraries"
     GATEWAYS_PYTHON=$(realpath "$venv")/bin/python \
-        "${LIMIT[@]}" cargo test -p tests --test http --locked -- --include-ignored --nocapture
+        "${LIMIT[@]}" cargo test -p tests --test http --all-features --locked -- --include-ignored --nocapture
 }
 
 section_bridges() {
     need_mosquitto
-    say "clients"
-    "${LIMIT[@]}" cargo test -p mqtt-client --locked
-    local name
-    for name in "${BRIDGES[@]}"; do
-        say "plugins that speak with servers of others: $name"
-        # What they measure is printed.
-        "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
-    done
+    say "plugins that speak with servers of others: ${BRIDGES[*]}"
+    # What they measure is printed.
+    "${LIMIT[@]}" cargo test -p tests "${BRIDGES[@]/#/--test=}" --all-features --locked -- --nocapture
 }
 
 section_break() {
