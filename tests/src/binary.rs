@@ -5,6 +5,28 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+/// Cargo, without what the one that runs the tests says of their package: build scripts that read it would be run again,
+/// and all that depends on them built anew, each time.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ];
+        if of_package
+            .iter()
+            .any(|of| name.as_encoded_bytes().starts_with(of.as_bytes()))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
 /// Builds a package's command in one of cargo's profiles and gives its path.
 ///
 /// # Errors
@@ -16,7 +38,7 @@ pub fn binary(package: &'static str, profile: &'static str) -> Result<PathBuf, S
     if let Some(path) = built.get(&(package, profile)) {
         return Ok(path.clone());
     }
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = cargo()
         .args(["build", "--quiet", "--locked", "--message-format", "json"])
         .args(["--package", package, "--bins", "--profile", profile])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

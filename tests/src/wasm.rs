@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use host_std::{Config, Host, HostBuilder, block_on};
 use kernel_core::{CoreRuntime, Json};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::binary::cargo;
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -24,7 +26,7 @@ const REPLY: usize = 66 * 1024;
 pub fn module(package: &str) -> Result<Vec<u8>, String> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = cargo()
         .args([
             "build",
             "--quiet",

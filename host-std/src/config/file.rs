@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kernel_core::Json;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
@@ -184,7 +185,18 @@ fn settings(
     let span = raw.span();
     let field = format!("plugins.{plugin}.settings");
     match json(Value::Table(raw.into_inner()), &field) {
-        Ok(value) => Ok(value.to_string()),
+        Ok(value) => {
+            let text = value.to_string();
+            match Json::parse(&text) {
+                Ok(_) => Ok(text),
+                Err(wrong) => Err(source.field(
+                    span,
+                    &field,
+                    format!("not handed over: {wrong}"),
+                    "a table nested at most 32 deep",
+                )),
+            }
+        }
         Err((field, number)) => Err(source.field(
             span,
             &field,

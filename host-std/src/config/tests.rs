@@ -313,6 +313,18 @@ fn a_number_that_json_does_not_have_is_refused_by_name() {
 }
 
 #[test]
+fn settings_that_are_nested_too_deep_are_refused() {
+    let nested = |depth: usize| format!("[plugins.a.settings]\n{} = 1\n", vec!["x"; depth].join("."));
+    let config = from_file(&nested(32)).unwrap();
+    assert!(kernel_core::Json::parse(&config.plugins["a"].settings).is_ok());
+    let shown = from_file(&nested(33)).unwrap_err().to_string();
+    assert!(
+        shown.contains("plugins.a.settings is not handed over") && shown.contains("32 deep"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_refused_with_path_and_cause() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing.toml");

@@ -1,7 +1,9 @@
 //! Building the firmware.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use crate::binary;
 
 /// An emulated board.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +66,7 @@ impl Build<'_> {
         let folder = workspace().join("kernel-core/examples/mcu");
         let target_folder = target_folder();
         let features = [&[self.board.name()], self.features].concat().join(",");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut cargo = binary::cargo();
         cargo
             .args(["build", "--quiet", "--locked", "--no-default-features"])
             .args(["--profile", self.profile, "--features", &features])
