@@ -49,11 +49,11 @@ macro_rules! plugins {
             <$plugin>::described::<$crate::presence::PresencePlugin>(),
             <$plugin>::described::<$crate::automation::AutomationPlugin>(),
             <$plugin>::described::<$crate::history::HistoryPlugin>(),
+            <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::described::<$crate::zigbee2mqtt::Zigbee2Mqtt>(),
             <$plugin>::described::<$crate::homeassistant::HomeAssistant>(),
             <$plugin>::described::<$crate::mqtt::Mqtt>(),
             <$plugin>::with_own_loop(&$crate::cluster::METADATA, $crate::cluster::live),
-            <$plugin>::of::<$crate::example::Example>(),
             <$plugin>::gateway::<$crate::gateway_http::Http>(),
             <$plugin>::described::<$crate::sim::Sim>().in_demo(r#"{"populate":true}"#),
         ]
