@@ -241,7 +241,7 @@ fn more_plugins_than_an_answer_holds_are_listed_page_by_page() {
         "x".repeat(5000)
     );
     fs::write(folder.join("plugin.toml"), manifest).unwrap();
-    let mut names: Vec<String> = (0..115)
+    let mut names: Vec<String> = (0..100)
         .map(|number| format!("many-of-one-package-and-name-{number:03}"))
         .collect();
     for name in &names {
