@@ -77,6 +77,8 @@ impl Opened<'_> {
             refresh: false,
             finding_past: false,
             answers: Vec::new(),
+            may_watch: true,
+            notice: None,
             batch: Vec::new(),
             flushed: Instant::now(),
             nap: PACE,
@@ -148,6 +150,10 @@ struct Session<'s> {
     refresh: bool,
     /// The stream begins with the oldest record there is.
     finding_past: bool,
+    /// False once the runtime said that this key may not watch events.
+    may_watch: bool,
+    /// What whoever looks should know.
+    notice: Option<String>,
     /// Answers for the model.
     answers: Vec<(u32, Answer, Duration)>,
     batch: Vec<Item>,
@@ -274,6 +280,9 @@ impl Session<'_> {
             let items = std::mem::replace(&mut self.batch, room);
             self.port.send(Update::Items(items)).await?;
             self.flushed = Instant::now();
+        }
+        if let Some(notice) = self.notice.take() {
+            self.port.send(Update::Notice(notice)).await?;
         }
         for (id, answer, took) in std::mem::take(&mut self.answers) {
             self.port.send(Update::Answer { id, answer, took }).await?;

@@ -67,7 +67,7 @@ pub(super) struct Collecting {
 }
 
 /// The code of the error when the client's key lacks a scope.
-const DENIED: &str = "denied";
+pub(super) const DENIED: &str = "denied";
 
 impl Collecting {
     pub(super) fn new() -> Self {

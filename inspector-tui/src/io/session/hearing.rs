@@ -10,6 +10,7 @@ use crate::facts::Item;
 use crate::io::convert::lost_at;
 use crate::io::loss::{Gap, Sequence};
 use crate::io::requests::answer;
+use crate::io::snapshot::DENIED;
 
 impl Session<'_> {
     pub(super) fn message(&mut self, message: &ToClient<'_>) -> Result<(), String> {
@@ -67,6 +68,15 @@ impl Session<'_> {
         if self.watch == Some(id) {
             self.watch = None;
             return match what {
+                // There is more to see than events.
+                Reply::Failed(why) if why.code() == DENIED => {
+                    self.may_watch = false;
+                    self.notice = Some(format!(
+                        "no events are shown: {}",
+                        refused(&self.live.target, *why)
+                    ));
+                    Ok(())
+                }
                 Reply::Failed(why) => Err(refused(&self.live.target, *why)),
                 _ => Ok(()),
             };

@@ -86,6 +86,9 @@ impl Session<'_> {
     pub(super) fn check_stream(&mut self, metrics: &Metrics) {
         let Some(run) = self.run.as_mut() else { return };
         run.clock = self.clock;
+        if !self.may_watch {
+            return;
+        }
         let due = run.sequence.next();
         match self.checked {
             Some((at, reached, then)) if due == then && due < reached => {
