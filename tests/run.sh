@@ -86,6 +86,8 @@ section_lint() {
     (cd tests/fuzz && cargo fmt --check)
     say "clippy"
     cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    # What the README begins with.
+    cargo clippy -p host-std --locked -- -D warnings
     cargo clippy "${SMALL[@]}" --all-targets --locked -- -D warnings
     cargo clippy -p kernel-core --no-default-features --locked -- -D warnings
     cargo clippy -p plugin-wasm -p example-wasm --target "$WASM" --locked -- -D warnings

@@ -40,7 +40,14 @@ pub fn binary(package: &'static str, profile: &'static str) -> Result<PathBuf, S
     }
     let output = cargo()
         .args(["build", "--quiet", "--locked", "--message-format", "json"])
-        .args(["--package", package, "--bins", "--profile", profile])
+        .args([
+            "--package",
+            package,
+            "--bins",
+            "--all-features",
+            "--profile",
+            profile,
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()
