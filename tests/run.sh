@@ -20,20 +20,17 @@ BRIDGES=(mqtt homeassistant zigbee2mqtt)
 CHIPS=(thumbv6m-none-eabi thumbv7em-none-eabihf riscv32imac-unknown-none-elf riscv32imc-unknown-none-elf)
 # Of plugins in a sandbox.
 WASM=wasm32-unknown-unknown
-# The kernel's crates and the plugins; as a host has them, and as a chip does.
-KERNEL=(-p kernel-core -p kernel-link -p kernel-supervisor -p kernel-flash -p plugin-kit -p plugin-kit-macros)
-# The host's; and the plugins that speak with servers of others, which are made of the same libraries.
-HOST=(-p host-std -p plugin-host -p link-dial -p link-gateway -p nats-storage -p mqtt-client -p house)
-for manifest in plugins/*/Cargo.toml; do
-    name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest")
-    case "$name" in
-    plugin-*) ;;
-    *) if grep -qE '^(tokio|mqtt-client|link-gateway)\b' "$manifest"; then HOST+=(-p "$name"); else KERNEL+=(-p "$name"); fi ;;
-    esac
-done
+# What is built for every test of a section: with one choice of packages and features for all of them, each library is
+# compiled once. A test is chosen by its file's name.
+ALL=(--workspace --all-features --locked)
+# The kernel as a chip has it.
 SMALL=(-p kernel-core --no-default-features --features messages)
+# What a second build would have use of is 6 GB.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+# A picture that differs is a failure, and not a new picture.
+export INSTA_UPDATE=no
 # Every test process and every waiting in it has an end of its own; this one ends what hangs all the same.
-LIMIT=(timeout --kill-after=30 1200)
+LIMIT=(timeout --kill-after=30 1800)
 
 # Tests of the kernel that Miri, a hundred times as slow, comes to the end of; it has no files and no other processes.
 MIRI=(--test bus_props --test bus_waits --test calls --test calls_props --test cancellation --test capacity --test cycles
@@ -79,6 +76,8 @@ need_mosquitto() {
 need_nats() {
     command -v nats-server >/dev/null || install_package nats-server
 }
+
+test_name() { basename "${1%/main.rs}" .rs; }
 
 section_lint() {
     say "format"
@@ -127,30 +126,39 @@ lint_firmware() {
     )
 }
 
+# The crates' own tests.
 section_unit() {
-    say "kernel and plugins"
-    "${LIMIT[@]}" cargo test "${KERNEL[@]}" --locked
+    need_languages
+    say "every crate"
+    local file name chosen=(--lib --bins)
+    for file in $(find host-std house inspector-tui kernel-core plugins -name '*.rs' -path '*/tests/*' |
+        grep -E '/tests/([^/]+|[^/]+/main)\.rs$' | grep -v '/src/\|/template/\|/target/'); do
+        name=$(test_name "$file")
+        ! [ -e "tests/tests/$name" ] && ! [ -e "tests/tests/$name.rs" ] || die "tests/tests has a $name as well: name $file otherwise"
+        chosen+=(--test "$name")
+    done
+    "${LIMIT[@]}" cargo test "${ALL[@]}" "${chosen[@]}"
     "${LIMIT[@]}" cargo test "${SMALL[@]}" --locked
+    say "examples in the documentation"
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --doc
 }
 
+# The tests of several crates together, but those that have a section of their own.
 section_host() {
     need_languages
-    say "host, command line and cross-crate tests"
-    "${LIMIT[@]}" cargo test "${HOST[@]}" --all-features --locked
-    # All of them but those that have a section of their own.
-    local file name chosen=(--lib --bins)
+    say "several crates together"
+    local file name chosen=()
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
-        name=$(basename "${file%/main.rs}" .rs)
+        name=$(test_name "$file")
         case " cluster http inspector mcu nats_storage scale shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
-    "${LIMIT[@]}" cargo test -p tests "${chosen[@]}" --all-features --locked
+    "${LIMIT[@]}" cargo test "${ALL[@]}" "${chosen[@]}"
     say "completions in their shells, and pages in man"
     local tool
     for tool in bash zsh fish man; do
         command -v "$tool" >/dev/null || install_package "${tool/#man/man-db}"
     done
-    "${LIMIT[@]}" cargo test -p tests --test shells --locked -- --include-ignored
-    "${LIMIT[@]}" cargo test -p tests --doc --locked
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test shells -- --include-ignored
 }
 
 # HTTP and MCP, with their clients and validators; those are used for the tests alone, and put where the builds are.
@@ -166,14 +174,14 @@ section_gateways() {
     fi
     say "HTTP and MCP: routes, scopes, hostile clients, validators, client libraries"
     GATEWAYS_PYTHON=$(realpath "$venv")/bin/python \
-        "${LIMIT[@]}" cargo test -p tests --test http --all-features --locked -- --include-ignored --nocapture
+        "${LIMIT[@]}" cargo test "${ALL[@]}" --test http -- --include-ignored --nocapture
 }
 
 section_bridges() {
     need_mosquitto
     say "plugins that speak with servers of others: ${BRIDGES[*]}"
     # What they measure is printed.
-    "${LIMIT[@]}" cargo test -p tests "${BRIDGES[@]/#/--test=}" --all-features --locked -- --nocapture
+    "${LIMIT[@]}" cargo test "${ALL[@]}" "${BRIDGES[@]/#/--test=}" -- --nocapture
 }
 
 section_break() {
@@ -181,7 +189,7 @@ section_break() {
     for name in "${BREAKING[@]}"; do
         say "what tries to break it: $name"
         # What they count is printed.
-        "${LIMIT[@]}" cargo test -p tests --test "$name" --all-features --locked -- --nocapture
+        "${LIMIT[@]}" cargo test "${ALL[@]}" --test "$name" -- --nocapture
     done
 }
 
@@ -191,9 +199,9 @@ section_cluster() {
     need_nats
     say "cluster: events, calls, singletons, on three servers that die"
     # One after another: they measure how long others take.
-    "${LIMIT[@]}" cargo test -p tests --test cluster --all-features --locked -- --nocapture --test-threads 1
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test cluster -- --nocapture --test-threads 1
     say "storage in NATS, beside SQLite; servers and runtimes that are killed; twenty runtimes at one server"
-    "${LIMIT[@]}" cargo test -p tests --test nats_storage --test scale --all-features --locked -- --nocapture
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test nats_storage --test scale -- --nocapture
 }
 
 # What only a nightly compiler does; --deep has it.
@@ -205,7 +213,7 @@ section_nightly() {
     command -v c++ >/dev/null || install_package g++
     say "fuzzer, $FUZZ_SECONDS s for each target"
     local target corpus=tests/fuzz/corpus
-    cargo run -q -p tests --bin fuzz-corpus --locked -- "$corpus" | while read -r target; do
+    cargo run -q "${ALL[@]}" --bin fuzz-corpus -- "$corpus" | while read -r target; do
         # Without a leak check: kernels live for ever. The fuzzer prints how many executions there were.
         (cd tests && cargo +nightly fuzz run "$target" "fuzz/corpus/$target" -- \
             -max_total_time="$FUZZ_SECONDS" -max_len=65536 -detect_leaks=0 -print_final_stats=1 -verbosity=0 </dev/null)
@@ -237,16 +245,12 @@ section_homeassistant() {
     fi
     say "Home Assistant"
     CORE_RUNTIME_HASS=$(realpath "$venv/bin/hass") "${LIMIT[@]}" \
-        cargo test -p tests --test homeassistant --all-features --locked -- --include-ignored --nocapture
+        cargo test "${ALL[@]}" --test homeassistant -- --include-ignored --nocapture
 }
 
 section_tui() {
-    # A picture that differs is a failure, and not a new picture.
-    local -x INSTA_UPDATE=no CI=1
-    say "inspector: update function, views, I/O"
-    "${LIMIT[@]}" cargo test -p inspector-tui --all-features --locked
-    say "inspector: in a terminal, at a real runtime"
-    "${LIMIT[@]}" cargo test -p tests --test inspector --all-features --locked
+    say "inspector, in a terminal, at a real runtime"
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test inspector
 }
 
 section_mcu() {
@@ -259,7 +263,7 @@ section_mcu() {
     command -v "$qemu" >/dev/null || die "$qemu is not here: install qemu-system-arm, or set QEMU_SYSTEM_ARM"
     command -v python3 >/dev/null || install_package python3
     say "emulated boards"
-    "${LIMIT[@]}" cargo test -p tests --test mcu --locked -- --include-ignored
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test mcu -- --include-ignored
 }
 
 # The libraries for Python and JavaScript; needs no Rust.

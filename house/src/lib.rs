@@ -4,6 +4,7 @@
 //! A new plugin is a crate below `plugins/`, a line in this crate's `Cargo.toml`, and a line here. The host asks for the
 //! lists by [`plugins!`] and [`storage_engines!`] and knows none of them by name.
 
+#[cfg(feature = "bridges")]
 pub use gateway_mcp::over_stdio as mcp_over_stdio;
 pub use {auth, automation, devices, example, history, logger, presence, sim, users};
 #[cfg(feature = "bridges")]

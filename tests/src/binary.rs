@@ -27,7 +27,9 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Builds a package's command in one of cargo's profiles and gives its path.
+/// Builds a package's command in one of cargo's profiles and gives its path: in the profile `dev` with the features that the
+/// whole workspace asks of its dependencies, as the tests are built, so that none is compiled twice; else as users build it,
+/// with all features of its own.
 ///
 /// # Errors
 /// When it does not build; what cargo said is on stderr.
@@ -38,16 +40,15 @@ pub fn binary(package: &'static str, profile: &'static str) -> Result<PathBuf, S
     if let Some(path) = built.get(&(package, profile)) {
         return Ok(path.clone());
     }
+    let of: &[&str] = match (profile, package) {
+        ("dev", "host-std") => &["--workspace", "--bin", "core-runtime"],
+        ("dev", "inspector-tui") => &["--workspace", "--bin", "core-inspector"],
+        _ => &["--package", package, "--bins"],
+    };
     let output = cargo()
         .args(["build", "--quiet", "--locked", "--message-format", "json"])
-        .args([
-            "--package",
-            package,
-            "--bins",
-            "--all-features",
-            "--profile",
-            profile,
-        ])
+        .args(["--all-features", "--profile", profile])
+        .args(of)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()

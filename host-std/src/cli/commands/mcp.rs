@@ -1,8 +1,6 @@
 //! `mcp`.
 
-use kernel_link::Framing;
-
-use crate::cli::endpoint::{Endpoint, KEY_WANTED};
+use crate::cli::endpoint::Endpoint;
 use crate::cli::exit::Failure;
 
 pub(crate) const HELP: &str = "\
@@ -12,7 +10,11 @@ At the Unix socket it may do what the owner may; with a key, there as well as at
 Example, in the configuration of such a program:
   {\"command\": \"core-runtime\", \"args\": [\"mcp\", \"--socket\", \"/PATH/runtime.sock\", \"--key-file\", \"/PATH/key\"]}";
 
+#[cfg(feature = "bridges")]
 pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
+    use crate::cli::endpoint::KEY_WANTED;
+    use kernel_link::Framing;
+
     if endpoint.framing() != Framing::Stream {
         return Err(Failure::Usage(
             "a board has no tools: leave --serial out".to_owned(),
@@ -33,4 +35,11 @@ pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
     // A thread of it reads the standard input, which may stay open.
     reactor.shutdown_background();
     outcome
+}
+
+#[cfg(not(feature = "bridges"))]
+pub(crate) fn mcp(_: &Endpoint, _: &str) -> Result<(), Failure> {
+    Err(Failure::Usage(
+        "this core-runtime was built without bridges: build it by `cargo build --release --features bridges`".to_owned(),
+    ))
 }
