@@ -40,6 +40,7 @@ pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
 #[cfg(not(feature = "bridges"))]
 pub(crate) fn mcp(_: &Endpoint, _: &str) -> Result<(), Failure> {
     Err(Failure::Usage(
-        "this core-runtime was built without bridges: build it by `cargo build --release --features bridges`".to_owned(),
+        "this core-runtime was built without bridges: build it by `cargo build --release --features bridges`"
+            .to_owned(),
     ))
 }
