@@ -1,10 +1,12 @@
 //! Calls of the node's services: as many at a time as it takes, each until its deadline or until nobody waits for it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::time::Duration;
 
 use kernel_core::{CallId, Error, Json};
 use kernel_link::{Raw, Request, ToRuntime};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::life::{Asks, Life};
 use super::said::Answered;
@@ -30,7 +32,8 @@ pub(super) struct Calls {
     window: usize,
     /// None is sent before something else is done.
     paused: bool,
-    pub(super) look_at: Instant,
+    /// One for all of the life: each new one would wake the reactor.
+    pub(super) look: Pin<Box<Sleep>>,
 }
 
 impl Default for Calls {
@@ -40,7 +43,7 @@ impl Default for Calls {
             sent: 0,
             window: usize::MAX,
             paused: false,
-            look_at: Instant::now(),
+            look: Box::pin(sleep(LOOK)),
         }
     }
 }
@@ -62,9 +65,6 @@ impl Life<'_> {
             let why = format!("{QUEUED} calls wait for the node already");
             let _ = self.mailbox.reply(call.id, Err(&Error::new("busy", &why))).now();
             return;
-        }
-        if !self.is_called() {
-            self.calls.look_at = Instant::now() + LOOK;
         }
         self.calls.queue.push_back(call);
         self.send_calls();
@@ -134,7 +134,7 @@ impl Life<'_> {
 
     /// Takes back the calls that nobody waits for any more.
     pub(super) fn look_for_the_abandoned(&mut self) {
-        self.calls.look_at = Instant::now() + LOOK;
+        self.calls.look.as_mut().reset(Instant::now() + LOOK);
         self.calls.paused = false;
         let runtime = self.gate.identity.runtime;
         let is_left = |call: &Call| runtime.open_call(call.id).is_none();

@@ -212,7 +212,7 @@ impl<'l> Life<'l> {
             said = line.next() => Next::Said(said?),
             Some(done) = answers.under_way.next(), if !answers.under_way.is_empty() => Next::Answered(done),
             published = held.publish_first(cx), if is_held => Next::Published(published),
-            () = sleep_until(calls.look_at.into()), if looks => Next::Look,
+            () = &mut calls.look, if looks => Next::Look,
             () = sleep_until((*list_at).into()) => Next::List,
         })
     }

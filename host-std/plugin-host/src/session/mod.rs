@@ -16,7 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -25,7 +25,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::gate::{Gate, over};
 use crate::lines::{Lines, NoLine};
@@ -93,8 +93,8 @@ pub(crate) struct Session<'p> {
     noise: u32,
     /// What the manifest says that it is.
     version: String,
-    /// When the deadlines are looked at next.
-    look_at: Instant,
+    /// Until the deadlines are looked at next. One for all of the life: each new one would wake the reactor.
+    look: Pin<Box<Sleep>>,
 }
 
 /// What happened.
@@ -128,7 +128,7 @@ impl<'p> Session<'p> {
             cancels: HashMap::new(),
             noise: 0,
             version: version.to_owned(),
-            look_at: Instant::now(),
+            look: Box::pin(sleep(LOOK)),
         }
     }
 
@@ -192,7 +192,7 @@ impl<'p> Session<'p> {
             lines,
             out,
             in_flight,
-            look_at,
+            look,
             ..
         } = self;
         // The mailbox says the same, while it is asked.
@@ -211,7 +211,7 @@ impl<'p> Session<'p> {
             message = mailbox.next(buf), if takes => Happened::Message(message),
             () = over, if !takes => Happened::Over,
             _ = process.left() => Happened::Left,
-            () = sleep_until((*look_at).into()), if handles => Happened::Look,
+            () = look, if handles => Happened::Look,
         }
     }
 
@@ -329,7 +329,7 @@ impl<'p> Session<'p> {
 
     /// Whether any of what it handles is overdue.
     fn look(&mut self) -> Result<(), Error> {
-        self.look_at = Instant::now() + LOOK;
+        self.look.as_mut().reset(Instant::now() + LOOK);
         let limits = &self.gate.identity.limits;
         for pending in self.pending.values() {
             let most = match pending.what {
