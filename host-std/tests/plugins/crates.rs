@@ -93,6 +93,22 @@ fn three_commands_lead_from_nothing_to_an_answered_call_of_a_crate() {
         (&plugin["state"], &plugin["placement"]),
         (&json!("STARTED"), &json!("wasm"))
     );
+    // Once more, under another name, with a setpoint of its own.
+    let second = ["plugin", "install", "./my-heating", "--yes", "--name", "second"];
+    let second = cli(&runtime, dir, &second).ok();
+    assert!(
+        second.starts_with("second 0.1.0 is installed: STARTED\n"),
+        "{second}"
+    );
+    let set_second = |target: &str| cli(&runtime, dir, &["call", "second.set", target]);
+    assert_eq!(set_second("{\"target\": 17.5}").ok(), "17.5\n");
+    let wrong = set_second("{\"target\": \"warm\"}").fails(1);
+    assert!(wrong.contains("/target: expected number, got string"), "{wrong}");
+    assert_eq!(
+        cli(&runtime, dir, &["storage", "get", "second", "target"]).ok(),
+        "17.5\n"
+    );
+    assert_eq!(cli(&runtime, dir, &stored).ok(), "20.5\n");
     // The module and its manifest are all that the runtime has of it.
     let versions = runtime.path("plugins/my-heating/versions");
     let package = fs::read_dir(versions).unwrap().next().unwrap().unwrap().path();

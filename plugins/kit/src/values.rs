@@ -1,12 +1,14 @@
 //! Values of any size in place of JSON text: published, called with, stored, shared.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;
 use core::time::Duration;
 
 use kernel_core::json::{EncodeError, to_json};
 use kernel_core::storage::STORAGE;
+use kernel_core::subject::MAX_NAME;
 use kernel_core::{Context, Error, Fault, Json, Name, Namespace, StateEngine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,9 +79,33 @@ pub trait ContextValues {
         args: &Args,
         timeout: impl Into<Option<Duration>> + Send,
     ) -> impl Future<Output = Result<Reply, Error>> + Send;
+
+    /// The name that the plugin is installed under, which is that of its storage: a plugin with `instances` asks for it
+    /// where another one writes its name down.
+    ///
+    /// # Errors
+    /// `unloaded` once its life has ended.
+    ///
+    /// # Cancellation
+    /// Nothing happens.
+    ///
+    /// ```
+    /// # use plugin_kit::prelude::*;
+    /// # async fn show(cx: &Context) -> Result<(), Error> {
+    /// let own = cx.own_name().await?;
+    /// let target: Option<f32> = cx.storage(&own).get_value("target").await?;
+    /// # let _ = target;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn own_name(&self) -> impl Future<Output = Result<String, Error>> + Send;
 }
 
 impl ContextValues for Context {
+    async fn own_name(&self) -> Result<String, Error> {
+        Ok(String::from(self.name_of(self.id(), &mut [0; MAX_NAME]).await?))
+    }
+
     async fn publish_value<T: Serialize + Sync + ?Sized>(
         &self,
         topic: &str,

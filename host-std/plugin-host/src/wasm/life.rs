@@ -132,7 +132,7 @@ pub(super) fn run(sandbox: &Sandbox, guard: Guard, who: PluginId) -> Result<(), 
         let Some(place) = runner.call(&function)? else {
             return Ok(());
         };
-        services::keep(&runner.store, place)?;
+        services::keep(&runner.store, &sandbox.name, place)?;
     }
     let function = instance.get_typed_func::<(), ()>(&runner.store, RUN);
     match runner.call(&function.map_err(failed)?)? {

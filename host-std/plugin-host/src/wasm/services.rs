@@ -24,11 +24,12 @@ pub(super) fn function(instance: &Instance, store: &Store<State>) -> Option<Type
     instance.get_typed_func(store, SERVICES).ok()
 }
 
-/// Keeps the list at this place of the module's memory: the address in the upper half, its bytes in the lower one.
+/// Keeps the list at this place of the module's memory: the address in the upper half, its bytes in the lower one. A
+/// name below the module's own is kept below the one that it is installed under.
 ///
 /// # Errors
 /// `invalid_module`: what is wrong with the list.
-pub(super) fn keep(store: &Store<State>, place: u64) -> Result<(), Error> {
+pub(super) fn keep(store: &Store<State>, own: &str, place: u64) -> Result<(), Error> {
     let invalid = |wrong: &str| Error::new("invalid_module", &format!("its services: {wrong}"));
     let (at, len) = ((place >> 32) as usize, (place & u64::from(u32::MAX)) as usize);
     if len > LONGEST {
@@ -40,7 +41,10 @@ pub(super) fn keep(store: &Store<State>, place: u64) -> Result<(), Error> {
     let list = list.ok_or_else(|| invalid(&format!("{len} bytes at {at} are not within its memory")))?;
     let list: Vec<One> = serde_json::from_slice(list).map_err(|cause| invalid(&without_place(&cause)))?;
     let identity = state.life.guard.identity();
-    for One { name, about } in list {
+    for One { mut name, about } in list {
+        if let Some(below) = name.strip_prefix(own).filter(|below| below.starts_with('.')) {
+            name = format!("{}{below}", identity.name);
+        }
         identity
             .services
             .add(&identity.name, &name, about)

@@ -13,11 +13,12 @@ pub struct {Name} {
     heating: bool,
 }
 
-#[plugin(name = "{name}", schema)]
+#[plugin(name = "{name}", schema, instances)]
 impl {Name} {
     #[load]
     async fn load(&mut self, cx: &Context, settings: Target) -> Result<(), Error> {
-        let stored = cx.storage("{name}").get_value("target").await?;
+        let own = cx.own_name().await?;
+        let stored = cx.storage(&own).get_value("target").await?;
         self.target = stored.unwrap_or(settings.target);
         Ok(())
     }
@@ -31,8 +32,8 @@ impl {Name} {
     /// Sets the temperature to keep, in degrees Celsius.
     #[service(".set", examples = [r#"{"target": 21.5}"#])]
     async fn set(&mut self, cx: &Context, new: Target) -> Result<f32, Error> {
-        let own = cx.storage("{name}");
-        own.set_value("target", &new.target).await?;
+        let own = cx.own_name().await?;
+        cx.storage(&own).set_value("target", &new.target).await?;
         self.target = new.target;
         Ok(new.target)
     }
