@@ -196,6 +196,14 @@ impl Global {
                     .to_owned(),
             ));
         }
+        // One that cannot be read is no reason to keep a backup from anybody.
+        let configured = Config::from_vars(|name| self.var(name)).ok();
+        if let Some(url) = configured.and_then(|config| config.storage) {
+            return Err(Failure::Usage(format!(
+                "the runtime's storage is {url}, as runtime.toml says, and this is done on the file of SQLite alone: \
+                 `core-runtime storage export` and `import` work with every storage"
+            )));
+        }
         default_database(|name| self.var(name)).map_err(|refused| Failure::Usage(self.explain(&refused)))
     }
 
@@ -334,7 +342,7 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
             return backup::backup(&args, &global.database()?, &mut out);
         }
         Command::Storage(StorageCommand::Check(args)) => {
-            return backup::check(&args, &global.database()?, &mut out);
+            return backup::check(&args, || global.database(), &mut out);
         }
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);

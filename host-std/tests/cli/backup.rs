@@ -63,6 +63,35 @@ fn a_copy_of_the_file_alone_is_seldom_empty() {
 }
 
 #[test]
+fn of_another_storage_there_is_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("runtime.toml");
+    fs::write(&config, "[runtime]\nstorage = \"nats://127.0.0.1:4222/home\"\n").unwrap();
+    let old = dir.path().join("runtime.db");
+    drop(Connection::open(&old).unwrap());
+    let copy = text(&dir.path().join("copy.db"));
+    let on = |args: &[&str]| {
+        let mut command = program();
+        command
+            .env("RUNTIME_DB_PATH", &old)
+            .env("RUNTIME_CONFIG", &config);
+        run(command.arg("storage").args(args), b"")
+    };
+    for args in [&["backup", &copy][..], &["check"], &["restore", &copy, "--yes"]] {
+        let refused = on(args).fails(2);
+        assert!(
+            refused.contains("storage is nats://127.0.0.1:4222/home") && refused.contains("storage export"),
+            "{refused}"
+        );
+    }
+    // A file that is named is what it is; so is the default one where the configuration is broken.
+    let runtime = Runtime::start();
+    on(&["check", &text(&runtime.path("runtime.db"))]).ok();
+    fs::write(&config, "[runtime\n").unwrap();
+    on_file(&runtime.path(""), &["backup", &copy]).ok();
+}
+
+#[test]
 fn a_check_names_what_no_runtime_could_read() {
     let runtime = Runtime::start();
     runtime.cli(&["storage", "set", "n", "k", "1"]).ok();

@@ -2,6 +2,7 @@
 //! (`tests/fuzz`), and for the mutations of [`mutate`] on any Rust.
 
 pub mod files;
+pub mod http;
 pub mod mutate;
 pub mod sessions;
 pub mod stream;
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "frames",
         run: sessions::frames,
@@ -63,5 +64,11 @@ pub const TARGETS: [Target; 7] = [
         run: files::database,
         corpus: files::database_corpus,
         short: 5_000,
+    },
+    Target {
+        name: "http",
+        run: http::http,
+        corpus: http::http_corpus,
+        short: 1_500,
     },
 ];

@@ -3,7 +3,6 @@
 mod home;
 mod hostile;
 mod mcp;
-mod mutated;
 mod routes;
 mod scopes;
 mod settings;

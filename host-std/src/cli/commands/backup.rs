@@ -85,15 +85,19 @@ pub(crate) fn backup(args: &BackupArgs, database: &Path, out: &mut Out) -> Resul
     out.flush()
 }
 
-pub(crate) fn check(args: &CheckArgs, database: &Path, out: &mut Out) -> Result<(), Failure> {
+pub(crate) fn check(
+    args: &CheckArgs,
+    database: impl FnOnce() -> Result<PathBuf, Failure>,
+    out: &mut Out,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Report<'a> {
         values: u64,
         faults: u64,
         named: &'a [String],
     }
-    let path = args.file.as_deref().unwrap_or(database);
-    let found = sqlite::check(path).map_err(|error| failed(error.into()))?;
+    let path = args.file.clone().map_or_else(database, Ok)?;
+    let found = sqlite::check(&path).map_err(|error| failed(error.into()))?;
     if out.is_json() {
         out.document(&Report {
             values: found.values,
