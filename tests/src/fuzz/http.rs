@@ -132,6 +132,7 @@ pub fn http(data: &[u8]) {
         home.ask(data);
     });
 }
+
 /// Requests of every kind, as they should be.
 pub fn http_corpus() -> Vec<Vec<u8>> {
     [
