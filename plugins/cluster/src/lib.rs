@@ -22,7 +22,7 @@
 //!   ├── events.rs ── merge.rs, tally.rs   events of others: in order, counted
 //!   ├── calls.rs ── pending.rs        calls, both ways
 //!   ├── proxies.rs ── offers.rs       services of others here, and of this one there
-//!   ├── leases.rs                     singletons
+//!   ├── lease/                        singletons
 //!   └── far.rs                        plugins of others, attached here
 //! link.rs, wire.rs, settings.rs       the connection; what is said; what is set
 //! ```
@@ -33,7 +33,7 @@
 mod calls;
 mod events;
 mod far;
-mod leases;
+mod lease;
 mod link;
 mod lock;
 mod members;

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::far::FarPlugins;
-use crate::leases::{self, Lease, is_key};
+use crate::lease::{self, Lease, is_key};
 use crate::link::{self, LinkState};
 use crate::lock::lock;
 use crate::members::Members;
@@ -166,7 +166,7 @@ impl Running {
         });
         let mut tasks = JoinSet::new();
         let all: Vec<_> = leases.values().cloned().collect();
-        leases::watch(&all, node.runtime.plugins(), node.settings.lease)?;
+        lease::watch(&all, node.runtime.plugins(), node.settings.lease)?;
         tasks.spawn(work(node.clone(), calls, all));
         Ok(Running {
             node,
