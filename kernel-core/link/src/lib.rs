@@ -91,7 +91,7 @@ pub use access::{Access, ByToken, Denied};
 pub use chip::PEER;
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Receiver, Sender};
 pub use config::{Config, FLIGHTS};
 #[cfg(feature = "host")]
 pub use config::{Manage, ManageError};

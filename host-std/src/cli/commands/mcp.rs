@@ -1,8 +1,8 @@
 //! `mcp`.
 
 use kernel_link::Framing;
+use link_dial::{ConnectError, Endpoint, KEY_WANTED};
 
-use crate::cli::endpoint::{Endpoint, KEY_WANTED};
 use crate::cli::exit::Failure;
 
 pub(crate) const HELP: &str = "\
@@ -13,7 +13,7 @@ Example, in the configuration of such a program:
   {\"command\": \"core-runtime\", \"args\": [\"mcp\", \"--socket\", \"/PATH/runtime.sock\", \"--key-file\", \"/PATH/key\"]}";
 
 pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
-    if endpoint.framing() != Framing::Stream {
+    if endpoint.target.framing() != Framing::Stream {
         return Err(Failure::Usage(
             "a board has no tools: leave --serial out".to_owned(),
         ));
@@ -21,7 +21,8 @@ pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
     let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let reactor = reactor.map_err(Failure::Output)?;
     let outcome = reactor.block_on(async {
-        let line = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
+        let line = endpoint.target.dial().await;
+        let line = line.map_err(|cause| Failure::no_session(endpoint, ConnectError::Unreachable(cause)))?;
         house::mcp_over_stdio(line, key)
             .await
             .map_err(|failure| Failure::Runtime {
