@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use link_dial::Target;
+use link_dial::{Endpoint, Target};
 
 use crate::app::{self, Ended};
 use crate::args::{Args, Command, Options};
@@ -59,7 +59,7 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
                 headless::snapshot(live, io::stdout().lock())?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let target = live.target.to_string();
+            let target = live.at.target.to_string();
             let read_only = options.read_only;
             show(
                 live,
@@ -105,14 +105,13 @@ fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
         Some(target) => target,
         None => Target::default_socket(|name| std::env::var_os(name)).map_err(Failure::Usage)?,
     };
-    let token = match target {
+    let key = match target {
         Target::Tcp { .. } => link_dial::key(options.key.as_deref()),
         // The variable is for ports; a key that is shown at the owner's socket takes the owner's rights away.
         _ => options.key.clone().unwrap_or_default(),
     };
     Ok(Live {
-        target,
-        token,
+        at: Endpoint { target, key },
         past: options.past,
     })
 }

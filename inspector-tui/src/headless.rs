@@ -72,7 +72,7 @@ impl From<ReplayError> for Failure {
 /// # Errors
 /// See [`Failure`].
 pub fn snapshot(live: Live, out: impl Write) -> Result<(), Failure> {
-    let target = live.target.to_string();
+    let target = live.at.target.to_string();
     let mut io = Io::spawn(live)?;
     let (mut name, mut epoch) = (String::new(), None);
     let snapshot = loop {

@@ -18,15 +18,12 @@ pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
 use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
-use crate::filter::{self, FilterError, Matcher, View};
+use crate::filter::{self, FilterError, Matcher, View, Wake};
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
 use crate::warnings::Warnings;
-
-/// Called, from any thread, when [`Model::work`] has something new to take over.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What a model is made with.
 #[derive(Clone)]
@@ -249,6 +246,11 @@ impl Model {
     /// How the connection is.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// True when there is somebody to ask.
+    pub fn is_open(&self) -> bool {
+        matches!(self.connection, Connection::Open { .. })
     }
 
     /// The runtime's name for itself; empty before the first connection.

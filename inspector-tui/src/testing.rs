@@ -44,8 +44,13 @@ impl Bench {
             ui: Ui::new(options, KeyMap::default(), Theme::default(), begun),
             begun,
         };
-        bench.send(Msg::Resize(width, height));
+        bench.resize(width, height);
         bench
+    }
+
+    /// The terminal has another size.
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
+        self.send(Msg::Resize(width, height));
     }
 
     /// A home that ran for a while.

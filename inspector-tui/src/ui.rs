@@ -1,10 +1,12 @@
 //! What the screens remember between two key presses: all that the target did not say.
 
+mod cells;
 pub mod described;
 pub mod form;
 pub mod fuzzy;
 pub mod list;
 pub mod request;
+pub mod rows;
 pub mod storage;
 
 use std::collections::{BTreeMap, HashSet};
@@ -202,7 +204,7 @@ pub struct Ui {
     pub keys: KeyMap,
     /// Colours and glyphs.
     pub theme: Theme,
-    /// The time as of the last [`Msg::Tick`](crate::update::Msg::Tick).
+    /// The time as of the last `Msg::Tick`.
     pub now: Instant,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),

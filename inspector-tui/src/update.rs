@@ -2,12 +2,11 @@
 
 mod ask;
 mod browse;
-mod cells;
 mod dialogs;
 mod find;
 mod lines;
 mod mouse;
-pub mod rows;
+mod settle;
 mod text;
 
 use std::path::PathBuf;
@@ -22,7 +21,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::described::described;
 use crate::ui::form::What;
-use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request};
+use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request, rows};
 
 /// How often a time that counts is written anew.
 const WAITING: Duration = Duration::from_millis(100);
@@ -104,8 +103,8 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
         Msg::Done(Ok(said)) => ui.say(said, Tone::Good),
         Msg::Done(Err(said)) => ui.say(said, Tone::Bad),
     }
-    rows::settle(model, ui);
-    if let Some(request) = rows::wanted(model, ui) {
+    settle::settle(model, ui);
+    if let Some(request) = settle::wanted(model, ui) {
         let id = send(model, ui, request.clone(), &mut effects);
         ui.storage.asking = Some((id, request));
     }
@@ -130,11 +129,6 @@ pub fn wake_at(model: &Model, ui: &Ui) -> Option<Instant> {
         })
         .flatten();
     [waiting, down, notice, lit].into_iter().flatten().min()
-}
-
-/// True when there is somebody to ask.
-pub fn is_open(model: &Model) -> bool {
-    matches!(model.connection(), Connection::Open { .. })
 }
 
 /// Takes over what the target said.
@@ -192,7 +186,7 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
             }
         }
         facts::Update::Connection(said) => {
-            if let (Connection::Down { reason, .. }, true) = (said, is_open(model)) {
+            if let (Connection::Down { reason, .. }, true) = (said, model.is_open()) {
                 ui.say(format!("the target is gone: {reason}"), Tone::Bad);
             }
             // Whatever was asked for does not come any more.

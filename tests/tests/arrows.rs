@@ -154,7 +154,7 @@ fn the_kernel_is_built_of_no_std_crates_that_need_no_allocator() {
     assert_eq!(found, expected);
 }
 
-/// The modules of a crate, each with those it names by `crate::`.
+/// The modules of a crate, each with those it names by `crate::`; without those that are for tests alone.
 fn modules(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -196,6 +196,12 @@ fn modules(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
             }
         }
     }
+    let root = std::fs::read_to_string(folder.join("lib.rs")).unwrap_or_default();
+    for (line, next) in root.lines().zip(root.lines().skip(1)) {
+        if let ("#[cfg(test)]", Some(module)) = (line, next.strip_prefix("mod ")) {
+            found.remove(module.trim_end_matches(';'));
+        }
+    }
     let known: BTreeSet<_> = found.keys().cloned().collect();
     for (module, uses) in &mut found {
         uses.retain(|name| known.contains(name) && name != module);
@@ -221,6 +227,50 @@ fn cycles(mut modules: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     }
 }
 
+/// All that a module knows, by way of others too.
+fn reach(modules: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(module) = next.pop() {
+        for used in &modules[module] {
+            if found.insert(used.clone()) {
+                next.push(used);
+            }
+        }
+    }
+    found
+}
+
+/// The layers that a module knows though they are above it.
+fn above(modules: &BTreeMap<String, BTreeSet<String>>, layers: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, layer) in layers.iter().enumerate() {
+        let known = reach(modules, layer);
+        let wrong = layers[at + 1..].iter().filter(|above| known.contains(**above));
+        found.extend(wrong.map(|above| format!("{layer} knows {above}")));
+    }
+    found
+}
+
+#[test]
+fn the_inspector_is_built_in_layers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inspector-tui/src");
+    let found = modules(&root);
+    let layers = ["facts", "model", "ui", "view", "update", "app", "cli"];
+    assert_eq!(above(&found, &layers), [""; 0]);
+    // What waits for the target knows nothing of what is shown.
+    assert_eq!(
+        above(&found, &["io", "model", "ui", "view", "update", "app"]),
+        [""; 0]
+    );
+    let mut wrong = found;
+    wrong
+        .get_mut("series")
+        .expect("it is there")
+        .insert("view".to_owned());
+    assert!(above(&wrong, &layers).contains(&"model knows view".to_owned()));
+}
+
 /// The kernel has a test of its own, for the order of its modules.
 #[test]
 fn no_modules_know_one_another_in_a_cycle() {
@@ -230,7 +280,9 @@ fn no_modules_know_one_another_in_a_cycle() {
         "host-std/nats-storage",
         "host-std/plugin-host",
         "kernel-core/supervisor",
+        "inspector-tui",
         "kernel-core/flash",
+        "kernel-core/link",
         "kernel-core/link/dial",
         "kernel-core/link/gateway",
     ]

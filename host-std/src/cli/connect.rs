@@ -1,17 +1,12 @@
 //! A session with a runtime, over whatever [`Endpoint`] it is at.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::time::Duration;
 
-use kernel_link::{
-    Client, ClientError, Failure as LinkFailure, FrameError, Framing, Refusal, Reply, Request, ToClient,
-    ToRuntime,
-};
-use link_dial::{Line, Reader, Writer};
+use kernel_link::{Client, ClientError, FrameError, Reply, Request, ToClient, ToRuntime};
+use link_dial::{ConnectError, Endpoint, Greeting, Reader, Writer};
 use tokio::time::{Instant, timeout_at};
 
-use super::endpoint::{Endpoint, KEY_WANTED};
 use super::exit::Failure;
 use crate::escape::escape;
 
@@ -56,10 +51,19 @@ impl Link {
     pub(crate) async fn open(&mut self) -> Result<Session<'_>, Failure> {
         let Link { endpoint, memory } = self;
         let endpoint = &*endpoint;
-        match tokio::time::timeout(SOON, Session::open(endpoint, memory)).await {
-            Ok(session) => session,
-            Err(_) => Err(endpoint.silent(SOON)),
+        let connected = endpoint.connect(NAME, SOON, SOON, memory).await;
+        let (client, greeting, note) = connected.map_err(|cause| Failure::no_session(endpoint, cause))?;
+        if let Some(note) = note {
+            // On the terminal of whoever asked; a program that listens there does not need it.
+            let _ = writeln!(io::stderr(), "core-runtime: {}", escape(&note));
         }
+        Ok(Session {
+            endpoint,
+            client,
+            greeting,
+            last_id: PING,
+            spoke: Instant::now(),
+        })
     }
 }
 
@@ -67,69 +71,16 @@ impl Link {
 pub(crate) struct Session<'b> {
     endpoint: &'b Endpoint,
     client: Client<'b, Reader, Writer>,
-    max_message: usize,
-    epoch: Option<u64>,
+    greeting: Greeting,
     last_id: u32,
-    /// The longest that nothing may be sent; `None` for any span.
-    quiet: Option<Duration>,
     /// When something was sent last.
     spoke: Instant,
 }
 
-impl<'b> Session<'b> {
-    async fn open(endpoint: &'b Endpoint, memory: &'b mut [u8]) -> Result<Self, Failure> {
-        let Line { read, write, note } = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
-        if let Some(note) = note {
-            // On the terminal of whoever asked; a program that listens there does not need it.
-            let _ = writeln!(io::stderr(), "core-runtime: {}", escape(&note));
-        }
-        let mut client =
-            Client::new(endpoint.framing(), read, write, memory).map_err(|cause| endpoint.lost(&cause))?;
-        let nonce = RandomState::new().hash_one(std::process::id()) as u32;
-        // A runtime that takes no more clients says so and closes, perhaps before it hears this.
-        let sent = client.hello(NAME, nonce, &endpoint.token).await;
-        let spoke = Instant::now();
-        // What was on a serial line before is not for this session, and is answered too.
-        let shared = endpoint.framing() == Framing::Serial;
-        loop {
-            match client.next().await {
-                Ok(ToClient::Hello {
-                    nonce: echoed,
-                    max_message,
-                    keep_alive_ms,
-                    epoch,
-                    ..
-                }) if echoed == nonce => {
-                    return Ok(Session {
-                        endpoint,
-                        client,
-                        max_message: max_message as usize,
-                        epoch,
-                        last_id: PING,
-                        quiet: (keep_alive_ms > 0)
-                            .then(|| Duration::from_millis(u64::from(keep_alive_ms) / 2)),
-                        spoke,
-                    });
-                }
-                Ok(ToClient::Refused(why))
-                    if !shared
-                        || !matches!(why.code(), "bad_frame" | "no_session" | "too_large" | "unknown") =>
-                {
-                    return Err(match why {
-                        LinkFailure::Link(Refusal::Token) => endpoint.denied(),
-                        why => Failure::runtime(why).advise("denied", KEY_WANTED),
-                    });
-                }
-                Ok(_) => {}
-                Err(ClientError::Frame(_)) if shared => {}
-                Err(cause) => return Err(endpoint.lost(sent.as_ref().err().unwrap_or(&cause))),
-            }
-        }
-    }
-
+impl Session<'_> {
     /// The Unix time of the runtime's clock zero, in microseconds, where it knows that.
     pub(crate) fn epoch(&self) -> Option<u64> {
-        self.epoch
+        self.greeting.epoch
     }
 
     /// Asks for something and takes the one reply; `take` refuses one that makes no sense by `None`.
@@ -177,10 +128,10 @@ impl<'b> Session<'b> {
         let id = self.last_id;
         let message = ToRuntime::Request { id, what };
         let size = postcard::experimental::serialized_size(&message).unwrap_or(usize::MAX);
-        if size > self.max_message {
+        if size > self.greeting.max_message {
             return Err(Failure::Usage(format!(
                 "too large: the message has {size} bytes, the runtime takes at most {}; nothing was sent",
-                self.max_message
+                self.greeting.max_message
             )));
         }
         self.send(message).await?;
@@ -197,14 +148,18 @@ impl<'b> Session<'b> {
             Ok(Err(ClientError::Frame(FrameError::TooLarge))) => Err(Failure::Usage(format!(
                 "too large: no more than {BUFFER} bytes can be sent"
             ))),
-            Ok(Err(cause)) => Err(self.endpoint.lost(&cause)),
-            Err(_) => Err(self.endpoint.silent(SOON)),
+            Ok(Err(cause)) => Err(Failure::no_session(self.endpoint, cause)),
+            Err(_) => Err(self.silent(SOON)),
         }
+    }
+
+    fn silent(&self, span: Duration) -> Failure {
+        Failure::no_session(self.endpoint, ConnectError::Silent(span))
     }
 
     /// When it is time to say that this client is there; `None` for never.
     pub(crate) fn quiet_until(&self) -> Option<Instant> {
-        self.quiet.map(|quiet| self.spoke + quiet)
+        self.greeting.keep_alive.map(|span| self.spoke + span / 2)
     }
 
     /// Receives messages until `see` has what it waits for.
@@ -226,7 +181,7 @@ impl<'b> Session<'b> {
             }
             let wake = self.quiet_until().map_or(deadline, |until| deadline.min(until));
             match timeout_at(wake, self.client.next()).await {
-                Ok(Ok(ToClient::Refused(why))) => return Err(Failure::runtime(why)),
+                Ok(Ok(ToClient::Refused(why))) => return Err(Failure::no_session(self.endpoint, why)),
                 Ok(Ok(message)) => {
                     if let Some(seen) = see(message) {
                         return seen;
@@ -236,10 +191,10 @@ impl<'b> Session<'b> {
                     }
                     pinged = false;
                 }
-                Ok(Err(cause)) => return Err(self.endpoint.lost(&cause)),
+                Ok(Err(cause)) => return Err(Failure::no_session(self.endpoint, cause)),
                 Err(_) if wake < deadline => continue,
                 Err(_) if pinged || matches!(patience, Patience::For(_)) => {
-                    return Err(self.endpoint.silent(span));
+                    return Err(self.silent(span));
                 }
                 Err(_) => {
                     pinged = true;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use kernel_link as link;
+use link_dial::{ConnectError, Endpoint};
 
 use crate::escape::escape;
 
@@ -41,9 +42,7 @@ impl Failure {
     pub(crate) fn runtime(failure: link::Failure<'_>) -> Self {
         let code = failure.code();
         let hint = match code {
-            "version" => Some("use the core-runtime of the runtime's own version"),
             "timeout" => Some("it may be busy: `core-runtime calls` shows what is in flight"),
-            "too_many_clients" => Some("end another client: a `watch`, an inspector"),
             "shutting_down" => Some("the runtime is ending: start it again"),
             _ => None,
         };
@@ -51,6 +50,20 @@ impl Failure {
             code: code.to_owned(),
             message: failure.to_string(),
             hint,
+        }
+    }
+
+    /// There is no session, or none any more.
+    pub(crate) fn no_session(endpoint: &Endpoint, cause: impl Into<ConnectError>) -> Self {
+        let cause = cause.into();
+        let (what, hint) = endpoint.explain(&cause);
+        match cause {
+            ConnectError::Refused { code, .. } => Failure::Runtime {
+                code,
+                message: what,
+                hint: Some(hint),
+            },
+            _ => Failure::Unreachable { what, hint },
         }
     }
 

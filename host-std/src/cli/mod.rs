@@ -22,7 +22,6 @@
 mod check;
 mod commands;
 mod connect;
-mod endpoint;
 mod exit;
 mod json;
 mod output;
@@ -40,9 +39,8 @@ use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
 use commands::{backup, bus, call, inspect, mcp, node, plugin, shell, state, storage, watch};
 use connect::Link;
-use endpoint::Endpoint;
 use exit::Failure;
-use link_dial::Target;
+use link_dial::{Endpoint, Target};
 use output::Out;
 
 const AFTER: &str = "\
@@ -211,7 +209,7 @@ impl Global {
         if let Some(target) = &self.tcp {
             return Ok(Endpoint {
                 target: target.clone(),
-                token: link_dial::key(self.key_file.as_deref()),
+                key: link_dial::key(self.key_file.as_deref()),
             });
         }
         if let Some(line) = &self.serial {

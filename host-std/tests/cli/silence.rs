@@ -54,7 +54,7 @@ fn attach_mute(socket: &Path) -> Receiver<()> {
                     // A call is among them: it is not answered, and its step is not done.
                     Ok(Ok(_)) => continue,
                     Ok(Err(_)) => return,
-                    Err(_) => match client.keep_alive().await {
+                    Err(_) => match client.send(&ToRuntime::KeepAlive).await {
                         Ok(()) => continue,
                         Err(_) => return,
                     },

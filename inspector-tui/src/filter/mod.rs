@@ -40,6 +40,10 @@ pub use text::Needle;
 pub use view::{JqState, View};
 
 use std::fmt;
+use std::sync::Arc;
+
+/// Called, from any thread, when a jq worker has answered: there is more to take over then.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Why a filter does not parse, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::FilterError;
 use super::jq::{Batch, Direction, Jq, Progress, Verdict};
 use super::matcher::Matcher;
-use crate::model::Wake;
+use super::{FilterError, Wake};
 use crate::ring::{Ring, Row, RowId};
 
 /// How many rows are looked at between two looks at the clock.

@@ -4,9 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use link_dial::Target;
+use link_dial::Endpoint;
 
-use super::dial::PAUSE;
 use super::port::Gone;
 use super::session::{self, Run};
 use super::{Port, Source};
@@ -15,13 +14,14 @@ use crate::facts::{Connection, Update};
 /// A runtime, and how to get in there.
 #[derive(Clone, Debug)]
 pub struct Live {
-    /// Where it is.
-    pub target: Target,
-    /// What it asks of its clients, where it does.
-    pub token: String,
+    /// Where it is, and the key that it is shown.
+    pub at: Endpoint,
     /// Begin with the events that it still has.
     pub past: bool,
 }
+
+/// Between attempts to connect.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What becomes of requests meanwhile.
 const UNSENT: &str = "there is no connection to the runtime: nothing was sent";
@@ -39,7 +39,7 @@ impl Source for Live {
 }
 
 async fn connect_again_and_again(live: &Live, mut port: Port) -> Gone {
-    let mut memory = session::Memory::default();
+    let mut memory = session::memory();
     let mut run: Option<Run> = None;
     if port
         .send(Update::Connection(Connection::Connecting))
@@ -68,7 +68,7 @@ async fn connect_again_and_again(live: &Live, mut port: Port) -> Gone {
 async fn attempt(
     live: &Live,
     port: &mut Port,
-    memory: &mut session::Memory,
+    memory: &mut [u8],
     run: &mut Option<Run>,
 ) -> Result<String, Gone> {
     let opened = {

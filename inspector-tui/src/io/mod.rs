@@ -3,7 +3,6 @@
 //! stops, gives the runtime no more credit, and the loss is counted where it happens: on the bus.
 
 mod convert;
-mod dial;
 mod live;
 mod loss;
 mod port;

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use kernel_link::{ClientError, FrameError};
+use kernel_link::{ClientError, FrameError, Receiver, Sender, ToRuntime};
+use link_dial::{Greeting, Reader, Writer};
 use tokio::sync::mpsc;
 
 use super::convert::Texts;
@@ -18,10 +19,9 @@ use super::port::{Gone, Port};
 use super::requests::{Outgoing, Pending};
 use super::snapshot::Collecting;
 use crate::facts::{Answer, Command, Item, Update};
-use opening::{Receiving, Sending, lost};
-use run::Clock;
+use opening::explain;
 
-pub(super) use opening::{Memory, Opened, open};
+pub(super) use opening::{Opened, memory, open};
 pub(super) use run::Run;
 
 /// How many events the runtime may send before it is given more credit.
@@ -50,10 +50,7 @@ impl Opened<'_> {
         let Opened {
             receiving,
             sending,
-            name,
-            max_message,
-            keep_alive,
-            clock,
+            greeting,
             note: _,
         } = self;
         let (out, queue) = mpsc::unbounded_channel();
@@ -62,9 +59,7 @@ impl Opened<'_> {
             port,
             run,
             out,
-            name,
-            max_message,
-            clock,
+            greeting,
             last_id: 0,
             open: false,
             watch: None,
@@ -87,7 +82,7 @@ impl Opened<'_> {
             owed: 0,
             texts: Texts::default(),
         };
-        let over = session.run(receiving, sending, queue, keep_alive).await;
+        let over = session.run(receiving, sending, queue).await;
         let reason = match over {
             Over::Gone => return Err(Gone),
             Over::Because(reason) => reason,
@@ -128,9 +123,7 @@ struct Session<'s> {
     run: &'s mut Option<Run>,
     /// Short: what the model asks is bounded by `Pending`, the rest by what came in.
     out: mpsc::UnboundedSender<Outgoing>,
-    name: String,
-    max_message: usize,
-    clock: Clock,
+    greeting: Greeting,
     last_id: u32,
     /// The first snapshot is there.
     open: bool,
@@ -179,12 +172,11 @@ enum Woken {
 impl Session<'_> {
     async fn run(
         &mut self,
-        mut receiving: Receiving<'_>,
-        sending: Sending<'_>,
+        mut receiving: Receiver<'_, Reader>,
+        sending: Sender<'_, Writer>,
         queue: mpsc::UnboundedReceiver<Outgoing>,
-        keep_alive: Option<Duration>,
     ) -> Over {
-        let mut writing = std::pin::pin!(send_all(sending, queue, keep_alive));
+        let mut writing = std::pin::pin!(send_all(sending, queue, self.greeting.keep_alive));
         self.collect();
         loop {
             let wake_at = self.wake_at();
@@ -199,7 +191,7 @@ impl Session<'_> {
                             self.damaged_frame();
                             Ok(())
                         }
-                        Err(cause) => return Over::Because(lost(&self.live.target, &cause)),
+                        Err(cause) => return Over::Because(explain(&self.live.at, cause)),
                     };
                     match taken {
                         Ok(()) => continue,
@@ -207,7 +199,7 @@ impl Session<'_> {
                     }
                 }
                 () = std::future::ready(()), if self.has_news() => Woken::Idle,
-                cause = &mut writing => return Over::Because(lost(&self.live.target, &cause)),
+                cause = &mut writing => return Over::Because(explain(&self.live.at, cause)),
                 command = self.port.command() => Woken::Asked(command),
                 () = tokio::time::sleep_until(wake_at.into()) => Woken::Idle,
             };
@@ -299,7 +291,7 @@ impl Session<'_> {
 /// Sends what is in the queue, one after the other, and a word when there was nothing else for half of the keep-alive
 /// period; why that ended.
 async fn send_all(
-    mut sending: Sending<'_>,
+    mut sending: Sender<'_, Writer>,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     keep_alive: Option<Duration>,
 ) -> ClientError<io::Error> {
@@ -308,7 +300,7 @@ async fn send_all(
         let sent = match tokio::time::timeout(pause, queue.recv()).await {
             Ok(Some(outgoing)) => sending.send(&outgoing.message()).await,
             Ok(None) => return ClientError::Closed,
-            Err(_) => sending.keep_alive().await,
+            Err(_) => sending.send(&ToRuntime::KeepAlive).await,
         };
         if let Err(cause) = sent {
             return cause;

@@ -1,6 +1,6 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, ask, find, is_open, lines, rows, send, text};
+use super::{Effect, ask, find, lines, rows, send, text};
 use crate::facts::{Action as Manage, Command, Request};
 use crate::keys::Action;
 use crate::model::Model;
@@ -42,7 +42,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
             _ => lines::open(ui, LineFor::Record, "recording.ndjson", ""),
         },
         Action::Reconnect => {
-            if is_open(model) {
+            if model.is_open() {
                 ui.say("connected already", Tone::Good);
             } else {
                 effects.push(Effect::Send(Command::Reconnect));
@@ -124,7 +124,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
             Some(service) => {
                 let service = service.name.to_string();
                 ui.mode = Mode::Form(Form::call(&service));
-                if is_open(model) {
+                if model.is_open() {
                     let question = serde_json::json!({"name": service}).to_string();
                     send(model, ui, Request::Describe { service, question }, effects);
                 }
@@ -135,7 +135,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Delete => ask::delete(model, ui),
         Action::New => ask::new(ui),
         Action::Refresh => {
-            if is_open(model) {
+            if model.is_open() {
                 ui.storage.forget();
                 rows::refresh(model, ui, Screen::Storage);
             } else {

@@ -1,6 +1,6 @@
 //! Forms, questions and answers. What a dialog acts on was fixed when it opened.
 
-use super::{Effect, is_open, send};
+use super::{Effect, send};
 use crate::facts::Request;
 use crate::keys::Action;
 use crate::model::Model;
@@ -11,7 +11,7 @@ use crate::ui::{Mode, Outcome, Ui, request};
 fn obstacle(model: &Model, ui: &Ui) -> Option<String> {
     ui.forbidden()
         .map(str::to_owned)
-        .or_else(|| (!is_open(model)).then(|| "not connected: it cannot be sent now".to_owned()))
+        .or_else(|| (!model.is_open()).then(|| "not connected: it cannot be sent now".to_owned()))
 }
 
 /// A key in a dialog.

@@ -80,7 +80,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
     used += ink.tone(x + used, y, room.saturating_sub(used), &words, tone) + 2;
     if !model.name().is_empty()
         && usize::from(used) + columns(model.name()) <= usize::from(room)
-        && super::is_open(model)
+        && model.is_open()
     {
         ink.text(
             x + used,

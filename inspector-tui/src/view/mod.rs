@@ -25,8 +25,8 @@ use ratatui::layout::Rect;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::form::What;
+use crate::ui::rows;
 use crate::ui::{Mode, Screen, Ui};
-use crate::update::{is_open, rows};
 use ink::Ink;
 
 /// Draws all of it.
@@ -76,10 +76,10 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
                     }),
                 _ => "",
             };
-            dialog::form(ui, &mut ink, all, form, about, is_open(model));
+            dialog::form(ui, &mut ink, all, form, about, model.is_open());
         }
         Mode::Question(request, refused) => {
-            dialog::question(ui, &mut ink, all, request, refused.as_deref(), is_open(model));
+            dialog::question(ui, &mut ink, all, request, refused.as_deref(), model.is_open());
         }
         Mode::Outcome(outcome) => dialog::outcome(ui, &mut ink, all, outcome),
         Mode::Browse | Mode::Line(_) | Mode::Letter(_) => {}
@@ -137,7 +137,7 @@ fn line_note(model: &Model, ui: &Ui) -> (Option<(usize, String)>, String) {
 
 /// What a pane's frame says of the age of what it shows; empty while it is live.
 pub fn stale(model: &Model, ui: &Ui) -> String {
-    match (is_open(model) || ui.options.replay, model.snapshot_at()) {
+    match (model.is_open() || ui.options.replay, model.snapshot_at()) {
         (true, _) => String::new(),
         (false, Some(at)) => {
             let age = ui.now.saturating_duration_since(at).as_secs();

@@ -6,7 +6,7 @@ use super::{fact, facts, format, json, layout, plain, section};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
-use crate::update::rows;
+use crate::ui::rows;
 
 const COLUMNS: &[Column] = &[
     left("PLUGIN", 12, 3, 0),

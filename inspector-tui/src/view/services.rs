@@ -7,7 +7,7 @@ use crate::facts::Service;
 use crate::model::{Model, percentile};
 use crate::theme::{Glyphs, Theme, Tone};
 use crate::ui::Ui;
-use crate::update::rows;
+use crate::ui::rows;
 
 const COLUMNS: &[Column] = &[
     left("SERVICE", 16, 4, 0),
@@ -219,7 +219,7 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
     let since = model
         .snapshot_at()
         .map_or(0, |at| ui.now.saturating_duration_since(at).as_micros() as u64);
-    let since = if crate::update::is_open(model) { since } else { 0 };
+    let since = if model.is_open() { since } else { 0 };
     for call in flying {
         let word = if call.running {
             (glyphs.follow, "running")

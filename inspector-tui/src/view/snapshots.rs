@@ -270,7 +270,7 @@ fn no_size_is_too_small_or_too_large() {
             let (across, down) = if mode.is_empty() { (11, 5) } else { (41, 13) };
             for width in (1..250).step_by(across).chain([250]) {
                 for height in (1..80).step_by(down).chain([80]) {
-                    bench.send(crate::update::Msg::Resize(width, height));
+                    bench.resize(width, height);
                     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
                     super::paint(&bench.model, &bench.ui, &mut buf);
                 }

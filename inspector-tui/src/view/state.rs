@@ -8,8 +8,8 @@ use super::{dialog, fact, format, json, layout, section};
 use crate::facts::State;
 use crate::model::Model;
 use crate::theme::Tone;
+use crate::ui::rows;
 use crate::ui::{FLASH, Ui};
-use crate::update::{is_open, rows};
 
 const COLUMNS: &[Column] = &[
     left("KEY", 14, 4, 0),
@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
 /// How long an entry still lives, counting down while the target is there.
 fn lives(model: &Model, ui: &Ui, state: &State) -> (String, Tone) {
     // A clock that nobody confirms is not run on.
-    let now = if is_open(model) {
+    let now = if model.is_open() {
         ui.now
     } else {
         model.snapshot_at().unwrap_or(ui.now)

@@ -5,8 +5,8 @@ use super::{dialog, fact, facts, format, json, layout, section};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
+use crate::ui::rows;
 use crate::ui::storage::{Row, Value};
-use crate::update::{is_open, rows};
 
 /// Draws the screen.
 pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
@@ -15,7 +15,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
     let glyphs = ui.theme.glyphs;
     let spaces = &ui.storage.namespaces;
     let more = if spaces.whole { "" } else { "+" };
-    let live = if is_open(model) {
+    let live = if model.is_open() {
         String::new()
     } else {
         super::stale(model, ui)
@@ -56,7 +56,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
                 ink.tone(x, y, room, key, Tone::Name);
             }
             Row::More(_) => {
-                let said = if is_open(model) {
+                let said = if model.is_open() {
                     "reading"
                 } else {
                     "more, read when the target is there"
@@ -118,7 +118,7 @@ pub fn detail(model: &Model, ui: &Ui, width: u16) -> (String, Vec<json::Line>) {
         }
         Some(Value::Absent) => lines.push(fact("value", "there is none any more", Tone::Warn)),
         Some(Value::Failed(why)) => facts(&mut lines, "value", why, Tone::Bad, width),
-        None if is_open(model) => lines.push(fact("value", "reading", Tone::Dim)),
+        None if model.is_open() => lines.push(fact("value", "reading", Tone::Dim)),
         None => lines.push(fact("value", "not read: the target is not there", Tone::Dim)),
     }
     ("Value".into(), lines)

@@ -6,7 +6,7 @@ use super::{fact, facts, format, json, layout, paragraph, section};
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
-use crate::update::rows;
+use crate::ui::rows;
 use crate::warnings::{Level, Warning};
 
 const COLUMNS: &[Column] = &[

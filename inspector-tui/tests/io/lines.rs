@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspector_tui::facts::{Answer, Command, Item, Request, Update};
 use inspector_tui::io::{Io, Live};
-use link_dial::Target;
+use link_dial::{Endpoint, Target};
 
 use crate::folder;
 use crate::support::{Runtime, Seen, bad_line, live, serial_line, until_open};
@@ -14,10 +14,10 @@ use crate::support::{Runtime, Seen, bad_line, live, serial_line, until_open};
 /// What is on a serial line.
 fn on(device: &Path) -> Live {
     Live {
-        target: Target::Serial {
+        at: Endpoint::open(Target::Serial {
             device: device.to_owned(),
             baud: 115_200,
-        },
+        }),
         ..live(device)
     }
 }

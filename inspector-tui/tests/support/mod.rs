@@ -21,7 +21,7 @@ use kernel_core::parts::Empty;
 use kernel_core::storage::STORAGE;
 use kernel_core::{Capacities, Cell, Core, CoreRuntime, Json, Kernel, Memory, Parts};
 use kernel_link::{Config, Framing, serve};
-use link_dial::Target;
+use link_dial::{Endpoint, Target};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
@@ -170,8 +170,7 @@ pub fn attach(socket: &Path) -> Io {
 
 pub fn live(socket: &Path) -> Live {
     Live {
-        target: Target::Unix(socket.to_owned()),
-        token: String::new(),
+        at: Endpoint::open(Target::Unix(socket.to_owned())),
         past: false,
     }
 }

@@ -36,7 +36,8 @@ impl<E: fmt::Display> fmt::Display for ClientError<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for ClientError<E> {}
 
-/// The client's side of one session, on two halves of a byte stream.
+/// The client's side of one session, on two halves of a byte stream; [`Client::split`] it to wait for messages in one
+/// place and send from another.
 ///
 /// ```no_run
 /// use kernel_link::{Client, Framing, Raw, Reply, Request, ToClient};
@@ -58,10 +59,20 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for ClientError<E> {}
 /// # }
 /// ```
 pub struct Client<'b, R, W> {
-    framing: Framing,
+    receiver: Receiver<'b, R>,
+    sender: Sender<'b, W>,
+}
+
+/// What comes from the runtime.
+pub struct Receiver<'b, R> {
     read: R,
-    write: W,
     inbox: Inbox<'b>,
+}
+
+/// What goes to the runtime.
+pub struct Sender<'b, W> {
+    framing: Framing,
+    write: W,
     frame: &'b mut [u8],
 }
 
@@ -83,23 +94,77 @@ impl<'b, R: Read, W: Write<Error = R::Error>> Client<'b, R, W> {
         }
         let (inbox, frame) = memory.split_at_mut(part);
         Ok(Client {
-            framing,
-            read,
-            write,
-            inbox: Inbox::new(framing, inbox),
-            frame,
+            receiver: Receiver {
+                read,
+                inbox: Inbox::new(framing, inbox),
+            },
+            sender: Sender {
+                framing,
+                write,
+                frame,
+            },
         })
     }
 
-    /// Opens the session. What the runtime says to it comes by [`Client::next`]: wait there for the
-    /// [`ToClient::Hello`] with this `nonce`; what comes before is not for this session.
+    /// Both halves, each to be used without the other.
+    pub fn split(self) -> (Receiver<'b, R>, Sender<'b, W>) {
+        (self.receiver, self.sender)
+    }
+
+    /// See [`Sender::hello`]; what the runtime says to it comes by [`Client::next`].
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    ///
+    /// # Cancellation
+    /// See [`Sender::hello`].
+    pub async fn hello(&mut self, name: &str, nonce: u32, token: &str) -> Result<(), ClientError<R::Error>> {
+        self.sender.hello(name, nonce, token).await
+    }
+
+    /// Asks for something; the answer comes by [`Client::next`] with the same `id`.
+    ///
+    /// # Errors
+    /// See [`Sender::send`].
+    ///
+    /// # Cancellation
+    /// See [`Sender::hello`].
+    pub async fn request(&mut self, id: u32, what: Request<'_>) -> Result<(), ClientError<R::Error>> {
+        self.send(&ToRuntime::Request { id, what }).await
+    }
+
+    /// See [`Sender::send`].
+    ///
+    /// # Errors
+    /// See [`Sender::send`].
+    ///
+    /// # Cancellation
+    /// See [`Sender::hello`].
+    pub async fn send(&mut self, message: &ToRuntime<'_>) -> Result<(), ClientError<R::Error>> {
+        self.sender.send(message).await
+    }
+
+    /// See [`Receiver::next`].
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    ///
+    /// # Cancellation
+    /// See [`Receiver::next`].
+    pub async fn next(&mut self) -> Result<ToClient<'_>, ClientError<R::Error>> {
+        self.receiver.next().await
+    }
+}
+
+impl<W: Write> Sender<'_, W> {
+    /// Opens the session: wait for the [`ToClient::Hello`] with this `nonce`; what comes before is not for this session.
     ///
     /// # Errors
     /// See [`ClientError`].
     ///
     /// # Cancellation
     /// A part of the message may be on the line: on a serial line open the session again, a stream is of no use then.
-    pub async fn hello(&mut self, name: &str, nonce: u32, token: &str) -> Result<(), ClientError<R::Error>> {
+    pub async fn hello(&mut self, name: &str, nonce: u32, token: &str) -> Result<(), ClientError<W::Error>> {
         #[cfg(feature = "serial")]
         if self.framing == Framing::Serial {
             // Ends whatever was on the line before.
@@ -117,57 +182,34 @@ impl<'b, R: Read, W: Write<Error = R::Error>> Client<'b, R, W> {
         .await
     }
 
-    /// Asks for something; the answer comes by [`Client::next`] with the same `id`.
-    ///
-    /// # Errors
-    /// See [`Client::send`].
-    ///
-    /// # Cancellation
-    /// See [`Client::hello`].
-    pub async fn request(&mut self, id: u32, what: Request<'_>) -> Result<(), ClientError<R::Error>> {
-        self.send(&ToRuntime::Request { id, what }).await
-    }
-
-    /// Answers a call that this session's plugin was asked.
-    ///
-    /// # Errors
-    /// See [`Client::send`].
-    ///
-    /// # Cancellation
-    /// See [`Client::hello`].
-    #[cfg(feature = "full")]
-    pub async fn answer(
-        &mut self,
-        call: u32,
-        result: Result<crate::Raw<'_>, crate::Failure<'_>>,
-    ) -> Result<(), ClientError<R::Error>> {
-        self.send(&ToRuntime::Answer { call, result }).await
-    }
-
-    /// Says that the client is there: when it had nothing else to say for half of the `keep_alive_ms` that the
+    /// Sends a message. A [`ToRuntime::KeepAlive`] is due when nothing was sent for half of the `keep_alive_ms` that the
     /// runtime's Hello named.
-    ///
-    /// # Errors
-    /// See [`Client::send`].
-    ///
-    /// # Cancellation
-    /// See [`Client::hello`].
-    pub async fn keep_alive(&mut self) -> Result<(), ClientError<R::Error>> {
-        self.send(&ToRuntime::KeepAlive).await
-    }
-
-    /// Sends a message.
     ///
     /// # Errors
     /// [`ClientError::Frame`] when it is larger than the buffer; nothing is sent then.
     ///
     /// # Cancellation
-    /// See [`Client::hello`].
-    pub async fn send(&mut self, message: &ToRuntime<'_>) -> Result<(), ClientError<R::Error>> {
+    /// See [`Sender::hello`].
+    pub async fn send(&mut self, message: &ToRuntime<'_>) -> Result<(), ClientError<W::Error>> {
         let len = frame::encode(self.framing, message, self.frame).map_err(ClientError::Frame)?;
         let frame = self.frame.get(..len).unwrap_or(&[]);
         self.write.write_all(frame).await.map_err(ClientError::Stream)?;
         self.write.flush().await.map_err(ClientError::Stream)
+    }
+
+    /// The stream, for whoever writes frames by itself.
+    pub fn into_stream(self) -> W {
+        self.write
+    }
+}
+
+impl<'b, R: Read> Receiver<'b, R> {
+    /// The half alone, for whoever sends by itself. No message can be longer than the memory.
+    pub fn new(framing: Framing, read: R, memory: &'b mut [u8]) -> Self {
+        Receiver {
+            read,
+            inbox: Inbox::new(framing, memory),
+        }
     }
 
     /// Waits for the next message. A damaged frame is an error of its own; the next call goes on

@@ -7,11 +7,11 @@ use kernel_core::{CallId, Context, Fault, Json, Name, Op, PluginId, Span, Ticket
 
 use crate::Action;
 use crate::entries;
-use crate::flights::{Flight, Kind, Shape};
-use crate::flights::{Job, failure};
 use crate::frame::FrameError;
-use crate::lists::List;
 use crate::session::State;
+use crate::session::flights::{Flight, Kind, Shape};
+use crate::session::flights::{Job, failure};
+use crate::session::lists::List;
 use crate::{Denied, Failure, Raw, Refusal, Reply, Request, ToClient, ToRuntime, VERSIONS, Versions};
 
 impl State<'_> {

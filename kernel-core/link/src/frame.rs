@@ -6,10 +6,11 @@
 //!   Baker, 1999), and a zero byte at the end, so that a receiver that lost bytes finds the next frame. A frame
 //!   begins after any zero: a sender may send one first to end whatever was on the line before.
 
+#[cfg(feature = "serial")]
+pub(crate) mod serial;
+
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "serial")]
-use crate::serial;
 use crate::{Refusal, ToRuntime};
 
 /// How messages are told apart.

@@ -7,10 +7,10 @@ use heapless::Vec;
 use kernel_core::storage::{MAX_BATCH, STORAGE, StorageOp, request_head};
 use kernel_core::{EntryInfo, Fault, Json, Name, Op, PluginId, Service, Span, Ticket};
 
-use crate::attached::Attached;
 use crate::entries;
-use crate::flights::{Flight, Kind, Shape};
 use crate::session::State;
+use crate::session::attached::Attached;
+use crate::session::flights::{Flight, Kind, Shape};
 use crate::{Failure, Raw, Refusal, Reply, Request};
 
 impl State<'_> {

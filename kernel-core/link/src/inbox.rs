@@ -4,11 +4,11 @@ use core::ops::Range;
 
 #[cfg(feature = "serial")]
 use crate::frame::END;
+#[cfg(feature = "serial")]
+use crate::frame::serial;
 use crate::frame::{FrameError, Framing};
 #[cfg(feature = "stream")]
 use crate::frame::{LEN, MOST_SKIPPED};
-#[cfg(feature = "serial")]
-use crate::serial;
 
 /// Collects bytes into frames.
 pub(crate) struct Inbox<'b> {

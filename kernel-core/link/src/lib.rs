@@ -55,8 +55,6 @@ compile_error!(
 
 #[cfg(feature = "host")]
 mod access;
-#[cfg(feature = "host")]
-mod attached;
 #[cfg(any(test, not(feature = "host")))]
 mod chip;
 mod client;
@@ -67,8 +65,6 @@ mod end;
 #[cfg(feature = "host")]
 mod entries;
 mod failure;
-#[cfg(feature = "host")]
-mod flights;
 mod frame;
 #[cfg(all(test, feature = "remote", feature = "stream", feature = "serial"))]
 mod frame_tests;
@@ -77,25 +73,17 @@ mod host;
 mod inbox;
 mod items;
 #[cfg(feature = "host")]
-mod lists;
-#[cfg(feature = "host")]
 mod parked;
-#[cfg(feature = "host")]
-mod peer;
 mod protocol;
 mod raw;
 #[cfg(feature = "remote")]
 mod remote;
 mod request;
-#[cfg(feature = "serial")]
-mod serial;
 #[cfg(feature = "host")]
 mod server;
 #[cfg(feature = "host")]
 mod session;
 mod shared;
-#[cfg(feature = "host")]
-mod watch;
 
 #[cfg(feature = "host")]
 pub use access::{Access, ByToken, Denied};
@@ -103,7 +91,7 @@ pub use access::{Access, ByToken, Denied};
 pub use chip::PEER;
 #[cfg(not(feature = "host"))]
 pub use chip::serve;
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Receiver, Sender};
 pub use config::{Config, FLIGHTS};
 #[cfg(feature = "host")]
 pub use config::{Manage, ManageError};

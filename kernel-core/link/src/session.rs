@@ -1,20 +1,25 @@
 //! What the runtime's side of a session knows, and what of it goes out.
 
+pub(crate) mod attached;
+pub(crate) mod flights;
+pub(crate) mod lists;
+pub(crate) mod peer;
+pub(crate) mod watch;
+
 use core::task::{Context, Poll};
 
 use heapless::Deque;
 use heapless::String;
 use kernel_core::{CoreRuntime, Fault, Kernel, Op, PluginId, Span, Ticket};
 
-use crate::attached::Attached;
-use crate::flights::Flight;
-use crate::flights::{JOBS, Job};
 use crate::frame;
 use crate::frame::{FrameError, Framing};
 use crate::parked::Parked;
-use crate::peer::Peer;
-use crate::watch::Watch;
 use crate::{Config, FLIGHTS, Failure, Refusal, Reply, ToClient};
+use attached::Attached;
+use flights::{Flight, JOBS, Job};
+use peer::Peer;
+use watch::Watch;
 
 /// Bytes of the prefix of a list of state entries, and of a watch's filter.
 pub(crate) const TEXT: usize = 128;

@@ -130,7 +130,13 @@ fn a_remote_plugin_is_a_plugin_until_it_disconnects() {
             other => panic!("{other:?}"),
         };
         // What is no JSON is no answer.
-        client.answer(call, Ok(Raw(b"42"))).await.unwrap();
+        client
+            .send(&ToRuntime::Answer {
+                call,
+                result: Ok(Raw(b"42")),
+            })
+            .await
+            .unwrap();
         done(&mut client).await;
         match client.next().await.unwrap() {
             ToClient::Called { args: Raw(b"1"), .. } => {}

@@ -1,30 +1,23 @@
 //! A session with a node: messages in and out, and whether it is there.
 
-use std::cell::RefCell;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use embedded_io_async::{ErrorType, Write};
-use futures_util::FutureExt;
+use embedded_io_async::Write;
 use kernel_core::{Error, Fault};
-use kernel_link::{Client, ClientError, Failure, Framing, Refusal, Request, ToClient, ToRuntime};
-use link_dial::{Reader, Writer};
-use tokio::time::{sleep_until, timeout};
+use kernel_link::{ClientError, Framing, Receiver, Request, ToRuntime};
+use link_dial::{ConnectError, Endpoint, Reader, Writer};
+use tokio::time::sleep_until;
 
-use super::said::{Said, error_of};
+use super::said::Said;
 use crate::manifest::Node;
 use crate::session::MAX_VALUE;
 
 /// Each of the two buffers: the longest value, with its names and what frames it.
 const BUFFER: usize = MAX_VALUE + 4096;
 
-/// How long connecting may take at most, and as long again the greeting: both are a part of a hook.
+/// How long connecting may take at most, and as long again the answer to a hello: both are a part of a hook.
 const OPEN: Duration = Duration::from_secs(4);
-
-/// How often a board that boots is greeted.
-const GREET: Duration = Duration::from_millis(500);
 
 /// Who this is, for people.
 const NAME: &str = concat!("core-runtime ", env!("CARGO_PKG_VERSION"), " node");
@@ -39,10 +32,10 @@ pub(super) fn memory() -> Vec<u8> {
 
 /// An open session.
 pub(super) struct Line<'m> {
-    client: Client<'m, Reader, Unwritten>,
-    /// What was said and is not on the line yet.
-    unwritten: Unwritten,
+    receiver: Receiver<'m, Reader>,
+    framing: Framing,
     writer: Writer,
+    /// Frames that are not on the line yet.
     writing: Vec<u8>,
     unflushed: bool,
     /// The longest message that the node takes.
@@ -65,92 +58,38 @@ impl<'m> Line<'m> {
     /// # Errors
     /// `unreachable`, `silent`, or the node's own: why not.
     pub(super) async fn open(node: &Node, key: &str, memory: &'m mut [u8]) -> Result<Line<'m>, Error> {
-        let target = &node.target;
-        let unreachable =
-            |cause: &dyn std::fmt::Display| Error::format("unreachable", format_args!("{target}: {cause}"));
+        let endpoint = Endpoint {
+            target: node.target.clone(),
+            key: key.to_owned(),
+        };
         let limit = node.check.min(OPEN);
-        let seconds = limit.as_secs_f64();
-        let dialled = timeout(limit, target.dial()).await;
-        let dialled = dialled.map_err(|_| unreachable(&format_args!("no connection within {seconds} s")))?;
-        let dialled = dialled.map_err(|cause| unreachable(&cause))?;
-        let unwritten = Unwritten::default();
-        let client = Client::new(target.framing(), dialled.read, unwritten.clone(), memory);
-        let now = Instant::now();
-        let mut line = Line {
-            client: client.map_err(|cause| unreachable(&cause))?,
-            unwritten,
-            writer: dialled.write,
+        let connected = endpoint.connect(NAME, limit, limit, memory).await;
+        let (client, greeting, note) = connected.map_err(|cause| {
+            let code = match &cause {
+                ConnectError::Refused { code, .. } => code,
+                ConnectError::Silent(_) => "silent",
+                _ => "unreachable",
+            };
+            Error::new(code, &endpoint.explain(&cause).0)
+        })?;
+        let (receiver, sender) = client.split();
+        let half = node.check / 2;
+        let tick = greeting.keep_alive.map_or(half, |span| half.min(span / 2));
+        Ok(Line {
+            receiver,
+            framing: endpoint.target.framing(),
+            writer: sender.into_stream(),
             writing: Vec::new(),
             unflushed: false,
-            max_message: 0,
+            max_message: greeting.max_message,
             last_id: PING,
             limit: node.check,
-            tick: node.check / 2,
-            heard: now,
-            tick_at: now + node.check / 2,
-            note: dialled.note,
-            name: String::new(),
-        };
-        match timeout(limit, line.greet(key, target.framing())).await {
-            Ok(Ok(())) => Ok(line),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(Error::format(
-                "silent",
-                format_args!(
-                    "{target}: nobody answers as the link does within {seconds} s: is it the right program?"
-                ),
-            )),
-        }
-    }
-
-    async fn greet(&mut self, key: &str, framing: Framing) -> Result<(), Error> {
-        let nonce = RandomState::new().hash_one(std::process::id()) as u32;
-        let serial = framing == Framing::Serial;
-        self.hello(nonce, key)?;
-        let mut again = Instant::now() + GREET;
-        loop {
-            self.take_unwritten();
-            let Line {
-                client,
-                writer,
-                writing,
-                unflushed,
-                ..
-            } = self;
-            tokio::select! {
-                written = write(writer, writing, unflushed) => written.map_err(|cause| lost(&cause))?,
-                message = client.next() => match message {
-                    Ok(ToClient::Hello { nonce: echoed, max_message, keep_alive_ms, name, .. }) if echoed == nonce => {
-                        self.name = name.to_owned();
-                        self.max_message = max_message as usize;
-                        if keep_alive_ms > 0 {
-                            self.tick = self.tick.min(Duration::from_millis(u64::from(keep_alive_ms) / 2));
-                        }
-                        self.heard = Instant::now();
-                        self.tick_at = self.heard + self.tick;
-                        return Ok(());
-                    }
-                    // On a serial line, what was there before is answered too.
-                    Ok(ToClient::Refused(Failure::Link(
-                        Refusal::NoSession | Refusal::Malformed | Refusal::Damaged | Refusal::Unknown
-                        | Refusal::TooLarge(_),
-                    ))) if serial => {}
-                    Ok(ToClient::Refused(failure)) => return Err(error_of(failure)),
-                    Ok(_) => {}
-                    Err(ClientError::Frame(_)) if serial => {}
-                    Err(cause) => return Err(lost(&cause)),
-                },
-                () = sleep_until(again.into()), if serial => {
-                    self.hello(nonce, key)?;
-                    again = Instant::now() + GREET;
-                }
-            }
-        }
-    }
-
-    fn hello(&mut self, nonce: u32, key: &str) -> Result<(), Error> {
-        let sent = self.client.hello(NAME, nonce, key).now_or_never();
-        sent.unwrap_or(Ok(())).map_err(|cause| lost(&cause))
+            tick,
+            heard: greeting.heard,
+            tick_at: greeting.heard + tick,
+            note,
+            name: greeting.name,
+        })
     }
 
     /// Sends a request; its number.
@@ -176,8 +115,14 @@ impl<'m> Line<'m> {
         if size > self.max_message {
             return Err(too_large);
         }
-        let sent = self.client.send(message).now_or_never();
-        sent.unwrap_or(Ok(())).map_err(|_| too_large)
+        let begin = self.writing.len();
+        // What the framing adds is less than a part in 128.
+        self.writing.resize(begin + size + size / 128 + 16, 0);
+        let room = self.writing.get_mut(begin..).unwrap_or_default();
+        let framed = self.framing.encode(message, room);
+        self.writing
+            .truncate(begin + framed.as_ref().map_or(0, |len| *len));
+        framed.map(drop).map_err(|_| too_large)
     }
 
     /// Waits for a message, and writes and keeps the session alive meanwhile.
@@ -189,9 +134,8 @@ impl<'m> Line<'m> {
     /// Nothing is lost.
     pub(super) async fn next(&mut self) -> Result<Said, Error> {
         loop {
-            self.take_unwritten();
             let Line {
-                client,
+                receiver,
                 writer,
                 writing,
                 unflushed,
@@ -200,7 +144,7 @@ impl<'m> Line<'m> {
             } = self;
             tokio::select! {
                 written = write(writer, writing, unflushed) => written.map_err(|cause| lost(&cause))?,
-                message = client.next() => {
+                message = receiver.next() => {
                     let said = match message {
                         Ok(message) => Said::from(message),
                         // Damaged; or, on a stream, no frame at all.
@@ -236,10 +180,6 @@ impl<'m> Line<'m> {
         let _ = self.send(&ping);
         Ok(())
     }
-
-    fn take_unwritten(&mut self) {
-        self.writing.append(&mut self.unwritten.0.borrow_mut());
-    }
 }
 
 fn lost(cause: &dyn std::fmt::Display) -> Error {
@@ -259,23 +199,4 @@ async fn write(writer: &mut Writer, writing: &mut Vec<u8>, unflushed: &mut bool)
         std::future::pending::<()>().await;
     }
     Ok(())
-}
-
-/// Keeps what the client writes until the line takes it.
-#[derive(Clone, Default)]
-struct Unwritten(Rc<RefCell<Vec<u8>>>);
-
-impl ErrorType for Unwritten {
-    type Error = io::Error;
-}
-
-impl Write for Unwritten {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

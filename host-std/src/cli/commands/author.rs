@@ -15,13 +15,12 @@ use super::plugin_settings::new_lines;
 use super::services::ask;
 use crate::cli::check;
 use crate::cli::connect::Link;
-use crate::cli::endpoint::Endpoint;
 use crate::cli::exit::Failure;
 use crate::cli::output::Out;
 use crate::config::Config;
 use crate::host::Host;
 use crate::signals::Signals;
-use link_dial::Target;
+use link_dial::{Endpoint, Target};
 
 pub(crate) const CHECK_HELP: &str = "\
 A folder is built first, where its manifest says how. The manifest is checked, and the plugin is started and stopped in a runtime of its own, which nothing is left of.";

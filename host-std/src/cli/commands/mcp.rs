@@ -1,6 +1,7 @@
 //! `mcp`.
 
-use crate::cli::endpoint::Endpoint;
+use link_dial::Endpoint;
+
 use crate::cli::exit::Failure;
 
 pub(crate) const HELP: &str = "\
@@ -12,10 +13,10 @@ Example, in the configuration of such a program:
 
 #[cfg(feature = "bridges")]
 pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
-    use crate::cli::endpoint::KEY_WANTED;
     use kernel_link::Framing;
+    use link_dial::{ConnectError, KEY_WANTED};
 
-    if endpoint.framing() != Framing::Stream {
+    if endpoint.target.framing() != Framing::Stream {
         return Err(Failure::Usage(
             "a board has no tools: leave --serial out".to_owned(),
         ));
@@ -23,7 +24,8 @@ pub(crate) fn mcp(endpoint: &Endpoint, key: &str) -> Result<(), Failure> {
     let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let reactor = reactor.map_err(Failure::Output)?;
     let outcome = reactor.block_on(async {
-        let line = endpoint.dial().await.map_err(|cause| endpoint.explain(&cause))?;
+        let line = endpoint.target.dial().await;
+        let line = line.map_err(|cause| Failure::no_session(endpoint, ConnectError::Unreachable(cause)))?;
         house::mcp_over_stdio(line, key)
             .await
             .map_err(|failure| Failure::Runtime {

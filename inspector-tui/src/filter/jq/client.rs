@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{WORKER, wire};
-use crate::filter::FilterError;
-use crate::model::Wake;
+use crate::filter::{FilterError, Wake};
 use crate::ring::{EventRow, RowId};
 
 /// How long the process may take for one event before it is killed.

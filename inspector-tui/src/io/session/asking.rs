@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use link_dial::ConnectError;
+
+use super::opening::explain;
 use super::{Over, Session};
 use crate::facts::{Command, Connection, Request, Update};
 use crate::io::port::Gone;
@@ -46,10 +49,10 @@ impl Session<'_> {
         let number = self.number();
         let outgoing = Outgoing::Asked(number, request);
         let size = outgoing.size();
-        if size > self.max_message {
+        if size > self.greeting.max_message {
             let why = format!(
                 "the message has {size} bytes, the runtime takes at most {}: nothing was sent",
-                self.max_message
+                self.greeting.max_message
             );
             return self.port.refuse(id, "too_large", &why).await;
         }
@@ -90,13 +93,14 @@ impl Session<'_> {
 
     /// Hands the snapshot over when all of it is there, and asks for the next one when that is due.
     pub(super) async fn snapshot(&mut self) -> Result<(), Over> {
+        let now = self.present();
         let Some(collecting) = self.collecting.as_mut() else {
             if Instant::now() >= self.poll_at || std::mem::take(&mut self.refresh) {
                 self.collect();
             }
             return Ok(());
         };
-        let Some(snapshot) = collecting.finish(self.clock.present()) else {
+        let Some(snapshot) = collecting.finish(now) else {
             return Ok(());
         };
         let begun = collecting.begun;
@@ -121,8 +125,8 @@ impl Session<'_> {
         let restarted = self.begin_run(&metrics);
         self.port
             .send(Update::Connection(Connection::Open {
-                name: self.name.clone(),
-                epoch: self.clock.epoch,
+                name: self.greeting.name.clone(),
+                epoch: self.greeting.epoch,
                 restarted,
             }))
             .await?;
@@ -144,11 +148,8 @@ impl Session<'_> {
         {
             let silent = now.saturating_duration_since(self.heard);
             if silent >= SILENCE {
-                return Err(Over::Because(format!(
-                    "the runtime at {} says nothing for {} s: it may be stopped or overloaded",
-                    self.live.target,
-                    silent.as_secs()
-                )));
+                let cause = ConnectError::Silent(Duration::from_secs(silent.as_secs()));
+                return Err(Over::Because(explain(&self.live.at, cause)));
             }
             self.collect();
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use kernel_link::{Reply, ToClient};
 
 use super::Session;
-use super::opening::refused;
+use super::opening::explain;
 use crate::facts::Item;
 use crate::io::convert::lost_at;
 use crate::io::loss::{Gap, Sequence};
@@ -47,7 +47,7 @@ impl Session<'_> {
             }
             ToClient::Reply { id, what } => return self.reply(*id, what),
             ToClient::Refused(why) if why.code() == "no_session" => {
-                return Err(format!("the runtime at {} began anew", self.live.target));
+                return Err(format!("the runtime at {} began anew", self.live.at.target));
             }
             // A request was damaged on its way: it is missed when its answer is.
             ToClient::Refused(_) => {}
@@ -71,13 +71,10 @@ impl Session<'_> {
                 // There is more to see than events.
                 Reply::Failed(why) if why.code() == DENIED => {
                     self.may_watch = false;
-                    self.notice = Some(format!(
-                        "no events are shown: {}",
-                        refused(&self.live.target, *why)
-                    ));
+                    self.notice = Some(format!("no events are shown: {}", explain(&self.live.at, *why)));
                     Ok(())
                 }
-                Reply::Failed(why) => Err(refused(&self.live.target, *why)),
+                Reply::Failed(why) => Err(explain(&self.live.at, *why)),
                 _ => Ok(()),
             };
         }
@@ -91,7 +88,7 @@ impl Session<'_> {
             if let Reply::Failed(why) = what
                 && collecting.is_refused(id, what)
             {
-                return Err(refused(&self.live.target, *why));
+                return Err(explain(&self.live.at, *why));
             }
             if collecting.take(id, what, &mut self.texts) {
                 self.ask_part();

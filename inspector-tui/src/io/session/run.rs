@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use link_dial::Greeting;
+
 use super::asking::POLL;
 use super::{Session, WINDOW};
 use crate::facts::Metrics;
@@ -17,15 +19,25 @@ pub(in crate::io) struct Run {
 
 /// Its clock, as it was last heard of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    pub(super) now: u64,
-    pub(super) heard: Instant,
-    pub(super) epoch: Option<u64>,
+struct Clock {
+    now: u64,
+    heard: Instant,
+    epoch: Option<u64>,
+}
+
+impl From<&Greeting> for Clock {
+    fn from(greeting: &Greeting) -> Clock {
+        Clock {
+            now: greeting.now,
+            heard: greeting.heard,
+            epoch: greeting.epoch,
+        }
+    }
 }
 
 impl Clock {
     /// What it shows now.
-    pub(super) fn present(&self) -> u64 {
+    fn present(&self) -> u64 {
         let passed = u64::try_from(self.heard.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.now.saturating_add(passed)
     }
@@ -43,11 +55,17 @@ impl Clock {
 }
 
 impl Session<'_> {
+    /// What the runtime's clock shows now.
+    pub(super) fn present(&self) -> u64 {
+        Clock::from(&self.greeting).present()
+    }
+
     /// Finds out whether this is the run of before, and where its stream goes on; true when it is another.
     pub(super) fn begin_run(&mut self, metrics: &Metrics) -> bool {
+        let clock = Clock::from(&self.greeting);
         let before = self.run.take();
         let same =
-            before.filter(|run| run.clock.goes_on_as(&self.clock) && run.sequence.next() <= metrics.next_seq);
+            before.filter(|run| run.clock.goes_on_as(&clock) && run.sequence.next() <= metrics.next_seq);
         let restarted = before.is_some() && same.is_none();
         let mut sequence = match same {
             Some(run) => run.sequence,
@@ -60,10 +78,7 @@ impl Session<'_> {
             None => Sequence::starting_at(metrics.next_seq),
         };
         sequence.resumed(metrics.next_seq);
-        *self.run = Some(Run {
-            sequence,
-            clock: self.clock,
-        });
+        *self.run = Some(Run { sequence, clock });
         restarted
     }
 
@@ -85,7 +100,7 @@ impl Session<'_> {
     /// line.
     pub(super) fn check_stream(&mut self, metrics: &Metrics) {
         let Some(run) = self.run.as_mut() else { return };
-        run.clock = self.clock;
+        run.clock = Clock::from(&self.greeting);
         if !self.may_watch {
             return;
         }

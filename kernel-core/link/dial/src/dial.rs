@@ -111,6 +111,6 @@ async fn over_socket(path: &Path) -> io::Result<Line> {
     Ok(Line::new(read, write))
 }
 
-fn is_socket(path: &Path) -> bool {
+pub(crate) fn is_socket(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }

@@ -11,6 +11,7 @@
 
 mod certificate;
 mod dial;
+mod endpoint;
 mod key;
 mod known;
 mod line;
@@ -19,6 +20,7 @@ mod tls;
 
 pub use certificate::{CertificateError, acceptor};
 pub use dial::{Line, Reader, Writer, over_tls};
+pub use endpoint::{ConnectError, Endpoint, Greeting, KEY_WANTED};
 pub use key::{KEY_VARIABLE, key, key_in_file};
 pub use known::Known;
 pub use target::Target;

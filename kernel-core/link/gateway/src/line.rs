@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use kernel_link::{Client, FrameError, Framing, LostAt, ToClient, ToRuntime};
+use kernel_link::{FrameError, Framing, LostAt, Receiver, ToClient, ToRuntime};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::ring::{Lost, LostWhere, Seen};
 
-/// Each of the reader's two buffers: no message of a runtime is as long.
+/// The reader's buffer: no message of a runtime is as long.
 const BUFFER: usize = 1024 * 1024;
 /// What a frame has beside a message.
 const HEAD: usize = 8;
@@ -81,17 +81,13 @@ async fn receive(
     opened: &mut Option<oneshot::Sender<Result<Opened, Failure>>>,
 ) -> Failure {
     // Zero pages, which cost nothing until a message is that long.
-    let mut memory = vec![0; 2 * BUFFER];
-    let (read, nobody) = (FromTokio::new(read), FromTokio::new(tokio::io::empty()));
-    let mut client = match Client::new(Framing::Stream, read, nobody, &mut memory) {
-        Ok(client) => client,
-        Err(cause) => return gone(&cause),
-    };
+    let mut memory = vec![0; BUFFER];
+    let mut receiver = Receiver::new(Framing::Stream, FromTokio::new(read), &mut memory);
     let (mut silence, mut epoch) = (None, None);
     loop {
         let next = match silence {
-            Some(silence) => timeout(silence, client.next()).await,
-            None => Ok(client.next().await),
+            Some(silence) => timeout(silence, receiver.next()).await,
+            None => Ok(receiver.next().await),
         };
         let message = match next {
             Ok(Ok(message)) => message,

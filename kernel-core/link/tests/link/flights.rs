@@ -125,7 +125,7 @@ fn a_client_that_does_not_open_its_session_or_falls_silent_is_ended() {
         // The runtime says that it is there, as does the client.
         for _ in 0..20 {
             match client.next().await.unwrap() {
-                ToClient::KeepAlive => client.keep_alive().await.unwrap(),
+                ToClient::KeepAlive => client.send(&ToRuntime::KeepAlive).await.unwrap(),
                 other => panic!("{other:?}"),
             }
         }

@@ -98,7 +98,13 @@ fn a_peer_offers_services_until_it_disconnects() {
                 left_ms: 1..=9_000,
                 service: "house.lamp",
                 args: Raw(b"[1]"),
-            } => client.answer(call, Ok(Raw(b"\"on\""))).await.unwrap(),
+            } => client
+                .send(&ToRuntime::Answer {
+                    call,
+                    result: Ok(Raw(b"\"on\"")),
+                })
+                .await
+                .unwrap(),
             other => panic!("{other:?}"),
         }
         ask!(client, Request::Ping, Reply::Done);

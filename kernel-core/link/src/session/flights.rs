@@ -10,8 +10,8 @@ use kernel_core::{Fault, Op, Ticket};
 
 use crate::Action;
 use crate::failure::text_of;
-use crate::lists::List;
 use crate::session::State;
+use crate::session::lists::List;
 use crate::{FLIGHTS, Failure, Raw, Refusal, Reply};
 
 /// How many lifecycle commands may wait for the one that is carried out; more are refused.

@@ -1,19 +1,14 @@
 //! The rows of the lists: which of the model's things are shown, in which order, and which is selected.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use super::cells::{columns, plugin_cells, service_cells, state_cells, warning_cells};
-use crate::facts::{Plugin, Request, Service, State};
+use crate::facts::{Plugin, Service, State};
 use crate::filter::ListFilter;
 use crate::model::Model;
 use crate::ui::storage::Row;
 use crate::ui::{Screen, Ui};
-use crate::view::layout;
 use crate::warnings::Warning;
-
-/// How often what an event led to is looked for again.
-const CHAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// How many orders the Plugins screen has.
 pub const PLUGIN_SORTS: [&str; 5] = ["slot", "name", "worst", "lag", "errors"];
@@ -168,59 +163,10 @@ pub fn refresh(model: &Model, ui: &mut Ui, screen: Screen) {
     }
 }
 
-/// Keeps the selection on its item and in sight, after whatever happened.
-pub fn settle(model: &Model, ui: &mut Ui) {
-    let screen = ui.screen;
-    let height = layout::height(ui);
-    if screen == Screen::Events {
-        let view = model.view();
-        let list = &mut ui.lists[screen as usize];
-        if ui.follow {
-            list.at = view.len().saturating_sub(1);
-            list.top = view.len().saturating_sub(height);
-            ui.event = view.row(list.at);
-        } else if let Some(row) = ui.event {
-            let at = view.place(row);
-            list.top = (list.top + at).saturating_sub(list.at);
-            list.at = at;
-        }
-    }
-    let len = len(model, ui, screen);
-    ui.lists[screen as usize].settle(len, height);
-    if screen == Screen::Events {
-        if !ui.follow && len > 0 {
-            ui.event = model.view().row(ui.list().at);
-        }
-        chain(model, ui);
-        let height = layout::tree_height(ui);
-        if let Some(tree) = &mut ui.tree {
-            tree.settle(ui.tree_len, height);
-        }
-    }
-}
-
 /// Remembers what is selected now, so that it is found again.
 pub fn remember(model: &Model, ui: &mut Ui) {
     let (screen, at) = (ui.screen, ui.list().at);
     ui.list_mut().id = id(model, ui, screen, at);
-}
-
-/// Looks for what led to the selected event and what it led to, when it is shown and not known.
-fn chain(model: &Model, ui: &mut Ui) {
-    if layout::panes(ui).detail.is_none() {
-        return;
-    }
-    let Some(row) = ui.event else {
-        ui.chain = None;
-        return;
-    };
-    let known = ui
-        .chain
-        .as_ref()
-        .is_some_and(|(of, at, _)| *of == row && ui.now.saturating_duration_since(*at) < CHAIN_EVERY);
-    if !known {
-        ui.chain = Some((row, ui.now, model.chain(row)));
-    }
 }
 
 /// Counts the lines of the topic tree: not for every event.
@@ -228,15 +174,4 @@ pub fn count_tree(model: &Model, ui: &mut Ui) {
     if ui.tree.is_some() {
         ui.tree_len = model.topics().line_count(|node| !ui.folded.contains(&node));
     }
-}
-
-/// What of the storage is wanted: what is in sight and not read yet, one thing at a time.
-pub fn wanted(model: &Model, ui: &Ui) -> Option<Request> {
-    if ui.screen != Screen::Storage || ui.options.replay || !super::is_open(model) {
-        return None;
-    }
-    let top = ui.list().top.min(ui.storage.rows.len());
-    let end = (top + layout::height(ui)).min(ui.storage.rows.len());
-    ui.storage
-        .wanted(stored(ui), ui.storage.rows.get(top..end).unwrap_or(&[]))
 }

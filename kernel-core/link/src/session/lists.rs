@@ -4,9 +4,9 @@
 use kernel_core::{CallId, EntryInfo, Instant, Phase, PluginId};
 
 use crate::entries::entry;
-use crate::flights::Kind;
 use crate::items::{Call, Plugin, Service};
 use crate::session::State;
+use crate::session::flights::Kind;
 use crate::{Failure, Reply};
 
 /// What is listed.
