@@ -12,6 +12,7 @@
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
 //!     ├── timekeeper.rs           deadlines and the supervisor
 //!     ├── link_server             ── unix_socket.rs, tls.rs; access: who may do what from outside
+//!     ├── doctor                  what is wrong with a set-up
 //!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
@@ -41,6 +42,7 @@ mod access;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod doctor;
 mod engine;
 mod escape;
 mod execute;

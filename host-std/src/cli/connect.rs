@@ -68,6 +68,8 @@ pub(crate) struct Session<'b> {
     endpoint: &'b Endpoint,
     client: Client<'b, Reader, Writer>,
     max_message: usize,
+    /// Who the runtime is, for people.
+    runtime: String,
     epoch: Option<u64>,
     last_id: u32,
     /// The longest that nothing may be sent; `None` for any span.
@@ -95,15 +97,18 @@ impl<'b> Session<'b> {
             match client.next().await {
                 Ok(ToClient::Hello {
                     nonce: echoed,
+                    name,
                     max_message,
                     keep_alive_ms,
                     epoch,
                     ..
                 }) if echoed == nonce => {
+                    let runtime = name.to_owned();
                     return Ok(Session {
                         endpoint,
                         client,
                         max_message: max_message as usize,
+                        runtime,
                         epoch,
                         last_id: PING,
                         quiet: (keep_alive_ms > 0)
@@ -125,6 +130,11 @@ impl<'b> Session<'b> {
                 Err(cause) => return Err(endpoint.lost(sent.as_ref().err().unwrap_or(&cause))),
             }
         }
+    }
+
+    /// Who the runtime is, with its version, for people.
+    pub(crate) fn runtime(&self) -> &str {
+        &self.runtime
     }
 
     /// The Unix time of the runtime's clock zero, in microseconds, where it knows that.

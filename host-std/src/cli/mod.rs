@@ -38,12 +38,14 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, mcp, node, plugin, shell, state, storage, watch};
+use commands::{backup, bus, call, doctor, inspect, mcp, node, plugin, shell, state, storage, watch};
 use connect::Link;
 use endpoint::Endpoint;
 use exit::Failure;
 use link_dial::Target;
 use output::Out;
+
+pub(crate) use time::rfc3339;
 
 const AFTER: &str = "\
 Exit status: 0 done; 1 the runtime answered with an error, or there is no such key; 2 wrong usage, \
@@ -160,6 +162,9 @@ enum Command {
     /// Serve the Model Context Protocol at the standard input and output
     #[command(after_long_help = mcp::HELP)]
     Mcp,
+    /// Look at everything, whether the runtime runs or not, and say what is wrong and what to do
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::DoctorArgs),
     /// Print a shell's completions
     #[command(after_long_help = shell::COMPLETIONS_HELP)]
     Completions(shell::CompletionsArgs),
@@ -339,6 +344,7 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);
         }
+        Command::Doctor(args) => return doctor::doctor(&args, |name| global.var(name), &mut out),
         Command::Mcp => return mcp::mcp(&global.endpoint()?, &link_dial::key(global.key_file.as_deref())),
         command => command,
     };
@@ -365,6 +371,8 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
         // These were done before.
-        Command::Run(_) | Command::Mcp | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Run(_) | Command::Mcp | Command::Doctor(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(())
+        }
     }
 }

@@ -28,6 +28,7 @@ use tokio::runtime::Runtime;
 use tracing::{error, warn};
 
 pub use builder::HostBuilder;
+pub(crate) use builder::{check_plugins, check_storage};
 
 use crate::config::Config;
 use crate::host_error::HostError;

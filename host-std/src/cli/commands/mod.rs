@@ -5,6 +5,7 @@ pub(crate) mod backup;
 mod build;
 pub(crate) mod bus;
 pub(crate) mod call;
+pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod mcp;
 pub(crate) mod new;
