@@ -135,6 +135,8 @@ section_unit() {
 
 section_host() {
     need_languages
+    # Judges the unit of the service.
+    command -v systemd-analyze >/dev/null || install_package systemd
     say "host, command line and cross-crate tests"
     "${LIMIT[@]}" cargo test "${HOST[@]}" --all-features --locked
     # All of them but those that have a section of their own.

@@ -125,6 +125,8 @@ fn man_shows_every_page_without_a_warning() {
         "storage export",
         "storage import",
         "doctor",
+        "service",
+        "service install",
         "completions",
         "man",
     ] {

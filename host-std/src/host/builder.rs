@@ -123,6 +123,7 @@ impl HostBuilder {
             services: Arc::default(),
             supervisor: Box::leak(Box::new(Supervisor::new())),
             shutdown_timeout: config.shutdown_timeout,
+            pulses: Vec::new(),
             storage: Some(StorageThread::spawn(storage, engine, self.capacities.call_bytes)?),
             timers: None,
             log: None,
@@ -134,7 +135,8 @@ impl HostBuilder {
             link: None,
         };
         // From here on an error drops the host, which closes the storage.
-        host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
+        let timers = host.pulse();
+        host.timers = Some(timekeeper::spawn(runtime, host.supervisor, timers)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         note_singletons(&runtime, &config);
         let (door, visitors) = Door::new();
@@ -153,12 +155,14 @@ impl HostBuilder {
         };
         let services = host.services.clone();
         let reads = Arc::new(move |service: &str| services.reads(service));
+        let link = host.pulse();
         host.link = Some(link_server::spawn(
             manager,
             self.capacities.call_bytes,
             reads,
             &config,
             visitors,
+            link,
         )?);
         Ok(host)
     }

@@ -7,6 +7,7 @@ mod lists;
 mod process;
 mod refusals;
 mod serial;
+mod service;
 mod silence;
 mod support;
 mod transports;

@@ -13,6 +13,7 @@ pub(crate) mod node;
 pub(crate) mod packages;
 pub(crate) mod plugin;
 pub(crate) mod plugin_settings;
+pub(crate) mod service;
 pub(crate) mod services;
 pub(crate) mod shell;
 pub(crate) mod state;

@@ -21,5 +21,5 @@ pub use certificate::{CertificateError, acceptor};
 pub use dial::{Line, Reader, Writer, over_tls};
 pub use key::{KEY_VARIABLE, key, key_in_file};
 pub use known::Known;
-pub use target::Target;
+pub use target::{SERVICE_SOCKET, Target, service_or};
 pub use tls::fingerprint;
