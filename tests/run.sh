@@ -129,6 +129,8 @@ lint_firmware() {
 # The crates' own tests.
 section_unit() {
     need_languages
+    # Judges the unit of the service.
+    command -v systemd-analyze >/dev/null || install_package systemd
     say "every crate"
     local file name chosen=(--lib --bins)
     for file in $(find host-std house inspector-tui kernel-core plugins -name '*.rs' -path '*/tests/*' |

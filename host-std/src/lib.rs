@@ -2,7 +2,7 @@
 //! Linux computer, with SQLite as the storage and threads for the plugins.
 //!
 //! ```text
-//!   run.rs ── signals.rs          the program
+//!   run.rs ── signals.rs          the program; service_manager.rs: what systemd hears of it
 //!     │
 //!   host ── plugins.rs            start, shutdown; which plugins there are
 //!     ├── memory.rs, clock.rs     the kernel's memory, lock and time
@@ -10,8 +10,9 @@
 //!     ├── execute.rs ── panics.rs one life after another
 //!     ├── storage_thread.rs       ── engine.rs ── sqlite_storage.rs ── sqlite; faults.rs: what is wrong with it
 //!     ├── installed.rs            plugins installed at run time ── the crate plugin-host
-//!     ├── timekeeper.rs           deadlines and the supervisor
+//!     ├── timekeeper.rs           deadlines and the supervisor; pulse.rs: whether a thread still works
 //!     ├── link_server             ── unix_socket.rs, tls.rs; access: who may do what from outside
+//!     ├── doctor                  what is wrong with a set-up
 //!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
@@ -41,6 +42,7 @@ mod access;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod doctor;
 mod engine;
 mod escape;
 mod execute;
@@ -58,7 +60,9 @@ mod panics;
 mod park;
 pub mod plugins;
 mod pool;
+mod pulse;
 mod run;
+mod service_manager;
 mod signals;
 mod socket;
 pub mod sqlite;

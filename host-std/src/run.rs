@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::host::{Host, HostBuilder, ShutdownReport};
 use crate::host_error::HostError;
 use crate::log;
+use crate::service_manager;
 use crate::signals::Signals;
 
 /// The exit status when the configuration is refused.
@@ -46,7 +47,7 @@ fn run_logged(host: HostBuilder, config: Config) -> ExitCode {
         let known = config::VARIABLES.join(", ");
         warn!("the variable {name} is set, and is none of this program's, which are {known}");
     }
-    let reactor = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let reactor = match reactor {
         Ok(reactor) => reactor,
         Err(cause) => return refuse(&HostError::Reactor(cause)),
@@ -66,13 +67,16 @@ fn run_logged(host: HostBuilder, config: Config) -> ExitCode {
 async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownReport, HostError> {
     let mut signals = Signals::listen().map_err(HostError::Reactor)?;
     let socket = config.socket.clone();
+    let shutdown_timeout = config.shutdown_timeout;
     let storage = config.storage.clone();
     let storage = storage.unwrap_or_else(|| config.db_path.display().to_string());
     // Checking a large database takes its time, in which signals are heard.
     let mut launch = spawn_blocking(move || host.launch(config));
     let (host, early) = tokio::select! {
         launched = &mut launch => (returned(launched)?, None),
+        never = service_manager::starting() => match never {},
         signal = signals.next() => {
+            service_manager::stopping(shutdown_timeout);
             info!("{signal}: ending once the storage is open");
             tokio::select! {
                 launched = launch => (returned(launched)?, Some(signal)),
@@ -83,19 +87,26 @@ async fn run_until_signal(host: HostBuilder, config: Config) -> Result<ShutdownR
     let signal = match early {
         Some(signal) => signal,
         None => tokio::select! {
-            _ = host.start_plugins() => {
+            failed = host.start_plugins() => {
+                let failed: Vec<_> = failed.iter().map(|plugin| plugin.name.as_str()).collect();
+                service_manager::ready(&failed);
                 info!(
                     pid = process::id(),
                     socket = %socket.display(),
                     storage,
                     "running"
                 );
-                signals.next().await
+                tokio::select! {
+                    signal = signals.next() => signal,
+                    never = service_manager::keep_alive(&host) => match never {},
+                }
             }
+            never = service_manager::starting() => match never {},
             signal = signals.next() => signal,
         },
     };
     info!("{signal}: shutting down");
+    service_manager::stopping(shutdown_timeout);
     let shutdown = spawn_blocking(move || host.shutdown());
     tokio::select! {
         report = shutdown => Ok(returned(report)),

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::clock;
 use crate::host_error::HostError;
+use crate::pulse::Asked;
 use crate::worker::Worker;
 
 /// Where there is no deadline the thread looks again after this long, and finds nothing to do.
@@ -24,7 +25,11 @@ const WALL_SLACK_MS: u64 = 20;
 /// The supervisor of a host: of as many plugins as a kernel may have.
 pub type Supervisor = kernel_supervisor::Supervisor<MAX_PLUGINS>;
 
-pub(crate) fn spawn(runtime: CoreRuntime, supervisor: &'static Supervisor) -> Result<Worker, HostError> {
+pub(crate) fn spawn(
+    runtime: CoreRuntime,
+    supervisor: &'static Supervisor,
+    mut pulse: Asked,
+) -> Result<Worker, HostError> {
     let reactor = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -35,6 +40,7 @@ pub(crate) fn spawn(runtime: CoreRuntime, supervisor: &'static Supervisor) -> Re
                 () = runtime.kernel().run_timers(sleep_until) => {}
                 () = supervisor.run(runtime) => {}
                 () = keep_wall_clock(runtime) => {}
+                never = pulse.answer() => match never {},
                 () = stop.asked() => {}
             }
         });

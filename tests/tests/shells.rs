@@ -124,6 +124,9 @@ fn man_shows_every_page_without_a_warning() {
         "storage restore",
         "storage export",
         "storage import",
+        "doctor",
+        "service",
+        "service install",
         "completions",
         "man",
     ] {

@@ -59,4 +59,4 @@ pub use keeper::Options;
 pub use orphans::is_of_a_plugin;
 pub use serve::serve;
 pub use services::{About, Services};
-pub use store::installed;
+pub use store::{fault, installed};

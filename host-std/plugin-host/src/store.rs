@@ -77,6 +77,16 @@ pub fn installed(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Why what is installed under this name in `folder` cannot be run; `None` when its record and its manifest are sound.
+pub fn fault(folder: &Path, name: &str) -> Option<String> {
+    let store = Store {
+        root: folder.to_path_buf(),
+    };
+    let record = store.record(name);
+    let manifest = record.and_then(|record| store.manifest(name, &record));
+    manifest.err().map(|error| error.message().to_owned())
+}
+
 impl Store {
     /// Opens the folder, making it where it is not there, and clears away what an interrupted installation left.
     pub(crate) fn open(root: &Path) -> Result<Store, InstallError> {

@@ -78,6 +78,11 @@ pub(crate) struct Session<'b> {
 }
 
 impl Session<'_> {
+    /// Who the runtime is, with its version, for people.
+    pub(crate) fn runtime(&self) -> &str {
+        &self.greeting.name
+    }
+
     /// The Unix time of the runtime's clock zero, in microseconds, where it knows that.
     pub(crate) fn epoch(&self) -> Option<u64> {
         self.greeting.epoch

@@ -37,11 +37,15 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock;
 use crate::config::{Config, ConfigError, default_database, default_socket};
 use commands::storage::StorageCommand;
-use commands::{backup, bus, call, inspect, mcp, node, plugin, shell, state, storage, watch};
+use commands::{
+    backup, bus, call, doctor, inspect, mcp, node, plugin, service, shell, state, storage, watch,
+};
 use connect::Link;
 use exit::Failure;
 use link_dial::{Endpoint, Target};
 use output::Out;
+
+pub(crate) use time::rfc3339;
 
 const AFTER: &str = "\
 Exit status: 0 done; 1 the runtime answered with an error, or there is no such key; 2 wrong usage, \
@@ -158,6 +162,12 @@ enum Command {
     /// Serve the Model Context Protocol at the standard input and output
     #[command(after_long_help = mcp::HELP)]
     Mcp,
+    /// Look at everything, whether the runtime runs or not, and say what is wrong and what to do
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(doctor::DoctorArgs),
+    /// Make this program a service of systemd, on a machine without the package
+    #[command(subcommand, arg_required_else_help = true)]
+    Service(service::ServiceCommand),
     /// Print a shell's completions
     #[command(after_long_help = shell::COMPLETIONS_HELP)]
     Completions(shell::CompletionsArgs),
@@ -216,7 +226,14 @@ impl Global {
             return Ok(Endpoint::open(line.clone()));
         }
         match default_socket(|name| self.var(name)) {
-            Ok(socket) => Ok(Endpoint::open(Target::Unix(socket))),
+            Ok(socket) => {
+                let named = ["RUNTIME_SOCKET", "RUNTIME_DB_PATH"].map(|name| self.var(name).is_some());
+                let socket = match named.contains(&true) {
+                    true => socket,
+                    false => link_dial::service_or(socket),
+                };
+                Ok(Endpoint::open(Target::Unix(socket)))
+            }
             Err(refused) => Err(Failure::Usage(self.explain(&refused))),
         }
     }
@@ -345,6 +362,8 @@ fn perform(global: &Global, command: Command) -> Result<(), Failure> {
         Command::Storage(StorageCommand::Restore(args)) => {
             return backup::restore(&args, &global.database()?, &mut out);
         }
+        Command::Doctor(args) => return doctor::doctor(&args, |name| global.var(name), &mut out),
+        Command::Service(command) => return service::service(&command, &mut out),
         Command::Mcp => return mcp::mcp(&global.endpoint()?, &link_dial::key(global.key_file.as_deref())),
         command => command,
     };
@@ -371,6 +390,11 @@ async fn remote(command: Command, link: &mut Link, out: &mut Out) -> Result<(), 
         Command::State { command } => state::state(command, link, out).await,
         Command::Storage(command) => storage::storage(command, link, out).await,
         // These were done before.
-        Command::Run(_) | Command::Mcp | Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Run(_)
+        | Command::Mcp
+        | Command::Doctor(_)
+        | Command::Service(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(()),
     }
 }

@@ -274,6 +274,15 @@ pub fn default_database(vars: impl Fn(&str) -> Option<OsString>) -> Result<PathB
     vars::db_path(&vars)
 }
 
+/// The folder of installed plugins, found without the rest of the configuration.
+///
+/// # Errors
+///
+/// [`ConfigError::Variable`] for `RUNTIME_PLUGINS`, or `RUNTIME_DB_PATH` where that is not set.
+pub(crate) fn default_plugins(vars: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, ConfigError> {
+    vars::plugins_folder(&vars, &vars::db_path(&vars)?)
+}
+
 /// The socket a client connects to, found without the rest of the configuration.
 ///
 /// # Errors

@@ -105,12 +105,7 @@ impl HostBuilder {
         let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
         let installed = installed.unwrap_or_default();
         self.plugins
-            .extend(instances::of(&self.plugins, &config, &installed)?);
-        let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
-        for plugin in &self.plugins {
-            known.push(plugin.name());
-        }
-        config.check_plugins(&known)?;
+            .extend(check_plugins(&self.plugins, &config, &installed)?);
         if let Some(only) = &config.only {
             self.plugins
                 .retain(|plugin| only.iter().any(|name| name == plugin.name()));
@@ -128,6 +123,7 @@ impl HostBuilder {
             services: Arc::default(),
             supervisor: Box::leak(Box::new(Supervisor::new())),
             shutdown_timeout: config.shutdown_timeout,
+            pulses: Vec::new(),
             storage: Some(StorageThread::spawn(storage, engine, self.capacities.call_bytes)?),
             timers: None,
             log: None,
@@ -139,7 +135,8 @@ impl HostBuilder {
             link: None,
         };
         // From here on an error drops the host, which closes the storage.
-        host.timers = Some(timekeeper::spawn(runtime, host.supervisor)?);
+        let timers = host.pulse();
+        host.timers = Some(timekeeper::spawn(runtime, host.supervisor, timers)?);
         host.log = kernel_log::spawn(kernel, config.file.clone())?;
         note_singletons(&runtime, &config);
         let (door, visitors) = Door::new();
@@ -158,12 +155,14 @@ impl HostBuilder {
         };
         let services = host.services.clone();
         let reads = Arc::new(move |service: &str| services.reads(service));
+        let link = host.pulse();
         host.link = Some(link_server::spawn(
             manager,
             self.capacities.call_bytes,
             reads,
             &config,
             visitors,
+            link,
         )?);
         Ok(host)
     }
@@ -179,15 +178,54 @@ impl HostBuilder {
             let database = Database::open(&config.db_path, options)?;
             return Ok(Box::new(SqliteStorage::new(database).reporting_to(runtime)));
         };
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        let engine = self.engines.iter().find(|engine| engine.scheme() == scheme);
-        let engine = engine.ok_or_else(|| ConfigError::UnknownStorage {
-            path: config.file.clone().unwrap_or_default(),
-            scheme: scheme.to_owned(),
-            known: self.engines.iter().map(StorageEngine::scheme).collect(),
-        })?;
+        let engine = engine_for(&self.engines, config, url)?;
         engine.open(url, runtime).map_err(HostError::Storage)
     }
+}
+
+/// Checks that the plugins that the configuration names are there, and returns those that are there once more.
+///
+/// # Errors
+/// [`ConfigError::Instance`] and [`ConfigError::UnknownPlugin`].
+pub(crate) fn check_plugins(
+    plugins: &[PluginType],
+    config: &Config,
+    installed: &[String],
+) -> Result<Vec<PluginType>, ConfigError> {
+    let more = instances::of(plugins, config, installed)?;
+    let mut known: Vec<&str> = installed.iter().map(String::as_str).collect();
+    for plugin in plugins.iter().chain(&more) {
+        known.push(plugin.name());
+    }
+    config.check_plugins(&known)?;
+    Ok(more)
+}
+
+/// Checks that the storage that the configuration names is one that is built in.
+///
+/// # Errors
+/// [`ConfigError::UnknownStorage`].
+pub(crate) fn check_storage(config: &Config) -> Result<(), ConfigError> {
+    let engines = house::storage_engines!(StorageEngine);
+    match &config.storage {
+        Some(url) => engine_for(&engines, config, url).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The engine for a URL.
+fn engine_for<'e>(
+    engines: &'e [StorageEngine],
+    config: &Config,
+    url: &str,
+) -> Result<&'e StorageEngine, ConfigError> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let engine = engines.iter().find(|engine| engine.scheme() == scheme);
+    engine.ok_or_else(|| ConfigError::UnknownStorage {
+        path: config.file.clone().unwrap_or_default(),
+        scheme: scheme.to_owned(),
+        known: engines.iter().map(StorageEngine::scheme).collect(),
+    })
 }
 
 /// Says in the state which plugins one of several runtimes alone runs, where there are any.

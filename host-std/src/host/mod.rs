@@ -28,12 +28,14 @@ use tokio::runtime::Runtime;
 use tracing::{error, warn};
 
 pub use builder::HostBuilder;
+pub(crate) use builder::{check_plugins, check_storage};
 
 use crate::config::Config;
 use crate::host_error::HostError;
 use crate::link_server::LinkServer;
 use crate::park::block_on;
 use crate::pool::Pool;
+use crate::pulse::{Asked, Pulse};
 use crate::storage_thread::StorageThread;
 use crate::timekeeper::Supervisor;
 use crate::watchdog::Made;
@@ -52,6 +54,8 @@ pub struct Host {
     services: Arc<Services>,
     supervisor: &'static Supervisor,
     shutdown_timeout: Duration,
+    /// Of the threads without which nobody is served.
+    pulses: Vec<Pulse>,
     storage: Option<StorageThread>,
     timers: Option<Worker>,
     log: Option<Worker>,
@@ -124,6 +128,22 @@ impl Host {
     /// takes for something to be set right.
     pub const fn supervisor(&self) -> &'static Supervisor {
         self.supervisor
+    }
+
+    /// Returns once the kernel has answered, and the threads of its deadlines and of the link: never where one of them
+    /// hangs or has ended.
+    pub(crate) async fn beat(&self) {
+        let _ = self.runtime.health();
+        for pulse in &self.pulses {
+            pulse.beat().await;
+        }
+    }
+
+    /// One more thread that is asked.
+    fn pulse(&mut self) -> Asked {
+        let (pulse, asked) = Pulse::new();
+        self.pulses.push(pulse);
+        asked
     }
 
     /// Starts all plugins, providers first; returns those that did not start, after logging them. The

@@ -31,6 +31,7 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::host_error::HostError;
 use crate::plugins::set_settings;
+use crate::pulse::Asked;
 use crate::socket;
 use crate::timekeeper::Supervisor;
 use crate::unix_socket::{self, SocketError, SocketFile};
@@ -123,6 +124,7 @@ pub(crate) fn spawn(
     reads: Reads,
     config: &Config,
     visitors: Visitors,
+    pulse: Asked,
 ) -> Result<LinkServer, HostError> {
     let (unix, file) = unix_socket::bind(&config.socket)?;
     let tcp = config.tcp.as_ref().map(tcp::bind).transpose()?;
@@ -134,7 +136,17 @@ pub(crate) fn spawn(
     let worker = Worker::spawn("link", move |stop| {
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            if let Err(cause) = listen(manager, call_bytes, reads, (unix, file), tcp, visitors, stop).await {
+            if let Err(cause) = listen(
+                manager,
+                call_bytes,
+                reads,
+                (unix, file),
+                tcp,
+                visitors,
+                (stop, pulse),
+            )
+            .await
+            {
                 error!("the link is not served: {cause}; restart the runtime");
             }
         });
@@ -158,7 +170,7 @@ async fn listen(
     (unix, mut file): (StdUnixListener, SocketFile),
     tcp: Option<tcp::Port>,
     mut visitors: Visitors,
-    stop: Stop,
+    (stop, mut pulse): (Stop, Asked),
 ) -> std::io::Result<()> {
     let mut unix = UnixListener::from_std(unix)?;
     let mut look = interval(FILE_LOOK);
@@ -167,9 +179,11 @@ async fn listen(
     let (mut owners, mut others) = (Sessions::new("the socket"), Sessions::new("the TCP port"));
     let mut through_door = Sessions::new("the door of the gateways");
     let mut stop = std::pin::pin!(stop.asked());
+    let mut pulse = std::pin::pin!(pulse.answer());
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
+            never = &mut pulse => match never {},
             _ = look.tick() => if !file.is_there() {
                 match bind_again(&file) {
                     Ok(again) => (unix, file) = again,

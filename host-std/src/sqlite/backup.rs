@@ -94,9 +94,13 @@ pub fn backup(from: &Path, to: &Path) -> Result<(), CopyError> {
 /// # Errors
 /// When the file is not a sound database of a runtime.
 pub fn check(path: &Path) -> Result<Checked, OpenError> {
-    let conn = read_only(path)?;
-    check_integrity(&conn, path)?;
-    schema::examine(&conn, path)?;
+    check_all(&read_only(path)?, path)
+}
+
+/// [`check`], over a connection that is there.
+pub(super) fn check_all(conn: &Connection, path: &Path) -> Result<Checked, OpenError> {
+    check_integrity(conn, path)?;
+    schema::examine(conn, path)?;
     let failed = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let mut checked = Checked::default();
     let mut rows = conn
@@ -152,7 +156,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, CopyError> {
 }
 
 /// The database, to be read alone.
-fn read_only(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn read_only(path: &Path) -> Result<Connection, OpenError> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(_) => {

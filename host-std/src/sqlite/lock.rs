@@ -110,6 +110,14 @@ impl LockFile {
         PathBuf::from(name)
     }
 
+    /// The process that wrote the note at this path, if it lives.
+    pub(super) fn note(path: &Path) -> Option<Holder> {
+        let mut note = String::new();
+        let file = File::open(path).ok()?;
+        file.take(NOTE_LIMIT).read_to_string(&mut note).ok()?;
+        Holder::parse(&note).filter(Holder::is_alive)
+    }
+
     /// Takes the lock of `database`, or says who has it.
     pub(super) fn acquire(database: &Path) -> Result<Self, OpenError> {
         let path = Self::path_of(database);

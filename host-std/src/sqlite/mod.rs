@@ -13,6 +13,7 @@
 //! read.rs    get, list_keys, namespaces
 //! write.rs   set, delete, clear_namespace
 //! backup.rs  copies, checked and put in place
+//! look.rs    a look that changes nothing
 //! group.rs   begin .. commit, and atomic batches inside
 //! error.rs   what can go wrong
 //! ```
@@ -24,6 +25,7 @@ mod backup;
 mod error;
 mod group;
 mod lock;
+mod look;
 mod names;
 mod open;
 mod place;
@@ -45,6 +47,7 @@ pub use backup::{Checked, CopyError, backup, check, restore};
 pub use error::{OpenError, StorageError};
 pub use group::BatchOp;
 pub use lock::Holder;
+pub use look::{check_untouched, holder};
 pub use open::{Options, Synchronous};
 
 use group::Group;

@@ -172,7 +172,7 @@ fn locate(path: &Path) -> Result<Place, OpenError> {
 
 /// What is at the path before SQLite touches it.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     Nothing,
     /// A file, and whether a log or journal beside it has yet to be applied.
     File {
@@ -181,7 +181,7 @@ enum Found {
 }
 
 /// Looks for what SQLite would take for a new database and overwrite.
-fn inspect(path: &Path) -> Result<Found, OpenError> {
+pub(super) fn inspect(path: &Path) -> Result<Found, OpenError> {
     let length = match fs::metadata(path) {
         Ok(metadata) => Some(metadata.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -243,7 +243,7 @@ fn length_beside(path: &Path, suffix: &str) -> u64 {
 
 /// SQLite reads a last page that was cut short as if it ended in zeros. That is right where a log will
 /// complete it, and a loss anywhere else.
-fn check_length(conn: &Connection, path: &Path, found: &Found) -> Result<(), OpenError> {
+pub(super) fn check_length(conn: &Connection, path: &Path, found: &Found) -> Result<(), OpenError> {
     if *found != (Found::File { unfinished: false }) {
         return Ok(());
     }

@@ -2,10 +2,12 @@
 
 mod backup;
 mod commands;
+mod doctor;
 mod lists;
 mod process;
 mod refusals;
 mod serial;
+mod service;
 mod silence;
 mod support;
 mod transports;

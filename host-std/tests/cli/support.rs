@@ -126,9 +126,14 @@ impl Runtime {
         Runtime::start_with(tempfile::tempdir().unwrap(), &[])
     }
 
-    pub(crate) fn start_with(dir: TempDir, vars: &[(&str, &str)]) -> Runtime {
+    /// One that is not waited for.
+    pub(crate) fn launched(dir: TempDir, vars: &[(&str, &str)]) -> Runtime {
         let child = launch(dir.path(), vars);
-        let mut runtime = Runtime { child, dir };
+        Runtime { child, dir }
+    }
+
+    pub(crate) fn start_with(dir: TempDir, vars: &[(&str, &str)]) -> Runtime {
+        let mut runtime = Runtime::launched(dir, vars);
         until("the runtime is ready", || {
             if let Some(ended) = runtime.child.try_wait().unwrap() {
                 let log = std::fs::read_to_string(runtime.path("log")).unwrap();

@@ -65,7 +65,7 @@ pub(crate) struct HealthArgs {
 }
 
 /// The plugins in order, with their slots.
-async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, Slots, json::Plugin)>, Failure> {
+pub(super) async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, Slots, json::Plugin)>, Failure> {
     let mut found = Vec::new();
     session
         .list(Request::Plugins, |reply| match reply {
@@ -105,7 +105,7 @@ fn convert(plugin: Plugin<'_>) -> json::Plugin {
     }
 }
 
-fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
+pub(super) fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
     let names: BTreeMap<usize, String> = plugins
         .iter()
         .map(|(index, _, plugin)| (*index, plugin.name.clone()))
@@ -278,7 +278,7 @@ async fn service(name: &str, link: &mut Link, out: &mut Out) -> Result<(), Failu
 }
 
 /// The text that a JSON string holds.
-fn text_of(json: Raw<'_>) -> String {
+pub(super) fn text_of(json: Raw<'_>) -> String {
     serde_json::from_slice(json.0).unwrap_or_else(|_| String::from_utf8_lossy(json.0).into_owned())
 }
 

@@ -23,5 +23,5 @@ pub use dial::{Line, Reader, Writer, over_tls};
 pub use endpoint::{ConnectError, Endpoint, Greeting, KEY_WANTED};
 pub use key::{KEY_VARIABLE, key, key_in_file};
 pub use known::Known;
-pub use target::Target;
+pub use target::{SERVICE_SOCKET, Target, service_or};
 pub use tls::fingerprint;

@@ -10,6 +10,9 @@ use kernel_link::Framing;
 /// The speed of a serial line that names none.
 const BAUD: u32 = 115_200;
 
+/// Where the runtime listens that is a service of this machine.
+pub const SERVICE_SOCKET: &str = "/run/core-runtime/runtime.sock";
+
 /// The longest path of a Unix socket.
 const MAX_SOCKET: usize = 107;
 
@@ -149,7 +152,8 @@ impl fmt::Display for Target {
 
 impl Target {
     /// The socket where the runtime that was started with these variables listens: `RUNTIME_SOCKET`, or
-    /// `runtime.sock` beside the database that `RUNTIME_DB_PATH` names.
+    /// `runtime.sock` beside the database that `RUNTIME_DB_PATH` names. Where neither is set and there is none in this
+    /// folder, it is the one of this machine's service, [`SERVICE_SOCKET`].
     ///
     /// # Errors
     /// What is wrong with the variable.
@@ -161,7 +165,7 @@ impl Target {
                     return Err("RUNTIME_DB_PATH is empty: unset it, or say where the database is".to_owned());
                 }
                 Some(path) => beside(Path::new(&path)),
-                None => beside(Path::new("data/runtime.db")),
+                None => service_or(beside(Path::new("data/runtime.db"))),
             },
         };
         let len = path.as_os_str().len();
@@ -176,6 +180,15 @@ impl Target {
             ));
         }
         Ok(Target::Unix(path))
+    }
+}
+
+/// The socket of the runtime that is this machine's service, where there is one and none is here.
+pub fn service_or(here: PathBuf) -> PathBuf {
+    let service = Path::new(SERVICE_SOCKET);
+    match !here.exists() && service.exists() {
+        true => service.to_path_buf(),
+        false => here,
     }
 }
 
