@@ -5,6 +5,7 @@
 #   tests/run.sh SECTION...    only these: lint unit host bridges gateways cluster break tui mcu sdk
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
+#   tests/run.sh book          the book from docs, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
@@ -255,6 +256,19 @@ section_tui() {
     "${LIMIT[@]}" cargo test "${ALL[@]}" --test inspector
 }
 
+# The pages of docs as a book, and its links; --deep has it, because of the program that makes it.
+section_book() {
+    local version=0.5.4 tools=${CARGO_TARGET_DIR:-target}/tools
+    if [ "$("$tools/bin/mdbook" --version 2>/dev/null)" != "mdbook v$version" ]; then
+        say "mdbook $version: built once, which takes minutes"
+        cargo install mdbook --version "$version" --locked --no-default-features --root "$tools" --target-dir "$tools/build"
+        rm -rf "$tools/build"
+    fi
+    say "the book"
+    "$tools/bin/mdbook" build docs 2>&1 | tee /dev/stderr | { ! grep -qE '(WARN|ERROR)'; } || die "the book has faults"
+    "${LIMIT[@]}" cargo test -p tests --test links --locked -- --include-ignored --nocapture
+}
+
 section_mcu() {
     if [ "${CORE_RUNTIME_SKIP_MCU:-}" = 1 ]; then
         say "SKIPPED by CORE_RUNTIME_SKIP_MCU=1: nothing was run on the emulated boards"
@@ -355,7 +369,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly homeassistant)
+        SECTIONS+=(nightly homeassistant book)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

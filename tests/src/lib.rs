@@ -26,7 +26,7 @@ pub mod wasm;
 
 pub use binary::binary;
 
-/// The README's Rust code is compiled as a test.
+/// The Rust code of the book's chapter on plugins is compiled as a test.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+#[doc = include_str!("../../docs/rust-plugin.md")]
+pub struct RustPlugin;

@@ -107,6 +107,21 @@ impl Runtime {
         }
     }
 
+    /// Waits until each of its plugins is started.
+    ///
+    /// # Errors
+    /// When it never is well.
+    pub fn wait_until_well(&self) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            match self.run("health --check") {
+                Ok(_) => return Ok(()),
+                Err(why) if start.elapsed() > PATIENCE => return Err(why),
+                Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
     fn command(&self) -> Command {
         let mut command = clean(Command::new(&self.binary));
         command

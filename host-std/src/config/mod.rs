@@ -57,7 +57,7 @@ pub use error::ConfigError;
 use crate::sqlite::Synchronous;
 
 /// The variables that the program or its commands read.
-pub(crate) const VARIABLES: [&str; 9] = [
+pub(crate) const VARIABLES: [&str; 10] = [
     "RUNTIME_DB_PATH",
     "RUNTIME_PLUGINS",
     "RUNTIME_SHUTDOWN_TIMEOUT",
@@ -67,6 +67,7 @@ pub(crate) const VARIABLES: [&str; 9] = [
     "RUNTIME_LOG_FORMAT",
     "RUNTIME_CONFIG",
     "RUNTIME_TCP_TOKEN",
+    "RUNTIME_KIT",
 ];
 
 /// Those among these variables that look like ours and are not: a name mistyped would be passed over in silence.
