@@ -3,6 +3,7 @@
 pub mod app;
 pub mod args;
 pub mod chain;
+pub mod chart;
 pub mod cli;
 pub mod facts;
 pub mod filter;

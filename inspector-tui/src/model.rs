@@ -17,6 +17,7 @@ pub use totals::Totals;
 pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
+use crate::chart::{Chart, History, Spec};
 use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View};
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
@@ -79,6 +80,8 @@ pub struct Model {
     series: Series,
     topics: Topics,
     search: Search,
+    chart: Option<Chart>,
+    history: History,
     warnings: Warnings,
     watched: Watched,
     requests: Requests,
@@ -109,6 +112,8 @@ impl Model {
             series: Series::new(now),
             topics: Topics::default(),
             search: Search::default(),
+            chart: None,
+            history: History::default(),
             warnings: Warnings::default(),
             watched: Watched::default(),
             requests: Requests::default(),
@@ -147,6 +152,7 @@ impl Model {
                 self.ring.push_restart();
                 self.totals.restart();
                 self.watched.restart();
+                self.history.restart();
                 self.first_of_run = true;
             }
         }
@@ -158,6 +164,11 @@ impl Model {
         let before = self.snapshot.as_deref().filter(|_| !self.first_of_run);
         self.watched.take(before, &snapshot, now);
         self.warnings.observe(before, &snapshot, now);
+        self.history.take(before, &snapshot);
+        self.history.heard(snapshot.metrics.now);
+        if let (Some(chart), Some(_)) = (&mut self.chart, before) {
+            chart.snapshot(&self.ring, &snapshot);
+        }
         if let Some(before) = before {
             let grown = |of: fn(&Snapshot) -> u64| of(&snapshot).saturating_sub(of(before));
             for (measure, count) in [
@@ -197,8 +208,10 @@ impl Model {
                     topic,
                     source,
                     payload,
+                    time,
                     ..
                 }) => {
+                    self.history.heard(*time);
                     if &**source == "kernel" {
                         self.warnings.warned(topic, payload, now);
                     }
@@ -234,6 +247,11 @@ impl Model {
     pub fn work(&mut self, deadline: Instant) -> bool {
         let more = self.view.work(&self.ring, deadline);
         let more = self.search.work(&self.ring, &self.view, deadline) || more;
+        let more = self
+            .chart
+            .as_mut()
+            .is_some_and(|chart| chart.work(&self.ring, deadline))
+            || more;
         if let Some(fault) = self.view.fault()
             && self.filter_error.is_none()
         {
@@ -390,6 +408,21 @@ impl Model {
             .iter()
             .find(|plugin| usize::from(plugin.index) == slot)
             .map(|plugin| &plugin.name)
+    }
+
+    /// Charts something, from the events that are kept on, or nothing any more.
+    pub fn set_chart(&mut self, spec: Option<Spec>) {
+        self.chart = spec.map(Chart::new);
+    }
+
+    /// The chart.
+    pub fn chart(&self) -> Option<&Chart> {
+        self.chart.as_ref()
+    }
+
+    /// What the snapshots said, over time.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The search.

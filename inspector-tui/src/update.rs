@@ -8,6 +8,7 @@ mod find;
 mod lines;
 mod mouse;
 pub mod rows;
+mod sheets;
 mod text;
 
 use std::path::PathBuf;
@@ -104,6 +105,7 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
         Msg::Done(Ok(said)) => ui.say(said, Tone::Good),
         Msg::Done(Err(said)) => ui.say(said, Tone::Bad),
     }
+    sheets::settle(model, ui);
     rows::settle(model, ui);
     if let Some(request) = rows::wanted(model, ui) {
         let id = send(model, ui, request.clone(), &mut effects);

@@ -21,6 +21,14 @@ pub(super) fn mouse(model: &mut Model, ui: &mut Ui, event: MouseEvent, effects: 
         _ => None,
     };
     match (&ui.mode, turned) {
+        (Mode::Browse, Some(turn)) if ui.sheet.is_some() => {
+            let zoom = if turn == Action::Up {
+                Action::ZoomIn
+            } else {
+                Action::ZoomOut
+            };
+            browse::act(model, ui, zoom, effects);
+        }
         (Mode::Browse, Some(turn)) => wheel(model, ui, at, turn, effects),
         (Mode::Browse | Mode::Line(_), None) if event.kind == MouseEventKind::Down(MouseButton::Left) => {
             click(model, ui, at, effects);
@@ -56,6 +64,9 @@ fn click(model: &mut Model, ui: &mut Ui, at: Position, effects: &mut Vec<Effect>
                 browse::show(model, ui, screen);
             }
         }
+        return;
+    }
+    if ui.sheet.is_some() {
         return;
     }
     let panes = layout::panes(ui);

@@ -43,7 +43,8 @@ pub fn parts(ui: &Ui) -> Parts {
 
 /// True when the line above the footer is needed.
 pub fn line_shown(ui: &Ui) -> bool {
-    matches!(ui.mode, Mode::Line(_)) || !ui.list().filter.is_empty() || !ui.search.is_empty()
+    matches!(ui.mode, Mode::Line(_))
+        || ui.sheet.is_none() && (!ui.list().filter.is_empty() || !ui.search.is_empty())
 }
 
 /// How many lines of the topic tree are seen.

@@ -1,0 +1,77 @@
+//! What lies over a screen: a chart.
+
+use crate::keys::Context;
+
+/// The stretches of time that a chart can show, in seconds.
+pub const SPANS: [u64; 10] = [10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000];
+const SECOND: u64 = 1_000_000;
+
+/// Something that lies over the screen until it is closed.
+#[derive(Clone, Debug)]
+pub enum Sheet {
+    /// The model's chart.
+    Chart(ChartSheet),
+}
+
+impl Sheet {
+    /// The context of its keys.
+    pub const fn context(&self) -> Context {
+        match self {
+            Sheet::Chart(_) => Context::Chart,
+        }
+    }
+
+    /// True while it follows what comes.
+    pub const fn follows(&self) -> bool {
+        match self {
+            Sheet::Chart(sheet) => sheet.end.is_none(),
+        }
+    }
+}
+
+/// What of a chart is seen.
+#[derive(Clone, Debug)]
+pub struct ChartSheet {
+    /// Which of the [`SPANS`].
+    pub zoom: usize,
+    /// Where it ends, in microseconds on the target's clock; `None` while it follows.
+    pub end: Option<u64>,
+}
+
+impl Default for ChartSheet {
+    fn default() -> Self {
+        ChartSheet { zoom: 2, end: None }
+    }
+}
+
+impl ChartSheet {
+    /// How long the time that is seen is, in microseconds.
+    pub fn span(&self) -> u64 {
+        SPANS.get(self.zoom).copied().unwrap_or(60) * SECOND
+    }
+
+    /// The time that is seen, when this is the latest.
+    pub fn window(&self, latest: u64) -> (u64, u64) {
+        let to = self.end.unwrap_or(latest);
+        (to.saturating_sub(self.span()), to)
+    }
+
+    /// Shows less time or more.
+    pub fn zoom(&mut self, nearer: bool) {
+        self.zoom = match nearer {
+            true => self.zoom.saturating_sub(1),
+            false => (self.zoom + 1).min(SPANS.len() - 1),
+        };
+    }
+
+    /// Goes a quarter back or forward, and stays there; follows again at the latest.
+    pub fn scroll(&mut self, forward: bool, latest: u64) {
+        let (from, to) = self.window(latest);
+        let step = (to - from) / 4;
+        self.end = match forward {
+            false => Some(to.saturating_sub(step).max(1)),
+            true if to + step >= latest => None,
+            true => Some(to + step),
+        };
+    }
+}
