@@ -19,6 +19,8 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
   core-inspector record night.ndjson --for 8h      without a terminal
   core-inspector replay night.ndjson               the same screens on the recording
   core-inspector chart 'sensor.>' value --for 1m   a picture of a number over time
+  core-inspector graph --dot | dot -Tsvg > g.svg   who talks to whom
+  core-inspector trace 1234 --from night.ndjson    what led to an event, and what followed
   core-inspector TARGET chart 'sensor.>' value     the same of another runtime; --from night.ndjson: of a recording
 
 The exit status is 0 when it is done, 1 when it failed, 2 for wrong usage, 3 when there is no \
@@ -109,6 +111,32 @@ pub enum Command {
         /// Write an SVG file, which must not be there yet, and not a text to stdout
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
+    },
+    /// Who talks to whom: plugins, topics and services, by what was really sent
+    Graph {
+        /// Where it comes from.
+        #[command(flatten)]
+        sight: Sight,
+        /// Write it for Graphviz
+        #[arg(long, conflicts_with = "mermaid")]
+        dot: bool,
+        /// Write it for Markdown
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// All that led to an event and all that followed
+    Trace {
+        /// The event's sequence number
+        seq: u64,
+        /// Where it comes from.
+        #[command(flatten)]
+        sight: Sight,
+        /// Write it for OpenTelemetry: OTLP as JSON
+        #[arg(long, conflicts_with = "chrome")]
+        otlp: bool,
+        /// Write it in Chrome's trace format
+        #[arg(long)]
+        chrome: bool,
     },
     /// Show a recording on the same screens
     Replay {

@@ -12,11 +12,13 @@ use link_dial::Target;
 use crate::app::{self, Ended};
 use crate::args::{Args, Command, Options, Sight};
 use crate::chart::Spec;
+use crate::graph::export::Format;
 use crate::headless::{self, Failure, pictures};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
 use crate::model::Model;
 use crate::theme::{Palette, Theme};
+use crate::trace::export;
 use crate::ui::{self, Ui};
 
 /// Does what the command line asks for.
@@ -99,6 +101,33 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             let seen = looked_at(target, &options, &sight, |model| model.set_chart(Some(spec)))?;
             let theme = theme(&options, |name| std::env::var_os(name));
             pictures::chart(&seen, &theme, options.json, svg.as_deref(), io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Graph { sight, dot, mermaid }) => {
+            let seen = looked_at(target, &options, &sight, |model| model.set_graph(true))?;
+            let format = match (dot, mermaid) {
+                (true, _) => Some(Format::Dot),
+                (_, true) => Some(Format::Mermaid),
+                _ => None,
+            };
+            let theme = theme(&options, |name| std::env::var_os(name));
+            pictures::graph(&seen, &theme, options.json, format, io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Trace {
+            seq,
+            sight,
+            otlp,
+            chrome,
+        }) => {
+            let seen = looked_at(target, &options, &sight, |_| ())?;
+            let write: Option<pictures::Writer> = match (otlp, chrome) {
+                (true, _) => Some(export::otlp),
+                (_, true) => Some(export::chrome),
+                _ => None,
+            };
+            let theme = theme(&options, |name| std::env::var_os(name));
+            pictures::trace(&seen, seq, &theme, write, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Replay { file, speed: _ }) if options.json => {

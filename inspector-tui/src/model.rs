@@ -20,10 +20,13 @@ use crate::chain::{self, Chain};
 use crate::chart::{Chart, History, Spec};
 use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View};
+use crate::graph::Graph;
+use crate::graph::tree::Whole;
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
+use crate::trace::{self, Trace};
 use crate::warnings::Warnings;
 
 /// Called, from any thread, when [`Model::work`] has something new to take over.
@@ -81,6 +84,7 @@ pub struct Model {
     topics: Topics,
     search: Search,
     chart: Option<Chart>,
+    graph: Option<Graph>,
     history: History,
     warnings: Warnings,
     watched: Watched,
@@ -113,6 +117,7 @@ impl Model {
             topics: Topics::default(),
             search: Search::default(),
             chart: None,
+            graph: None,
             history: History::default(),
             warnings: Warnings::default(),
             watched: Watched::default(),
@@ -251,6 +256,11 @@ impl Model {
             .chart
             .as_mut()
             .is_some_and(|chart| chart.work(&self.ring, deadline))
+            || more;
+        let more = self
+            .graph
+            .as_mut()
+            .is_some_and(|graph| graph.work(&self.ring, deadline))
             || more;
         if let Some(fault) = self.view.fault()
             && self.filter_error.is_none()
@@ -393,6 +403,11 @@ impl Model {
         chain::chain(&self.ring, row, |call| self.watched.call(call))
     }
 
+    /// All that led to the event in a row and all that followed; `None` when no event is there.
+    pub fn trace(&self, row: RowId) -> Option<Trace> {
+        trace::trace(&self.ring, row, |call| self.watched.call(call))
+    }
+
     /// The file that is being recorded to, or why that failed.
     pub fn recording(&self) -> Result<Option<&std::path::Path>, &str> {
         match &self.recording {
@@ -418,6 +433,26 @@ impl Model {
     /// The chart.
     pub fn chart(&self) -> Option<&Chart> {
         self.chart.as_ref()
+    }
+
+    /// Keeps a graph of who talks to whom, from the events that are kept on, or none any more.
+    pub fn set_graph(&mut self, kept: bool) {
+        self.graph = kept.then(Graph::default);
+    }
+
+    /// Who talks to whom.
+    pub fn graph(&self) -> Option<&Graph> {
+        self.graph.as_ref()
+    }
+
+    /// The graph with all that belongs to it, for what wants it.
+    pub fn with_graph<T>(&self, wants: impl FnOnce(Whole<'_>) -> T) -> Option<T> {
+        let calls = self.watched.calls();
+        Some(wants(Whole {
+            graph: self.graph.as_ref()?,
+            snapshot: self.snapshot.as_deref(),
+            calls: &calls,
+        }))
     }
 
     /// What the snapshots said, over time.

@@ -1,7 +1,7 @@
 //! Pictures without a terminal: of what a runtime says for a while, or of a recording.
 
 use std::fs::OpenOptions;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, ended, say, sleep_until};
 use crate::chart::{Picture, svg};
 use crate::facts::{Connection, Update};
+use crate::graph::export::{self, Format};
+use crate::graph::tree;
 use crate::io::{Io, Source};
 use crate::model::{Config, Model};
 use crate::theme::Theme;
-use crate::view::chart;
+use crate::trace::Trace;
+use crate::trace::export::Of;
+use crate::view::{self, chart};
 
 /// Columns and rows of a picture that does not go to a terminal.
 const SIZE: (u16, u16) = (100, 26);
@@ -87,7 +91,7 @@ pub fn chart(
     theme: &Theme,
     json: bool,
     file: Option<&Path>,
-    mut out: impl Write,
+    mut out: impl io::Write,
 ) -> Result<(), Failure> {
     let Some(of) = model.chart() else { return Ok(()) };
     let picture = Picture::whole(of, model.history(), model.epoch());
@@ -101,12 +105,7 @@ pub fn chart(
         return super::print(&picture, out);
     }
     let Some(file) = file else {
-        let size = if std::io::stdout().is_terminal() {
-            crossterm::terminal::size().unwrap_or(SIZE)
-        } else {
-            SIZE
-        };
-        let size = (size.0.clamp(40, 300), size.1.clamp(12, 60) - 2);
+        let size = size();
         out.write_all(chart::text(&picture, theme, size).as_bytes())?;
         return Ok(out.flush()?);
     };
@@ -117,4 +116,73 @@ pub fn chart(
         .map_err(|cause| Failure::Failed(format!("cannot write {}: {cause}", file.display())))?;
     let text = svg::svg(&picture, |at| chart::clock(at, picture.epoch));
     Ok(to.write_all(text.as_bytes())?)
+}
+
+/// Columns and rows of what is drawn.
+fn size() -> (u16, u16) {
+    let (width, height) = match io::stdout().is_terminal() {
+        true => crossterm::terminal::size().unwrap_or(SIZE),
+        false => SIZE,
+    };
+    (width.clamp(40, 300), height.clamp(12, 60) - 2)
+}
+
+/// Prints who talks to whom: as a tree, for programs that draw, or as JSON.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn graph(
+    model: &Model,
+    theme: &Theme,
+    json: bool,
+    format: Option<Format>,
+    mut out: impl io::Write,
+) -> Result<(), Failure> {
+    let text = model.with_graph(|whole| match format {
+        _ if json => format!("{}\n", export::json(&whole)),
+        Some(format) => export::text(&whole, format),
+        None => {
+            // As deep as what its receivers sent because of it.
+            let open = |id: &str| id.matches(' ').count() < 3;
+            view::graph::text(&tree::lines(whole, open), theme, size().0)
+        }
+    });
+    out.write_all(text.unwrap_or_default().as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Writes a trace for a program that shows traces.
+pub type Writer = fn(&Trace, Of<'_>) -> serde_json::Value;
+
+/// Prints the trace of an event: as a waterfall, or as `write` does.
+///
+/// # Errors
+/// See [`Failure`]; also when there is no such event.
+pub fn trace(
+    model: &Model,
+    seq: u64,
+    theme: &Theme,
+    write: Option<Writer>,
+    mut out: impl io::Write,
+) -> Result<(), Failure> {
+    let ring = model.ring();
+    let row = ring.find(ring.end().saturating_sub(1), seq);
+    let trace = row.and_then(|row| model.trace(row)).ok_or_else(|| {
+        let seqs = |row| Some(ring.get(row)?.event()?.seq);
+        let (first, last) = ((ring.first()..ring.end()).find_map(seqs), (ring.first()..ring.end()).rev().find_map(seqs));
+        Failure::Failed(match (first, last) {
+            (Some(first), Some(last)) => format!("event {seq} is not here: there are {first} to {last}; try a longer --for, or a recording with --from"),
+            _ => format!("event {seq} is not here: there was no event at all; try a longer --for, or a recording with --from"),
+        })
+    })?;
+    if let Some(write) = write {
+        let of = Of {
+            ring,
+            epoch: model.epoch(),
+            runtime: model.name(),
+        };
+        return super::print(&write(&trace, of), out);
+    }
+    out.write_all(view::trace::text(model, &trace, theme, size().0).as_bytes())?;
+    Ok(out.flush()?)
 }

@@ -58,6 +58,8 @@ pub enum Action {
     Rates,
     Capacities,
     Latency,
+    Graph,
+    Trace,
     ZoomIn,
     ZoomOut,
     Earlier,
@@ -100,6 +102,8 @@ pub enum Context {
     Storage,
     /// In a chart.
     Chart,
+    /// In the graph and in a trace.
+    Walk,
     /// In a form.
     Form,
     /// In a question.
@@ -114,7 +118,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Context; 13] = [
+    pub const ALL: [Context; 14] = [
         Context::Global,
         Context::List,
         Context::Events,
@@ -123,6 +127,7 @@ impl Context {
         Context::State,
         Context::Storage,
         Context::Chart,
+        Context::Walk,
         Context::Form,
         Context::Question,
         Context::Result,
@@ -141,6 +146,7 @@ impl Context {
             Context::State => "state",
             Context::Storage => "storage",
             Context::Chart => "chart",
+            Context::Walk => "walk",
             Context::Form => "form",
             Context::Question => "question",
             Context::Result => "result",
@@ -160,6 +166,7 @@ impl Context {
             Context::State => "State",
             Context::Storage => "Storage",
             Context::Chart => "Charts",
+            Context::Walk => "Who talks to whom, and traces",
             Context::Form => "Forms",
             Context::Question => "Questions",
             Context::Result => "Answers",
@@ -182,7 +189,7 @@ impl Context {
             )
         };
         let base = |context| matches!(context, Context::Global | Context::List);
-        let over = |sheet, under| sheet == Context::Chart && under == Context::Global;
+        let over = |sheet, under| matches!(sheet, Context::Chart | Context::Walk) && under == Context::Global;
         self == other
             || over(self, other)
             || over(other, self)

@@ -1,6 +1,13 @@
-//! What lies over a screen: a chart.
+//! What lies over a screen: a chart, the graph of who talks to whom, or a trace.
 
+use std::collections::HashSet;
+use std::time::Instant;
+
+use super::list::List;
+use crate::graph::tree::Line;
 use crate::keys::Context;
+use crate::ring::RowId;
+use crate::trace::Trace;
 
 /// The stretches of time that a chart can show, in seconds.
 pub const SPANS: [u64; 10] = [10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000];
@@ -11,6 +18,10 @@ const SECOND: u64 = 1_000_000;
 pub enum Sheet {
     /// The model's chart.
     Chart(ChartSheet),
+    /// The model's graph.
+    Graph(GraphSheet),
+    /// The trace of an event.
+    Trace(TraceSheet),
 }
 
 impl Sheet {
@@ -18,6 +29,7 @@ impl Sheet {
     pub const fn context(&self) -> Context {
         match self {
             Sheet::Chart(_) => Context::Chart,
+            Sheet::Graph(_) | Sheet::Trace(_) => Context::Walk,
         }
     }
 
@@ -25,6 +37,7 @@ impl Sheet {
     pub const fn follows(&self) -> bool {
         match self {
             Sheet::Chart(sheet) => sheet.end.is_none(),
+            Sheet::Graph(_) | Sheet::Trace(_) => true,
         }
     }
 }
@@ -36,6 +49,32 @@ pub struct ChartSheet {
     pub zoom: usize,
     /// Where it ends, in microseconds on the target's clock; `None` while it follows.
     pub end: Option<u64>,
+}
+
+/// The graph as a tree that is walked.
+#[derive(Clone, Debug, Default)]
+pub struct GraphSheet {
+    /// The list of its lines.
+    pub list: List,
+    /// What of it is open.
+    pub open: HashSet<String>,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// As of when; `None` when they are to be made anew.
+    pub at: Option<Instant>,
+}
+
+/// A trace, which is walked.
+#[derive(Clone, Debug)]
+pub struct TraceSheet {
+    /// The row of its event.
+    pub row: RowId,
+    /// The list of its spans.
+    pub list: List,
+    /// The trace,
+    pub trace: Trace,
+    /// as of when.
+    pub at: Instant,
 }
 
 impl Default for ChartSheet {

@@ -8,6 +8,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::form::Form;
 use crate::ui::list::List;
+use crate::ui::sheet::{GraphSheet, Sheet};
 use crate::ui::storage::Row;
 use crate::ui::{Letter, LineFor, Mode, Palette, Screen, Ui};
 use crate::view::layout;
@@ -43,6 +44,8 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Rates => sheets::chart(model, ui, Spec::Rate(">".to_owned())),
         Action::Capacities => sheets::chart(model, ui, Spec::Capacities),
         Action::Latency => sheets::chart(model, ui, Spec::Latency),
+        Action::Trace => sheets::trace_selected(model, ui),
+        Action::Graph => ui.sheet = Some(Sheet::Graph(GraphSheet::default())),
         Action::Publish => ask::publish(model, ui),
         Action::Record => match model.recording() {
             _ if ui.options.replay => ui.say("this is a recording already", Tone::Warn),
@@ -205,7 +208,7 @@ fn travel(model: &Model, ui: &mut Ui, action: Action) {
     go(model, ui, at);
 }
 
-fn target(action: Action, at: usize, page: usize, len: usize) -> usize {
+pub(super) fn target(action: Action, at: usize, page: usize, len: usize) -> usize {
     match action {
         Action::Up => at.saturating_sub(1),
         Action::Down => at + 1,

@@ -79,7 +79,8 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                 }
                 LineFor::Export if !text.trim().is_empty() => {
                     let path = text.trim().into();
-                    let text = sheets::export(model, ui).unwrap_or_else(|| super::text::ndjson(model, ui));
+                    let text = sheets::export(model, ui, text.trim())
+                        .unwrap_or_else(|| super::text::ndjson(model, ui));
                     effects.push(Effect::Export { path, text });
                 }
                 LineFor::Chart => sheets::chart_typed(model, ui, &text),
@@ -116,6 +117,7 @@ pub(super) fn palette(model: &mut Model, ui: &mut Ui, action: Action, effects: &
             match found.get(palette.at) {
                 Some(spec) => match (spec.action, pages::words(palette.input.value())) {
                     (Action::Chart, Some((_, words))) => sheets::chart_typed(model, ui, words),
+                    (Action::Trace, Some((_, words))) => sheets::trace_typed(model, ui, words),
                     (action, _) => browse::act(model, ui, action, effects),
                 },
                 None => ui.say(

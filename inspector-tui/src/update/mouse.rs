@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::{Effect, browse, lines};
 use crate::keys::Action;
 use crate::model::Model;
+use crate::ui::sheet::Sheet;
 use crate::ui::{Mode, Screen, Ui};
 use crate::view::{self, layout};
 
@@ -22,12 +23,12 @@ pub(super) fn mouse(model: &mut Model, ui: &mut Ui, event: MouseEvent, effects: 
     };
     match (&ui.mode, turned) {
         (Mode::Browse, Some(turn)) if ui.sheet.is_some() => {
-            let zoom = if turn == Action::Up {
-                Action::ZoomIn
-            } else {
-                Action::ZoomOut
+            let turn = match (&ui.sheet, turn) {
+                (Some(Sheet::Chart(_)), Action::Up) => Action::ZoomIn,
+                (Some(Sheet::Chart(_)), _) => Action::ZoomOut,
+                (_, turn) => turn,
             };
-            browse::act(model, ui, zoom, effects);
+            browse::act(model, ui, turn, effects);
         }
         (Mode::Browse, Some(turn)) => wheel(model, ui, at, turn, effects),
         (Mode::Browse | Mode::Line(_), None) if event.kind == MouseEventKind::Down(MouseButton::Left) => {

@@ -147,6 +147,11 @@ pub fn height(ui: &Ui) -> usize {
     usize::from(area.height)
 }
 
+/// How many rows of a list that lies over the screen are seen.
+pub fn sheet_height(ui: &Ui) -> usize {
+    usize::from(rows(parts(ui).body).height)
+}
+
 /// A rectangle of this size in the middle of another one, or as much of it as there is.
 pub fn middle(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));

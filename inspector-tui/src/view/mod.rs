@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod events;
 pub mod footer;
 pub mod format;
+pub mod graph;
 pub mod header;
 pub mod help;
 pub mod ink;
@@ -17,6 +18,7 @@ pub mod services;
 pub mod state;
 pub mod storage;
 pub mod table;
+pub mod trace;
 pub mod warnings;
 
 use ratatui::Frame;
@@ -49,6 +51,8 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
     ink.search = &ui.search;
     match (&ui.sheet, ui.screen) {
         (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut ink, parts.body, sheet),
         (None, Screen::Overview) => overview::draw(model, ui, &mut ink, parts.body),
         (None, Screen::Events) => events::draw(model, ui, &mut ink),
         (None, Screen::Plugins) => plugins::draw(model, ui, &mut ink),

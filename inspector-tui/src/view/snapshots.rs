@@ -211,6 +211,26 @@ fn charts() {
 }
 
 #[test]
+fn who_talks_to_whom_and_traces() {
+    let mut bench = Bench::full(100, 30);
+    bench.press("W");
+    bench.work();
+    bench.at(61_500);
+    bench.press("right");
+    bench.press("down right");
+    bench.press("down right down");
+    insta::assert_snapshot!("graph", text(&screen(&bench)));
+    bench.press("2 home down down T");
+    insta::assert_snapshot!("trace", text(&screen(&bench)));
+    let mut bench = Bench::full(80, 24);
+    bench.ui.theme = Theme::new(Palette::None, true);
+    bench.press("W");
+    bench.work();
+    bench.at(61_500);
+    insta::assert_snapshot!("graph_ascii", text(&screen(&bench)));
+}
+
+#[test]
 fn dialogs() {
     let mut bench = Bench::full(100, 30);
     show(&mut bench, Screen::Services);
@@ -274,7 +294,7 @@ fn help_palette_and_lines() {
 #[test]
 fn no_size_is_too_small_or_too_large() {
     for mode in [
-        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e", "v",
+        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e", "v", "W", "T",
     ] {
         for screen_of in Screen::ALL {
             let mut bench = Bench::full(80, 24);

@@ -1,10 +1,10 @@
-//! Charts: on the screen, and without a terminal.
+//! Charts, who talks to whom, and traces: on the screen, and without a terminal.
 
 use std::process::Command;
 
 use tests::runtime::Runtime;
 
-use crate::{attached, press, program, quit};
+use crate::{attached, inspector, press, program, quit};
 
 /// What `core-inspector` prints, and its exit status.
 fn run(runtime: &Runtime, arguments: &[&str]) -> (String, String, Option<i32>) {
@@ -129,4 +129,119 @@ fn a_chart_needs_no_terminal() {
         picture.is_ascii() && row(&picture, "plugins").contains('%'),
         "{picture}"
     );
+}
+
+#[test]
+fn who_talks_to_whom_is_seen_and_written() {
+    let runtime = Runtime::start_with_example().unwrap();
+    let terminal = attached(&runtime, &[]);
+    runtime.run("publish example.test '{\"n\":1}'").unwrap();
+    runtime.run("publish nobody.hears 1").unwrap();
+    runtime.run("call example.hello '\"Anna\"'").unwrap();
+    press(&terminal, "W");
+    terminal.see_row(&["operator", " 2"]).unwrap();
+    press(&terminal, "<end><right>");
+    terminal.see_row(&["nobody.hears", "nobody hears it"]).unwrap();
+    press(&terminal, "e<enter>");
+    terminal.see("graph.dot").unwrap();
+    terminal.see_no("export to").unwrap();
+    press(&terminal, "<esc>");
+    terminal.see("Capacities").unwrap();
+    quit(terminal);
+    let dot = std::fs::read_to_string(runtime.folder().join("graph.dot")).unwrap();
+    assert!(
+        dot.starts_with("digraph runtime {") && dot.contains("\"nobody.hears\""),
+        "{dot}"
+    );
+
+    let graph = ["graph", "--past", "--for", "500ms"];
+    let (tree, said, status) = run(&runtime, &graph);
+    assert_eq!((said.as_str(), status), ("", Some(0)));
+    let row = |part: &str| tree.lines().find(|line| line.contains(part)).unwrap();
+    assert!(row("nobody.hears").contains("nobody hears it"), "{tree}");
+    let to = tree
+        .lines()
+        .skip_while(|line| !line.contains("▾ example.test"))
+        .nth(1);
+    assert!(to.unwrap().contains("→ example"), "{tree}");
+    assert!(row("answers example.hello").contains(" 1"), "{tree}");
+    let (mermaid, _, status) = run(&runtime, &[&graph[..], &["--mermaid"]].concat());
+    assert!(
+        status == Some(0) && mermaid.starts_with("flowchart LR\n"),
+        "{mermaid}"
+    );
+    let (json, _, _) = run(&runtime, &[&graph[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let flows = json["flows"].as_array().unwrap();
+    let sent = flows.iter().find(|flow| flow["topic"] == "example.test").unwrap();
+    assert_eq!(
+        (&sent["source"], &sent["receivers"][0]),
+        (&"operator".into(), &"example".into())
+    );
+}
+
+#[test]
+fn what_led_to_an_event_and_what_followed_is_seen_and_written() {
+    let runtime = Runtime::start().unwrap();
+    for call in [
+        r#"devices create '{"id":"lamp","name":"Lamp","type":"light"}'"#,
+        r#"devices create_mapping '{"external_id":"z1","internal_id":"lamp"}'"#,
+    ] {
+        runtime.run(call).unwrap();
+    }
+    let sent = r#"publish external.device_state_reported '{"external_id":"z1","state":{"on":true}}'"#;
+    runtime.run(sent).unwrap();
+    let (_, said, status) = run(&runtime, &["record", "r.ndjson", "--past", "--for", "1s"]);
+    assert_eq!(status, Some(0), "{said}");
+    let recorded = std::fs::read_to_string(runtime.folder().join("r.ndjson")).unwrap();
+    let lines = recorded
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let event = lines
+        .map(|line| line["event"].clone())
+        .find(|event| event["topic"] == "device.state_changed");
+    let seq = event.expect("it led to this")["seq"].to_string();
+
+    for of in [&["--from", "r.ndjson"][..], &["--for", "500ms"]] {
+        let trace = [&["trace", &seq], of].concat();
+        let (waterfall, said, status) = run(&runtime, &trace);
+        assert_eq!((said.as_str(), status), ("", Some(0)), "{of:?}");
+        let rows: Vec<&str> = waterfall.lines().skip(1).collect();
+        assert!(
+            rows[0].contains("● external.device_state_reported") && rows[0].contains("+0µs"),
+            "{waterfall}"
+        );
+        assert!(
+            rows.iter().any(|row| row.contains("▶ device.state_changed")),
+            "{waterfall}"
+        );
+        let (otlp, _, _) = run(&runtime, &[&trace[..], &["--otlp"]].concat());
+        assert!(
+            otlp.contains("\"parentSpanId\"") && otlp.contains("external.device_state_reported"),
+            "{otlp}"
+        );
+        let (chrome, _, _) = run(&runtime, &[&trace[..], &["--chrome"]].concat());
+        let chrome: serde_json::Value = serde_json::from_str(&chrome).unwrap();
+        assert_eq!(chrome["traceEvents"][0]["name"], "external.device_state_reported");
+    }
+    let (_, said, status) = run(&runtime, &["trace", "999999", "--from", "r.ndjson"]);
+    assert!(
+        status == Some(1) && said.contains("event 999999 is not here: there are 1 to"),
+        "{said}"
+    );
+
+    let terminal = inspector(
+        &["replay", "r.ndjson", "--speed", "0"],
+        runtime.folder(),
+        (100, 30),
+    );
+    terminal.see("recording ended").unwrap();
+    press(&terminal, &format!(":trace {seq}<enter>"));
+    terminal.see_row(&["▶ device.state_changed", "devices"]).unwrap();
+    press(&terminal, "<home><enter>");
+    terminal
+        .see_row(&["operator", "ice_state_reported", "z1"])
+        .unwrap();
+    terminal.see("paused").unwrap();
+    quit(terminal);
 }
