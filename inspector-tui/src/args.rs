@@ -18,6 +18,10 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
   core-inspector --json | jq .plugins              one snapshot, for programs
   core-inspector record night.ndjson --for 8h      without a terminal
   core-inspector replay night.ndjson               the same screens on the recording
+  core-inspector chart 'sensor.>' value --for 1m   a picture of a number over time
+  core-inspector graph --dot | dot -Tsvg > g.svg   who talks to whom
+  core-inspector trace 1234 --from night.ndjson    what led to an event, and what followed
+  core-inspector TARGET chart 'sensor.>' value     the same of another runtime; --from night.ndjson: of a recording
 
 The exit status is 0 when it is done, 1 when it failed, 2 for wrong usage, 3 when there is no \
 runtime or it does not let the inspector in, and 128 with the signal's number added when a signal ended the screens.";
@@ -88,6 +92,52 @@ pub enum Command {
         #[arg(long = "for", value_name = "DURATION", value_parser = span)]
         span: Option<Duration>,
     },
+    /// Draw a number of the payloads over time: with the events that the runtime still has, and those that come
+    Chart {
+        /// Which topics, such as 'sensor.*.temperature'; all with --capacities and --latency
+        #[arg(required_unless_present_any = ["capacities", "latency"])]
+        filter: Option<String>,
+        /// Where the number is in the payload, such as value or a.b; `.` is the payload itself [default: events a second]
+        path: Option<String>,
+        /// Where it comes from.
+        #[command(flatten)]
+        sight: Sight,
+        /// Chart the use of the capacities
+        #[arg(long, conflicts_with_all = ["filter", "latency"])]
+        capacities: bool,
+        /// Chart how long calls took
+        #[arg(long, conflicts_with = "filter")]
+        latency: bool,
+        /// Write an SVG file, which must not be there yet, and not a text to stdout
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Who talks to whom: plugins, topics and services, by what was really sent
+    Graph {
+        /// Where it comes from.
+        #[command(flatten)]
+        sight: Sight,
+        /// Write it for Graphviz
+        #[arg(long, conflicts_with = "mermaid")]
+        dot: bool,
+        /// Write it for Markdown
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// All that led to an event and all that followed
+    Trace {
+        /// The event's sequence number
+        seq: u64,
+        /// Where it comes from.
+        #[command(flatten)]
+        sight: Sight,
+        /// Write it for OpenTelemetry: OTLP as JSON
+        #[arg(long, conflicts_with = "chrome")]
+        otlp: bool,
+        /// Write it in Chrome's trace format
+        #[arg(long)]
+        chrome: bool,
+    },
     /// Show a recording on the same screens
     Replay {
         /// The file
@@ -96,6 +146,17 @@ pub enum Command {
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
     },
+}
+
+/// Where what is drawn without a terminal comes from.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Sight {
+    /// Look so long at the runtime, or until Ctrl-C
+    #[arg(long = "for", value_name = "DURATION", value_parser = span, default_value = "10s")]
+    pub span: Duration,
+    /// Draw a recording, not a runtime
+    #[arg(long, value_name = "RECORDING")]
+    pub from: Option<PathBuf>,
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

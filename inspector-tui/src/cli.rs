@@ -10,11 +10,15 @@ use clap::Parser;
 use link_dial::{Endpoint, Target};
 
 use crate::app::{self, Ended};
-use crate::args::{Args, Command, Options};
-use crate::headless::{self, Failure};
+use crate::args::{Args, Command, Options, Sight};
+use crate::chart::Spec;
+use crate::graph::export::Format;
+use crate::headless::{self, Failure, pictures};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
+use crate::model::Model;
 use crate::theme::{Palette, Theme};
+use crate::trace::export;
 use crate::ui::{self, Ui};
 
 /// Does what the command line asks for.
@@ -81,6 +85,51 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Chart {
+            filter,
+            path,
+            sight,
+            capacities,
+            latency: _,
+            svg,
+        }) => {
+            let spec = match filter {
+                Some(filter) => Spec::new(&filter, path.as_deref()).map_err(Failure::Usage)?,
+                None if capacities => Spec::Capacities,
+                None => Spec::Latency,
+            };
+            let seen = looked_at(target, &options, &sight, |model| model.set_chart(Some(spec)))?;
+            let theme = theme(&options, |name| std::env::var_os(name));
+            pictures::chart(&seen, &theme, options.json, svg.as_deref(), io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Graph { sight, dot, mermaid }) => {
+            let seen = looked_at(target, &options, &sight, |model| model.set_graph(true))?;
+            let format = match (dot, mermaid) {
+                (true, _) => Some(Format::Dot),
+                (_, true) => Some(Format::Mermaid),
+                _ => None,
+            };
+            let theme = theme(&options, |name| std::env::var_os(name));
+            pictures::graph(&seen, &theme, options.json, format, io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Trace {
+            seq,
+            sight,
+            otlp,
+            chrome,
+        }) => {
+            let seen = looked_at(target, &options, &sight, |_| ())?;
+            let write: Option<pictures::Writer> = match (otlp, chrome) {
+                (true, _) => Some(export::otlp),
+                (_, true) => Some(export::chrome),
+                _ => None,
+            };
+            let theme = theme(&options, |name| std::env::var_os(name));
+            pictures::trace(&seen, seq, &theme, write, io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Replay { file, speed: _ }) if options.json => {
             headless::replay(&file, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
@@ -96,6 +145,25 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
                 },
                 &options,
             )
+        }
+    }
+}
+
+/// A model of what a runtime says for a while, or of a recording.
+fn looked_at(
+    target: Option<Target>,
+    options: &Options,
+    sight: &Sight,
+    wants: impl FnOnce(&mut Model),
+) -> Result<Model, Failure> {
+    match &sight.from {
+        Some(file) => pictures::look(Replay::open(file, 0.0)?, options.ring_bytes, None, wants),
+        None => {
+            let live = Live {
+                past: true,
+                ..live(target, options)?
+            };
+            pictures::look(live, options.ring_bytes, Some(sight.span), wants)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What works without a terminal: one snapshot, recording, and reading a recording.
 
+pub mod pictures;
+
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -156,7 +158,7 @@ fn ended() -> Failure {
     Failure::Failed("the I/O thread ended: please report what it said".to_owned())
 }
 
-fn print(value: &impl Serialize, mut out: impl Write) -> Result<(), Failure> {
+pub(crate) fn print(value: &impl Serialize, mut out: impl Write) -> Result<(), Failure> {
     serde_json::to_writer(&mut out, value)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)

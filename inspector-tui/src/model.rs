@@ -17,12 +17,16 @@ pub use totals::Totals;
 pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
+use crate::chart::{Chart, History, Spec};
 use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View, Wake};
+use crate::graph::Graph;
+use crate::graph::tree::Whole;
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
+use crate::trace::{self, Trace};
 use crate::warnings::Warnings;
 
 /// What a model is made with.
@@ -76,6 +80,9 @@ pub struct Model {
     series: Series,
     topics: Topics,
     search: Search,
+    chart: Option<Chart>,
+    graph: Option<Graph>,
+    history: History,
     warnings: Warnings,
     watched: Watched,
     requests: Requests,
@@ -106,6 +113,9 @@ impl Model {
             series: Series::new(now),
             topics: Topics::default(),
             search: Search::default(),
+            chart: None,
+            graph: None,
+            history: History::default(),
             warnings: Warnings::default(),
             watched: Watched::default(),
             requests: Requests::default(),
@@ -144,6 +154,7 @@ impl Model {
                 self.ring.push_restart();
                 self.totals.restart();
                 self.watched.restart();
+                self.history.restart();
                 self.first_of_run = true;
             }
         }
@@ -155,6 +166,11 @@ impl Model {
         let before = self.snapshot.as_deref().filter(|_| !self.first_of_run);
         self.watched.take(before, &snapshot, now);
         self.warnings.observe(before, &snapshot, now);
+        self.history.take(before, &snapshot);
+        self.history.heard(snapshot.metrics.now);
+        if let (Some(chart), Some(_)) = (&mut self.chart, before) {
+            chart.snapshot(&self.ring, &snapshot);
+        }
         if let Some(before) = before {
             let grown = |of: fn(&Snapshot) -> u64| of(&snapshot).saturating_sub(of(before));
             for (measure, count) in [
@@ -194,8 +210,10 @@ impl Model {
                     topic,
                     source,
                     payload,
+                    time,
                     ..
                 }) => {
+                    self.history.heard(*time);
                     if &**source == "kernel" {
                         self.warnings.warned(topic, payload, now);
                     }
@@ -231,6 +249,16 @@ impl Model {
     pub fn work(&mut self, deadline: Instant) -> bool {
         let more = self.view.work(&self.ring, deadline);
         let more = self.search.work(&self.ring, &self.view, deadline) || more;
+        let more = self
+            .chart
+            .as_mut()
+            .is_some_and(|chart| chart.work(&self.ring, deadline))
+            || more;
+        let more = self
+            .graph
+            .as_mut()
+            .is_some_and(|graph| graph.work(&self.ring, deadline))
+            || more;
         if let Some(fault) = self.view.fault()
             && self.filter_error.is_none()
         {
@@ -377,6 +405,11 @@ impl Model {
         chain::chain(&self.ring, row, |call| self.watched.call(call))
     }
 
+    /// All that led to the event in a row and all that followed; `None` when no event is there.
+    pub fn trace(&self, row: RowId) -> Option<Trace> {
+        trace::trace(&self.ring, row, |call| self.watched.call(call))
+    }
+
     /// The file that is being recorded to, or why that failed.
     pub fn recording(&self) -> Result<Option<&std::path::Path>, &str> {
         match &self.recording {
@@ -392,6 +425,41 @@ impl Model {
             .iter()
             .find(|plugin| usize::from(plugin.index) == slot)
             .map(|plugin| &plugin.name)
+    }
+
+    /// Charts something, from the events that are kept on, or nothing any more.
+    pub fn set_chart(&mut self, spec: Option<Spec>) {
+        self.chart = spec.map(Chart::new);
+    }
+
+    /// The chart.
+    pub fn chart(&self) -> Option<&Chart> {
+        self.chart.as_ref()
+    }
+
+    /// Keeps a graph of who talks to whom, from the events that are kept on, or none any more.
+    pub fn set_graph(&mut self, kept: bool) {
+        self.graph = kept.then(Graph::default);
+    }
+
+    /// Who talks to whom.
+    pub fn graph(&self) -> Option<&Graph> {
+        self.graph.as_ref()
+    }
+
+    /// The graph with all that belongs to it, for what wants it.
+    pub fn with_graph<T>(&self, wants: impl FnOnce(Whole<'_>) -> T) -> Option<T> {
+        let calls = self.watched.calls();
+        Some(wants(Whole {
+            graph: self.graph.as_ref()?,
+            snapshot: self.snapshot.as_deref(),
+            calls: &calls,
+        }))
+    }
+
+    /// What the snapshots said, over time.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The search.

@@ -7,6 +7,7 @@ pub mod fuzzy;
 pub mod list;
 pub mod request;
 pub mod rows;
+pub mod sheet;
 pub mod storage;
 
 use std::collections::{BTreeMap, HashSet};
@@ -22,6 +23,7 @@ use crate::theme::{Theme, Tone};
 use crate::topics::NodeId;
 use form::Form;
 use list::List;
+use sheet::Sheet;
 
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +98,8 @@ pub enum LineFor {
     Record,
     /// The file to export to.
     Export,
+    /// What to chart: a topic filter, and the path of a number.
+    Chart,
 }
 
 /// A line that is typed at the bottom.
@@ -210,6 +214,8 @@ pub struct Ui {
     pub size: (u16, u16),
     /// The screen that is shown.
     pub screen: Screen,
+    /// What lies over the screen.
+    pub sheet: Option<Sheet>,
     /// The list of each screen.
     pub lists: [List; 7],
     /// What has the keys.
@@ -252,6 +258,7 @@ impl Ui {
             now,
             size: (80, 24),
             screen: Screen::Overview,
+            sheet: None,
             lists: Default::default(),
             mode: Mode::Browse,
             follow: true,
@@ -283,17 +290,24 @@ impl Ui {
     /// The contexts whose keys are valid, the first one first.
     pub fn contexts(&self) -> Vec<Context> {
         match &self.mode {
-            Mode::Browse => {
-                let mut contexts: Vec<Context> = self.screen.context().into_iter().collect();
-                contexts.extend([Context::List, Context::Global]);
-                contexts
-            }
+            Mode::Browse => self.of_screen(),
             Mode::Line(_) | Mode::Palette(_) => vec![Context::Line],
             Mode::Letter(_) => Vec::new(),
             Mode::Help(_) => vec![Context::Pages],
             Mode::Form(_) => vec![Context::Form],
             Mode::Question(..) => vec![Context::Question],
             Mode::Outcome(_) => vec![Context::Result],
+        }
+    }
+
+    /// The contexts of the screen, or of what lies over it.
+    pub fn of_screen(&self) -> Vec<Context> {
+        match &self.sheet {
+            Some(sheet) => vec![sheet.context(), Context::Global],
+            None => {
+                let of_screen = self.screen.context().into_iter();
+                of_screen.chain([Context::List, Context::Global]).collect()
+            }
         }
     }
 

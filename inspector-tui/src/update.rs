@@ -7,6 +7,7 @@ mod find;
 mod lines;
 mod mouse;
 mod settle;
+mod sheets;
 mod text;
 
 use std::path::PathBuf;
@@ -103,6 +104,7 @@ pub fn update(model: &mut Model, ui: &mut Ui, msg: Msg) -> Vec<Effect> {
         Msg::Done(Ok(said)) => ui.say(said, Tone::Good),
         Msg::Done(Err(said)) => ui.say(said, Tone::Bad),
     }
+    sheets::settle(model, ui);
     settle::settle(model, ui);
     if let Some(request) = settle::wanted(model, ui) {
         let id = send(model, ui, request.clone(), &mut effects);

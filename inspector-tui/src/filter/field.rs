@@ -150,37 +150,57 @@ pub(super) fn field_holds(payload: &[u8], path: &[String], operator: Operator, o
     {
         return false;
     }
+    sought(payload, path, &|leaf| holds(leaf, operator, operand)) == Some(true)
+}
+
+/// The number at `path`; true is 1 and false is 0. `None` where there is neither.
+pub fn number(payload: &[u8], path: &[String]) -> Option<f64> {
+    sought(payload, path, &|leaf| match leaf {
+        Leaf::Number(Number::Whole(number)) => Some(number as f64),
+        Leaf::Number(Number::Float(number)) => Some(number),
+        Leaf::Bool(yes) => Some(f64::from(u8::from(yes))),
+        _ => None,
+    })
+    .flatten()
+}
+
+/// The text at `path`.
+pub fn text(payload: &[u8], path: &[String]) -> Option<String> {
+    sought(payload, path, &|leaf| match leaf {
+        Leaf::Text(text) => Some(text.to_owned()),
+        _ => None,
+    })
+    .flatten()
+}
+
+/// What `ask` says of the value at `path`; `None` when there is no such value, or the payload is no JSON.
+fn sought<T>(payload: &[u8], path: &[String], ask: &dyn Fn(Leaf<'_>) -> T) -> Option<T> {
     let mut found = None;
     let seed = Seek {
         path,
-        operator,
-        operand,
+        ask,
         found: &mut found,
     };
     let mut json = serde_json::Deserializer::from_slice(payload);
     let parsed = seed.deserialize(&mut json).and_then(|()| json.end());
-    parsed.is_ok() && found == Some(true)
+    parsed.ok().and(found)
 }
 
 /// Looks for the rest of a path.
-struct Seek<'a> {
+struct Seek<'a, T> {
     path: &'a [String],
-    operator: Operator,
-    operand: &'a Operand,
-    found: &'a mut Option<bool>,
+    ask: &'a dyn Fn(Leaf<'_>) -> T,
+    found: &'a mut Option<T>,
 }
 
-impl Seek<'_> {
+impl<T> Seek<'_, T> {
     fn leaf<E>(self, leaf: Leaf<'_>) -> Result<(), E> {
-        *self.found = self
-            .path
-            .is_empty()
-            .then(|| holds(leaf, self.operator, self.operand));
+        *self.found = self.path.is_empty().then(|| (self.ask)(leaf));
         Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Seek<'_> {
+impl<'de, T> DeserializeSeed<'de> for Seek<'_, T> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -188,7 +208,7 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seek<'_> {
+impl<'de, T> Visitor<'de> for Seek<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,16 +249,8 @@ impl<'de> Visitor<'de> for Seek<'_> {
         let mut at = 0;
         loop {
             let more = if wanted == Some(at) {
-                let found = &mut *self.found;
-                let (operator, operand) = (self.operator, self.operand);
-                items
-                    .next_element_seed(Seek {
-                        path,
-                        operator,
-                        operand,
-                        found,
-                    })?
-                    .is_some()
+                let (ask, found) = (self.ask, &mut *self.found);
+                items.next_element_seed(Seek { path, ask, found })?.is_some()
             } else {
                 items.next_element::<IgnoredAny>()?.is_some()
             };
@@ -257,14 +269,8 @@ impl<'de> Visitor<'de> for Seek<'_> {
         *self.found = None;
         while let Some(is_it) = members.next_key_seed(Is(name))? {
             if is_it {
-                let found = &mut *self.found;
-                let (operator, operand) = (self.operator, self.operand);
-                members.next_value_seed(Seek {
-                    path,
-                    operator,
-                    operand,
-                    found,
-                })?;
+                let (ask, found) = (self.ask, &mut *self.found);
+                members.next_value_seed(Seek { path, ask, found })?;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }

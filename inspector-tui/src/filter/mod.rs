@@ -33,9 +33,9 @@ mod text;
 mod view;
 
 pub use columns::{Cell, Columns, ListFilter};
-pub use field::{Number, Operand, Operator};
+pub use field::{Number, Operand, Operator, number, text as text_at};
 pub use matcher::Matcher;
-pub use parse::{Filter, MAX_TERMS, Term, What, parse};
+pub use parse::{Filter, MAX_TERMS, Term, What, field_path, parse, topic_filter};
 pub use text::Needle;
 pub use view::{JqState, View};
 

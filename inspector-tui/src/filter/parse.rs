@@ -364,6 +364,31 @@ fn no_column(columns: Columns, name: &str, span: Range<usize>) -> FilterError {
     )
 }
 
+/// The names on the way to a field; none for `.`, which is the payload itself.
+///
+/// # Errors
+///
+/// An empty name.
+pub fn field_path(text: &str) -> Result<Vec<String>, FilterError> {
+    path(text, 0)
+}
+
+/// Whether a text is a filter of topics.
+///
+/// # Errors
+///
+/// Why it is none.
+pub fn topic_filter(text: &str) -> Result<(), FilterError> {
+    subject::check_filter(text).map_err(|error| {
+        fault(
+            0..text.len(),
+            format!(
+                "`{text}` is no topic filter: {error}; write one such as `device.>` or `sensor.*.temperature`"
+            ),
+        )
+    })
+}
+
 fn path(name: &str, start: usize) -> Result<Vec<String>, FilterError> {
     let span = start..start + name.len().max(1);
     if name == "." {

@@ -54,6 +54,18 @@ pub enum Action {
     Tree,
     Cause,
     Focus,
+    Chart,
+    Rates,
+    Capacities,
+    Latency,
+    Graph,
+    Trace,
+    ZoomIn,
+    ZoomOut,
+    Earlier,
+    Later,
+    NextNumber,
+    PreviousNumber,
     Sort,
     Start,
     Stop,
@@ -88,6 +100,10 @@ pub enum Context {
     State,
     /// On the Storage screen.
     Storage,
+    /// In a chart.
+    Chart,
+    /// In the graph and in a trace.
+    Walk,
     /// In a form.
     Form,
     /// In a question.
@@ -102,7 +118,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Context; 12] = [
+    pub const ALL: [Context; 14] = [
         Context::Global,
         Context::List,
         Context::Events,
@@ -110,6 +126,8 @@ impl Context {
         Context::Services,
         Context::State,
         Context::Storage,
+        Context::Chart,
+        Context::Walk,
         Context::Form,
         Context::Question,
         Context::Result,
@@ -127,6 +145,8 @@ impl Context {
             Context::Services => "services",
             Context::State => "state",
             Context::Storage => "storage",
+            Context::Chart => "chart",
+            Context::Walk => "walk",
             Context::Form => "form",
             Context::Question => "question",
             Context::Result => "result",
@@ -145,6 +165,8 @@ impl Context {
             Context::Services => "Services",
             Context::State => "State",
             Context::Storage => "Storage",
+            Context::Chart => "Charts",
+            Context::Walk => "Who talks to whom, and traces",
             Context::Form => "Forms",
             Context::Question => "Questions",
             Context::Result => "Answers",
@@ -167,7 +189,12 @@ impl Context {
             )
         };
         let base = |context| matches!(context, Context::Global | Context::List);
-        self == other || (base(self) && (base(other) || screen(other))) || (screen(self) && base(other))
+        let over = |sheet, under| matches!(sheet, Context::Chart | Context::Walk) && under == Context::Global;
+        self == other
+            || over(self, other)
+            || over(other, self)
+            || (base(self) && (base(other) || screen(other)))
+            || (screen(self) && base(other))
     }
 }
 

@@ -71,6 +71,11 @@ impl Watched {
         self.calls.get(&call).cloned()
     }
 
+    /// All calls that were seen in flight, the last ones.
+    pub(super) fn calls(&self) -> Vec<KnownCall> {
+        self.calls.values().cloned().collect()
+    }
+
     pub(super) fn restart(&mut self) {
         *self = Watched::default();
     }

@@ -136,7 +136,7 @@ pub(crate) fn snapshot(second: u64) -> Snapshot {
             running: true,
         },
         metrics: Metrics {
-            now: 11_520_000_000 + second * 1_000_000,
+            now: 11_401_000_000 + second * 1_000_000,
             plugins: usage(7, 7, 16),
             filters: usage(21, 24, 64),
             services: usage(5, 6, 32),

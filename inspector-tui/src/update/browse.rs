@@ -1,18 +1,23 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, ask, find, lines, rows, send, text};
+use super::{Effect, ask, find, lines, rows, send, sheets, text};
+use crate::chart::Spec;
 use crate::facts::{Action as Manage, Command, Request};
 use crate::keys::Action;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::form::Form;
 use crate::ui::list::List;
+use crate::ui::sheet::{GraphSheet, Sheet};
 use crate::ui::storage::Row;
 use crate::ui::{Letter, LineFor, Mode, Palette, Screen, Ui};
 use crate::view::layout;
 
 /// Does an action.
 pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut Vec<Effect>) {
+    if sheets::act(model, ui, action) {
+        return;
+    }
     match action {
         Action::Overview => show(model, ui, Screen::Overview),
         Action::Events => show(model, ui, Screen::Events),
@@ -35,6 +40,12 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Help => ui.mode = Mode::Help(0),
         Action::Palette => ui.mode = Mode::Palette(Palette::default()),
         Action::Back => back(model, ui),
+        Action::Chart => sheets::chart_selected(model, ui),
+        Action::Rates => sheets::chart(model, ui, Spec::Rate(">".to_owned())),
+        Action::Capacities => sheets::chart(model, ui, Spec::Capacities),
+        Action::Latency => sheets::chart(model, ui, Spec::Latency),
+        Action::Trace => sheets::trace_selected(model, ui),
+        Action::Graph => ui.sheet = Some(Sheet::Graph(GraphSheet::default())),
         Action::Publish => ask::publish(model, ui),
         Action::Record => match model.recording() {
             _ if ui.options.replay => ui.say("this is a recording already", Tone::Warn),
@@ -142,7 +153,13 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                 ui.say("not connected: nothing can be read", Tone::Warn);
             }
         }
-        Action::Send
+        Action::ZoomIn
+        | Action::ZoomOut
+        | Action::Earlier
+        | Action::Later
+        | Action::NextNumber
+        | Action::PreviousNumber
+        | Action::Send
         | Action::NextField
         | Action::PreviousField
         | Action::Cancel
@@ -154,6 +171,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
 /// Shows a screen.
 pub(super) fn show(model: &Model, ui: &mut Ui, screen: Screen) {
     ui.screen = screen;
+    ui.sheet = None;
     ui.mode = Mode::Browse;
     rows::refresh(model, ui, screen);
 }
@@ -190,7 +208,7 @@ fn travel(model: &Model, ui: &mut Ui, action: Action) {
     go(model, ui, at);
 }
 
-fn target(action: Action, at: usize, page: usize, len: usize) -> usize {
+pub(super) fn target(action: Action, at: usize, page: usize, len: usize) -> usize {
     match action {
         Action::Up => at.saturating_sub(1),
         Action::Down => at + 1,
@@ -203,7 +221,8 @@ fn target(action: Action, at: usize, page: usize, len: usize) -> usize {
 
 /// Up: closes the nearest thing that is open.
 fn back(model: &mut Model, ui: &mut Ui) {
-    if ui.screen == Screen::Events && ui.tree_focus {
+    if ui.sheet.take().is_some() {
+    } else if ui.screen == Screen::Events && ui.tree_focus {
         ui.tree_focus = false;
     } else if ui.list().detail == Some(true) {
         ui.list_mut().detail = None;

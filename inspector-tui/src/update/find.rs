@@ -4,7 +4,7 @@ use super::browse::{go, show};
 use super::{lines, rows};
 use crate::facts::Cause;
 use crate::model::Model;
-use crate::ring::Row as EventRow;
+use crate::ring::{Row as EventRow, RowId};
 use crate::search::{SearchState, Way};
 use crate::theme::Tone;
 use crate::ui::storage::Row;
@@ -147,13 +147,18 @@ fn jump(model: &mut Model, ui: &mut Ui, c: char) {
         ui.say(format!("the event of mark {c} is not kept any more"), Tone::Warn);
         return;
     };
+    to_event(model, ui, row, &format!("the event of mark {c}"));
+}
+
+/// Selects an event on its screen.
+pub(super) fn to_event(model: &Model, ui: &mut Ui, row: RowId, what: &str) {
     show(model, ui, Screen::Events);
     let at = model.view().place(row);
     let hidden = model.view().row(at) != Some(row);
     go(model, ui, at);
     if hidden {
         ui.say(
-            format!("the filter hides the event of mark {c}: this is the one after it"),
+            format!("the filter hides {what}: this is the one after it"),
             Tone::Warn,
         );
     }
@@ -175,17 +180,7 @@ pub(super) fn cause(model: &mut Model, ui: &mut Ui) {
             .ok_or_else(|| format!("event {seq} is not kept any more")),
     };
     match said {
-        Ok(found) => {
-            let at = model.view().place(found);
-            let hidden = model.view().row(at) != Some(found);
-            if hidden {
-                ui.say(
-                    "the filter hides the event that led to it: this is the one after it",
-                    Tone::Warn,
-                );
-            }
-            go(model, ui, at);
-        }
+        Ok(found) => to_event(model, ui, found, "the event that led to it"),
         Err(why) => ui.say(why, Tone::Warn),
     }
 }

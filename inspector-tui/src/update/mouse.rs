@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::{Effect, browse, lines};
 use crate::keys::Action;
 use crate::model::Model;
+use crate::ui::sheet::Sheet;
 use crate::ui::{Mode, Screen, Ui};
 use crate::view::{self, layout};
 
@@ -21,6 +22,14 @@ pub(super) fn mouse(model: &mut Model, ui: &mut Ui, event: MouseEvent, effects: 
         _ => None,
     };
     match (&ui.mode, turned) {
+        (Mode::Browse, Some(turn)) if ui.sheet.is_some() => {
+            let turn = match (&ui.sheet, turn) {
+                (Some(Sheet::Chart(_)), Action::Up) => Action::ZoomIn,
+                (Some(Sheet::Chart(_)), _) => Action::ZoomOut,
+                (_, turn) => turn,
+            };
+            browse::act(model, ui, turn, effects);
+        }
         (Mode::Browse, Some(turn)) => wheel(model, ui, at, turn, effects),
         (Mode::Browse | Mode::Line(_), None) if event.kind == MouseEventKind::Down(MouseButton::Left) => {
             click(model, ui, at, effects);
@@ -56,6 +65,9 @@ fn click(model: &mut Model, ui: &mut Ui, at: Position, effects: &mut Vec<Effect>
                 browse::show(model, ui, screen);
             }
         }
+        return;
+    }
+    if ui.sheet.is_some() {
         return;
     }
     let panes = layout::panes(ui);

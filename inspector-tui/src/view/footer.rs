@@ -6,6 +6,7 @@ use super::ink::{Ink, columns};
 use super::layout;
 use crate::keys::Action;
 use crate::theme::Tone;
+use crate::ui::sheet::Sheet;
 use crate::ui::{Letter, LineFor, Mode, NOTICE, Ui};
 
 /// Draws the footer.
@@ -119,7 +120,7 @@ pub fn keys(ui: &Ui) -> Vec<(String, String)> {
                 continue;
             }
             let label = match spec.action {
-                Action::Pause if !ui.follow => "follow",
+                Action::Pause if !ui.sheet.as_ref().map_or(ui.follow, Sheet::follows) => "follow",
                 Action::Tree if ui.tree.is_some() => "no topics",
                 _ => spec.label,
             };
@@ -142,6 +143,7 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
         LineFor::Search => "search",
         LineFor::Record => "record to",
         LineFor::Export => "export to",
+        LineFor::Chart => "chart FILTER [PATH]",
     };
     let typing = match &ui.mode {
         Mode::Line(line) => Some(&line.input),

@@ -21,8 +21,8 @@ pub enum Entry {
 
 /// The help of a screen: its own keys first.
 pub fn entries(ui: &Ui) -> Vec<Entry> {
-    let mut contexts: Vec<Context> = ui.screen.context().into_iter().collect();
-    contexts.extend([Context::List, Context::Global, Context::Line, Context::Form]);
+    let mut contexts = ui.of_screen();
+    contexts.extend([Context::Line, Context::Form]);
     let mut entries = Vec::new();
     for context in contexts {
         if !entries.is_empty() {
@@ -90,12 +90,17 @@ pub fn draw(ui: &Ui, ink: &mut Ink<'_>, scroll: usize) {
     }
 }
 
+/// A command that takes words after its name, and the words.
+pub fn words(typed: &str) -> Option<(&str, &str)> {
+    let (name, words) = typed.trim().split_once(' ')?;
+    matches!(name, "chart" | "trace").then_some((name, words.trim()))
+}
+
 /// The commands of the palette that match, best first.
 pub fn matches(ui: &Ui, pattern: &str) -> Vec<&'static Spec> {
-    let mut contexts: Vec<Context> = ui.screen.context().into_iter().collect();
-    contexts.extend([Context::List, Context::Global]);
+    let pattern = words(pattern).map_or(pattern, |(name, _)| name);
     let mut all: Vec<(i32, &'static Spec)> = Vec::new();
-    for context in contexts {
+    for context in ui.of_screen() {
         for (spec, _) in ui.keys.rows(context) {
             if spec.action == crate::keys::Action::Palette {
                 continue;

@@ -43,7 +43,8 @@ pub fn parts(ui: &Ui) -> Parts {
 
 /// True when the line above the footer is needed.
 pub fn line_shown(ui: &Ui) -> bool {
-    matches!(ui.mode, Mode::Line(_)) || !ui.list().filter.is_empty() || !ui.search.is_empty()
+    matches!(ui.mode, Mode::Line(_))
+        || ui.sheet.is_none() && (!ui.list().filter.is_empty() || !ui.search.is_empty())
 }
 
 /// How many lines of the topic tree are seen.
@@ -144,6 +145,11 @@ pub fn height(ui: &Ui) -> usize {
         rows(panes(ui).list)
     };
     usize::from(area.height)
+}
+
+/// How many rows of a list that lies over the screen are seen.
+pub fn sheet_height(ui: &Ui) -> usize {
+    usize::from(rows(parts(ui).body).height)
 }
 
 /// A rectangle of this size in the middle of another one, or as much of it as there is.

@@ -1,9 +1,11 @@
 //! The screens: pure functions of the model and the screens' state.
 
+pub mod chart;
 pub mod dialog;
 pub mod events;
 pub mod footer;
 pub mod format;
+pub mod graph;
 pub mod header;
 pub mod help;
 pub mod ink;
@@ -16,6 +18,7 @@ pub mod services;
 pub mod state;
 pub mod storage;
 pub mod table;
+pub mod trace;
 pub mod warnings;
 
 use ratatui::Frame;
@@ -26,6 +29,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::form::What;
 use crate::ui::rows;
+use crate::ui::sheet::Sheet;
 use crate::ui::{Mode, Screen, Ui};
 use ink::Ink;
 
@@ -45,16 +49,19 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
     header::draw(model, ui, &mut ink, parts.header);
     header::tabs(model, ui, &mut ink, parts.tabs);
     ink.search = &ui.search;
-    match ui.screen {
-        Screen::Overview => overview::draw(model, ui, &mut ink, parts.body),
-        Screen::Events => events::draw(model, ui, &mut ink),
-        Screen::Plugins => plugins::draw(model, ui, &mut ink),
-        Screen::Services => services::draw(model, ui, &mut ink),
-        Screen::State => state::draw(model, ui, &mut ink),
-        Screen::Storage => storage::draw(model, ui, &mut ink),
-        Screen::Warnings => warnings::draw(model, ui, &mut ink),
+    match (&ui.sheet, ui.screen) {
+        (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut ink, parts.body, sheet),
+        (None, Screen::Overview) => overview::draw(model, ui, &mut ink, parts.body),
+        (None, Screen::Events) => events::draw(model, ui, &mut ink),
+        (None, Screen::Plugins) => plugins::draw(model, ui, &mut ink),
+        (None, Screen::Services) => services::draw(model, ui, &mut ink),
+        (None, Screen::State) => state::draw(model, ui, &mut ink),
+        (None, Screen::Storage) => storage::draw(model, ui, &mut ink),
+        (None, Screen::Warnings) => warnings::draw(model, ui, &mut ink),
     }
-    if let Some(detail) = layout::panes(ui).detail {
+    if let (None, Some(detail)) = (&ui.sheet, layout::panes(ui).detail) {
         draw_detail(model, ui, &mut ink, detail);
     }
     ink.search = "";
@@ -84,6 +91,26 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
         Mode::Outcome(outcome) => dialog::outcome(ui, &mut ink, all, outcome),
         Mode::Browse | Mode::Line(_) | Mode::Letter(_) => {}
     }
+}
+
+/// The characters of a buffer, a line a row.
+pub fn characters(buf: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buf.area.height {
+        let mut skip = 0;
+        for x in 0..buf.area.width {
+            let symbol = buf[(x, y)].symbol();
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            out.push_str(symbol);
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
+    out
 }
 
 /// The numbers at the tabs: how many warnings go on.

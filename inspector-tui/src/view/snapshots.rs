@@ -5,7 +5,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::draw;
+use super::{characters as text, draw};
 use crate::facts::{Answer, Update};
 use crate::testing::Bench;
 use crate::theme::{Palette, Theme};
@@ -18,26 +18,6 @@ fn screen(bench: &Bench) -> Buffer {
         .draw(|frame| draw(&bench.model, &bench.ui, frame))
         .expect("a buffer");
     terminal.backend().buffer().clone()
-}
-
-/// The characters, a line a row.
-fn text(buf: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buf.area.height {
-        let mut skip = 0;
-        for x in 0..buf.area.width {
-            let symbol = buf[(x, y)].symbol();
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
-            out.push_str(symbol);
-        }
-        out.truncate(out.trim_end_matches(' ').len());
-        out.push('\n');
-    }
-    out
 }
 
 /// The characters, and after each row where which style begins.
@@ -195,6 +175,62 @@ fn an_event_in_detail() {
 }
 
 #[test]
+fn charts() {
+    for (width, height) in [(80, 24), (160, 50)] {
+        let mut bench = Bench::full(width, height);
+        bench.press(":");
+        bench.enter("chart sensor.*.temperature .");
+        bench.press("enter");
+        bench.work();
+        insta::assert_snapshot!(format!("chart_{width}x{height}"), text(&screen(&bench)));
+    }
+    let mut bench = Bench::full(80, 24);
+    // Calls that become slower.
+    let mut latency = [0; 8];
+    for second in 60..90 {
+        let mut home = crate::testing::snapshot(second);
+        latency[(second as usize - 60) / 5] += 1 + second as u32 % 7;
+        latency[1] += 20;
+        home.services[0].latency = latency.to_vec();
+        bench.update(Update::Snapshot(Box::new(home)));
+    }
+    bench.ui.theme = Theme::new(Palette::None, true);
+    for (keys, name) in [
+        ("rates", "rates_ascii"),
+        ("capacities", "capacities_ascii"),
+        ("latency", "latency_ascii"),
+    ] {
+        bench.press(":");
+        bench.enter(keys);
+        bench.press("enter");
+        bench.work();
+        insta::assert_snapshot!(name, text(&screen(&bench)));
+    }
+    bench.ui.theme = Theme::new(Palette::Dark, false);
+    insta::assert_snapshot!("latency", styled(&screen(&bench)));
+}
+
+#[test]
+fn who_talks_to_whom_and_traces() {
+    let mut bench = Bench::full(100, 30);
+    bench.press("W");
+    bench.work();
+    bench.at(61_500);
+    bench.press("right");
+    bench.press("down right");
+    bench.press("down right down");
+    insta::assert_snapshot!("graph", text(&screen(&bench)));
+    bench.press("2 home down down T");
+    insta::assert_snapshot!("trace", text(&screen(&bench)));
+    let mut bench = Bench::full(80, 24);
+    bench.ui.theme = Theme::new(Palette::None, true);
+    bench.press("W");
+    bench.work();
+    bench.at(61_500);
+    insta::assert_snapshot!("graph_ascii", text(&screen(&bench)));
+}
+
+#[test]
 fn dialogs() {
     let mut bench = Bench::full(100, 30);
     show(&mut bench, Screen::Services);
@@ -258,7 +294,7 @@ fn help_palette_and_lines() {
 #[test]
 fn no_size_is_too_small_or_too_large() {
     for mode in [
-        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e",
+        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e", "v", "W", "T",
     ] {
         for screen_of in Screen::ALL {
             let mut bench = Bench::full(80, 24);

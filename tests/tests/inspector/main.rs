@@ -6,6 +6,7 @@ mod attach;
 mod broken;
 mod exact;
 mod panics;
+mod pictures;
 mod reconnect;
 mod restored;
 mod session;

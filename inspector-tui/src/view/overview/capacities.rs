@@ -1,5 +1,6 @@
 //! What is used of each capacity, as bars.
 
+use crate::chart::capacities;
 use crate::facts::Usage;
 use ratatui::layout::Rect;
 
@@ -19,18 +20,8 @@ pub(super) fn draw(model: &Model, ink: &mut Ink<'_>, area: Rect) {
         false,
     );
     let Some(snapshot) = model.snapshot() else { return };
-    let m = &snapshot.metrics;
-    let all: [(&str, Usage, bool); 8] = [
-        ("plugins", m.plugins, false),
-        ("filters", m.filters, false),
-        ("services", m.services, false),
-        ("calls", m.calls, false),
-        ("states", m.state_entries, false),
-        ("values", m.state_bytes, true),
-        ("log", m.log_bytes, true),
-        ("names", m.names, false),
-    ];
-    for (y, (name, usage, bytes)) in (inner.top()..inner.bottom()).zip(all) {
+    let all = capacities(&snapshot.metrics).into_iter().take(8);
+    for (y, (name, usage)) in (inner.top()..inner.bottom()).zip(all) {
         gauge(
             ink,
             Rect {
@@ -40,7 +31,7 @@ pub(super) fn draw(model: &Model, ink: &mut Ink<'_>, area: Rect) {
             },
             name,
             usage,
-            bytes,
+            matches!(name, "values" | "log"),
             name == "log",
         );
     }
