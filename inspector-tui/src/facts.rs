@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use kernel_core::PluginState;
-pub use kernel_link::{Action, Slots};
+pub use kernel_link::{Action, LostAt, Slots};
+pub use link_dial::{Call, Cause, Plugin, PluginCounters, Service, State, Subscription};
 
 /// How the runtime is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,49 +97,8 @@ impl Metrics {
     }
 }
 
-/// What is counted of a plugin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PluginCounters {
-    /// Events delivered to it.
-    pub events: usize,
-    /// Events it lost because it was too slow.
-    pub dropped: usize,
-    /// Unread events now.
-    pub lag: usize,
-    /// The most unread events there ever were.
-    pub lag_high_water: usize,
-    /// Calls it was given to answer.
-    pub calls_in: usize,
-    /// Events it published.
-    pub published: usize,
-    /// Hooks and handlers that returned an error.
-    pub errors: usize,
-    /// Handlers that took longer than the plugin's budget.
-    pub slow: usize,
-    /// Events, calls and ticks handled.
-    pub handled: usize,
-    /// Microseconds spent handling them.
-    pub busy_micros: u64,
-    /// Microseconds of the slowest one.
-    pub worst_micros: u32,
-    /// Times it failed.
-    pub failures: usize,
-}
-
-/// What led to an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Nothing the runtime knows of: a clock, an operator, the world.
-    None,
-    /// The handling of the event with this sequence number.
-    Event(u64),
-    /// The answering of the call with this identity.
-    Call(u32),
-}
-
 /// An event, as it is taken over from the link or from a recording.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its place in the total order.
     pub seq: u64,
@@ -156,19 +116,8 @@ pub struct Event {
     pub payload: Box<[u8]>,
 }
 
-/// Where events were lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LostAt {
-    /// On the bus: its log had moved on before they were read.
-    Bus,
-    /// On the link: too large for a message, damaged on the line, or gone while there was no connection.
-    Link,
-}
-
 /// One item of the stream, in the order of the bus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// An event.
     Event(Event),
@@ -181,102 +130,6 @@ pub enum Item {
         /// Where.
         at: LostAt,
     },
-}
-
-/// A plugin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plugin {
-    /// Its slot: its number in a [`Slots`].
-    pub index: u8,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its version.
-    pub version: String,
-    /// One sentence on what it does.
-    pub description: String,
-    /// Who wrote it.
-    pub author: String,
-    /// The installed plugins it depends on.
-    pub dependencies: Slots,
-    /// Where it runs: `shared`, `own thread`, `remote`, or what its platform says.
-    pub placement: String,
-    /// Where it is in its life.
-    pub state: PluginState,
-    /// The hook it is in, or `idle`.
-    pub hook: String,
-    /// Its last error: code and message, both empty when there was none.
-    pub error: (String, String),
-    /// Its counters.
-    pub counters: PluginCounters,
-}
-
-/// A service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Service {
-    /// The name it is called by.
-    pub name: Arc<str>,
-    /// The plugin that answers it.
-    pub owner: Arc<str>,
-    /// One sentence for people.
-    pub description: String,
-    /// Its version.
-    pub version: String,
-    /// True when callers should look for another one.
-    pub deprecated: bool,
-    /// Calls that ended.
-    pub calls: u64,
-    /// Those that ended without a reply.
-    pub errors: u64,
-    /// Microseconds of all of them together.
-    pub busy_micros: u64,
-    /// Microseconds of the slowest one.
-    pub worst_micros: u32,
-    /// How many calls took how long: element `i` counts those of less than `4^(i+2)` µs (16 µs, 64 µs,
-    /// 256 µs, ...), the last one all that took longer. Empty where the target keeps none.
-    pub latency: Vec<u32>,
-}
-
-/// A call in flight.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Call {
-    /// The call.
-    pub call: u32,
-    /// The service; empty for a storage request.
-    pub service: Arc<str>,
-    /// Who called.
-    pub caller: Arc<str>,
-    /// Who is to answer.
-    pub callee: Arc<str>,
-    /// True once the callee has taken it.
-    pub running: bool,
-    /// Microseconds since it began.
-    pub age_micros: u64,
-    /// The call it belongs to.
-    pub parent: Option<u32>,
-}
-
-/// A state entry.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// Its key.
-    pub key: Arc<str>,
-    /// Its value, a JSON text; `None` when it is too long for the link.
-    pub value: Option<String>,
-    /// Its version.
-    pub version: u64,
-    /// How long it still lives, in milliseconds; `None` for ever.
-    pub ttl_ms: Option<u64>,
-    /// Who wrote it last.
-    pub owner: Arc<str>,
-}
-
-/// A subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Subscription {
-    /// The subscriber.
-    pub plugin: Arc<str>,
-    /// Its filter.
-    pub filter: String,
 }
 
 /// Everything but the events, as of one moment; polled once a second.
@@ -299,7 +152,7 @@ pub struct Snapshot {
 }
 
 /// What a request was answered with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Done.
     Done,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use kernel_link::{Client, ClientError, FrameError, Reply, Request, ToClient, ToRuntime};
-use link_dial::{ConnectError, Endpoint, Greeting, Reader, Writer};
+use link_dial::{ConnectError, Endpoint, Greeting, Listed, Reader, Texts, Writer};
 use tokio::time::{Instant, timeout_at};
 
 use super::exit::Failure;
@@ -105,26 +105,28 @@ impl Session<'_> {
         .await
     }
 
-    /// Asks for a list and gives each item to `item`.
-    pub(crate) async fn list(
-        &mut self,
-        what: Request<'_>,
-        mut item: impl FnMut(Reply<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    /// Asks for a list.
+    pub(crate) async fn list<T: Listed>(&mut self, what: Request<'_>) -> Result<Vec<T>, Failure> {
         let id = self.request(what).await?;
-        let mut more = true;
+        let (mut items, mut texts, mut more) = (Vec::new(), Texts::default(), true);
         while more {
             more = self
                 .receive(Patience::For(SOON), |message| {
                     Some(match reply_to(id, message)? {
                         Ok(Reply::End) => Ok(false),
-                        Ok(reply) => item(reply).map(|()| true),
+                        Ok(reply) => match T::of(&reply, &mut texts) {
+                            Some(item) => {
+                                items.push(item);
+                                Ok(true)
+                            }
+                            None => Err(Failure::unexpected()),
+                        },
                         Err(failure) => Err(failure),
                     })
                 })
                 .await?;
         }
-        Ok(())
+        Ok(items)
     }
 
     /// Sends a request that fits; gives its number.

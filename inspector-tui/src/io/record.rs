@@ -14,10 +14,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use link_dial::Texts;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::convert::Texts;
 use crate::facts::{self, Cause, Connection, Item, LostAt, Snapshot, Update};
 
 /// The version of the format.
@@ -64,7 +64,7 @@ pub(super) struct Event {
     seq: u64,
     time: u64,
     source: String,
-    cause: Option<Reason>,
+    cause: Cause,
     receivers: facts::Slots,
     topic: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,13 +72,6 @@ pub(super) struct Event {
     /// A payload that is not JSON, which no runtime should send.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<Box<[u8]>>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Reason {
-    Event(u64),
-    Call(u32),
 }
 
 /// A gap.
@@ -184,11 +177,7 @@ impl Event {
             seq: event.seq,
             time: event.time,
             source: event.source.as_ref().to_owned(),
-            cause: match event.cause {
-                Cause::None => None,
-                Cause::Event(seq) => Some(Reason::Event(seq)),
-                Cause::Call(call) => Some(Reason::Call(call)),
-            },
+            cause: event.cause,
             receivers: event.receivers,
             topic: event.topic.as_ref().to_owned(),
             bytes: json.is_none().then(|| event.payload.clone()),
@@ -206,11 +195,7 @@ impl Event {
             seq: self.seq,
             time: self.time,
             source: texts.keep(&self.source),
-            cause: match self.cause {
-                None => Cause::None,
-                Some(Reason::Event(seq)) => Cause::Event(seq),
-                Some(Reason::Call(call)) => Cause::Call(call),
-            },
+            cause: self.cause,
             receivers: self.receivers,
             topic: texts.keep(&self.topic),
             payload,

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use super::convert::Texts;
+use link_dial::Texts;
+
 use super::port::Gone;
 use super::record::{Line, VERSION};
 use super::{Port, Source};

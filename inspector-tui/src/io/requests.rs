@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use kernel_core::storage::Page;
 use kernel_link::{self as link, Raw, Reply, ToRuntime};
+use link_dial::{Names, code_and_message};
 
-use super::convert::{failure, unexpected};
+use super::convert::unexpected;
 use super::snapshot::Part;
 use crate::facts::{Answer, Request};
 
@@ -199,14 +199,11 @@ pub(super) fn answer(reply: &Reply<'_>) -> Answer {
         Reply::Json(json) => Answer::Json(String::from_utf8_lossy(json.0).into_owned()),
         Reply::PluginState(state) => Answer::PluginState(*state),
         Reply::Names(page) => {
-            let mut page = Page::new(page.0);
-            Answer::Names {
-                names: page.by_ref().map(str::to_owned).collect(),
-                more: page.more(),
-            }
+            let Names { names, more } = Names::of(page);
+            Answer::Names { names, more }
         }
         Reply::Failed(why) => {
-            let (code, message) = failure(*why);
+            let (code, message) = code_and_message(*why);
             Answer::Failed(code, message)
         }
         other => {

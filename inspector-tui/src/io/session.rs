@@ -10,10 +10,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use kernel_link::{ClientError, FrameError, Receiver, Sender, ToRuntime};
-use link_dial::{Greeting, Reader, Writer};
+use link_dial::{Greeting, Reader, Texts, Writer};
 use tokio::sync::mpsc;
 
-use super::convert::Texts;
 use super::live::Live;
 use super::port::{Gone, Port};
 use super::requests::{Outgoing, Pending};

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use kernel_link::{self as link, Reply};
 
-use super::convert::{self, Texts};
+use link_dial::{Listed, Texts};
+
+use super::convert;
 use crate::facts::{Call, Plugin, Service, Snapshot, State, Subscription};
 
 /// One of the requests.
@@ -107,14 +109,11 @@ impl Collecting {
         }
         self.progress = Instant::now();
         match reply {
-            Reply::Plugin(plugin) => self.plugins.push(texts.plugin(plugin)),
-            Reply::Service(service) => self.services.push(texts.service(service)),
-            Reply::Call(call) => self.calls.push(texts.call(call)),
-            Reply::State(state) => self.states.push(texts.state(state)),
-            Reply::Subscription { plugin, filter } => self.subscriptions.push(Subscription {
-                plugin: texts.keep(plugin),
-                filter: (*filter).to_owned(),
-            }),
+            Reply::Plugin(_) => self.plugins.extend(Plugin::of(reply, texts)),
+            Reply::Service(_) => self.services.extend(Service::of(reply, texts)),
+            Reply::Call(_) => self.calls.extend(Call::of(reply, texts)),
+            Reply::State(_) => self.states.extend(State::of(reply, texts)),
+            Reply::Subscription { .. } => self.subscriptions.extend(Subscription::of(reply, texts)),
             Reply::Health(health) => {
                 self.health = Some(*health);
                 return self.complete();

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::rows;
-use crate::facts::Cause;
 use crate::model::Model;
 use crate::ring::{EventRow, Row as EventKind, RowId};
 use crate::ui::storage::{Row, Value as Stored};
@@ -25,18 +24,13 @@ fn event(model: &Model, event: EventRow<'_>) -> Value {
                 .map_or_else(|| format!("slot {slot}"), ToString::to_string)
         })
         .collect();
-    let cause = match event.cause {
-        Cause::None => Value::Null,
-        Cause::Event(seq) => json!({ "event": seq }),
-        Cause::Call(call) => json!({ "call": call }),
-    };
     json!({
         "seq": event.seq,
         "micros": event.time,
         "unix_micros": model.epoch().map(|epoch| epoch.saturating_add(event.time)),
         "topic": event.topic,
         "source": event.source,
-        "cause": cause,
+        "cause": event.cause,
         "receivers": receivers,
         "payload": value(event.payload),
         "cut_from": event.cut_from,
@@ -70,16 +64,7 @@ fn row(model: &Model, ui: &Ui, at: usize) -> Option<Value> {
     match ui.screen {
         Screen::Overview | Screen::Plugins => serde_json::to_value(rows::plugins(model).get(index()?)?).ok(),
         Screen::Services => serde_json::to_value(rows::services(model).get(index()?)?).ok(),
-        Screen::State => {
-            let state = rows::states(model).get(index()?)?;
-            Some(json!({
-                "key": &*state.key,
-                "value": state.value.as_ref().map(|text| value(text.as_bytes())),
-                "version": state.version,
-                "ttl_ms": state.ttl_ms,
-                "owner": &*state.owner,
-            }))
-        }
+        Screen::State => serde_json::to_value(rows::states(model).get(index()?)?.document()).ok(),
         Screen::Storage => match ui.storage.rows.get(at)? {
             Row::Namespace(name, _) => Some(json!({ "namespace": name })),
             Row::Key(namespace, key) => {

@@ -182,11 +182,12 @@ pub enum ToClient<'a> {
 }
 
 /// Where records were lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LostAt {
     /// On the bus: its log had moved on before they could be sent.
     Bus,
-    /// On the link: they are larger than one of its messages.
+    /// On the link: they are larger than one of its messages, were damaged on it, or there was no connection.
     Link,
 }
 

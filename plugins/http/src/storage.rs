@@ -25,9 +25,9 @@ const LONGEST_PAGE: u64 = 1_000;
 /// A page of names: `{"NAMES": [...], "next": the last of them, or null}`.
 fn page(what: &str, answer: Answer) -> Result<Response, Problem> {
     match answer {
-        Answer::Names(names, has_more) => {
-            let next = names.last().filter(|_| has_more).cloned();
-            Ok(reply::json(&json!({ what: names, "next": next })))
+        Answer::Names(page) => {
+            let next = page.names.last().filter(|_| page.more);
+            Ok(reply::json(&json!({ what: page.names, "next": next })))
         }
         _ => Err(unexpected().into()),
     }

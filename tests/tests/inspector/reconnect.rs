@@ -72,7 +72,7 @@ fn a_killed_runtime_is_found_again_and_the_keys_are_alive_meanwhile() {
 fn it_may_be_there_before_the_runtime() {
     let mut runtime = Runtime::new().unwrap();
     let terminal = inspector(&[], runtime.folder(), (100, 30));
-    terminal.see("no runtime at").unwrap();
+    terminal.see("there is no such socket").unwrap();
     terminal.see("core-runtime run").unwrap();
     runtime.start_again().unwrap();
     terminal.see("connected").unwrap();

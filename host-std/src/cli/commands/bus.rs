@@ -1,7 +1,8 @@
 //! `publish` and `subscriptions`.
 
 use clap::Args;
-use kernel_link::{Raw, Reply, Request};
+use kernel_link::{Raw, Request};
+use link_dial::Subscription;
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, count};
@@ -44,27 +45,15 @@ pub(crate) async fn publish(args: PublishArgs, link: &mut Link, out: &mut Out) -
 }
 
 pub(crate) async fn subscriptions(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let mut found = Vec::new();
     let mut session = link.open().await?;
-    session
-        .list(Request::Subscriptions, |reply| match reply {
-            Reply::Subscription { plugin, filter } => {
-                found.push(json::Subscription {
-                    plugin: plugin.to_owned(),
-                    filter: filter.to_owned(),
-                });
-                Ok(())
-            }
-            _ => Err(Failure::unexpected()),
-        })
-        .await?;
+    let mut found: Vec<Subscription> = session.list(Request::Subscriptions).await?;
     found.sort();
     if out.is_json() {
         return out.document(&found);
     }
     let mut table = Table::new(&[("PLUGIN", Align::Left), ("FILTER", Align::Left)]);
-    for json::Subscription { plugin, filter } in found {
-        table.row([plugin, filter]);
+    for Subscription { plugin, filter } in found {
+        table.row([plugin.to_string(), filter]);
     }
     out.table(&table)
 }

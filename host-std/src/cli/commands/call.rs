@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use kernel_link::{Raw, Reply, Request};
+use link_dial::Call;
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience};
 use crate::cli::exit::Failure;
-use crate::cli::json;
 use crate::cli::output::{Align, Out, Table};
 use crate::cli::time::span;
 
@@ -72,17 +72,8 @@ pub(crate) async fn call(args: CallArgs, link: &mut Link, out: &mut Out) -> Resu
 }
 
 pub(crate) async fn calls(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let mut calls: Vec<json::Call> = Vec::new();
     let mut session = link.open().await?;
-    session
-        .list(Request::Calls, |reply| match reply {
-            Reply::Call(call) => {
-                calls.push(call.into());
-                Ok(())
-            }
-            _ => Err(Failure::unexpected()),
-        })
-        .await?;
+    let mut calls: Vec<Call> = session.list(Request::Calls).await?;
     calls.sort_by_key(|call| std::cmp::Reverse(call.age_micros));
     if out.is_json() {
         return out.document(&calls);
@@ -101,11 +92,11 @@ pub(crate) async fn calls(link: &mut Link, out: &mut Out) -> Result<(), Failure>
             call.call.to_string(),
             span(call.age_micros),
             if call.running { "running" } else { "waiting" }.to_owned(),
-            call.caller,
-            call.callee,
+            call.caller.to_string(),
+            call.callee.to_string(),
             call.parent
                 .map_or_else(|| "-".to_owned(), |parent| parent.to_string()),
-            call.service,
+            call.service.to_string(),
         ]);
     }
     out.table(&table)

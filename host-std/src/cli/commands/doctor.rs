@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kernel_core::{PluginState, STORAGE_FAULT};
 use kernel_link::{Reply, Request};
-use link_dial::{Endpoint, Target};
+use link_dial::{Endpoint, Plugin, Target};
 use serde::Serialize;
 
-use super::inspect::{fetch, text_of};
+use super::inspect::text_of;
 use crate::cli::connect::{Link, Patience, SOON, Session};
 use crate::cli::exit::Failure;
 use crate::cli::output::Out;
@@ -150,14 +150,14 @@ async fn ask(link: &mut Link, findings: &mut Vec<Finding>) -> Result<(), Failure
             "mend it: the runtime tries again by itself, and `core-runtime health` says when it is well",
         ));
     }
-    let plugins = fetch(&mut session).await?;
+    let plugins: Vec<Plugin> = session.list(Request::Plugins).await?;
     let mut started = 0;
-    for (_, _, plugin) in &plugins {
-        started += usize::from(plugin.state == PluginState::Started.as_str());
-        if plugin.state == PluginState::Failed.as_str() {
+    for plugin in &plugins {
+        started += usize::from(plugin.state == PluginState::Started);
+        if plugin.state == PluginState::Failed {
             let why = match &plugin.error {
-                Some(error) => format!("{}: {}", error.code, error.message),
-                None => "it did not say why".to_owned(),
+                (code, _) if code.is_empty() => "it did not say why".to_owned(),
+                (code, message) => format!("{code}: {message}"),
             };
             findings.push(Finding::problem(
                 "plugins",

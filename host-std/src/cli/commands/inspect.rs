@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use kernel_core::{STATUS, STORAGE_FAULT};
-use kernel_link::{Failure as LinkFailure, Plugin, Raw, Reply, Request, Slots};
+use kernel_link::{Raw, Reply, Request};
+use link_dial::{Plugin, PluginDocument, Service, names_of};
 use serde_json::{Value, json};
 
 use super::services::ask;
 use crate::cli::check;
-use crate::cli::connect::{Link, Patience, SOON, Session};
+use crate::cli::connect::{Link, Patience, SOON};
 use crate::cli::exit::Failure;
 use crate::cli::json;
 use crate::cli::output::{Align, Out, Table};
@@ -64,77 +65,21 @@ pub(crate) struct HealthArgs {
     check: bool,
 }
 
-/// The plugins in order, with their slots.
-pub(super) async fn fetch(session: &mut Session<'_>) -> Result<Vec<(usize, Slots, json::Plugin)>, Failure> {
-    let mut found = Vec::new();
-    session
-        .list(Request::Plugins, |reply| match reply {
-            Reply::Plugin(plugin) => {
-                found.push((usize::from(plugin.index), plugin.dependencies, convert(plugin)));
-                Ok(())
-            }
-            _ => Err(Failure::unexpected()),
-        })
-        .await?;
-    Ok(found)
-}
-
-/// The plugin, its dependencies yet without names.
-fn convert(plugin: Plugin<'_>) -> json::Plugin {
-    json::Plugin {
-        name: plugin.name.to_owned(),
-        version: plugin.version.to_owned(),
-        description: plugin.description.to_owned(),
-        author: plugin.author.to_owned(),
-        state: plugin.state.as_str(),
-        hook: plugin.hook.to_owned(),
-        placement: plugin.placement.to_owned(),
-        dependencies: Vec::new(),
-        error: match plugin.error {
-            LinkFailure::Error {
-                code: "",
-                message: "",
-            } => None,
-            error => Some(json::Error {
-                code: error.code().to_owned(),
-                message: error.to_string(),
-            }),
-        },
-        counters: plugin.counters.into(),
-        not_enforced: None,
-    }
-}
-
-pub(super) fn names(plugins: &[(usize, Slots, json::Plugin)]) -> impl Fn(usize) -> String + use<> {
-    let names: BTreeMap<usize, String> = plugins
-        .iter()
-        .map(|(index, _, plugin)| (*index, plugin.name.clone()))
-        .collect();
-    move |index| names.get(&index).cloned().unwrap_or_else(|| format!("#{index}"))
-}
-
 pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let found = fetch(&mut link.open().await?).await?;
-    let name = names(&found);
-    let mut plugins: Vec<json::Plugin> = found
-        .into_iter()
-        .map(|(_, dependencies, plugin)| json::Plugin {
-            dependencies: dependencies.iter().map(&name).collect(),
-            ..plugin
-        })
-        .collect();
+    let found: Vec<Plugin> = link.open().await?.list(Request::Plugins).await?;
+    let mut documents: Vec<_> = found.iter().map(|plugin| plugin.document(&found)).collect();
     // A node's is where it is.
-    let at_run_time = |plugin: &json::Plugin| {
+    let at_run_time = |plugin: &Plugin| {
         INSTALLED.contains(&plugin.placement.as_str()) || plugin.placement.contains([':', '/'])
     };
-    let known = match plugins.iter().any(at_run_time) {
-        true => add_not_enforced(&mut plugins, link).await,
+    let known = match found.iter().any(at_run_time) {
+        true => add_not_enforced(&mut documents, link).await,
         false => Ok(()),
     };
     if out.is_json() {
-        return out.document(&plugins);
+        return out.document(&documents);
     }
-    let mut open = not_restricted(&plugins);
+    let mut open = not_restricted(&documents);
     if known.is_err() {
         let unknown =
             "what is not restricted is not known: the plugin `plugins` of the runtime does not answer";
@@ -155,14 +100,14 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
         ("FAILURES", Align::Right),
         ("LAST ERROR", Align::Left),
     ]);
-    for plugin in plugins {
+    for plugin in &found {
         let counters = plugin.counters;
         table.row([
-            plugin.name,
-            plugin.version,
-            plugin.state.to_owned(),
-            plugin.placement,
-            plugin.hook,
+            plugin.name.to_string(),
+            plugin.version.clone(),
+            plugin.state.as_str().to_owned(),
+            plugin.placement.clone(),
+            plugin.hook.clone(),
             counters.events.to_string(),
             counters.dropped.to_string(),
             counters.lag.to_string(),
@@ -170,9 +115,10 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
             counters.errors.to_string(),
             span(counters.worst_micros.into()),
             counters.failures.to_string(),
-            plugin
-                .error
-                .map_or_else(String::new, |error| format!("{}: {}", error.code, error.message)),
+            match &plugin.error {
+                (code, message) if code.is_empty() && message.is_empty() => String::new(),
+                (code, message) => format!("{code}: {message}"),
+            },
         ]);
     }
     out.table(&table)?;
@@ -180,7 +126,7 @@ pub(crate) async fn plugins(link: &mut Link, out: &mut Out) -> Result<(), Failur
 }
 
 /// Adds what the plugins that were installed at run time are not kept from.
-async fn add_not_enforced(plugins: &mut [json::Plugin], link: &mut Link) -> Result<(), Failure> {
+async fn add_not_enforced(plugins: &mut [PluginDocument<'_>], link: &mut Link) -> Result<(), Failure> {
     let mut after = String::new();
     loop {
         let page = ask(link, "plugins.list", &json!({ "after": after }), SOON).await?;
@@ -203,11 +149,11 @@ async fn add_not_enforced(plugins: &mut [json::Plugin], link: &mut Link) -> Resu
 }
 
 /// Lines that say what they are not kept from, and who.
-fn not_restricted(plugins: &[json::Plugin]) -> Vec<String> {
+fn not_restricted(plugins: &[PluginDocument<'_>]) -> Vec<String> {
     let mut whose: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for plugin in plugins {
         if let Some(list) = plugin.not_enforced.as_ref().filter(|list| !list.is_empty()) {
-            whose.entry(list.join(", ")).or_default().push(&plugin.name);
+            whose.entry(list.join(", ")).or_default().push(plugin.name);
         }
     }
     let line = |(list, names): (String, Vec<&str>)| {
@@ -220,17 +166,8 @@ pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out)
     if let Some(name) = args.service {
         return service(&name, link, out).await;
     }
-    let mut services: Vec<json::Service> = Vec::new();
     let mut session = link.open().await?;
-    session
-        .list(Request::Services, |reply| match reply {
-            Reply::Service(service) => {
-                services.push(service.into());
-                Ok(())
-            }
-            _ => Err(Failure::unexpected()),
-        })
-        .await?;
+    let mut services: Vec<Service> = session.list(Request::Services).await?;
     services.sort_by(|one, two| one.name.cmp(&two.name));
     if out.is_json() {
         return out.document(&services);
@@ -246,14 +183,14 @@ pub(crate) async fn services(args: ServicesArgs, link: &mut Link, out: &mut Out)
         ("DESCRIPTION", Align::Left),
     ]);
     for service in services {
-        let mean = service.busy_micros.checked_div(service.calls.into()).unwrap_or(0);
+        let mean = service.busy_micros.checked_div(service.calls).unwrap_or(0);
         let description = match service.deprecated {
             true => format!("(deprecated) {}", service.description),
             false => service.description,
         };
         table.row([
-            service.name,
-            service.plugin,
+            service.name.to_string(),
+            service.owner.to_string(),
             service.version,
             service.calls.to_string(),
             service.errors.to_string(),
@@ -309,8 +246,8 @@ pub(crate) async fn health(args: &HealthArgs, link: &mut Link, out: &mut Out) ->
         },
     );
     let fault = fault.await?;
-    let name = names(&fetch(&mut session).await?);
-    let report = json::HealthReport::new(health, running, fault, name);
+    let failed = names_of(&health.failed, &session.list(Request::Plugins).await?);
+    let report = json::HealthReport::new(health, running, fault, failed);
     if out.is_json() {
         out.document(&report)?;
     } else {

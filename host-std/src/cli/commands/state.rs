@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kernel_link::{Raw, Reply, Request};
+use link_dial::State;
 
 use crate::cli::check;
 use crate::cli::connect::{Link, Patience, SOON, count, was_there};
@@ -159,21 +160,18 @@ async fn delete(args: &DeleteArgs, link: &mut Link, out: &mut Out) -> Result<(),
 }
 
 async fn list(args: &ListArgs, link: &mut Link, out: &mut Out) -> Result<(), Failure> {
-    let mut entries = Vec::new();
     let mut session = link.open().await?;
     let request = Request::States { prefix: &args.prefix };
-    session
-        .list(request, |reply| match reply {
-            Reply::State(state) => {
-                entries.push(json::State::new(state)?);
-                Ok(())
-            }
-            _ => Err(Failure::unexpected()),
-        })
-        .await?;
+    let mut entries: Vec<State> = session.list(request).await?;
+    for entry in &mut entries {
+        if let Some(value) = &mut entry.value {
+            // On one line.
+            *value = json::value(value.as_bytes())?.get().to_owned();
+        }
+    }
     entries.sort_by(|one, two| one.key.cmp(&two.key));
     if out.is_json() {
-        return out.document(&entries);
+        return out.document(&entries.iter().map(State::document).collect::<Vec<_>>());
     }
     let mut table = Table::new(&[
         ("KEY", Align::Left),
@@ -185,13 +183,11 @@ async fn list(args: &ListArgs, link: &mut Link, out: &mut Out) -> Result<(), Fai
     for entry in entries {
         let ttl = entry.ttl_ms.map(|ms| span(ms.saturating_mul(1000)));
         table.row([
-            entry.key,
+            entry.key.to_string(),
             entry.version.to_string(),
             ttl.unwrap_or_else(|| "-".to_owned()),
-            entry.owner,
-            entry
-                .value
-                .map_or_else(|| "(too long)".to_owned(), |value| value.get().to_owned()),
+            entry.owner.to_string(),
+            entry.value.unwrap_or_else(|| "(too long)".to_owned()),
         ]);
     }
     out.table(&table)

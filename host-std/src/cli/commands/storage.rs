@@ -1,8 +1,8 @@
 //! `storage`.
 
 use clap::{Args, Subcommand};
-use kernel_core::storage::Page;
 use kernel_link::{Raw, Reply, Request};
+use link_dial::Names;
 
 use super::backup;
 use crate::cli::check;
@@ -199,7 +199,7 @@ async fn list(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let mut session = link.open().await?;
-    let mut all = json::Names {
+    let mut all = Names {
         names: Vec::new(),
         more: true,
     };
@@ -248,7 +248,7 @@ async fn page(
     namespace: Option<&str>,
     after: &str,
     limit: u16,
-) -> Result<json::Names, Failure> {
+) -> Result<Names, Failure> {
     let request = match namespace {
         Some(namespace) => Request::StorageKeys {
             namespace,
@@ -258,13 +258,7 @@ async fn page(
         None => Request::StorageNamespaces { after, limit },
     };
     let page = session.ask(request, Patience::For(SOON), |reply| match reply {
-        Reply::Names(raw) => {
-            let page = Page::new(raw.0);
-            Some(json::Names {
-                more: page.more(),
-                names: page.map(str::to_owned).collect(),
-            })
-        }
+        Reply::Names(page) => Some(Names::of(&page)),
         _ => None,
     });
     page.await

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::thread;
 
 use clap::Args;
-use kernel_link::{LostAt, Request, ToClient, ToRuntime};
+use kernel_link::{Request, ToClient, ToRuntime};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::task::spawn_blocking;
@@ -119,10 +119,6 @@ async fn next(session: &mut Session<'_>) -> Result<bool, Failure> {
                 Some(line.map(|line| (line, true)))
             }
             ToClient::Lost { from, count, at } => {
-                let at = match at {
-                    LostAt::Bus => "bus",
-                    LostAt::Link => "link",
-                };
                 let line = document(&json::Lost {
                     lost: count,
                     from,

@@ -7,7 +7,7 @@ use kernel_link::{Reply, ToClient};
 use super::Session;
 use super::opening::explain;
 use crate::facts::Item;
-use crate::io::convert::lost_at;
+use crate::io::convert;
 use crate::io::loss::{Gap, Sequence};
 use crate::io::requests::answer;
 use crate::io::snapshot::DENIED;
@@ -30,7 +30,8 @@ impl Session<'_> {
                     self.batch.push(lost_item(gap));
                 }
                 if seen.new {
-                    self.batch.push(Item::Event(self.texts.event(event)));
+                    self.batch
+                        .push(Item::Event(convert::event(event, &mut self.texts)));
                 }
             }
             ToClient::Lost { from, count, at } => {
@@ -42,7 +43,7 @@ impl Session<'_> {
                     run.sequence = Sequence::starting_at(from.saturating_add(*count));
                     return Ok(());
                 }
-                let gaps = run.sequence.told(*from, *count, lost_at(*at));
+                let gaps = run.sequence.told(*from, *count, *at);
                 self.batch.extend(gaps.map(lost_item));
             }
             ToClient::Reply { id, what } => return self.reply(*id, what),

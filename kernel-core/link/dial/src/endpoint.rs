@@ -164,38 +164,36 @@ impl Endpoint {
     }
 
     fn unreachable(&self, place: &str, cause: &io::Error) -> (String, &'static str) {
-        let none = |why: &str| format!("no runtime at {place}: {why}");
-        let no_way = |why: &dyn std::fmt::Display| format!("no way to the runtime at {place}: {why}");
         match (&self.target, cause.kind()) {
             (Target::Serial { .. }, io::ErrorKind::NotFound) => (
-                none("there is no such device"),
+                format!("there is no such device: {place}"),
                 "plug the board in, or say where it is",
             ),
             (Target::Serial { .. }, io::ErrorKind::ResourceBusy) => (
-                no_way(&"another program has the line"),
+                format!("another program has the line {place}"),
                 "end it: a serial line takes one client at a time",
             ),
             (Target::Serial { .. }, io::ErrorKind::PermissionDenied) => (
-                no_way(&"permission denied"),
+                format!("permission denied for {place}"),
                 "join the group that owns the device, often `dialout`",
             ),
             (_, io::ErrorKind::NotFound) => (
-                none("there is no such socket"),
-                "start one with `core-runtime run`, or say where its socket is",
+                format!("there is no such socket: {place}"),
+                "start a runtime with `core-runtime run`, or say where its socket is",
             ),
             // The system refuses what is no socket as it refuses one that nobody listens at.
             (Target::Unix(path), io::ErrorKind::ConnectionRefused) if path.exists() && !is_socket(path) => {
                 (format!("{place} is no socket"), "say where the runtime's is")
             }
             (_, io::ErrorKind::ConnectionRefused) => (
-                none("nobody listens there"),
+                format!("nobody listens at {place}"),
                 "the runtime that used it has ended: start one with `core-runtime run`",
             ),
             (_, io::ErrorKind::PermissionDenied) => (
-                no_way(&"permission denied"),
-                "be the user that runs it: nobody else may use its socket",
+                format!("permission denied for {place}"),
+                "be the user that runs the runtime: nobody else may use its socket",
             ),
-            _ => (no_way(cause), "say where it is"),
+            _ => (format!("no way to {place}: {cause}"), "say where the runtime is"),
         }
     }
 }

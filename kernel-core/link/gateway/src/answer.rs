@@ -1,9 +1,9 @@
 //! What the runtime answers, kept.
 
-use kernel_core::storage::Page;
 use kernel_core::{Metrics, PluginState};
 use kernel_link::{Health, Reply};
-use serde_json::Value;
+use link_dial::{Listed, Names, Service, Texts};
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::shapes::{self, StateEntry};
@@ -33,7 +33,7 @@ pub enum Answer {
     /// What is used of each capacity.
     Metrics(Box<Metrics>),
     /// Names, and whether there are more behind the last one.
-    Names(Vec<String>, bool),
+    Names(Names),
 }
 
 impl Answer {
@@ -46,17 +46,13 @@ impl Answer {
             Reply::Json(json) => Answer::Json(json.0.to_vec()),
             Reply::State(entry) => Answer::State(StateEntry::new(entry), 0),
             Reply::Entry { cursor, entry, .. } => Answer::State(StateEntry::new(entry), cursor),
-            Reply::Plugin(plugin) => Answer::Item(shapes::plugin(plugin)),
-            Reply::Service(service) => Answer::Item(shapes::service(service)),
+            Reply::Plugin(_) => Answer::Item(shapes::plugin(&kept(&reply)?)),
+            Reply::Service(_) => Answer::Item(json!(kept::<Service>(&reply)?)),
             Reply::End => Answer::End,
             Reply::Health(health) => Answer::Health(health),
             Reply::PluginState(state) => Answer::Plugin(state),
             Reply::Metrics(metrics) => Answer::Metrics(Box::new(metrics)),
-            Reply::Names(bytes) => {
-                let mut page = Page::new(bytes.0);
-                let names = page.by_ref().map(str::to_owned).collect();
-                Answer::Names(names, page.more())
-            }
+            Reply::Names(page) => Answer::Names(Names::of(&page)),
             Reply::Failed(why) => return Err(why.into()),
             _ => return Err(Failure::unexpected()),
         })
@@ -66,4 +62,8 @@ impl Answer {
     pub(crate) fn has_more(answer: &Result<Answer, Failure>) -> bool {
         matches!(answer, Ok(Answer::Item(_)))
     }
+}
+
+fn kept<T: Listed>(reply: &Reply<'_>) -> Result<T, Failure> {
+    T::of(reply, &mut Texts::default()).ok_or_else(Failure::unexpected)
 }

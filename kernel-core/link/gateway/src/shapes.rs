@@ -1,6 +1,7 @@
 //! Lists and state as JSON: the shapes of the command line's `--json`.
 
 use kernel_link as link;
+use link_dial::Plugin;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -33,55 +34,9 @@ impl StateEntry {
 }
 
 /// A plugin; its dependencies are the `index` of others.
-pub(crate) fn plugin(plugin: link::Plugin<'_>) -> Value {
-    let error = match plugin.error {
-        link::Failure::Error {
-            code: "",
-            message: "",
-        } => Value::Null,
-        error => json!({"code": error.code(), "message": error.to_string()}),
-    };
-    let counters = plugin.counters;
-    json!({
-        "index": plugin.index,
-        "name": plugin.name,
-        "version": plugin.version,
-        "description": plugin.description,
-        "author": plugin.author,
-        "state": plugin.state.as_str(),
-        "hook": plugin.hook,
-        "placement": plugin.placement,
-        "dependencies": plugin.dependencies.iter().collect::<Vec<_>>(),
-        "error": error,
-        "counters": {
-            "events": counters.events,
-            "published": counters.published,
-            "dropped": counters.dropped,
-            "lag": counters.lag,
-            "lag_high_water": counters.lag_high_water,
-            "calls_in": counters.calls,
-            "errors": counters.errors,
-            "failures": counters.failures,
-            "slow": counters.slow,
-            "handled": counters.handled,
-            "busy_micros": counters.busy_micros,
-            "worst_micros": counters.worst_micros,
-        },
-    })
-}
-
-/// A service.
-pub(crate) fn service(service: link::Service<'_>) -> Value {
-    json!({
-        "name": service.name,
-        "plugin": service.owner,
-        "version": service.version,
-        "description": service.description,
-        "deprecated": service.deprecated,
-        "calls": service.counters.calls,
-        "errors": service.counters.errors,
-        "busy_micros": service.counters.busy_micros,
-        "worst_micros": service.counters.worst_micros,
-        "latency": service.latency,
-    })
+pub(crate) fn plugin(plugin: &Plugin) -> Value {
+    let mut shape = json!(plugin.document(&[]));
+    shape["index"] = plugin.index.into();
+    shape["dependencies"] = plugin.dependencies.iter().collect();
+    shape
 }
