@@ -47,108 +47,62 @@ pub enum Tone {
     Word,
 }
 
-/// The glyphs, and what stands in for them where there is only ASCII.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after what it marks")]
-pub struct Glyphs {
-    pub ascii: bool,
-    pub started: &'static str,
-    pub stopped: &'static str,
-    pub loaded: &'static str,
-    pub unloaded: &'static str,
-    pub failed: &'static str,
-    pub warn: &'static str,
-    pub lost: &'static str,
-    pub cursor: &'static str,
-    pub mark: &'static str,
-    pub open: &'static str,
-    pub closed: &'static str,
-    pub leaf: &'static str,
-    pub last: &'static str,
-    pub trunk: &'static str,
-    pub follow: &'static str,
-    pub pause: &'static str,
-    pub record: &'static str,
-    pub ellipsis: &'static str,
-    pub dot: &'static str,
-    /// Nothing, where there could be a bar.
-    pub nothing: &'static str,
-    pub dash: &'static str,
-    pub arrow: &'static str,
-    pub full: &'static str,
-    pub rest: &'static str,
-    pub high: &'static str,
-    pub rule: &'static str,
-    pub thumb: &'static str,
-    pub bars: [&'static str; 9],
-    pub micro: &'static str,
+macro_rules! glyphs {
+    ($($name:ident: $unicode:literal or $ascii:literal,)*) => {
+        /// The glyphs, and what stands in for them where there is only ASCII.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is named after what it marks")]
+        pub struct Glyphs {
+            pub ascii: bool,
+            pub bars: [&'static str; 9],
+            $(pub $name: &'static str,)*
+        }
+
+        const UNICODE: Glyphs = Glyphs {
+            ascii: false,
+            bars: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+            $($name: $unicode,)*
+        };
+
+        const ASCII: Glyphs = Glyphs {
+            ascii: true,
+            bars: [" ", "_", ".", ",", "-", "=", "+", "*", "#"],
+            $($name: $ascii,)*
+        };
+    };
 }
 
-const UNICODE: Glyphs = Glyphs {
-    ascii: false,
-    started: "●",
-    stopped: "■",
-    loaded: "◐",
-    unloaded: "○",
-    failed: "✖",
-    warn: "▲",
-    lost: "≠",
-    cursor: "▌",
-    mark: "◆",
-    open: "▾",
-    closed: "▸",
-    leaf: "├ ",
-    last: "└ ",
-    trunk: "│ ",
-    follow: "▶",
-    pause: "‖",
-    record: "◉",
-    ellipsis: "…",
-    dot: "·",
-    nothing: "·",
-    dash: "–",
-    arrow: "→",
-    full: "█",
-    rest: "░",
-    high: "▏",
-    rule: "─",
-    thumb: "┃",
-    bars: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
-    micro: "µs",
-};
-
-const ASCII: Glyphs = Glyphs {
-    ascii: true,
-    started: "*",
-    stopped: "#",
-    loaded: "+",
-    unloaded: "o",
-    failed: "x",
-    warn: "!",
-    lost: "#",
-    cursor: ">",
-    mark: "@",
-    open: "v",
-    closed: ">",
-    leaf: "|-",
-    last: "`-",
-    trunk: "| ",
-    follow: ">",
-    pause: "=",
-    record: "o",
-    ellipsis: "~",
-    dot: "|",
-    nothing: ".",
-    dash: "-",
-    arrow: "->",
-    full: "#",
-    rest: ".",
-    high: "|",
-    rule: "-",
-    thumb: "#",
-    bars: [" ", "_", ".", ",", "-", "=", "+", "*", "#"],
-    micro: "us",
-};
+glyphs! {
+    started: "●" or "*",
+    stopped: "■" or "#",
+    loaded: "◐" or "+",
+    unloaded: "○" or "o",
+    failed: "✖" or "x",
+    warn: "▲" or "!",
+    lost: "≠" or "#",
+    cursor: "▌" or ">",
+    mark: "◆" or "@",
+    open: "▾" or "v",
+    closed: "▸" or ">",
+    leaf: "├ " or "|-",
+    last: "└ " or "`-",
+    trunk: "│ " or "| ",
+    follow: "▶" or ">",
+    pause: "‖" or "=",
+    record: "◉" or "o",
+    ellipsis: "…" or "~",
+    dot: "·" or "|",
+    // Nothing, where there could be a bar.
+    nothing: "·" or ".",
+    dash: "–" or "-",
+    arrow: "→" or "->",
+    full: "█" or "#",
+    rest: "░" or ".",
+    high: "▏" or "|",
+    rule: "─" or "-",
+    thumb: "┃" or "#",
+    micro: "µs" or "us",
+}
 
 const BORDER_ASCII: border::Set<'static> = border::Set {
     top_left: "+",
@@ -159,6 +113,79 @@ const BORDER_ASCII: border::Set<'static> = border::Set {
     vertical_right: "|",
     horizontal_top: "-",
     horizontal_bottom: "-",
+};
+
+/// The colours of a palette.
+struct Colours {
+    /// Of each tone, in its order.
+    tones: [Color; 12],
+    /// Of the line around a pane.
+    line: Color,
+    /// Below the row that is selected, a row that just changed, and what the search found.
+    selected: Color,
+    flash: Color,
+    found: Color,
+    /// Of the tab of the screen that is shown, and below it.
+    tab: (Color, Color),
+}
+
+const BLACK: Color = Color::Indexed(16);
+
+const fn indexed(tones: [u8; 12]) -> [Color; 12] {
+    let mut colours = [BLACK; 12];
+    let mut at = 0;
+    while at < colours.len() {
+        colours[at] = Color::Indexed(tones[at]);
+        at += 1;
+    }
+    colours
+}
+
+const DARK: Colours = Colours {
+    tones: indexed([245, 245, 80, 114, 221, 203, 212, 117, 151, 180, 150, 176]),
+    line: Color::Indexed(239),
+    selected: Color::Indexed(237),
+    flash: Color::Indexed(180),
+    found: Color::Indexed(221),
+    tab: (BLACK, Color::Indexed(80)),
+};
+
+const LIGHT: Colours = Colours {
+    tones: indexed([242, 242, 30, 28, 130, 160, 162, 25, 23, 94, 22, 90]),
+    line: Color::Indexed(250),
+    selected: Color::Indexed(254),
+    flash: Color::Indexed(222),
+    found: Color::Indexed(228),
+    tab: (Color::Indexed(231), Color::Indexed(30)),
+};
+
+// Okabe and Ito 2008.
+const SKY_BLUE: Color = Color::Rgb(0x56, 0xb4, 0xe9);
+const GREEN: Color = Color::Rgb(0x00, 0x9e, 0x73);
+const YELLOW: Color = Color::Rgb(0xf0, 0xe4, 0x42);
+const VERMILLION: Color = Color::Rgb(0xd5, 0x5e, 0x00);
+const PURPLE: Color = Color::Rgb(0xcc, 0x79, 0xa7);
+const ORANGE: Color = Color::Rgb(0xe6, 0x9f, 0x00);
+
+const COLOUR_BLIND: Colours = Colours {
+    tones: [
+        DARK.tones[0],
+        DARK.tones[1],
+        SKY_BLUE,
+        GREEN,
+        YELLOW,
+        VERMILLION,
+        PURPLE,
+        SKY_BLUE,
+        GREEN,
+        ORANGE,
+        GREEN,
+        PURPLE,
+    ],
+    flash: ORANGE,
+    found: YELLOW,
+    tab: (BLACK, SKY_BLUE),
+    ..DARK
 };
 
 /// Colours and glyphs.
@@ -194,57 +221,28 @@ impl Theme {
         }
     }
 
+    /// The colours; none without colour.
+    const fn colours(&self) -> Option<&'static Colours> {
+        match self.palette {
+            Palette::Dark => Some(&DARK),
+            Palette::Light => Some(&LIGHT),
+            Palette::ColourBlind => Some(&COLOUR_BLIND),
+            Palette::None => None,
+        }
+    }
+
     /// The style of a tone.
     pub fn tone(&self, tone: Tone) -> Style {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
-        let color = match (self.palette, tone) {
-            (_, Tone::Plain) => return plain,
-            (Palette::None, Tone::Dim) => return plain.add_modifier(Modifier::DIM),
-            (Palette::None, Tone::Accent | Tone::Warn | Tone::Lost) => return bold,
-            (Palette::None, Tone::Bad) => return bold.add_modifier(Modifier::UNDERLINED),
-            (Palette::None, _) => return plain,
-            (Palette::Dark, tone) => match tone {
-                Tone::Dim | Tone::Plain => Color::Indexed(245),
-                Tone::Accent => Color::Indexed(80),
-                Tone::Good => Color::Indexed(114),
-                Tone::Warn => Color::Indexed(221),
-                Tone::Bad => Color::Indexed(203),
-                Tone::Lost => Color::Indexed(212),
-                Tone::Name => Color::Indexed(117),
-                Tone::Source => Color::Indexed(151),
-                Tone::Number => Color::Indexed(180),
-                Tone::Text => Color::Indexed(150),
-                Tone::Word => Color::Indexed(176),
-            },
-            (Palette::Light, tone) => match tone {
-                Tone::Dim | Tone::Plain => Color::Indexed(242),
-                Tone::Accent => Color::Indexed(30),
-                Tone::Good => Color::Indexed(28),
-                Tone::Warn => Color::Indexed(130),
-                Tone::Bad => Color::Indexed(160),
-                Tone::Lost => Color::Indexed(162),
-                Tone::Name => Color::Indexed(25),
-                Tone::Source => Color::Indexed(23),
-                Tone::Number => Color::Indexed(94),
-                Tone::Text => Color::Indexed(22),
-                Tone::Word => Color::Indexed(90),
-            },
-            // Okabe and Ito 2008: blue, sky blue, bluish green, yellow, orange, vermillion, reddish purple.
-            (Palette::ColourBlind, tone) => match tone {
-                Tone::Dim | Tone::Plain => Color::Indexed(245),
-                Tone::Accent | Tone::Name => Color::Rgb(0x56, 0xb4, 0xe9),
-                Tone::Good | Tone::Source | Tone::Text => Color::Rgb(0x00, 0x9e, 0x73),
-                Tone::Warn => Color::Rgb(0xf0, 0xe4, 0x42),
-                Tone::Bad => Color::Rgb(0xd5, 0x5e, 0x00),
-                Tone::Lost | Tone::Word => Color::Rgb(0xcc, 0x79, 0xa7),
-                Tone::Number => Color::Rgb(0xe6, 0x9f, 0x00),
-            },
-        };
-        let style = plain.fg(color);
-        match tone {
-            Tone::Bad | Tone::Lost | Tone::Accent => style.add_modifier(Modifier::BOLD),
-            _ => style,
+        match (self.colours(), tone) {
+            (_, Tone::Plain) => plain,
+            (Some(colours), Tone::Bad | Tone::Lost | Tone::Accent) => bold.fg(colours.tones[tone as usize]),
+            (Some(colours), _) => plain.fg(colours.tones[tone as usize]),
+            (None, Tone::Dim) => plain.add_modifier(Modifier::DIM),
+            (None, Tone::Accent | Tone::Warn | Tone::Lost) => bold,
+            (None, Tone::Bad) => bold.add_modifier(Modifier::UNDERLINED),
+            (None, _) => plain,
         }
     }
 
@@ -258,43 +256,33 @@ impl Theme {
         if focused {
             return self.tone(Tone::Accent).remove_modifier(Modifier::BOLD);
         }
-        match self.palette {
-            Palette::Dark | Palette::ColourBlind => Style::new().fg(Color::Indexed(239)),
-            Palette::Light => Style::new().fg(Color::Indexed(250)),
-            Palette::None => Style::new().add_modifier(Modifier::DIM),
+        match self.colours() {
+            Some(colours) => Style::new().fg(colours.line),
+            None => Style::new().add_modifier(Modifier::DIM),
         }
     }
 
     /// What is laid over the row that is selected.
     pub fn selected(&self) -> Style {
-        match self.palette {
-            Palette::Dark | Palette::ColourBlind => Style::new().bg(Color::Indexed(237)),
-            Palette::Light => Style::new().bg(Color::Indexed(254)),
-            Palette::None => Style::new().add_modifier(Modifier::REVERSED),
+        match self.colours() {
+            Some(colours) => Style::new().bg(colours.selected),
+            None => Style::new().add_modifier(Modifier::REVERSED),
         }
     }
 
     /// What is laid over a row that just changed.
     pub fn flash(&self) -> Style {
-        match self.palette {
-            Palette::Dark => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(180)),
-            Palette::Light => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(222)),
-            Palette::ColourBlind => Style::new()
-                .fg(Color::Indexed(16))
-                .bg(Color::Rgb(0xe6, 0x9f, 0x00)),
-            Palette::None => Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+        match self.colours() {
+            Some(colours) => Style::new().fg(BLACK).bg(colours.flash),
+            None => Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         }
     }
 
     /// What the search found.
     pub fn found(&self) -> Style {
-        match self.palette {
-            Palette::Dark => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(221)),
-            Palette::Light => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(228)),
-            Palette::ColourBlind => Style::new()
-                .fg(Color::Indexed(16))
-                .bg(Color::Rgb(0xf0, 0xe4, 0x42)),
-            Palette::None => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
+        match self.colours() {
+            Some(colours) => Style::new().fg(BLACK).bg(colours.found),
+            None => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
     }
 
@@ -305,20 +293,11 @@ impl Theme {
 
     /// The tab of the screen that is shown.
     pub fn tab(&self) -> Style {
-        match self.palette {
-            Palette::Dark => Style::new()
-                .fg(Color::Indexed(16))
-                .bg(Color::Indexed(80))
-                .add_modifier(Modifier::BOLD),
-            Palette::Light => Style::new()
-                .fg(Color::Indexed(231))
-                .bg(Color::Indexed(30))
-                .add_modifier(Modifier::BOLD),
-            Palette::ColourBlind => Style::new()
-                .fg(Color::Indexed(16))
-                .bg(Color::Rgb(0x56, 0xb4, 0xe9))
-                .add_modifier(Modifier::BOLD),
-            Palette::None => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
+        match self.colours() {
+            Some(Colours {
+                tab: (text, below), ..
+            }) => Style::new().fg(*text).bg(*below).add_modifier(Modifier::BOLD),
+            None => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
     }
 

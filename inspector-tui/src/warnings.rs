@@ -1,6 +1,7 @@
 //! What is wrong, with whom, and what to do: from one snapshot to the next.
 
 mod find;
+mod warned;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -177,7 +178,7 @@ impl Warnings {
 
     /// The kernel warns of a plugin, by an event.
     pub(crate) fn warned(&mut self, topic: &str, payload: &[u8], now: Instant) {
-        if let Some(finding) = find::warned(topic, payload) {
+        if let Some(finding) = warned::warned(topic, payload) {
             self.take(vec![finding], now);
             self.sort();
         }

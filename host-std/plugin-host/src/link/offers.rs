@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kernel_core::storage::STORAGE;
 use kernel_core::{Fault, Name, Service as KernelService};
 use kernel_link::Request;
+use link_dial::Service;
 
 use super::life::{Asks, Life};
-use super::said::Service;
 use crate::lock::lock;
 use crate::permissions::{Use, covers};
 use crate::text::{DESCRIPTION, cut};
@@ -40,7 +40,7 @@ impl Offers {
         if self.list.len() == MOST {
             return;
         }
-        self.list.insert(service.name.clone(), service);
+        self.list.insert(service.name.to_string(), service);
     }
 }
 
@@ -79,7 +79,7 @@ impl Life<'_> {
         let granted = lock(&identity.granted).clone();
         list.retain(|name, service| {
             name != STORAGE
-                && Some(&service.owner) != self.offers.name_there.as_ref()
+                && Some(&*service.owner) != self.offers.name_there.as_deref()
                 && granted.check(&identity.name, Use::Register(name)).is_ok()
         });
         let gone: Vec<String> = self

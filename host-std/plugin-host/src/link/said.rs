@@ -2,6 +2,7 @@
 
 use kernel_core::{Error, Fault};
 use kernel_link::{Failure, LostAt, Refusal, Reply, ToClient};
+use link_dial::{Listed, Service, Texts};
 
 /// A message of a node.
 pub(super) enum Said {
@@ -35,15 +36,6 @@ pub(super) enum Answered {
         value: Option<Vec<u8>>,
     },
     End,
-}
-
-/// A service of a node.
-pub(super) struct Service {
-    pub(super) name: String,
-    pub(super) owner: String,
-    pub(super) description: String,
-    pub(super) version: String,
-    pub(super) deprecated: bool,
 }
 
 /// An event of a node.
@@ -105,13 +97,9 @@ impl From<Reply<'_>> for Answered {
             Reply::Absent => Answered::Failed(Fault::Absent.into()),
             Reply::Json(json) => Answered::Json(json.0.to_vec()),
             Reply::Text(text) => Answered::Text(text.to_owned()),
-            Reply::Service(service) => Answered::Service(Service {
-                name: service.name.to_owned(),
-                owner: service.owner.to_owned(),
-                description: service.description.to_owned(),
-                version: service.version.to_owned(),
-                deprecated: service.deprecated,
-            }),
+            Reply::Service(_) => {
+                Service::of(&reply, &mut Texts::default()).map_or(Answered::Done, Answered::Service)
+            }
             Reply::State(state) => Answered::State {
                 key: state.key.to_owned(),
                 value: state.value.map(|value| value.0.to_vec()),
