@@ -96,6 +96,13 @@ pub enum Command {
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
     },
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

@@ -14,6 +14,7 @@ use crate::args::{Args, Command, Options};
 use crate::headless::{self, Failure};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
+use crate::pages;
 use crate::theme::{Palette, Theme};
 use crate::ui::{self, Ui};
 
@@ -81,6 +82,8 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Completions { shell }) => printed(&pages::completions(shell)),
+        Some(Command::Man) => printed(&pages::manual()?),
         Some(Command::Replay { file, speed: _ }) if options.json => {
             headless::replay(&file, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
@@ -98,6 +101,11 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             )
         }
     }
+}
+
+fn printed(text: &[u8]) -> Result<ExitCode, Failure> {
+    io::stdout().lock().write_all(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
