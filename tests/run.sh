@@ -6,6 +6,7 @@
 #   tests/run.sh --deep        all sections, and what tries to break things for hours instead of seconds
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh book          the book from docs, which --deep has as well
+#   tests/run.sh package       the Debian packages, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
@@ -269,6 +270,20 @@ section_book() {
     "${LIMIT[@]}" cargo test -p tests --test links --locked -- --include-ignored --nocapture
 }
 
+# The Debian packages: built, and installed, upgraded, removed and purged in a Debian of their own; --deep has it.
+section_package() {
+    [ "$(id -u)" = 0 ] || die "the packages are tried as root"
+    local version=3.8.0 tools=${CARGO_TARGET_DIR:-target}/tools
+    command -v mmdebstrap >/dev/null || install_package mmdebstrap
+    if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $version" ]; then
+        say "cargo-deb $version: built once, which takes minutes"
+        cargo install cargo-deb --version "$version" --locked --root "$tools" --target-dir "$tools/build"
+        rm -rf "$tools/build"
+    fi
+    say "packages"
+    tests/package.sh
+}
+
 section_mcu() {
     if [ "${CORE_RUNTIME_SKIP_MCU:-}" = 1 ]; then
         say "SKIPPED by CORE_RUNTIME_SKIP_MCU=1: nothing was run on the emulated boards"
@@ -369,7 +384,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly homeassistant book)
+        SECTIONS+=(nightly homeassistant book package)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

@@ -146,6 +146,13 @@ pub enum Command {
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
     },
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 /// Where what is drawn without a terminal comes from.

@@ -17,6 +17,7 @@ use crate::headless::{self, Failure, pictures};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
 use crate::model::Model;
+use crate::pages;
 use crate::theme::{Palette, Theme};
 use crate::trace::export;
 use crate::ui::{self, Ui};
@@ -130,6 +131,8 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             pictures::trace(&seen, seq, &theme, write, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Completions { shell }) => printed(&pages::completions(shell)),
+        Some(Command::Man) => printed(&pages::manual()?),
         Some(Command::Replay { file, speed: _ }) if options.json => {
             headless::replay(&file, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
@@ -166,6 +169,11 @@ fn looked_at(
             pictures::look(live, options.ring_bytes, Some(sight.span), wants)
         }
     }
+}
+
+fn printed(text: &[u8]) -> Result<ExitCode, Failure> {
+    io::stdout().lock().write_all(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {

@@ -24,6 +24,7 @@ pub mod headless;
 pub mod io;
 pub mod keys;
 pub mod model;
+pub mod pages;
 pub mod ring;
 pub mod search;
 pub mod series;

@@ -7,16 +7,19 @@ use std::process::{Command, Stdio};
 use tests::binary;
 use tests::inspector::{Start, Terminal};
 
-/// `PATH` with the program's folder in front.
+/// `PATH` with the programs' folders in front.
 fn path() -> String {
-    let program = binary("host-std", "dev").unwrap();
-    let folder = program.parent().unwrap().display();
-    format!("{folder}:{}", std::env::var("PATH").unwrap())
+    let folder = |package| {
+        let program = binary(package, "dev").unwrap();
+        program.parent().unwrap().display().to_string()
+    };
+    let (host, inspector) = (folder("host-std"), folder("inspector-tui"));
+    format!("{host}:{inspector}:{}", std::env::var("PATH").unwrap())
 }
 
 /// What is typed, and what it becomes by a tab.
 const COMPLETED: [(&str, &str); 6] = [
-    ("core-runtime servi", "core-runtime services"),
+    ("core-runtime subs", "core-runtime subscriptions"),
     ("core-runtime plugin rel", "core-runtime plugin reload"),
     ("core-runtime storage names", "core-runtime storage namespaces"),
     (
@@ -27,7 +30,14 @@ const COMPLETED: [(&str, &str); 6] = [
     ("core-runtime --ser", "core-runtime --serial"),
 ];
 
-/// Types in an interactive shell, which has read the script.
+/// The same of the inspector.
+const COMPLETED_BY_INSPECTOR: [(&str, &str); 3] = [
+    ("core-inspector repl", "core-inspector replay"),
+    ("core-inspector replay --spe", "core-inspector replay --speed"),
+    ("core-inspector --read", "core-inspector --read-only"),
+];
+
+/// Types in an interactive shell, which has read the scripts.
 fn completes(shell: &str, arguments: &[&str], load: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (path, home) = (path(), folder.path().to_str().unwrap().to_owned());
@@ -40,7 +50,7 @@ fn completes(shell: &str, arguments: &[&str], load: &str) {
     terminal.see(">").unwrap();
     terminal.press(&format!("{load}; clear; echo rea''dy\r")).unwrap();
     terminal.see("ready").unwrap();
-    for (typed, whole) in COMPLETED {
+    for (typed, whole) in COMPLETED.into_iter().chain(COMPLETED_BY_INSPECTOR) {
         terminal.press(typed).unwrap();
         terminal.see(typed).unwrap();
         terminal.press("\t").unwrap();
@@ -62,22 +72,25 @@ fn bash_completes_commands_options_and_subcommands() {
     completes(
         "bash",
         &["--norc", "-i"],
-        "source <(core-runtime completions bash)",
+        "source <(core-runtime completions bash); source <(core-inspector completions bash)",
     );
 }
 
 #[test]
 #[ignore = "needs zsh: tests/run.sh host"]
 fn zsh_completes_commands_options_and_subcommands() {
-    let load = "autoload -Uz compinit; compinit -u -D; source <(core-runtime completions zsh)";
+    let load = "autoload -Uz compinit; compinit -u -D; source <(core-runtime completions zsh); \
+        source <(core-inspector completions zsh)";
     completes("zsh", &["-f", "-i"], load);
 }
 
 #[test]
 #[ignore = "needs fish: tests/run.sh host"]
 fn fish_completes_commands_options_and_subcommands() {
-    for (typed, whole) in COMPLETED {
-        let script = format!("core-runtime completions fish | source; complete -C '{typed}'");
+    for (typed, whole) in COMPLETED.into_iter().chain(COMPLETED_BY_INSPECTOR) {
+        let script = format!(
+            "core-runtime completions fish | source; core-inspector completions fish | source; complete -C '{typed}'"
+        );
         let answer = Command::new(which("fish"))
             .args(["--no-config", "-c", &script])
             .env("PATH", path())
@@ -153,4 +166,33 @@ fn man_shows_every_page_without_a_warning() {
             .replace(' ', "-");
         assert!(page.contains("NAME") && page.contains(&name), "{command}: {page}");
     }
+}
+
+#[test]
+fn every_command_and_the_inspector_have_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Command::new(binary("host-std", "dev").unwrap())
+        .args(["man", "--all"])
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    for page in [
+        "core-runtime",
+        "core-runtime-run",
+        "core-runtime-plugin-settings-set",
+        "core-runtime-doctor",
+    ] {
+        let text = std::fs::read_to_string(folder.path().join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(&format!(".TH {page} 1")), "{page}: {text}");
+    }
+    let shown = Command::new(binary("inspector-tui", "dev").unwrap())
+        .arg("man")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        text.contains(".TH core-inspector 1") && text.contains("read\\-only"),
+        "{text}"
+    );
 }

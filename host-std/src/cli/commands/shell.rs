@@ -1,5 +1,7 @@
 //! `completions` and `man`, which need no runtime.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -24,6 +26,9 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct ManArgs {
     /// The command, such as `storage list` [default: the whole program]
     command: Vec<String>,
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    all: Option<PathBuf>,
 }
 
 pub(crate) fn completions(args: &CompletionsArgs, out: &mut Out) -> Result<(), Failure> {
@@ -53,14 +58,40 @@ pub(crate) fn man(args: &ManArgs, out: &mut Out) -> Result<(), Failure> {
             .find_subcommand(name)
             .ok_or_else(|| Failure::Usage(format!("{name} is no command of {}", found.get_name())))?;
     }
+    if let Some(folder) = &args.all {
+        return write_all(found, folder);
+    }
+    out.raw(&page(found)?)?;
+    out.flush()
+}
+
+/// The page of a command.
+fn page(command: &clap::Command) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
-    Man::new(found.clone())
-        .title(found.get_bin_name().unwrap_or_default().replace(' ', "-"))
+    Man::new(command.clone())
+        .title(title(command))
         .source(concat!("core-runtime ", env!("CARGO_PKG_VERSION")))
         .render(&mut page)
         .map_err(Failure::Output)?;
-    out.raw(&page)?;
-    out.flush()
+    Ok(page)
+}
+
+fn title(command: &clap::Command) -> String {
+    let name = command.get_bin_name().filter(|name| !name.is_empty());
+    name.unwrap_or(command.get_name()).replace(' ', "-")
+}
+
+/// Writes the page of a command and of those below it.
+fn write_all(command: &clap::Command, folder: &Path) -> Result<(), Failure> {
+    let file = folder.join(format!("{}.1", title(command)));
+    std::fs::write(&file, page(command)?)
+        .map_err(|cause| Failure::No(format!("cannot write {}: {cause}", file.display())))?;
+    let below = command
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help");
+    below
+        .into_iter()
+        .try_for_each(|command| write_all(command, folder))
 }
 
 #[cfg(test)]
