@@ -17,6 +17,7 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
   core-inspector tcp:192.0.2.7:7700 --key-file F   a runtime elsewhere
   core-inspector --json | jq .plugins              one snapshot, for programs
   core-inspector record night.ndjson --for 8h      without a terminal
+  core-inspector record l.ndjson --max-size 100MiB --keep 5   the last 600 MiB, in files that are played alone
   core-inspector replay night.ndjson               the same screens on the recording
   core-inspector chart 'sensor.>' value --for 1m   a picture of a number over time
   core-inspector graph --dot | dot -Tsvg > g.svg   who talks to whom
@@ -91,6 +92,12 @@ pub enum Command {
         /// End by itself after this long, such as 90s, 30m or 8h
         #[arg(long = "for", value_name = "DURATION", value_parser = span)]
         span: Option<Duration>,
+        /// Begin another file when this one is about so large, such as 100MiB; the full one becomes FILE.1
+        #[arg(long, value_name = "BYTES", value_parser = bytes)]
+        max_size: Option<usize>,
+        /// How many full files are kept
+        #[arg(long, value_name = "FILES", requires = "max_size", default_value_t = 5)]
+        keep: usize,
     },
     /// Draw a number of the payloads over time: with the events that the runtime still has, and those that come
     Chart {

@@ -12,6 +12,7 @@ use link_dial::Target;
 use crate::app::{self, Ended};
 use crate::args::{Args, Command, Options, Sight};
 use crate::chart::Spec;
+use crate::facts::Limit;
 use crate::graph::export::Format;
 use crate::headless::{self, Failure, pictures};
 use crate::io::{Live, Replay, Source};
@@ -79,9 +80,15 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             file,
             target: of_command,
             span,
+            max_size,
+            keep,
         }) => {
             let live = live(of_command.or(target), &options)?;
-            let counted = headless::record(live, &file, span)?;
+            let limit = max_size.map(|bytes| Limit {
+                bytes: bytes as u64,
+                keep,
+            });
+            let counted = headless::record(live, &file, span, limit)?;
             writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }

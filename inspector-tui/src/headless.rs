@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::facts::{Answer, Command, Connection, Item, LostAt, Request, Snapshot, Update};
+use crate::facts::{Answer, Command, Connection, Item, Limit, LostAt, Request, Snapshot, Update};
 use crate::io::{Io, Line, Live, ReplayError, lines};
 use crate::snapshot::{Document, Error, Namespace, Storage};
 
@@ -203,7 +203,12 @@ impl fmt::Display for Counted {
 ///
 /// # Errors
 /// See [`Failure`]; also when there was no runtime all the while.
-pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted, Failure> {
+pub fn record(
+    live: Live,
+    path: &Path,
+    span: Option<Duration>,
+    limit: Option<Limit>,
+) -> Result<Counted, Failure> {
     let reactor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -214,6 +219,9 @@ pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut io = Io::spawn(live)?;
         let path = path.to_owned();
+        if let Some(limit) = limit {
+            io.send(Command::Limit(limit)).map_err(|_| ended())?;
+        }
         io.send(Command::Record(Some(path))).map_err(|_| ended())?;
         let mut counted = Counted::default();
         let mut absent = Some("the runtime said nothing yet".to_owned());

@@ -98,6 +98,8 @@ pub enum LineFor {
     Export,
     /// What to chart: a topic filter, and the path of a number.
     Chart,
+    /// Where to go in a recording.
+    Seek,
 }
 
 /// A line that is typed at the bottom.
@@ -300,13 +302,15 @@ impl Ui {
 
     /// The contexts of the screen, or of what lies over it.
     pub fn of_screen(&self) -> Vec<Context> {
-        match &self.sheet {
-            Some(sheet) => vec![sheet.context(), Context::Global],
-            None => {
-                let of_screen = self.screen.context().into_iter();
-                of_screen.chain([Context::List, Context::Global]).collect()
-            }
-        }
+        let (own, list) = match &self.sheet {
+            Some(sheet) => (Some(sheet.context()), None),
+            None => (self.screen.context(), Some(Context::List)),
+        };
+        let replay = self.options.replay.then_some(Context::Replay);
+        [own, replay, list, Some(Context::Global)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Says something in the footer.

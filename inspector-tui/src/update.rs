@@ -7,6 +7,7 @@ mod dialogs;
 mod find;
 mod lines;
 mod mouse;
+mod replay;
 pub mod rows;
 mod sheets;
 mod text;
@@ -23,6 +24,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::described::described;
 use crate::ui::form::What;
+use crate::ui::sheet::Sheet;
 use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request};
 
 /// How often a time that counts is written anew.
@@ -200,6 +202,16 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
             // Whatever was asked for does not come any more.
             ui.storage.asking = None;
             refresh = &[Screen::Storage];
+        }
+        facts::Update::Playing(_) => {}
+        facts::Update::Rewound => {
+            // The rows have other numbers now.
+            (ui.event, ui.chain, ui.tree_len) = (None, None, 0);
+            ui.folded.clear();
+            ui.marks.retain(|_, mark| mark.screen != Screen::Events);
+            if matches!(ui.sheet, Some(Sheet::Trace(_))) {
+                ui.sheet = None;
+            }
         }
         facts::Update::Notice(notice) => ui.say(notice.clone(), Tone::Good),
         facts::Update::Recording(Ok(Some(path))) => {

@@ -6,6 +6,7 @@ mod convert;
 mod dial;
 mod live;
 mod loss;
+mod player;
 mod port;
 mod record;
 mod replay;

@@ -117,6 +117,15 @@ pub const ACTIONS: &[Spec] = &[
     row(Action::Earlier, Context::Walk, "walk-out", &["left"], "", "Close what is below, or go to what is above"),
     row(Action::Export, Context::Walk, "export-walk", &["e"], "export", "Write the graph as DOT, Mermaid (.mmd) or JSON (.json), or the trace as OTLP (.otlp.json) or for Chrome"),
 
+    row(Action::PlayPause, Context::Replay, "play", &["p"], "play", "Pause the recording, or go on"),
+    row(Action::Slower, Context::Replay, "slower", &["<"], "", "Half the speed"),
+    row(Action::Faster, Context::Replay, "faster", &[">"], "speed", "Twice the speed"),
+    row(Action::SeekBack, Context::Replay, "seek-back", &["["], "", "Ten seconds back"),
+    row(Action::SeekForward, Context::Replay, "seek-forward", &["]"], "seek", "Ten seconds forward"),
+    row(Action::StepBack, Context::Replay, "step-back", &[","], "", "One event back, and pause"),
+    row(Action::StepForward, Context::Replay, "step", &["."], "step", "One event forward, and pause"),
+    row(Action::Seek, Context::Replay, "seek", &["@"], "", "Go to a time since the beginning, such as 1h20m, or to an event, such as #1234"),
+
     row(Action::Send, Context::Form, "send", &["enter"], "send", "Send the request as it is shown"),
     row(Action::NextField, Context::Form, "next-field", &["tab", "down"], "next field", "Next field"),
     row(Action::PreviousField, Context::Form, "previous-field", &["shift-tab", "up"], "", "Previous field"),

@@ -1,6 +1,6 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, ask, find, is_open, lines, rows, send, sheets, text};
+use super::{Effect, ask, find, is_open, lines, replay, rows, send, sheets, text};
 use crate::chart::Spec;
 use crate::facts::{Action as Manage, Command, Request};
 use crate::keys::Action;
@@ -153,6 +153,14 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                 ui.say("not connected: nothing can be read", Tone::Warn);
             }
         }
+        Action::PlayPause
+        | Action::Slower
+        | Action::Faster
+        | Action::SeekBack
+        | Action::SeekForward
+        | Action::StepBack
+        | Action::StepForward => replay::act(model, action, effects),
+        Action::Seek => lines::open(ui, LineFor::Seek, "", ""),
         Action::ZoomIn
         | Action::ZoomOut
         | Action::Earlier

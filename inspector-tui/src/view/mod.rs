@@ -14,6 +14,7 @@ pub mod json;
 pub mod layout;
 pub mod overview;
 pub mod plugins;
+pub mod position;
 pub mod services;
 pub mod state;
 pub mod storage;
@@ -68,6 +69,7 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
     let (fault, note) = line_note(model, ui);
     let fault = fault.as_ref().map(|(at, reason)| (*at, reason.as_str()));
     footer::line(ui, &mut ink, parts.line, fault, &note);
+    position::draw(model, &mut ink, parts.position);
     footer::draw(ui, &mut ink, parts.footer);
     let all = Rect::new(0, 0, ui.size.0, ui.size.1);
     match &ui.mode {

@@ -231,6 +231,22 @@ fn who_talks_to_whom_and_traces() {
 }
 
 #[test]
+fn where_a_recording_is() {
+    let mut bench = Bench::full(100, 30);
+    bench.ui.options.replay = true;
+    let playing = crate::facts::Playing {
+        at: 754_250_000,
+        length: 3_600_000_000,
+        events: 12_345,
+        speed: 8.0,
+        paused: true,
+    };
+    bench.update(Update::Playing(playing));
+    show(&mut bench, Screen::Events);
+    insta::assert_snapshot!("replay_position", text(&screen(&bench)));
+}
+
+#[test]
 fn dialogs() {
     let mut bench = Bench::full(100, 30);
     show(&mut bench, Screen::Services);
