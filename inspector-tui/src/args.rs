@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use link_dial::Target;
 
+use crate::facts::Place;
 use crate::theme::Palette;
 
 const EXAMPLES: &str = "\
@@ -152,6 +153,10 @@ pub enum Command {
         /// How many times faster than it happened; 0 is all at once
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
+        /// Go there first and wait: a time since the beginning, such as 1h20m, or an event, such as '#1234'; with --json, all
+        /// until there, with the state as it was then
+        #[arg(long, value_name = "PLACE")]
+        at: Option<Place>,
     },
 }
 

@@ -137,12 +137,12 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             pictures::trace(&seen, seq, &theme, write, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Replay { file, speed: _ }) if options.json => {
-            headless::replay(&file, io::stdout().lock())?;
+        Some(Command::Replay { file, speed: _, at }) if options.json => {
+            headless::replay(&file, at, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Replay { file, speed }) => {
-            let replay = Replay::open(&file, speed)?;
+        Some(Command::Replay { file, speed, at }) => {
+            let replay = Replay::open(&file, speed)?.starting_at(at);
             show(
                 replay,
                 ui::Options {

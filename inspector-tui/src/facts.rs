@@ -476,6 +476,42 @@ pub enum Place {
     Event(u64),
 }
 
+impl std::str::FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        place(text.trim()).ok_or_else(|| {
+            format!(
+                "{text:?} is no place: write a time since the beginning, such as 90s or 1h20m, or an event, such as #1234"
+            )
+        })
+    }
+}
+
+fn place(text: &str) -> Option<Place> {
+    if let Some(seq) = text.strip_prefix('#') {
+        return seq.replace(',', "").parse().ok().map(Place::Event);
+    }
+    let mut seconds = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (number, after) = rest.split_at(digits.unwrap_or(rest.len()));
+        let number: f64 = number.parse().ok()?;
+        let unit = after.chars().next().unwrap_or('s');
+        rest = after.get(unit.len_utf8()..).unwrap_or("");
+        seconds += number
+            * match unit {
+                'd' => 86_400.0,
+                'h' => 3_600.0,
+                'm' => 60.0,
+                's' => 1.0,
+                _ => return None,
+            };
+    }
+    (!text.is_empty()).then_some(Place::Time((seconds * 1e6) as u64))
+}
+
 /// Where a recording is that is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Playing {

@@ -12,6 +12,7 @@ pub mod headless;
 pub mod io;
 pub mod keys;
 pub mod model;
+pub mod past;
 pub mod ring;
 pub mod search;
 pub mod series;

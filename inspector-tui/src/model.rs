@@ -22,6 +22,7 @@ use crate::facts::{Command, Connection, Event, Item, Playing, Request, Snapshot,
 use crate::filter::{self, FilterError, Matcher, View};
 use crate::graph::Graph;
 use crate::graph::tree::Whole;
+use crate::past;
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
@@ -234,6 +235,11 @@ impl Model {
                     self.history.heard(*time);
                     if &**source == "kernel" {
                         self.warnings.warned(topic, payload, now);
+                    }
+                    if self.playing.is_some()
+                        && let (Item::Event(event), Some(snapshot)) = (item, &mut self.snapshot)
+                    {
+                        past::change(snapshot, event);
                     }
                     self.topics.add(topic, 1);
                     self.series.add(Measure::Received, 1);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tui_input::Input;
 
 use crate::chain::Chain;
-use crate::facts::{Answer, Request};
+use crate::facts::{Answer, Request, Snapshot};
 use crate::keys::{Context, KeyMap};
 use crate::ring::RowId;
 use crate::theme::{Theme, Tone};
@@ -244,6 +244,8 @@ pub struct Ui {
     pub marks: BTreeMap<char, Mark>,
     /// The filters that were typed before, oldest first.
     pub history: Vec<String>,
+    /// The state of everything that the present one is compared with.
+    pub remembered: Option<Box<Snapshot>>,
     /// What the footer says.
     pub notice: Option<Notice>,
 }
@@ -273,6 +275,7 @@ impl Ui {
             search: String::new(),
             marks: BTreeMap::new(),
             history: Vec::new(),
+            remembered: None,
             notice: None,
         }
     }

@@ -145,6 +145,8 @@ pub fn is_open(model: &Model) -> bool {
 fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
     let mut refresh: &[Screen] = &[];
     match &said {
+        // In a recording the state is as it was, event by event.
+        facts::Update::Items(_) if ui.options.replay => refresh = &[Screen::State],
         facts::Update::Items(_) => {}
         facts::Update::Snapshot(_) => {
             refresh = &[

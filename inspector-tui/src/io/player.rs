@@ -61,8 +61,13 @@ impl Player {
         }
     }
 
-    /// Plays until nobody looks any more.
-    pub(super) async fn run(mut self, port: &mut Port) -> Result<(), Gone> {
+    /// Plays until nobody looks any more, or from a place on when it is asked to.
+    pub(super) async fn run(mut self, first: Option<Place>, port: &mut Port) -> Result<(), Gone> {
+        self.say(port, true).await?;
+        if let Some(place) = first {
+            self.playing.paused = true;
+            self.obey(Command::Play(Play::To(place)), port).await?;
+        }
         loop {
             if self.playing.paused || self.ended {
                 let command = port.command().await?;

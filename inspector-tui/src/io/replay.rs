@@ -13,7 +13,7 @@ use super::player::Player;
 use super::port::Gone;
 use super::record::{Line, VERSION};
 use super::{Port, Source};
-use crate::facts::Update;
+use crate::facts::{Place, Update};
 
 /// Why a recording cannot be played.
 #[derive(Debug)]
@@ -206,6 +206,7 @@ impl Iterator for Lines {
 pub struct Replay {
     lines: Lines,
     speed: f64,
+    at: Option<Place>,
 }
 
 impl Replay {
@@ -217,7 +218,15 @@ impl Replay {
         Ok(Replay {
             lines: lines(path)?,
             speed,
+            at: None,
         })
+    }
+}
+
+impl Replay {
+    /// Goes to a place first, and waits there.
+    pub fn starting_at(self, at: Option<Place>) -> Replay {
+        Replay { at, ..self }
     }
 }
 
@@ -225,7 +234,7 @@ impl Source for Replay {
     fn run(self: Box<Self>, mut port: Port) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             // The end of the model is the end of the thread.
-            let _: Result<(), Gone> = Player::new(self.lines, self.speed).run(&mut port).await;
+            let _: Result<(), Gone> = Player::new(self.lines, self.speed).run(self.at, &mut port).await;
         })
     }
 }

@@ -60,6 +60,8 @@ pub enum Action {
     Latency,
     Graph,
     Trace,
+    Remember,
+    Compare,
     ZoomIn,
     ZoomOut,
     Earlier,

@@ -48,6 +48,8 @@ pub const ACTIONS: &[Spec] = &[
     row(Action::Latency, Context::Global, "latency", &[], "", "Chart how long calls took, as a heat map"),
     row(Action::Trace, Context::Global, "trace", &["T"], "", "All that led to the selected event and all that followed, or `trace SEQ`"),
     row(Action::Graph, Context::Global, "graph", &["W"], "", "Who talks to whom: plugins, topics and services, with loops and what nobody hears"),
+    row(Action::Remember, Context::Global, "remember", &["b"], "", "Remember the state of everything as it is now, to compare with"),
+    row(Action::Compare, Context::Global, "compare", &["B"], "", "What differs from what was remembered: state, plugins, services, subscriptions"),
     row(Action::Publish, Context::Global, "publish", &["P"], "", "Publish an event"),
     row(Action::Record, Context::Global, "record", &["w"], "", "Record the stream to a file, or end the recording"),
     row(Action::Reconnect, Context::Global, "reconnect", &["ctrl-r"], "", "Try to connect now"),

@@ -46,6 +46,8 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Latency => sheets::chart(model, ui, Spec::Latency),
         Action::Trace => sheets::trace_selected(model, ui),
         Action::Graph => ui.sheet = Some(Sheet::Graph(GraphSheet::default())),
+        Action::Remember => sheets::remember(model, ui),
+        Action::Compare => sheets::compare(ui),
         Action::Publish => ask::publish(model, ui),
         Action::Record => match model.recording() {
             _ if ui.options.replay => ui.say("this is a recording already", Tone::Warn),

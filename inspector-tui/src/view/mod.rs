@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod dialog;
+pub mod difference;
 pub mod events;
 pub mod footer;
 pub mod format;
@@ -54,6 +55,7 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
         (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut ink, parts.body, sheet),
         (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut ink, parts.body, sheet),
         (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Difference(sheet)), _) => difference::draw(model, ui, &mut ink, parts.body, sheet),
         (None, Screen::Overview) => overview::draw(model, ui, &mut ink, parts.body),
         (None, Screen::Events) => events::draw(model, ui, &mut ink),
         (None, Screen::Plugins) => plugins::draw(model, ui, &mut ink),

@@ -1,9 +1,16 @@
 //! A recording that is played in the real program.
 
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::{inspector, press, quit};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tests::runtime::Runtime;
+
+use crate::{inspector, press, program, quit};
 
 /// An event each ten seconds for an hour.
 fn recording(file: &Path) {
@@ -54,5 +61,78 @@ fn it_is_paused_stepped_and_gone_through() {
     press(&terminal, "@59m<enter>");
     terminal.see("replaying").unwrap();
     terminal.see_row(&["of 01:00:00.000", "360 events"]).unwrap();
+    quit(terminal);
+}
+
+#[test]
+fn the_state_is_as_it_was_at_an_event() {
+    let runtime = Runtime::start_with_example().unwrap();
+    let mut recorder = Command::new(program())
+        .args(["record", "r.ndjson"])
+        .current_dir(runtime.folder())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(recorder.stderr.take().unwrap()).lines();
+    assert!(said.next().unwrap().unwrap().starts_with("recording "));
+    let file = runtime.folder().join("r.ndjson");
+    let has = |text: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !std::fs::read_to_string(&file).is_ok_and(|file| file.contains(text)) {
+            assert!(Instant::now() < deadline, "{text} did not come");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    has("\"snapshot\"");
+    for value in ["1", "2"] {
+        runtime.run(&format!("state set lamp {value}")).unwrap();
+    }
+    runtime.run("state delete lamp").unwrap();
+    // A snapshot after all of it is not what is asked for.
+    has("\"deleted\":true");
+    kill_process(Pid::from_child(&recorder), Signal::TERM).unwrap();
+    assert!(recorder.wait().unwrap().success());
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let changes: Vec<u64> = lines
+        .filter(|line| line["event"]["topic"] == "state.changed.lamp")
+        .map(|line| line["event"]["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(changes.len(), 3);
+    for (seq, expected) in changes.iter().zip([Some("1"), Some("2"), None]) {
+        let place = format!("#{seq}");
+        let output = Command::new(program())
+            .args(["replay", "r.ndjson", "--json", "--at", &place])
+            .current_dir(runtime.folder())
+            .output()
+            .unwrap();
+        let last = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+        let states = last["snapshot"]["state"].as_array().unwrap();
+        let lamp = states.iter().find(|state| state["key"] == "lamp");
+        assert_eq!(
+            lamp.map(|lamp| lamp["value"].to_string()).as_deref(),
+            expected,
+            "{place}"
+        );
+    }
+
+    // The same on the screens, and what differs between two places.
+    let at = format!("#{}", changes[0]);
+    let terminal = inspector(&["replay", "r.ndjson", "--at", &at], runtime.folder(), (100, 30));
+    terminal.see("‖").unwrap();
+    press(&terminal, "5");
+    terminal.see_row(&["lamp", " 1 "]).unwrap();
+    press(&terminal, "b");
+    terminal.see("remembered").unwrap();
+    press(&terminal, &format!("@#{}<enter>", changes[1]));
+    terminal.see_row(&["lamp", " 2 "]).unwrap();
+    press(&terminal, "B");
+    terminal.see_row(&["state lamp", " 1 ", " 2 "]).unwrap();
+    press(&terminal, &format!("@#{}<enter>", changes[2]));
+    terminal.see_row(&["state lamp", " 1 ", "–"]).unwrap();
     quit(terminal);
 }

@@ -1,6 +1,6 @@
 //! A recording that is played.
 
-use crate::facts::{Command, Place, Play, Playing, Update};
+use crate::facts::{Command, Item, Place, Play, Playing, Update};
 use crate::testing::Bench;
 use crate::update::Effect;
 
@@ -66,4 +66,32 @@ fn what_was_seen_is_forgotten_when_it_begins_anew_and_what_is_asked_for_is_not()
     assert_eq!(bench.model.filter(), "topic:device.>");
     assert_eq!(bench.model.chart().unwrap().spec().title(), "device.> level");
     assert!(bench.model.playing().is_some());
+}
+
+#[test]
+fn in_a_recording_the_state_is_as_it_was_event_by_event() {
+    let mut bench = replaying();
+    bench.press("5");
+    let mut change = crate::testing::event(99_999, 60);
+    change.topic = "state.changed.lights.scene".into();
+    change.payload = br#"{"value":"night","version":9000}"#.as_slice().into();
+    let of = |bench: &Bench| {
+        let states = &bench.model.snapshot().unwrap().states;
+        states
+            .iter()
+            .find(|state| &*state.key == "lights.scene")
+            .unwrap()
+            .value
+            .clone()
+    };
+    let items = vec![Item::Event(change)];
+    bench.update(Update::Items(items.clone()));
+    assert_eq!(of(&bench).as_deref(), Some("\"night\""));
+    let mut bench = Bench::full(80, 24);
+    bench.update(Update::Items(items));
+    assert_ne!(
+        of(&bench).as_deref(),
+        Some("\"night\""),
+        "a runtime says itself how it is"
+    );
 }
