@@ -314,7 +314,9 @@ impl App {
                 answer: Answer::Failed("busy".to_owned(), why),
                 took: Duration::ZERO,
             })),
-            Command::Record(_) | Command::Reconnect => self.message(Msg::Done(Err(why))),
+            Command::Record(_) | Command::Reconnect | Command::Limit(_) | Command::Play(_) => {
+                self.message(Msg::Done(Err(why)))
+            }
         }
     }
 

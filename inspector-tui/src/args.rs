@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use link_dial::Target;
 
+use crate::facts::Place;
 use crate::theme::Palette;
 
 const EXAMPLES: &str = "\
@@ -17,6 +18,7 @@ that was started with the same environment: RUNTIME_SOCKET, or runtime.sock besi
   core-inspector tcp:192.0.2.7:7700 --key-file F   a runtime elsewhere
   core-inspector --json | jq .plugins              one snapshot, for programs
   core-inspector record night.ndjson --for 8h      without a terminal
+  core-inspector record l.ndjson --max-size 100MiB --keep 5   the last 600 MiB, in files that are played alone
   core-inspector replay night.ndjson               the same screens on the recording
   core-inspector chart 'sensor.>' value --for 1m   a picture of a number over time
   core-inspector graph --dot | dot -Tsvg > g.svg   who talks to whom
@@ -91,6 +93,12 @@ pub enum Command {
         /// End by itself after this long, such as 90s, 30m or 8h
         #[arg(long = "for", value_name = "DURATION", value_parser = span)]
         span: Option<Duration>,
+        /// Begin another file when this one is about so large, such as 100MiB; the full one becomes FILE.1
+        #[arg(long, value_name = "BYTES", value_parser = bytes)]
+        max_size: Option<usize>,
+        /// How many full files are kept
+        #[arg(long, value_name = "FILES", requires = "max_size", default_value_t = 5)]
+        keep: usize,
     },
     /// Draw a number of the payloads over time: with the events that the runtime still has, and those that come
     Chart {
@@ -145,6 +153,10 @@ pub enum Command {
         /// How many times faster than it happened; 0 is all at once
         #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1")]
         speed: f64,
+        /// Go there first and wait: a time since the beginning, such as 1h20m, or an event, such as '#1234'; with --json, all
+        /// until there, with the state as it was then
+        #[arg(long, value_name = "PLACE")]
+        at: Option<Place>,
     },
     /// Print a shell's completions
     Completions {

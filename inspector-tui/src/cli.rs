@@ -12,6 +12,7 @@ use link_dial::{Endpoint, Target};
 use crate::app::{self, Ended};
 use crate::args::{Args, Command, Options, Sight};
 use crate::chart::Spec;
+use crate::facts::Limit;
 use crate::graph::export::Format;
 use crate::headless::{self, Failure, pictures};
 use crate::io::{Live, Replay, Source};
@@ -80,9 +81,15 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
             file,
             target: of_command,
             span,
+            max_size,
+            keep,
         }) => {
             let live = live(of_command.or(target), &options)?;
-            let counted = headless::record(live, &file, span)?;
+            let limit = max_size.map(|bytes| Limit {
+                bytes: bytes as u64,
+                keep,
+            });
+            let counted = headless::record(live, &file, span, limit)?;
             writeln!(io::stderr().lock(), "{counted}; recorded to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }
@@ -133,12 +140,12 @@ fn carry_out(args: Args) -> Result<ExitCode, Failure> {
         }
         Some(Command::Completions { shell }) => printed(&pages::completions(shell)),
         Some(Command::Man) => printed(&pages::manual()?),
-        Some(Command::Replay { file, speed: _ }) if options.json => {
-            headless::replay(&file, io::stdout().lock())?;
+        Some(Command::Replay { file, speed: _, at }) if options.json => {
+            headless::replay(&file, at, io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Replay { file, speed }) => {
-            let replay = Replay::open(&file, speed)?;
+        Some(Command::Replay { file, speed, at }) => {
+            let replay = Replay::open(&file, speed)?.starting_at(at);
             show(
                 replay,
                 ui::Options {

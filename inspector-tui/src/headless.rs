@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::facts::{Answer, Command, Connection, Item, LostAt, Request, Snapshot, Update};
+use crate::facts::{Answer, Command, Connection, Item, Limit, LostAt, Place, Request, Snapshot, Update};
 use crate::io::{Io, Line, Live, ReplayError, lines};
+use crate::past;
 use crate::snapshot::{Document, Error, Namespace, Storage};
 
 /// Why it did not do what it was asked.
@@ -203,7 +204,12 @@ impl fmt::Display for Counted {
 ///
 /// # Errors
 /// See [`Failure`]; also when there was no runtime all the while.
-pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted, Failure> {
+pub fn record(
+    live: Live,
+    path: &Path,
+    span: Option<Duration>,
+    limit: Option<Limit>,
+) -> Result<Counted, Failure> {
     let reactor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -214,6 +220,9 @@ pub fn record(live: Live, path: &Path, span: Option<Duration>) -> Result<Counted
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut io = Io::spawn(live)?;
         let path = path.to_owned();
+        if let Some(limit) = limit {
+            io.send(Command::Limit(limit)).map_err(|_| ended())?;
+        }
         io.send(Command::Record(Some(path))).map_err(|_| ended())?;
         let mut counted = Counted::default();
         let mut absent = Some("the runtime said nothing yet".to_owned());
@@ -278,11 +287,11 @@ async fn sleep_until(until: Option<Instant>) {
     }
 }
 
-/// Prints what a recording holds: its items, one a line, and its last snapshot.
+/// Prints what a recording holds, or what it holds until a place: its items, one a line, and the state of everything then.
 ///
 /// # Errors
 /// See [`Failure`].
-pub fn replay(path: &Path, out: impl Write) -> Result<(), Failure> {
+pub fn replay(path: &Path, until: Option<Place>, out: impl Write) -> Result<(), Failure> {
     /// The last line.
     #[derive(Serialize)]
     struct Last<'a> {
@@ -292,7 +301,7 @@ pub fn replay(path: &Path, out: impl Write) -> Result<(), Failure> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let (mut name, mut epoch) = (String::new(), None);
     let mut last: Option<(u64, Box<Snapshot>)> = None;
-    let mut cut = None;
+    let (mut cut, mut there) = (None, false);
     for line in lines(path)? {
         let (at, update) = match line {
             Ok(line) => line,
@@ -303,9 +312,18 @@ pub fn replay(path: &Path, out: impl Write) -> Result<(), Failure> {
             }
         };
         let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
+        if there || matches!(until, Some(Place::Time(until)) if at > until) {
+            break;
+        }
         match update {
             Update::Items(items) => {
                 for item in &items {
+                    if let Item::Event(event) = item {
+                        there = matches!(until, Some(Place::Event(seq)) if event.seq >= seq);
+                        if let Some((_, snapshot)) = &mut last {
+                            past::change(snapshot, event);
+                        }
+                    }
                     print_line(&Line::item(at, item), &mut out)?;
                 }
             }

@@ -25,6 +25,7 @@ pub mod io;
 pub mod keys;
 pub mod model;
 pub mod pages;
+pub mod past;
 pub mod ring;
 pub mod search;
 pub mod series;

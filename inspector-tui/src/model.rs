@@ -18,10 +18,11 @@ pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
 use crate::chart::{Chart, History, Spec};
-use crate::facts::{Command, Connection, Event, Item, Request, Snapshot, State, Update};
+use crate::facts::{Command, Connection, Event, Item, Playing, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View, Wake};
 use crate::graph::Graph;
 use crate::graph::tree::Whole;
+use crate::past;
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
@@ -87,6 +88,7 @@ pub struct Model {
     watched: Watched,
     requests: Requests,
     totals: Totals,
+    playing: Option<Playing>,
     recording: Result<Option<PathBuf>, String>,
     config: Config,
 }
@@ -120,6 +122,7 @@ impl Model {
             watched: Watched::default(),
             requests: Requests::default(),
             totals: Totals::default(),
+            playing: None,
             recording: Ok(None),
             config,
         }
@@ -136,8 +139,21 @@ impl Model {
                 self.requests.finish(id, answer, took, now);
             }
             Update::Notice(_) => {}
+            Update::Playing(playing) => self.playing = Some(playing),
+            Update::Rewound => self.rewind(now),
             Update::Recording(recording) => self.recording = recording,
         }
+    }
+
+    /// Forgets what was said, and not what is asked for.
+    fn rewind(&mut self, now: Instant) {
+        let mut anew = Model::new(self.config.clone(), now);
+        anew.playing = self.playing;
+        anew.chart = self.chart.as_ref().map(|chart| Chart::new(chart.spec().clone()));
+        anew.graph = self.graph.as_ref().map(|_| Graph::default());
+        anew.search.set(self.search.text());
+        anew.set_filter(&self.filter);
+        *self = anew;
     }
 
     fn connect(&mut self, connection: Connection) {
@@ -216,6 +232,11 @@ impl Model {
                     self.history.heard(*time);
                     if &**source == "kernel" {
                         self.warnings.warned(topic, payload, now);
+                    }
+                    if self.playing.is_some()
+                        && let (Item::Event(event), Some(snapshot)) = (item, &mut self.snapshot)
+                    {
+                        past::change(snapshot, event);
                     }
                     self.topics.add(topic, 1);
                     self.series.add(Measure::Received, 1);
@@ -408,6 +429,11 @@ impl Model {
     /// All that led to the event in a row and all that followed; `None` when no event is there.
     pub fn trace(&self, row: RowId) -> Option<Trace> {
         trace::trace(&self.ring, row, |call| self.watched.call(call))
+    }
+
+    /// Where the recording is that is played.
+    pub fn playing(&self) -> Option<&Playing> {
+        self.playing.as_ref()
     }
 
     /// The file that is being recorded to, or why that failed.

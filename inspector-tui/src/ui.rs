@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tui_input::Input;
 
 use crate::chain::Chain;
-use crate::facts::{Answer, Request};
+use crate::facts::{Answer, Request, Snapshot};
 use crate::keys::{Context, KeyMap};
 use crate::ring::RowId;
 use crate::theme::{Theme, Tone};
@@ -100,6 +100,8 @@ pub enum LineFor {
     Export,
     /// What to chart: a topic filter, and the path of a number.
     Chart,
+    /// Where to go in a recording.
+    Seek,
 }
 
 /// A line that is typed at the bottom.
@@ -244,6 +246,8 @@ pub struct Ui {
     pub marks: BTreeMap<char, Mark>,
     /// The filters that were typed before, oldest first.
     pub history: Vec<String>,
+    /// The state of everything that the present one is compared with.
+    pub remembered: Option<Box<Snapshot>>,
     /// What the footer says.
     pub notice: Option<Notice>,
 }
@@ -273,6 +277,7 @@ impl Ui {
             search: String::new(),
             marks: BTreeMap::new(),
             history: Vec::new(),
+            remembered: None,
             notice: None,
         }
     }
@@ -302,13 +307,15 @@ impl Ui {
 
     /// The contexts of the screen, or of what lies over it.
     pub fn of_screen(&self) -> Vec<Context> {
-        match &self.sheet {
-            Some(sheet) => vec![sheet.context(), Context::Global],
-            None => {
-                let of_screen = self.screen.context().into_iter();
-                of_screen.chain([Context::List, Context::Global]).collect()
-            }
-        }
+        let (own, list) = match &self.sheet {
+            Some(sheet) => (Some(sheet.context()), None),
+            None => (self.screen.context(), Some(Context::List)),
+        };
+        let replay = self.options.replay.then_some(Context::Replay);
+        [own, replay, list, Some(Context::Global)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Says something in the footer.

@@ -6,6 +6,7 @@ mod dialogs;
 mod find;
 mod lines;
 mod mouse;
+mod replay;
 mod settle;
 mod sheets;
 mod text;
@@ -22,6 +23,7 @@ use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::described::described;
 use crate::ui::form::What;
+use crate::ui::sheet::Sheet;
 use crate::ui::{FLASH, Mode, NOTICE, Screen, Ui, request, rows};
 
 /// How often a time that counts is written anew.
@@ -137,6 +139,8 @@ pub fn wake_at(model: &Model, ui: &Ui) -> Option<Instant> {
 fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
     let mut refresh: &[Screen] = &[];
     match &said {
+        // In a recording the state is as it was, event by event.
+        facts::Update::Items(_) if ui.options.replay => refresh = &[Screen::State],
         facts::Update::Items(_) => {}
         facts::Update::Snapshot(_) => {
             refresh = &[
@@ -194,6 +198,16 @@ fn take(model: &mut Model, ui: &mut Ui, said: facts::Update) {
             // Whatever was asked for does not come any more.
             ui.storage.asking = None;
             refresh = &[Screen::Storage];
+        }
+        facts::Update::Playing(_) => {}
+        facts::Update::Rewound => {
+            // The rows have other numbers now.
+            (ui.event, ui.chain, ui.tree_len) = (None, None, 0);
+            ui.folded.clear();
+            ui.marks.retain(|_, mark| mark.screen != Screen::Events);
+            if matches!(ui.sheet, Some(Sheet::Trace(_))) {
+                ui.sheet = None;
+            }
         }
         facts::Update::Notice(notice) => ui.say(notice.clone(), Tone::Good),
         facts::Update::Recording(Ok(Some(path))) => {

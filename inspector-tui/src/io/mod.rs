@@ -5,6 +5,7 @@
 mod convert;
 mod live;
 mod loss;
+mod player;
 mod port;
 mod record;
 mod replay;

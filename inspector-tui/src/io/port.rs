@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::record::Recorder;
-use crate::facts::{Answer, Command, Connection, Update};
+use crate::facts::{Answer, Command, Connection, Limit, Update};
 
 /// The model went away: there is nobody to work for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Port {
     updates: mpsc::Sender<Update>,
     commands: mpsc::Receiver<Command>,
     recorder: Option<Recorder>,
+    limit: Option<Limit>,
     connection: Connection,
 }
 
@@ -27,6 +28,7 @@ impl Port {
             updates,
             commands,
             recorder: None,
+            limit: None,
             connection: Connection::Connecting,
         }
     }
@@ -79,7 +81,7 @@ impl Port {
             _ => Ok(path.clone()),
         };
         if let Some(path) = path {
-            let begun = Recorder::create(&path)
+            let begun = Recorder::create(&path, self.limit)
                 .and_then(|mut recorder| recorder.connection(&self.connection).map(|()| recorder));
             match begun {
                 Ok(recorder) => self.recorder = Some(recorder),
@@ -120,7 +122,11 @@ impl Port {
     /// Carries out a command while there is no session.
     pub(super) async fn idle(&mut self, command: Command, why: &str) -> Result<(), Gone> {
         match command {
-            Command::Reconnect => Ok(()),
+            Command::Reconnect | Command::Play(_) => Ok(()),
+            Command::Limit(limit) => {
+                self.limit = Some(limit);
+                Ok(())
+            }
             Command::Record(path) => self.record(path).await,
             Command::Request { id, .. } => self.refuse(id, "disconnected", why).await,
         }

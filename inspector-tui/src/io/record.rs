@@ -18,7 +18,7 @@ use link_dial::Texts;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::facts::{self, Cause, Connection, Item, LostAt, Snapshot, Update};
+use crate::facts::{self, Cause, Connection, Item, Limit, LostAt, Snapshot, Update};
 
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
@@ -220,56 +220,106 @@ pub(super) struct Recorder {
     path: PathBuf,
     file: BufWriter<File>,
     began: Instant,
+    limit: Option<Limit>,
+    /// The bytes of the file.
+    written: u64,
+    /// What the next file begins with, where there can be one: the connection, and the state of everything.
+    last: (Connection, Option<Box<Snapshot>>),
 }
 
 impl Recorder {
     /// Begins a recording in a new file.
-    pub(super) fn create(path: &Path) -> io::Result<Recorder> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|cause| match cause.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    io::Error::new(cause.kind(), "there is such a file already: say another name")
-                }
-                _ => cause,
-            })?;
+    pub(super) fn create(path: &Path, limit: Option<Limit>) -> io::Result<Recorder> {
+        let keep = limit.map_or(0, |limit| limit.keep);
+        if let Some(there) = (1..=keep)
+            .map(|nth| older(path, nth))
+            .find(|older| older.exists())
+        {
+            let why = format!("there is {} already: say another name", there.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
         let mut recorder = Recorder {
             path: path.to_owned(),
-            file: BufWriter::with_capacity(1 << 16, file),
+            file: new_file(path)?,
             began: Instant::now(),
+            limit,
+            written: 0,
+            last: (Connection::Connecting, None),
         };
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        recorder.write(&Line {
-            core_inspector_recording: Some(VERSION),
-            began: Some(micros(wall)),
-            ..Line::empty(0)
-        })?;
+        recorder.begin()?;
         Ok(recorder)
     }
 
+    /// The first line.
+    fn begin(&mut self) -> io::Result<()> {
+        self.began = Instant::now();
+        self.written = 0;
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.write(&Line {
+            core_inspector_recording: Some(VERSION),
+            began: Some(micros(wall)),
+            ..Line::empty(0)
+        })
+    }
+
+    /// Puts the full file behind the one before it, and begins another one that can be read alone.
+    fn rotate(&mut self, keep: usize) -> io::Result<()> {
+        self.file.flush()?;
+        for nth in (1..keep).rev() {
+            match std::fs::rename(older(&self.path, nth), older(&self.path, nth + 1)) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+                _ => {}
+            }
+        }
+        match keep {
+            0 => std::fs::remove_file(&self.path)?,
+            _ => std::fs::rename(&self.path, older(&self.path, 1))?,
+        }
+        self.file = new_file(&self.path)?;
+        self.begin()?;
+        let (connection, snapshot) = self.last.clone();
+        self.connection(&connection)?;
+        match snapshot {
+            Some(snapshot) => self.snapshot(&snapshot),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn connection(&mut self, connection: &Connection) -> io::Result<()> {
+        if self.limit.is_some() {
+            self.last.0 = connection.clone();
+        }
         match Line::connection(self.at(), connection) {
             Some(line) => self.write(&line),
             None => Ok(()),
         }
     }
 
+    fn snapshot(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+        /// A line that borrows.
+        #[derive(Serialize)]
+        struct Borrowed<'a> {
+            at: u64,
+            snapshot: &'a Snapshot,
+        }
+        let at = self.at();
+        self.write(&Borrowed { at, snapshot })
+    }
+
     pub(super) fn update(&mut self, update: &Update) -> io::Result<()> {
+        if let Some(limit) = self.limit.filter(|limit| self.written >= limit.bytes) {
+            self.rotate(limit.keep)?;
+        }
         let at = self.at();
         match update {
             Update::Items(items) => items
                 .iter()
                 .try_for_each(|item| self.write(&Line::item(at, item))),
             Update::Snapshot(snapshot) => {
-                /// A line that borrows.
-                #[derive(Serialize)]
-                struct Borrowed<'a> {
-                    at: u64,
-                    snapshot: &'a Snapshot,
+                self.snapshot(snapshot)?;
+                if self.limit.is_some() {
+                    self.last.1 = Some(snapshot.clone());
                 }
-                self.write(&Borrowed { at, snapshot })?;
                 // Once a second, so that little is lost with the power.
                 self.file.flush()
             }
@@ -277,7 +327,11 @@ impl Recorder {
                 self.connection(connection)?;
                 self.file.flush()
             }
-            Update::Answer { .. } | Update::Notice(_) | Update::Recording(_) => Ok(()),
+            Update::Answer { .. }
+            | Update::Notice(_)
+            | Update::Playing(_)
+            | Update::Rewound
+            | Update::Recording(_) => Ok(()),
         }
     }
 
@@ -298,9 +352,29 @@ impl Recorder {
     }
 
     fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.file, line)?;
-        self.file.write_all(b"\n")
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.written += text.len() as u64;
+        self.file.write_all(&text)
     }
+}
+
+/// The name of a full file: the larger the number, the older.
+fn older(path: &Path, nth: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{nth}"));
+    name.into()
+}
+
+fn new_file(path: &Path) -> io::Result<BufWriter<File>> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let file = file.map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => {
+            io::Error::new(cause.kind(), "there is such a file already: say another name")
+        }
+        _ => cause,
+    })?;
+    Ok(BufWriter::with_capacity(1 << 16, file))
 }
 
 fn micros(span: Duration) -> u64 {

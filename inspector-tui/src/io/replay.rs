@@ -3,26 +3,18 @@
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use link_dial::Texts;
 
+use super::player::Player;
 use super::port::Gone;
 use super::record::{Line, VERSION};
 use super::{Port, Source};
-use crate::facts::{Connection, Item, Update};
-
-/// What lies so close together is handed over together.
-const TOGETHER: Duration = Duration::from_millis(15);
-
-/// The most items at once.
-const BATCH: usize = 2048;
-
-/// What becomes of requests.
-const UNSENT: &str = "this is a recording: there is no runtime to ask";
+use crate::facts::{Place, Update};
 
 /// Why a recording cannot be played.
 #[derive(Debug)]
@@ -128,7 +120,43 @@ pub fn lines(path: &Path) -> Result<Lines, ReplayError> {
     }
 }
 
+/// When the last line of a recording was written, in microseconds since it began; 0 where that cannot be read.
+pub(super) fn length(path: &Path) -> u64 {
+    fn last(path: &Path, window: u64) -> io::Result<(Option<u64>, bool)> {
+        let mut file = File::open(path)?;
+        let end = file.seek(SeekFrom::End(0))?;
+        let from = end.saturating_sub(window);
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = Vec::new();
+        file.take(window).read_to_end(&mut text)?;
+        // The last one may be cut off.
+        let lines = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| line.ends_with(b"\n"));
+        let mut at = lines.filter_map(|line| {
+            let digits = line.strip_prefix(b"{\"at\":")?;
+            let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+            str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+        });
+        Ok((at.next_back(), from == 0))
+    }
+    // A line may be long: the state of everything.
+    let mut window = 1 << 16;
+    loop {
+        match last(path, window) {
+            Ok((Some(at), _)) => return at,
+            Ok((None, false)) => window *= 8,
+            _ => return 0,
+        }
+    }
+}
+
 impl Lines {
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn line(&mut self) -> Option<Result<Line, ReplayError>> {
         if self.over {
             return None;
@@ -179,6 +207,7 @@ impl Iterator for Lines {
 pub struct Replay {
     lines: Lines,
     speed: f64,
+    at: Option<Place>,
 }
 
 impl Replay {
@@ -190,7 +219,15 @@ impl Replay {
         Ok(Replay {
             lines: lines(path)?,
             speed,
+            at: None,
         })
+    }
+}
+
+impl Replay {
+    /// Goes to a place first, and waits there.
+    pub fn starting_at(self, at: Option<Place>) -> Replay {
+        Replay { at, ..self }
     }
 }
 
@@ -198,68 +235,7 @@ impl Source for Replay {
     fn run(self: Box<Self>, mut port: Port) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             // The end of the model is the end of the thread.
-            let _: Result<(), Gone> = play(*self, &mut port).await;
+            let _: Result<(), Gone> = Player::new(self.lines, self.speed).run(self.at, &mut port).await;
         })
     }
-}
-
-async fn play(replay: Replay, port: &mut Port) -> Result<(), Gone> {
-    let begun = Instant::now();
-    let mut batch: Vec<Item> = Vec::new();
-    for line in replay.lines {
-        let (at, update) = match line {
-            Ok(line) => line,
-            Err(cause) => {
-                flush(&mut batch, port).await?;
-                port.send(Update::Recording(Err(cause.to_string()))).await?;
-                break;
-            }
-        };
-        let wait = if replay.speed > 0.0 {
-            let due = Duration::try_from_secs_f64(at.as_secs_f64() / replay.speed).unwrap_or(at);
-            due.saturating_sub(begun.elapsed())
-        } else {
-            Duration::ZERO
-        };
-        if wait > TOGETHER {
-            flush(&mut batch, port).await?;
-            wait_until(Instant::now() + wait, port).await?;
-        }
-        match update {
-            Update::Items(mut items) => {
-                batch.append(&mut items);
-                if batch.len() >= BATCH {
-                    flush(&mut batch, port).await?;
-                }
-            }
-            other => {
-                flush(&mut batch, port).await?;
-                port.send(other).await?;
-            }
-        }
-        while let Some(command) = port.try_command()? {
-            port.idle(command, UNSENT).await?;
-        }
-    }
-    flush(&mut batch, port).await?;
-    port.send(Update::Connection(Connection::Ended)).await?;
-    loop {
-        let command = port.command().await?;
-        port.idle(command, UNSENT).await?;
-    }
-}
-
-async fn flush(batch: &mut Vec<Item>, port: &mut Port) -> Result<(), Gone> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    port.send(Update::Items(std::mem::take(batch))).await
-}
-
-async fn wait_until(due: Instant, port: &mut Port) -> Result<(), Gone> {
-    // A wish to connect ends the wait of a connection, not of a recording.
-    while Instant::now() < due {
-        port.wait(due, UNSENT).await?;
-    }
-    Ok(())
 }

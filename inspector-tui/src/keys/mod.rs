@@ -60,10 +60,20 @@ pub enum Action {
     Latency,
     Graph,
     Trace,
+    Remember,
+    Compare,
     ZoomIn,
     ZoomOut,
     Earlier,
     Later,
+    PlayPause,
+    Slower,
+    Faster,
+    SeekBack,
+    SeekForward,
+    StepBack,
+    StepForward,
+    Seek,
     NextNumber,
     PreviousNumber,
     Sort,
@@ -104,6 +114,8 @@ pub enum Context {
     Chart,
     /// In the graph and in a trace.
     Walk,
+    /// Where a recording is played, on every screen.
+    Replay,
     /// In a form.
     Form,
     /// In a question.
@@ -118,7 +130,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Context; 14] = [
+    pub const ALL: [Context; 15] = [
         Context::Global,
         Context::List,
         Context::Events,
@@ -128,6 +140,7 @@ impl Context {
         Context::Storage,
         Context::Chart,
         Context::Walk,
+        Context::Replay,
         Context::Form,
         Context::Question,
         Context::Result,
@@ -147,6 +160,7 @@ impl Context {
             Context::Storage => "storage",
             Context::Chart => "chart",
             Context::Walk => "walk",
+            Context::Replay => "replay",
             Context::Form => "form",
             Context::Question => "question",
             Context::Result => "result",
@@ -167,6 +181,7 @@ impl Context {
             Context::Storage => "Storage",
             Context::Chart => "Charts",
             Context::Walk => "Who talks to whom, and traces",
+            Context::Replay => "A recording",
             Context::Form => "Forms",
             Context::Question => "Questions",
             Context::Result => "Answers",
@@ -182,19 +197,27 @@ impl Context {
 
     /// True when both can be valid at the same time.
     fn meets(self, other: Context) -> bool {
-        let screen = |context| {
-            matches!(
-                context,
-                Context::Events | Context::Plugins | Context::Services | Context::State | Context::Storage
-            )
-        };
-        let base = |context| matches!(context, Context::Global | Context::List);
-        let over = |sheet, under| matches!(sheet, Context::Chart | Context::Walk) && under == Context::Global;
-        self == other
-            || over(self, other)
-            || over(other, self)
-            || (base(self) && (base(other) || screen(other)))
-            || (screen(self) && base(other))
+        /// How near to the screen: what is everywhere, what lists have, the screen's or a sheet's own.
+        fn layer(context: Context) -> Option<u8> {
+            match context {
+                Context::Global | Context::Replay => Some(0),
+                Context::List => Some(1),
+                Context::Events
+                | Context::Plugins
+                | Context::Services
+                | Context::State
+                | Context::Storage => Some(2),
+                // There is no list of a screen below these.
+                Context::Chart | Context::Walk => Some(3),
+                _ => None,
+            }
+        }
+        match (layer(self), layer(other)) {
+            _ if self == other => true,
+            (Some(0), Some(_)) | (Some(_), Some(0)) => true,
+            (Some(one), Some(two)) => one + two == 3 && one.min(two) == 1,
+            _ => false,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What lies over a screen: a chart, the graph of who talks to whom, or a trace.
+//! What lies over a screen: a chart, the graph of who talks to whom, a trace, or a difference.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::list::List;
 use crate::graph::tree::Line;
 use crate::keys::Context;
+use crate::past::Difference;
 use crate::ring::RowId;
 use crate::trace::Trace;
 
@@ -22,6 +23,8 @@ pub enum Sheet {
     Graph(GraphSheet),
     /// The trace of an event.
     Trace(TraceSheet),
+    /// What differs from what was remembered.
+    Difference(DifferenceSheet),
 }
 
 impl Sheet {
@@ -29,7 +32,7 @@ impl Sheet {
     pub const fn context(&self) -> Context {
         match self {
             Sheet::Chart(_) => Context::Chart,
-            Sheet::Graph(_) | Sheet::Trace(_) => Context::Walk,
+            Sheet::Graph(_) | Sheet::Trace(_) | Sheet::Difference(_) => Context::Walk,
         }
     }
 
@@ -37,7 +40,7 @@ impl Sheet {
     pub const fn follows(&self) -> bool {
         match self {
             Sheet::Chart(sheet) => sheet.end.is_none(),
-            Sheet::Graph(_) | Sheet::Trace(_) => true,
+            Sheet::Graph(_) | Sheet::Trace(_) | Sheet::Difference(_) => true,
         }
     }
 }
@@ -75,6 +78,17 @@ pub struct TraceSheet {
     pub trace: Trace,
     /// as of when.
     pub at: Instant,
+}
+
+/// What differs from what was remembered.
+#[derive(Clone, Debug, Default)]
+pub struct DifferenceSheet {
+    /// The list of it.
+    pub list: List,
+    /// All of it,
+    pub all: Vec<Difference>,
+    /// as of when; `None` when it is to be made anew.
+    pub at: Option<Instant>,
 }
 
 impl Default for ChartSheet {

@@ -1,6 +1,6 @@
 //! Keys on the screens themselves.
 
-use super::{Effect, ask, find, lines, rows, send, sheets, text};
+use super::{Effect, ask, find, lines, replay, rows, send, sheets, text};
 use crate::chart::Spec;
 use crate::facts::{Action as Manage, Command, Request};
 use crate::keys::Action;
@@ -46,6 +46,8 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Latency => sheets::chart(model, ui, Spec::Latency),
         Action::Trace => sheets::trace_selected(model, ui),
         Action::Graph => ui.sheet = Some(Sheet::Graph(GraphSheet::default())),
+        Action::Remember => sheets::remember(model, ui),
+        Action::Compare => sheets::compare(ui),
         Action::Publish => ask::publish(model, ui),
         Action::Record => match model.recording() {
             _ if ui.options.replay => ui.say("this is a recording already", Tone::Warn),
@@ -153,6 +155,14 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                 ui.say("not connected: nothing can be read", Tone::Warn);
             }
         }
+        Action::PlayPause
+        | Action::Slower
+        | Action::Faster
+        | Action::SeekBack
+        | Action::SeekForward
+        | Action::StepBack
+        | Action::StepForward => replay::act(model, action, effects),
+        Action::Seek => lines::open(ui, LineFor::Seek, "", ""),
         Action::ZoomIn
         | Action::ZoomOut
         | Action::Earlier

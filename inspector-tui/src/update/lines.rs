@@ -1,6 +1,6 @@
 //! Lines that are typed: filter, search, file names, and the palette; and the help.
 
-use super::{Effect, browse, find, rows, sheets};
+use super::{Effect, browse, find, replay, rows, sheets};
 use crate::facts::Command;
 use crate::keys::Action;
 use crate::model::Model;
@@ -47,7 +47,7 @@ pub(super) fn typed(model: &mut Model, ui: &mut Ui) {
     match line.what {
         LineFor::Filter => filter(model, ui, &text),
         LineFor::Search => look_for(model, ui, &text),
-        LineFor::Record | LineFor::Export | LineFor::Chart => {}
+        LineFor::Record | LineFor::Export | LineFor::Chart | LineFor::Seek => {}
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
         Action::Cancel => match line.what {
             LineFor::Filter => filter(model, ui, &line.before),
             LineFor::Search => look_for(model, ui, &line.before),
-            LineFor::Record | LineFor::Export | LineFor::Chart => {}
+            LineFor::Record | LineFor::Export | LineFor::Chart | LineFor::Seek => {}
         },
         Action::Accept => {
             let text = line.input.value().to_owned();
@@ -83,6 +83,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action, effects: &mut 
                         .unwrap_or_else(|| super::text::ndjson(model, ui));
                     effects.push(Effect::Export { path, text });
                 }
+                LineFor::Seek => replay::seek(ui, &text, effects),
                 LineFor::Chart => sheets::chart_typed(model, ui, &text),
                 LineFor::Record | LineFor::Export => ui.say("a file's name was expected", Tone::Warn),
             }
@@ -117,6 +118,7 @@ pub(super) fn palette(model: &mut Model, ui: &mut Ui, action: Action, effects: &
             match found.get(palette.at) {
                 Some(spec) => match (spec.action, pages::words(palette.input.value())) {
                     (Action::Chart, Some((_, words))) => sheets::chart_typed(model, ui, words),
+                    (Action::Seek, Some((_, words))) => replay::seek(ui, words, effects),
                     (Action::Trace, Some((_, words))) => sheets::trace_typed(model, ui, words),
                     (action, _) => browse::act(model, ui, action, effects),
                 },

@@ -1,6 +1,8 @@
 //! What lies over a screen: opened, moved and closed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use super::{browse, find, lines};
 use crate::chart::{Spec, numbers, svg};
@@ -8,12 +10,13 @@ use crate::graph::export::{self, Format};
 use crate::graph::tree;
 use crate::keys::Action;
 use crate::model::Model;
+use crate::past::{self, Difference};
 use crate::ring::{Row, RowId};
 use crate::theme::Tone;
 use crate::trace::What;
 use crate::trace::export::{Of, chrome, otlp};
 use crate::ui::list::List;
-use crate::ui::sheet::{ChartSheet, GraphSheet, Sheet, TraceSheet};
+use crate::ui::sheet::{ChartSheet, DifferenceSheet, GraphSheet, Sheet, TraceSheet};
 use crate::ui::{LineFor, Mode, Screen, Ui};
 use crate::view::{self, layout};
 
@@ -79,6 +82,7 @@ pub(super) fn settle(model: &mut Model, ui: &mut Ui) {
         model.set_graph(graph);
     }
     let (now, height) = (ui.now, layout::sheet_height(ui));
+    let old = |at: Option<Instant>| at.is_none_or(|at| now.saturating_duration_since(at) >= EVERY);
     if let Some(Sheet::Graph(sheet)) = &mut ui.sheet {
         if sheet
             .at
@@ -102,6 +106,39 @@ pub(super) fn settle(model: &mut Model, ui: &mut Ui) {
         }
         sheet.list.settle(sheet.trace.spans.len(), height);
     }
+    if matches!(&ui.sheet, Some(Sheet::Difference(sheet)) if old(sheet.at)) {
+        let all = differences(model, ui).unwrap_or_default();
+        if let Some(Sheet::Difference(sheet)) = &mut ui.sheet {
+            (sheet.all, sheet.at) = (all, Some(now));
+        }
+    }
+    if let Some(Sheet::Difference(sheet)) = &mut ui.sheet {
+        sheet.list.settle(sheet.all.len(), height);
+    }
+}
+
+/// Remembers the state of everything as it is now.
+pub(super) fn remember(model: &Model, ui: &mut Ui) {
+    ui.remembered = model.snapshot().cloned().map(Box::new);
+    match ui.remembered {
+        Some(_) => ui.say("remembered: B shows what differs from now on", Tone::Good),
+        None => ui.say("nothing was read yet", Tone::Warn),
+    }
+}
+
+/// Shows what differs from what was remembered.
+pub(super) fn compare(ui: &mut Ui) {
+    match ui.remembered {
+        Some(_) => ui.sheet = Some(Sheet::Difference(DifferenceSheet::default())),
+        None => ui.say(
+            "nothing is remembered: b does that, here or at another place of a recording",
+            Tone::Warn,
+        ),
+    }
+}
+
+fn differences(model: &Model, ui: &Ui) -> Option<Vec<Difference>> {
+    Some(past::between(ui.remembered.as_ref()?, model.snapshot()?))
 }
 
 /// Shows the trace of an event, over the screen.
@@ -168,6 +205,13 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action) -> bool {
                 true
             }
             _ => travel(&mut sheet.list, sheet.trace.spans.len(), height, action),
+        },
+        Some(Sheet::Difference(sheet)) => match action {
+            Action::Export => {
+                lines::open(ui, LineFor::Export, "difference.ndjson", "");
+                true
+            }
+            _ => travel(&mut sheet.list, sheet.all.len(), height, action),
         },
     }
 }
@@ -251,6 +295,13 @@ pub(super) fn export(model: &Model, ui: &Ui, name: &str) -> Option<String> {
             Some((_, "mmd" | "md")) => export::text(&whole, Format::Mermaid),
             _ => export::text(&whole, Format::Dot),
         }),
+        Sheet::Difference(sheet) => {
+            let lines = sheet.all.iter().map(|one| {
+                let line = json!({ "what": one.what, "before": one.before, "after": one.after });
+                format!("{line}\n")
+            });
+            Some(lines.collect())
+        }
         Sheet::Trace(sheet) => {
             let of = Of {
                 ring: model.ring(),

@@ -4,6 +4,7 @@ mod actions;
 mod around;
 mod events;
 mod finding;
+mod replay;
 mod sheets;
 mod storage;
 mod taken;

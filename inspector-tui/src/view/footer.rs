@@ -144,6 +144,7 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
         LineFor::Record => "record to",
         LineFor::Export => "export to",
         LineFor::Chart => "chart FILTER [PATH]",
+        LineFor::Seek => "go to",
     };
     let typing = match &ui.mode {
         Mode::Line(line) => Some(&line.input),

@@ -93,7 +93,7 @@ pub fn draw(ui: &Ui, ink: &mut Ink<'_>, scroll: usize) {
 /// A command that takes words after its name, and the words.
 pub fn words(typed: &str) -> Option<(&str, &str)> {
     let (name, words) = typed.trim().split_once(' ')?;
-    matches!(name, "chart" | "trace").then_some((name, words.trim()))
+    matches!(name, "chart" | "trace" | "seek").then_some((name, words.trim()))
 }
 
 /// The commands of the palette that match, best first.

@@ -19,6 +19,8 @@ pub struct Parts {
     pub body: Rect,
     /// The filter, the search, or a file's name.
     pub line: Rect,
+    /// Where a recording is.
+    pub position: Rect,
     /// The keys.
     pub footer: Rect,
 }
@@ -31,13 +33,15 @@ pub fn parts(ui: &Ui) -> Parts {
     let header = u16::from(height >= 5);
     let tabs = u16::from(height >= 7);
     let line = u16::from(height >= 2 && line_shown(ui));
-    let body = height.saturating_sub(header + tabs + line + footer);
+    let position = u16::from(height >= 9 && ui.options.replay);
+    let body = height.saturating_sub(header + tabs + line + position + footer);
     Parts {
         header: row(0, header),
         tabs: row(header, tabs),
         body: row(header + tabs, body),
         line: row(header + tabs + body, line),
-        footer: row(header + tabs + body + line, footer),
+        position: row(header + tabs + body + line, position),
+        footer: row(header + tabs + body + line + position, footer),
     }
 }
 

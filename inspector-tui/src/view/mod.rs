@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod dialog;
+pub mod difference;
 pub mod events;
 pub mod footer;
 pub mod format;
@@ -14,6 +15,7 @@ pub mod json;
 pub mod layout;
 pub mod overview;
 pub mod plugins;
+pub mod position;
 pub mod services;
 pub mod state;
 pub mod storage;
@@ -53,6 +55,7 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
         (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut ink, parts.body, sheet),
         (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut ink, parts.body, sheet),
         (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut ink, parts.body, sheet),
+        (Some(Sheet::Difference(sheet)), _) => difference::draw(model, ui, &mut ink, parts.body, sheet),
         (None, Screen::Overview) => overview::draw(model, ui, &mut ink, parts.body),
         (None, Screen::Events) => events::draw(model, ui, &mut ink),
         (None, Screen::Plugins) => plugins::draw(model, ui, &mut ink),
@@ -68,6 +71,7 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
     let (fault, note) = line_note(model, ui);
     let fault = fault.as_ref().map(|(at, reason)| (*at, reason.as_str()));
     footer::line(ui, &mut ink, parts.line, fault, &note);
+    position::draw(model, &mut ink, parts.position);
     footer::draw(ui, &mut ink, parts.footer);
     let all = Rect::new(0, 0, ui.size.0, ui.size.1);
     match &ui.mode {

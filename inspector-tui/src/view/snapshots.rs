@@ -211,7 +211,7 @@ fn charts() {
 }
 
 #[test]
-fn who_talks_to_whom_and_traces() {
+fn what_lies_over_a_screen() {
     let mut bench = Bench::full(100, 30);
     bench.press("W");
     bench.work();
@@ -222,12 +222,35 @@ fn who_talks_to_whom_and_traces() {
     insta::assert_snapshot!("graph", text(&screen(&bench)));
     bench.press("2 home down down T");
     insta::assert_snapshot!("trace", text(&screen(&bench)));
+    bench.press("b");
+    let mut home = crate::testing::snapshot(61);
+    home.states.remove(0);
+    home.plugins[2].state = crate::facts::PluginState::Stopped;
+    bench.update(Update::Snapshot(Box::new(home)));
+    bench.press("B");
+    insta::assert_snapshot!("difference", text(&screen(&bench)));
     let mut bench = Bench::full(80, 24);
     bench.ui.theme = Theme::new(Palette::None, true);
     bench.press("W");
     bench.work();
     bench.at(61_500);
     insta::assert_snapshot!("graph_ascii", text(&screen(&bench)));
+}
+
+#[test]
+fn where_a_recording_is() {
+    let mut bench = Bench::full(100, 30);
+    bench.ui.options.replay = true;
+    let playing = crate::facts::Playing {
+        at: 754_250_000,
+        length: 3_600_000_000,
+        events: 12_345,
+        speed: 8.0,
+        paused: true,
+    };
+    bench.update(Update::Playing(playing));
+    show(&mut bench, Screen::Events);
+    insta::assert_snapshot!("replay_position", text(&screen(&bench)));
 }
 
 #[test]
@@ -294,7 +317,8 @@ fn help_palette_and_lines() {
 #[test]
 fn no_size_is_too_small_or_too_large() {
     for mode in [
-        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e", "v", "W", "T",
+        "", "?", ":", "/", "s", "m", "f", "P", "c", "X", "E", "D", "A", "t", "enter", "w", "e", "v", "W",
+        "T", "b B",
     ] {
         for screen_of in Screen::ALL {
             let mut bench = Bench::full(80, 24);

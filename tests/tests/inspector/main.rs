@@ -8,6 +8,7 @@ mod exact;
 mod panics;
 mod pictures;
 mod reconnect;
+mod replayed;
 mod restored;
 mod session;
 

@@ -37,6 +37,7 @@ impl Session<'_> {
         match command {
             // There is a connection.
             Command::Reconnect => Ok(()),
+            Command::Limit(_) | Command::Play(_) => self.port.idle(command, "").await,
             Command::Record(path) => {
                 self.refresh = true;
                 self.port.record(path).await

@@ -1,6 +1,7 @@
 //! What lies over a screen.
 
 use crate::chart::Spec;
+use crate::facts::Update;
 use crate::testing::Bench;
 use crate::ui::sheet::Sheet;
 use crate::ui::{Mode, Screen};
@@ -191,4 +192,38 @@ fn a_trace_leads_to_its_events() {
         let notice = bench.ui.notice.take().unwrap().text;
         assert!(notice.contains(said), "{notice}");
     }
+}
+
+#[test]
+fn what_differs_from_what_was_remembered_is_seen_and_exported() {
+    let mut bench = Bench::full(80, 24);
+    bench.press("B");
+    assert!(
+        bench
+            .ui
+            .notice
+            .take()
+            .unwrap()
+            .text
+            .contains("nothing is remembered")
+    );
+    bench.press("b");
+    assert!(bench.ui.notice.take().unwrap().text.contains("remembered"));
+    let mut home = crate::testing::snapshot(61);
+    home.states[0].value = Some("\"night\"".into());
+    bench.update(Update::Snapshot(Box::new(home)));
+    bench.press("B");
+    let differences = |bench: &Bench| match &bench.ui.sheet {
+        Some(Sheet::Difference(sheet)) => sheet.all.iter().map(|one| one.what.clone()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(differences(&bench), ["state lights.scene"]);
+    bench.press("e");
+    match &bench.press("enter")[..] {
+        [Effect::Export { text, .. }] => assert!(text.contains(r#""after":"\"night\"""#), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    bench.update(Update::Snapshot(Box::new(crate::testing::snapshot(59))));
+    bench.at(62_500);
+    assert!(differences(&bench).is_empty(), "it is as it was");
 }
