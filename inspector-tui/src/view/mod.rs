@@ -1,5 +1,6 @@
 //! The screens: pure functions of the model and the screens' state.
 
+mod characters;
 pub mod dialog;
 pub mod events;
 pub mod footer;
