@@ -3,7 +3,7 @@
 //! ```text
 //!   mod.rs       what can be typed
 //!   check.rs     arguments, before anything is sent
-//!   connect.rs   the transport and the session
+//!   connect.rs   the session: one request at a time
 //!   commands/    one file for each family of commands
 //!   output.rs    tables and JSON ── json.rs, the shapes of --json; time.rs
 //!   exit.rs      what is said when it fails, and the exit status

@@ -1,5 +1,6 @@
 //! The screens: pure functions of the model and the screens' state.
 
+mod characters;
 pub mod chart;
 pub mod dialog;
 pub mod difference;
