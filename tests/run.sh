@@ -7,6 +7,7 @@
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh book          the book from docs, which --deep has as well
 #   tests/run.sh package       the Debian packages, which --deep has as well
+#   tests/run.sh publish       the library crates as they would be published, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
 # CORE_RUNTIME_SKIP_MCU=1 leaves the emulated boards out; QEMU_SYSTEM_ARM names another emulator. CORE_RUNTIME_SEED=N
@@ -284,6 +285,14 @@ section_package() {
     tests/package.sh
 }
 
+# The library crates as they would be published: packed, unpacked and built; --deep has it.
+section_publish() {
+    local crates=(kernel-core kernel-supervisor kernel-flash kernel-link plugin-kit plugin-kit-macros)
+    say "what would be published: ${crates[*]}"
+    cargo publish --dry-run --locked --allow-dirty "${crates[@]/#/--package=}" \
+        --target-dir "${CARGO_TARGET_DIR:-target}/publish"
+}
+
 section_mcu() {
     if [ "${CORE_RUNTIME_SKIP_MCU:-}" = 1 ]; then
         say "SKIPPED by CORE_RUNTIME_SKIP_MCU=1: nothing was run on the emulated boards"
@@ -384,7 +393,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly homeassistant book package)
+        SECTIONS+=(nightly homeassistant book package publish)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")

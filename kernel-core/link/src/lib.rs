@@ -26,9 +26,17 @@
 //! [`serve`] is the runtime's side, [`Client`] the other one, and `Remote` runs a plugin on the other side of the
 //! link. A client that sends [`Hello`] again begins anew, so that a serial line, which has no end, can change hands.
 //!
-//! Features: `stream` and `serial` are the framings; `lists`, `watch` and `manage` are what a chip's side may leave
-//! out, and so is `peer`, by which it calls services of the runtime on the other side; `host` has them and adds to the runtime's side storage requests and plugins
-//! on the other side (a chip leaves it out); `remote` is the plugin's side; `full` is the whole protocol.
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `stream` | yes | frames with a length before them, for Unix sockets and TCP |
+//! | `serial` | yes | frames by COBS with a CRC-16, for serial lines |
+//! | `lists`, `watch`, `manage` | by `host` | what a chip's side may leave out |
+//! | `peer` | no | a chip's side calls services of the runtime on the other side |
+//! | `full` | by `host` and `remote` | the whole protocol; without it a chip's subset |
+//! | `host` | yes | the runtime's side, with storage requests and plugins on the other side |
+//! | `remote` | yes | the plugin's side |
 //!
 //! [`Hello`]: ToRuntime::Hello
 
