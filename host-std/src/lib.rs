@@ -13,6 +13,7 @@
 //!     ├── timekeeper.rs           deadlines and the supervisor; pulse.rs: whether a thread still works
 //!     ├── link_server             ── unix_socket.rs, tls.rs; access: who may do what from outside
 //!     ├── doctor                  what is wrong with a set-up
+//!     ├── calendar.rs             dates
 //!     ├── park.rs, sync.rs        one future on one thread
 //!     └── log.rs, kernel_log.rs   log lines; log_format.rs: whose they are; escape.rs: text from outside
 //! ```
@@ -39,6 +40,7 @@
 //! ```
 
 mod access;
+mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod config;

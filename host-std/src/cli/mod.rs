@@ -45,8 +45,6 @@ use exit::Failure;
 use link_dial::{Endpoint, Target};
 use output::Out;
 
-pub(crate) use time::rfc3339;
-
 const AFTER: &str = "\
 Exit status: 0 done; 1 the runtime answered with an error, or there is no such key; 2 wrong usage, \
 nothing was sent; 3 no runtime is there or it does not answer; 130 interrupted.

@@ -187,7 +187,7 @@ pub(super) fn limits(findings: &mut Vec<Finding>) {
 /// A time in UTC, to the second.
 fn shown(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let text = crate::cli::rfc3339(since.as_secs().saturating_mul(1_000_000));
+    let text = crate::calendar::rfc3339(since.as_secs().saturating_mul(1_000_000));
     format!(
         "{} UTC",
         text.split('.').next().unwrap_or(&text).replace('T', " ")
