@@ -70,6 +70,9 @@ pub struct Options {
     /// Draw with ASCII alone, as where the locale is not UTF-8
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// Print lines, for screen readers, and answer what is typed: help says what; no screens
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub plain: bool,
     /// A TOML file with key bindings, see --print-keys
     #[arg(long, global = true, value_name = "FILE")]
     pub keys: Option<PathBuf>,

@@ -14,10 +14,10 @@ use crate::args::{Args, Command, Options, Sight};
 use crate::chart::Spec;
 use crate::facts::Limit;
 use crate::graph::export::Format;
-use crate::headless::{self, Failure, pictures};
+use crate::headless::{self, Failure, pictures, plain};
 use crate::io::{Live, Replay, Source};
 use crate::keys::{self, KeyMap};
-use crate::model::Model;
+use crate::model::{Config, Model};
 use crate::pages;
 use crate::theme::{Palette, Theme};
 use crate::trace::export;
@@ -200,6 +200,14 @@ fn live(target: Option<Target>, options: &Options) -> Result<Live, Failure> {
 }
 
 fn show(source: impl Source + 'static, shown: ui::Options, options: &Options) -> Result<ExitCode, Failure> {
+    if options.plain {
+        let config = Config {
+            ring_bytes: options.ring_bytes,
+            ..Config::default()
+        };
+        plain::plain(source, config, io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let keys = match &options.keys {
         Some(path) => read_keys(path)?,
         None => KeyMap::default(),

@@ -1,6 +1,7 @@
 //! What works without a terminal: one snapshot, recording, and reading a recording.
 
 pub mod pictures;
+pub mod plain;
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};

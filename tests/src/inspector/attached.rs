@@ -47,14 +47,55 @@ pub(super) fn idle(program: &Path, extent: Extent) -> Result<Vec<Figure>, String
     )])
 }
 
-/// A stream of so many events a second, on the Events screen.
-pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Figure>, String> {
+/// What is on the screen while a stream is watched.
+pub(super) struct Shown {
+    /// Its name in the figures; empty for the Events screen.
+    name: &'static str,
+    /// The keys that show it.
+    keys: &'static str,
+    /// What is seen then.
+    seen: &'static str,
+    /// What is seen when there are events.
+    event: &'static str,
+}
+
+pub(super) const EVENTS: Shown = Shown {
+    name: "",
+    keys: "",
+    seen: "topic",
+    event: "device.",
+};
+
+/// Of 32 topics.
+pub(super) const CHART: Shown = Shown {
+    name: ", a chart",
+    keys: ":chart device.> value\r",
+    seen: "device.> value",
+    event: "SAMPLES",
+};
+
+pub(super) const GRAPH: Shown = Shown {
+    name: ", the graph",
+    keys: "W",
+    seen: "Who talks to whom",
+    event: "operator",
+};
+
+/// A stream of so many events a second.
+pub(super) fn stream(
+    program: &Path,
+    rate: u64,
+    shown: &Shown,
+    extent: Extent,
+) -> Result<Vec<Figure>, String> {
     let feeder = Feeder::start()?;
     let terminal = attach(program, &feeder)?;
     terminal.press("2")?;
     terminal.until("the Events screen", |text| text.contains("topic"))?;
+    terminal.press(shown.keys)?;
+    terminal.until(shown.seen, |text| text.contains(shown.seen))?;
     feeder.publish(rate);
-    terminal.until("an event", |text| text.contains("device."))?;
+    terminal.until("an event", |text| text.contains(shown.event))?;
     thread::sleep(Duration::from_secs(2));
 
     // CPU, frames and memory first, with nobody at the keys.
@@ -95,7 +136,7 @@ pub(super) fn stream(program: &Path, rate: u64, extent: Extent) -> Result<Vec<Fi
     let last = memory.get(third..).unwrap_or_default();
     let growth =
         last.iter().copied().fold(f64::MIN, f64::max) - last.iter().copied().fold(f64::MAX, f64::min);
-    let at = |what: &str| format!("{rate} events/s: {what}");
+    let at = |what: &str| format!("{rate} events/s{}: {what}", shown.name);
     let most = if rate > 10_000 { 15.0 } else { 8.0 };
     let key = if rate > 10_000 {
         Goal::Told

@@ -52,9 +52,10 @@ pub fn run(extent: Extent) -> Result<Vec<Figure>, String> {
     let program = binary("inspector-tui", "release")?;
     let mut figures = attached::target_down(&program, extent)?;
     figures.extend(attached::idle(&program, extent)?);
-    for rate in [10_000, 100_000] {
-        figures.extend(attached::stream(&program, rate, extent)?);
+    for shown in [attached::EVENTS, attached::CHART, attached::GRAPH] {
+        figures.extend(attached::stream(&program, 10_000, &shown, extent)?);
     }
+    figures.extend(attached::stream(&program, 100_000, &attached::EVENTS, extent)?);
     figures.extend(inside::filters(&program)?);
     Ok(figures)
 }

@@ -7,6 +7,7 @@ mod broken;
 mod exact;
 mod panics;
 mod pictures;
+mod plain;
 mod reconnect;
 mod replayed;
 mod restored;
