@@ -7,6 +7,7 @@
 #   tests/run.sh homeassistant a real Home Assistant, which --deep has as well
 #   tests/run.sh book          the book from docs, which --deep has as well
 #   tests/run.sh package       the Debian packages, which --deep has as well
+#   tests/run.sh cross         the programs for a Raspberry Pi, which --deep has as well
 #   tests/run.sh publish       the library crates as they would be published, which --deep has as well
 #   tests/run.sh size          lines of code of each crate, without tests, comments and blank lines
 #
@@ -293,6 +294,15 @@ section_publish() {
         --target-dir "${CARGO_TARGET_DIR:-target}/publish"
 }
 
+# The programs for a Raspberry Pi; --deep has it.
+section_cross() {
+    command -v aarch64-linux-gnu-gcc >/dev/null || install_package gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    command -v qemu-aarch64 >/dev/null || install_package qemu-user
+    rustup target add aarch64-unknown-linux-gnu
+    say "the programs for other machines"
+    tests/cross.sh
+}
+
 section_mcu() {
     if [ "${CORE_RUNTIME_SKIP_MCU:-}" = 1 ]; then
         say "SKIPPED by CORE_RUNTIME_SKIP_MCU=1: nothing was run on the emulated boards"
@@ -393,7 +403,7 @@ main() {
         shift
         export CORE_RUNTIME_DEEP=1
         LIMIT=(timeout --kill-after=30 14400)
-        SECTIONS+=(nightly homeassistant book package publish)
+        SECTIONS+=(nightly homeassistant book package publish cross)
     fi
     local wanted=("$@") name
     [ ${#wanted[@]} -gt 0 ] || wanted=("${SECTIONS[@]}")
