@@ -3,6 +3,7 @@
 //! [`Model::apply`] takes over what the I/O thread says, [`Model::work`] does in slices what takes
 //! longer (filtering, searching), and the rest is for the views to read. Nothing here waits.
 
+mod pictures;
 mod requests;
 mod totals;
 mod watched;
@@ -17,17 +18,15 @@ pub use totals::Totals;
 pub use watched::{PluginRates, ServiceRates, Watched, percentile};
 
 use crate::chain::{self, Chain};
-use crate::chart::{Chart, History, Spec};
+use crate::chart::{Chart, History};
 use crate::facts::{Command, Connection, Event, Item, Playing, Request, Snapshot, State, Update};
 use crate::filter::{self, FilterError, Matcher, View, Wake};
 use crate::graph::Graph;
-use crate::graph::tree::Whole;
 use crate::past;
 use crate::ring::{DEFAULT_BYTES, Ring, RowId};
 use crate::search::Search;
 use crate::series::{Measure, Series};
 use crate::topics::Topics;
-use crate::trace::{self, Trace};
 use crate::warnings::Warnings;
 
 /// What a model is made with.
@@ -426,11 +425,6 @@ impl Model {
         chain::chain(&self.ring, row, |call| self.watched.call(call))
     }
 
-    /// All that led to the event in a row and all that followed; `None` when no event is there.
-    pub fn trace(&self, row: RowId) -> Option<Trace> {
-        trace::trace(&self.ring, row, |call| self.watched.call(call))
-    }
-
     /// Where the recording is that is played.
     pub fn playing(&self) -> Option<&Playing> {
         self.playing.as_ref()
@@ -451,41 +445,6 @@ impl Model {
             .iter()
             .find(|plugin| usize::from(plugin.index) == slot)
             .map(|plugin| &plugin.name)
-    }
-
-    /// Charts something, from the events that are kept on, or nothing any more.
-    pub fn set_chart(&mut self, spec: Option<Spec>) {
-        self.chart = spec.map(Chart::new);
-    }
-
-    /// The chart.
-    pub fn chart(&self) -> Option<&Chart> {
-        self.chart.as_ref()
-    }
-
-    /// Keeps a graph of who talks to whom, from the events that are kept on, or none any more.
-    pub fn set_graph(&mut self, kept: bool) {
-        self.graph = kept.then(Graph::default);
-    }
-
-    /// Who talks to whom.
-    pub fn graph(&self) -> Option<&Graph> {
-        self.graph.as_ref()
-    }
-
-    /// The graph with all that belongs to it, for what wants it.
-    pub fn with_graph<T>(&self, wants: impl FnOnce(Whole<'_>) -> T) -> Option<T> {
-        let calls = self.watched.calls();
-        Some(wants(Whole {
-            graph: self.graph.as_ref()?,
-            snapshot: self.snapshot.as_deref(),
-            calls: &calls,
-        }))
-    }
-
-    /// What the snapshots said, over time.
-    pub fn history(&self) -> &History {
-        &self.history
     }
 
     /// The search.

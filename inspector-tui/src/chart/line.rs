@@ -46,6 +46,11 @@ impl Line {
         &self.points
     }
 
+    /// The last value; 0 where there is none.
+    pub fn last(&self) -> f64 {
+        self.points.last().map_or(0.0, |point| point.last)
+    }
+
     /// How many samples they stand for.
     pub fn samples(&self) -> u64 {
         self.samples

@@ -2,7 +2,7 @@
 
 use super::{Chart, Heat, History, Line, Point, SECOND, Spec, scale};
 
-/// The most lines that can be told apart.
+/// The most lines that eyes keep apart.
 pub(super) const MAX_DRAWN: usize = 8;
 
 /// A line as it is drawn.
@@ -52,19 +52,17 @@ impl<'a> Picture<'a> {
     /// The part of a chart between two times.
     pub fn new(chart: &'a Chart, history: &'a History, (from, to): (u64, u64), epoch: Option<u64>) -> Self {
         let rate = matches!(chart.spec, Spec::Rate(_));
-        let all = chart.of(history).iter();
-        let mut lines: Vec<Drawn<'_>> = all.filter_map(|line| Drawn::new(line, from, to, rate)).collect();
-        let of_most = |line: &Drawn<'_>| {
-            // Of capacities, the fullest ones.
-            std::cmp::Reverse(if rate || chart.spec != Spec::Capacities {
-                line.samples
-            } else {
-                (line.high * 1e3) as u64
-            })
-        };
-        lines.sort_by_key(of_most);
-        let more = lines.len().saturating_sub(MAX_DRAWN);
-        lines.truncate(MAX_DRAWN);
+        let mut all: Vec<&Line> = chart.of(history).iter().collect();
+        // Those of which most is known; of capacities, the fullest ones.
+        match chart.spec {
+            Spec::Capacities => all.sort_by(|one, other| other.last().total_cmp(&one.last())),
+            _ => all.sort_by_key(|line| std::cmp::Reverse(line.samples())),
+        }
+        let more = all.len().saturating_sub(MAX_DRAWN);
+        let drawn = all.into_iter().take(MAX_DRAWN);
+        let lines = drawn
+            .filter_map(|line| Drawn::new(line, from, to, rate))
+            .collect();
         let heat = match chart.spec {
             Spec::Latency => history
                 .heat()
