@@ -13,8 +13,8 @@ use crate::facts::{Connection, LostAt, Update};
 use crate::io::{Io, Source};
 use crate::model::{Config, Model};
 use crate::ring::{Row, RowId};
+use crate::view::canvas::clean;
 use crate::view::format;
-use crate::view::ink::clean;
 
 /// The most rows that are said of what came together: nobody can listen to more.
 const ROWS: usize = 20;

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
-use ratatui::widgets::canvas::{Canvas, Line as Stroke};
+use ratatui::widgets::canvas::{Canvas as Plot, Line as Stroke};
 
+use super::canvas::{Canvas, columns};
 use super::format;
-use super::ink::{Ink, columns};
 use super::table::{Column, Table, left, right};
 use crate::chart::{Drawn, Picture, bucket, scale};
 use crate::model::Model;
@@ -45,7 +45,7 @@ pub fn seen<'a>(model: &'a Model, sheet: &ChartSheet) -> Option<Picture<'a>> {
 }
 
 /// Draws the chart over a screen.
-pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &ChartSheet) {
+pub fn draw(model: &Model, ui: &Ui, to: &mut Canvas<'_>, area: Rect, sheet: &ChartSheet) {
     let Some(seen) = seen(model, sheet) else { return };
     let glyphs = ui.theme.glyphs;
     let state = match sheet.end {
@@ -65,7 +65,7 @@ pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &ChartS
 /// The picture as text, without a terminal.
 pub fn text(picture_of: &Picture<'_>, theme: &Theme, (width, height): (u16, u16)) -> String {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    let mut to = Ink {
+    let mut to = Canvas {
         buf: &mut buf,
         theme,
         search: "",
@@ -76,7 +76,7 @@ pub fn text(picture_of: &Picture<'_>, theme: &Theme, (width, height): (u16, u16)
 }
 
 /// Draws the picture.
-pub fn picture(to: &mut Ink<'_>, area: Rect, seen: &Picture<'_>) {
+pub fn picture(to: &mut Canvas<'_>, area: Rect, seen: &Picture<'_>) {
     let area = area.intersection(to.buf.area);
     if area.width < 20 || area.height < 5 {
         return;
@@ -147,7 +147,7 @@ fn row_of(value: f64, (low, high): (f64, f64), rows: u16) -> u16 {
     (part * f64::from(rows.saturating_sub(1))).round() as u16
 }
 
-fn axes(to: &mut Ink<'_>, area: Rect, plot: Rect, labels: &[(u16, String)], seen: &Picture<'_>) {
+fn axes(to: &mut Canvas<'_>, area: Rect, plot: Rect, labels: &[(u16, String)], seen: &Picture<'_>) {
     let (upright, rule) = if to.theme.glyphs.ascii {
         ("|", "-")
     } else {
@@ -190,7 +190,7 @@ pub fn clock(at: u64, epoch: Option<u64>) -> String {
         .map_or(clock.clone(), |(seconds, _)| seconds.to_owned())
 }
 
-fn lines(to: &mut Ink<'_>, plot: Rect, seen: &Picture<'_>, (low, high): (f64, f64)) {
+fn lines(to: &mut Canvas<'_>, plot: Rect, seen: &Picture<'_>, (low, high): (f64, f64)) {
     let span = seen.to.saturating_sub(seen.from).max(1) as f64;
     let dots = f64::from(plot.width) * 2.0;
     let colour = |tone| to.theme.tone(tone).fg.unwrap_or(Color::Reset);
@@ -200,7 +200,7 @@ fn lines(to: &mut Ink<'_>, plot: Rect, seen: &Picture<'_>, (low, high): (f64, f6
         .zip(LINES)
         .map(|(line, (_, tone))| (colour(tone), strokes(line, seen.from, span / dots)))
         .collect();
-    Canvas::default()
+    Plot::default()
         .marker(if to.theme.glyphs.ascii {
             Marker::Dot
         } else {
@@ -260,7 +260,7 @@ fn strokes(line: &Drawn<'_>, from: u64, dot: f64) -> Vec<[f64; 4]> {
 }
 
 /// How long calls took: the darker, the more calls.
-fn heat(to: &mut Ink<'_>, plot: Rect, seen: &Picture<'_>, rows: usize) {
+fn heat(to: &mut Canvas<'_>, plot: Rect, seen: &Picture<'_>, rows: usize) {
     let shades = if to.theme.glyphs.ascii {
         [".", ":", "+", "#"]
     } else {
@@ -307,7 +307,7 @@ fn heat(to: &mut Ink<'_>, plot: Rect, seen: &Picture<'_>, rows: usize) {
     }
 }
 
-fn legend(to: &mut Ink<'_>, area: Rect, seen: &Picture<'_>) {
+fn legend(to: &mut Canvas<'_>, area: Rect, seen: &Picture<'_>) {
     if area.height == 0 {
         return;
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, columns};
+use super::canvas::{Canvas, columns};
 use super::{format, input, json, layout};
 use crate::facts::Request;
 use crate::theme::Tone;
@@ -19,14 +19,14 @@ const FIELD_ROWS: usize = 4;
 const PART_ROWS: usize = 3;
 
 /// The frame of a dialog: blank inside, and its keys on its lower line.
-fn frame(ui: &Ui, ink: &mut Ink<'_>, area: Rect, title: &str, height: usize) -> Rect {
+fn frame(ui: &Ui, out: &mut Canvas<'_>, area: Rect, title: &str, height: usize) -> Rect {
     let width = (area.width.saturating_sub(4))
         .clamp(1, 84)
         .max(area.width.min(24));
     let height = u16::try_from(height).unwrap_or(u16::MAX).saturating_add(2);
     let at = layout::middle(area, width, height);
-    ink.blank(at);
-    let inner = ink.pane(at, title, "", true);
+    out.blank(at);
+    let inner = out.pane(at, title, "", true);
     if at.width >= 12 && at.height >= 3 {
         let mut x = at.x + 2;
         for (key, label) in super::footer::keys(ui) {
@@ -34,11 +34,11 @@ fn frame(ui: &Ui, ink: &mut Ink<'_>, area: Rect, title: &str, height: usize) -> 
             if x + wide > at.right() - 2 {
                 break;
             }
-            x += ink.text(x, at.bottom() - 1, wide, " ", ink.theme.key());
-            x += ink.text(x, at.bottom() - 1, wide, &key, ink.theme.key());
-            x += ink.text(x, at.bottom() - 1, wide, " ", ink.theme.key());
-            x += ink.tone(x, at.bottom() - 1, wide, &label, Tone::Dim);
-            x += ink.text(x, at.bottom() - 1, wide, " ", ink.theme.key());
+            x += out.text(x, at.bottom() - 1, wide, " ", out.theme.key());
+            x += out.text(x, at.bottom() - 1, wide, &key, out.theme.key());
+            x += out.text(x, at.bottom() - 1, wide, " ", out.theme.key());
+            x += out.tone(x, at.bottom() - 1, wide, &label, Tone::Dim);
+            x += out.text(x, at.bottom() - 1, wide, " ", out.theme.key());
         }
     }
     Rect {
@@ -72,10 +72,10 @@ impl Pen {
         rect
     }
 
-    fn text(&mut self, ink: &mut Ink<'_>, text: &str, tone: Tone) {
+    fn text(&mut self, out: &mut Canvas<'_>, text: &str, tone: Tone) {
         let row = self.take(1);
         if row.height > 0 {
-            ink.tone(row.x, row.y, row.width, text, tone);
+            out.tone(row.x, row.y, row.width, text, tone);
         }
     }
 }
@@ -93,7 +93,7 @@ fn request_rows(request: &Request, width: u16) -> usize {
 }
 
 /// Writes every part of a request.
-fn parts(ink: &mut Ink<'_>, pen: &mut Pen, request: &Request) {
+fn parts(out: &mut Canvas<'_>, pen: &mut Pen, request: &Request) {
     for (name, value) in request::parts(request) {
         let width = pen.area.width.saturating_sub(NAMES).max(1);
         let rows = input::rows(&value, width);
@@ -101,44 +101,44 @@ fn parts(ink: &mut Ink<'_>, pen: &mut Pen, request: &Request) {
         if area.height == 0 {
             return;
         }
-        ink.tone(area.x, area.y, NAMES, name, Tone::Dim);
+        out.tone(area.x, area.y, NAMES, name, Tone::Dim);
         let place = Rect {
             x: area.x + NAMES.min(area.width),
             width: area.width.saturating_sub(NAMES),
             ..area
         };
-        input::many(ink, place, &value, None, None);
+        input::many(out, place, &value, None, None);
         if rows > PART_ROWS && place.height > 0 {
             let more = format!(
                 " {} {} characters in all",
-                ink.theme.glyphs.ellipsis,
+                out.theme.glyphs.ellipsis,
                 value.chars().count()
             );
             let wide = columns(&more) as u16;
-            ink.right(
+            out.right(
                 place.x,
                 place.bottom() - 1,
                 place.width.min(wide.max(1)),
                 "",
-                ink.theme.key(),
+                out.theme.key(),
             );
             let x = place.right().saturating_sub(wide);
-            ink.tone(x, place.bottom() - 1, wide, &more, Tone::Dim);
+            out.tone(x, place.bottom() - 1, wide, &more, Tone::Dim);
         }
     }
 }
 
 /// The rule above what is sent.
-fn rule(ink: &mut Ink<'_>, pen: &mut Pen, title: &str) {
+fn rule(out: &mut Canvas<'_>, pen: &mut Pen, title: &str) {
     let row = pen.take(1);
     if row.height == 0 {
         return;
     }
-    let line = ink.theme.glyphs.rule.repeat(usize::from(row.width));
-    let style = ink.theme.line(false);
-    ink.text(row.x, row.y, row.width, &line, style);
+    let line = out.theme.glyphs.rule.repeat(usize::from(row.width));
+    let style = out.theme.line(false);
+    out.text(row.x, row.y, row.width, &line, style);
     let padded = format!(" {title} ");
-    ink.tone(row.x + 1, row.y, row.width.saturating_sub(1), &padded, Tone::Dim);
+    out.tone(row.x + 1, row.y, row.width.saturating_sub(1), &padded, Tone::Dim);
 }
 
 /// Why the request cannot be sent as things are.
@@ -149,7 +149,7 @@ fn obstacle(ui: &Ui, open: bool) -> Option<String> {
 }
 
 /// Draws a form.
-pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, open: bool) {
+pub fn form(ui: &Ui, out: &mut Canvas<'_>, area: Rect, form: &Form, about: &str, open: bool) {
     let width = value_width(area.width);
     let typed = form.as_typed();
     let field_rows = |field: &Field| {
@@ -158,14 +158,14 @@ pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, op
     let fields: usize = form.fields.iter().map(field_rows).sum();
     let takes = form.takes.len() + usize::from(!form.takes.is_empty());
     let height = usize::from(!about.is_empty()) * 2 + takes + fields + 2 + request_rows(&typed, width) + 1;
-    let inner = frame(ui, ink, area, &form.title(), height);
+    let inner = frame(ui, out, area, &form.title(), height);
     let mut pen = Pen::new(inner);
     if !about.is_empty() {
-        pen.text(ink, about, Tone::Dim);
+        pen.text(out, about, Tone::Dim);
         pen.take(1);
     }
     for line in &form.takes {
-        pen.text(ink, line, Tone::Dim);
+        pen.text(out, line, Tone::Dim);
     }
     if !form.takes.is_empty() {
         pen.take(1);
@@ -179,10 +179,10 @@ pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, op
         if row.height == 0 {
             break;
         }
-        let cursor = if focused { ink.theme.glyphs.cursor } else { " " };
-        ink.tone(row.x, row.y, 1, cursor, Tone::Accent);
+        let cursor = if focused { out.theme.glyphs.cursor } else { " " };
+        out.tone(row.x, row.y, 1, cursor, Tone::Accent);
         let tone = if focused { Tone::Accent } else { Tone::Dim };
-        ink.tone(
+        out.tone(
             row.x + 1,
             row.y,
             NAMES.saturating_sub(1).min(row.width),
@@ -195,18 +195,18 @@ pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, op
             ..row
         };
         input::many(
-            ink,
+            out,
             place,
             text,
             focused.then(|| field.input.cursor()),
             fault.as_ref().map(|fault| fault.at),
         );
         if text.is_empty() && place.width > 3 {
-            ink.tone(place.x + 2, place.y, place.width - 2, field.hint, Tone::Dim);
+            out.tone(place.x + 2, place.y, place.width - 2, field.hint, Tone::Dim);
         }
         let said = match &fault {
-            Some(fault) => Some((ink.theme.glyphs.failed, fault.reason.as_str(), Tone::Bad)),
-            None if field.kind == Kind::Json => Some((ink.theme.glyphs.started, "valid JSON", Tone::Good)),
+            Some(fault) => Some((out.theme.glyphs.failed, fault.reason.as_str(), Tone::Bad)),
+            None if field.kind == Kind::Json => Some((out.theme.glyphs.started, "valid JSON", Tone::Good)),
             None => None,
         };
         if fault.is_some() || field.kind != Kind::Time {
@@ -216,36 +216,43 @@ pub fn form(ui: &Ui, ink: &mut Ink<'_>, area: Rect, form: &Form, about: &str, op
             {
                 let x = row.x + NAMES.min(row.width);
                 let room = row.width.saturating_sub(NAMES);
-                let used = ink.tone(x, row.y, room, glyph, tone);
-                ink.tone(x + used + 1, row.y, room.saturating_sub(used + 1), said, tone);
+                let used = out.tone(x, row.y, room, glyph, tone);
+                out.tone(x + used + 1, row.y, room.saturating_sub(used + 1), said, tone);
             }
         }
     }
-    rule(ink, &mut pen, "this is sent");
-    parts(ink, &mut pen, &typed);
+    rule(out, &mut pen, "this is sent");
+    parts(out, &mut pen, &typed);
     pen.take(1);
     if let Some(why) = form.refused.clone().or_else(|| obstacle(ui, open)) {
-        pen.text(ink, &format!("{} {why}", ink.theme.glyphs.failed), Tone::Bad);
+        pen.text(out, &format!("{} {why}", out.theme.glyphs.failed), Tone::Bad);
     }
 }
 
 /// Draws a question.
-pub fn question(ui: &Ui, ink: &mut Ink<'_>, area: Rect, asked: &Request, refused: Option<&str>, open: bool) {
+pub fn question(
+    ui: &Ui,
+    out: &mut Canvas<'_>,
+    area: Rect,
+    asked: &Request,
+    refused: Option<&str>,
+    open: bool,
+) {
     let width = value_width(area.width);
     let warning = warning(asked);
     let height = request_rows(asked, width) + 3 + usize::from(!warning.is_empty()) * 2;
     let title = format!("{}?", request::title(asked));
-    let inner = frame(ui, ink, area, &title, height);
+    let inner = frame(ui, out, area, &title, height);
     let mut pen = Pen::new(inner);
     if !warning.is_empty() {
-        pen.text(ink, warning, Tone::Plain);
+        pen.text(out, warning, Tone::Plain);
         pen.take(1);
     }
-    rule(ink, &mut pen, "this is sent");
-    parts(ink, &mut pen, asked);
+    rule(out, &mut pen, "this is sent");
+    parts(out, &mut pen, asked);
     pen.take(1);
     if let Some(why) = refused.map(str::to_owned).or_else(|| obstacle(ui, open)) {
-        pen.text(ink, &format!("{} {why}", ink.theme.glyphs.failed), Tone::Bad);
+        pen.text(out, &format!("{} {why}", out.theme.glyphs.failed), Tone::Bad);
     }
 }
 
@@ -266,7 +273,7 @@ fn warning(request: &Request) -> &'static str {
 }
 
 /// Draws a request that was sent, and what came back.
-pub fn outcome(ui: &Ui, ink: &mut Ink<'_>, area: Rect, outcome: &Outcome) {
+pub fn outcome(ui: &Ui, out: &mut Canvas<'_>, area: Rect, outcome: &Outcome) {
     let width = value_width(area.width);
     let sent = request_rows(&outcome.request, width);
     let said = outcome
@@ -280,16 +287,16 @@ pub fn outcome(ui: &Ui, ink: &mut Ink<'_>, area: Rect, outcome: &Outcome) {
     let most = usize::from(area.height).saturating_sub(sent + 7).max(1);
     let inner = frame(
         ui,
-        ink,
+        out,
         area,
         &request::title(&outcome.request),
         sent + 3 + count.min(most),
     );
     let mut pen = Pen::new(inner);
-    parts(ink, &mut pen, &outcome.request);
+    parts(out, &mut pen, &outcome.request);
     pen.take(1);
     let row = pen.take(1);
-    let glyphs = ink.theme.glyphs;
+    let glyphs = out.theme.glyphs;
     if row.height == 0 {
         return;
     }
@@ -297,7 +304,7 @@ pub fn outcome(ui: &Ui, ink: &mut Ink<'_>, area: Rect, outcome: &Outcome) {
         let waited = ui.now.saturating_duration_since(outcome.sent);
         let dots = glyphs.dot.repeat(1 + (waited.as_millis() / 500 % 3) as usize);
         let text = format!("waiting for the answer, {} {dots}", tenths(outcome.sent, ui.now));
-        ink.tone(row.x, row.y, row.width, &text, Tone::Warn);
+        out.tone(row.x, row.y, row.width, &text, Tone::Warn);
         return;
     };
     let (glyph, word, tone) = if good {
@@ -306,7 +313,7 @@ pub fn outcome(ui: &Ui, ink: &mut Ink<'_>, area: Rect, outcome: &Outcome) {
         (glyphs.failed, "failed", Tone::Bad)
     };
     let text = format!("{glyph} {word} after {}", format::took(took, &glyphs));
-    let used = ink.tone(row.x, row.y, row.width, &text, tone);
+    let used = out.tone(row.x, row.y, row.width, &text, tone);
     let lines = lines.unwrap_or_default();
     let free = usize::from(pen.area.bottom().saturating_sub(pen.y));
     let top = outcome.scroll.min(lines.len().saturating_sub(free));
@@ -317,12 +324,12 @@ pub fn outcome(ui: &Ui, ink: &mut Ink<'_>, area: Rect, outcome: &Outcome) {
             (top + free).min(lines.len()),
             lines.len()
         );
-        let style = ink.theme.tone(Tone::Dim);
-        ink.right(row.x + used, row.y, row.width.saturating_sub(used), &place, style);
+        let style = out.theme.tone(Tone::Dim);
+        out.right(row.x + used, row.y, row.width.saturating_sub(used), &place, style);
     }
     for line in lines.iter().skip(top).take(free) {
         let row = pen.take(1);
-        draw_line(ink, row, line);
+        draw_line(out, row, line);
     }
 }
 
@@ -371,13 +378,13 @@ fn wrap(line: json::Line, width: usize, out: &mut Vec<json::Line>) {
 }
 
 /// Draws a line of JSON.
-pub fn draw_line(ink: &mut Ink<'_>, row: Rect, line: &json::Line) {
+pub fn draw_line(out: &mut Canvas<'_>, row: Rect, line: &json::Line) {
     let mut x = row.x + (line.indent as u16).min(row.width);
     for (text, tone) in &line.pieces {
         let room = row.right().saturating_sub(x);
         if room == 0 {
             break;
         }
-        x += ink.tone(x, row.y, room, text, *tone);
+        x += out.tone(x, row.y, room, text, *tone);
     }
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left};
 use super::{format, layout};
 use crate::model::Model;
@@ -17,7 +17,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Draws the difference over a screen.
-pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &DifferenceSheet) {
+pub fn draw(model: &Model, ui: &Ui, to: &mut Canvas<'_>, area: Rect, sheet: &DifferenceSheet) {
     let clock = |at| format::clock(at, model.epoch());
     let since = ui.remembered.as_ref().map_or(0, |before| before.metrics.now);
     let now = model.snapshot().map_or(0, |now| now.metrics.now);

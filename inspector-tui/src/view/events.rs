@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{dialog, fact, facts, format, json, layout, paragraph, plain, section};
 use crate::chain::Step;
@@ -21,10 +21,10 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let panes = layout::panes(ui);
     if let Some(tree) = panes.tree {
-        draw_tree(model, ui, ink, tree);
+        draw_tree(model, ui, out, tree);
     }
     let view = model.view();
     let glyphs = ui.theme.glyphs;
@@ -47,18 +47,18 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         &super::stale(model, ui),
         &format!("{place} {} {state}", glyphs.dot),
     );
-    let inner = ink.pane(panes.list, "Events", &note, !ui.tree_focus);
+    let inner = out.pane(panes.list, "Events", &note, !ui.tree_focus);
     let area = layout::rows(panes.list);
     let table = Table::new(inner, COLUMNS);
     if area.y > inner.y {
-        table.heading(ink, inner.y, None);
+        table.heading(out, inner.y, None);
         // Of what the times are is said where they are: the time of day, or since boot.
         let zone = if model.epoch().is_some() {
             "TIME UTC"
         } else {
             "SINCE BOOT"
         };
-        table.cell(ink, inner.y, 0, zone, ink.theme.heading());
+        table.cell(out, inner.y, 0, zone, out.theme.heading());
     }
     if view.is_empty() {
         let said = if ui.list().filter.is_empty() {
@@ -67,13 +67,13 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             "the filter shows no event: esc takes it back"
         };
         if area.height > 0 {
-            ink.tone(area.x + 2, area.y, area.width.saturating_sub(2), said, Tone::Dim);
+            out.tone(area.x + 2, area.y, area.width.saturating_sub(2), said, Tone::Dim);
         }
         return;
     }
     let height = usize::from(area.height);
     let top = ui.list().top.min(view.len().saturating_sub(height));
-    ink.scrollbar(panes.list, top, height, view.len());
+    out.scrollbar(panes.list, top, height, view.len());
     let time_of = |row: Option<RowId>| {
         row.and_then(|row| model.ring().get(row))
             .and_then(Row::event)
@@ -84,13 +84,13 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         let Some(row) = view.row(place) else { break };
         match model.ring().get(row) {
             Some(Row::Event(event)) => {
-                draw_event(model, ink, &table, y, event, before, view.value(place));
+                draw_event(model, out, &table, y, event, before, view.value(place));
                 before = Some(event.time);
             }
-            Some(Row::Lost { from, count, at }) => lost(ink, area, y, from, count, at),
+            Some(Row::Lost { from, count, at }) => lost(out, area, y, from, count, at),
             Some(Row::Restarted) => {
                 banner(
-                    ink,
+                    out,
                     area,
                     y,
                     " the runtime was started anew: numbers and clock begin again ",
@@ -101,50 +101,50 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             None => {}
         }
         let selected = ui.event == Some(row);
-        table.finish(ink, y, selected, super::mark(ui, &row.to_string()));
+        table.finish(out, y, selected, super::mark(ui, &row.to_string()));
     }
 }
 
 fn draw_event(
     model: &Model,
-    ink: &mut Ink<'_>,
+    out: &mut Canvas<'_>,
     table: &Table,
     y: u16,
     event: EventRow<'_>,
     before: Option<u64>,
     value: Option<&str>,
 ) {
-    let glyphs = ink.theme.glyphs;
-    table.tone(ink, y, 0, &format::clock(event.time, model.epoch()), Tone::Dim);
+    let glyphs = out.theme.glyphs;
+    table.tone(out, y, 0, &format::clock(event.time, model.epoch()), Tone::Dim);
     if let Some(before) = before {
         let delta = format!("+{}", format::micros(event.time.saturating_sub(before), &glyphs));
-        table.tone(ink, y, 1, &delta, Tone::Dim);
+        table.tone(out, y, 1, &delta, Tone::Dim);
     }
     let source = if event.source.is_empty() {
         glyphs.dash
     } else {
         event.source
     };
-    table.tone(ink, y, 2, source, Tone::Source);
-    table.tone(ink, y, 3, event.topic, Tone::Name);
+    table.tone(out, y, 2, source, Tone::Source);
+    table.tone(out, y, 3, event.topic, Tone::Name);
     match value {
-        Some(value) => table.tone(ink, y, 4, &format!("{} {value}", glyphs.arrow), Tone::Number),
+        Some(value) => table.tone(out, y, 4, &format!("{} {value}", glyphs.arrow), Tone::Number),
         None => {
             // Only what can be seen of a long payload is looked at.
             let width = table.place(4).map_or(0, |(_, width)| usize::from(width));
             let seen = event.payload.get(..(width + 1) * 4).unwrap_or(event.payload);
-            table.tone(ink, y, 4, &String::from_utf8_lossy(seen), Tone::Plain);
+            table.tone(out, y, 4, &String::from_utf8_lossy(seen), Tone::Plain);
         }
     }
 }
 
 /// A row that is a sign across the list.
-fn banner(ink: &mut Ink<'_>, area: Rect, y: u16, text: &str, tone: Tone) {
-    let style = ink.theme.tone(tone);
+fn banner(out: &mut Canvas<'_>, area: Rect, y: u16, text: &str, tone: Tone) {
+    let style = out.theme.tone(tone);
     let (x, width) = (area.x + 2.min(area.width), area.width.saturating_sub(3));
-    let rule = ink.theme.glyphs.rule.repeat(usize::from(width));
-    ink.text(x, y, width, &rule, style);
-    ink.text(x + 2.min(width), y, width.saturating_sub(2), text, style);
+    let rule = out.theme.glyphs.rule.repeat(usize::from(width));
+    out.text(x, y, width, &rule, style);
+    out.text(x + 2.min(width), y, width.saturating_sub(2), text, style);
 }
 
 /// The words for a gap.
@@ -161,14 +161,14 @@ fn gap(from: u64, count: u64, at: LostAt) -> String {
     )
 }
 
-fn lost(ink: &mut Ink<'_>, area: Rect, y: u16, from: u64, count: u64, at: LostAt) {
-    let text = format!(" {} {} ", ink.theme.glyphs.lost, gap(from, count, at));
-    banner(ink, area, y, &text, Tone::Lost);
+fn lost(out: &mut Canvas<'_>, area: Rect, y: u16, from: u64, count: u64, at: LostAt) {
+    let text = format!(" {} {} ", out.theme.glyphs.lost, gap(from, count, at));
+    banner(out, area, y, &text, Tone::Lost);
 }
 
-fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+fn draw_tree(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     let Some(list) = &ui.tree else { return };
-    let inner = ink.pane(
+    let inner = out.pane(
         area,
         "Topics",
         &format::count(model.topics().len() as u64),
@@ -176,7 +176,7 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
     );
     let height = usize::from(inner.height);
     let top = list.top;
-    ink.scrollbar(area, top, height, ui.tree_len);
+    out.scrollbar(area, top, height, ui.tree_len);
     let lines = model
         .topics()
         .lines(|node| !ui.folded.contains(&node), top, height);
@@ -188,7 +188,7 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         } else {
             format::short(line.count)
         };
-        let wide = super::ink::columns(&rate) as u16;
+        let wide = super::canvas::columns(&rate) as u16;
         let sign = match (line.children > 0, ui.folded.contains(&line.node)) {
             _ if line.others => glyphs.ellipsis,
             (true, false) => glyphs.open,
@@ -197,7 +197,7 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         };
         let x = inner.x + 1 + indent;
         let room = inner.right().saturating_sub(x + wide + 2);
-        ink.tone(x, y, 1, sign, Tone::Dim);
+        out.tone(x, y, 1, sign, Tone::Dim);
         let name = if line.others {
             "no room for these"
         } else {
@@ -208,17 +208,17 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         } else {
             Tone::Name
         };
-        ink.tone(x + 2, y, room.saturating_sub(2), name, tone);
+        out.tone(x + 2, y, room.saturating_sub(2), name, tone);
         let tone = if line.rate > 0.0 { Tone::Plain } else { Tone::Dim };
-        let style = ink.theme.tone(tone);
-        ink.right(inner.x, y, inner.width.saturating_sub(1), &rate, style);
+        let style = out.theme.tone(tone);
+        out.right(inner.x, y, inner.width.saturating_sub(1), &rate, style);
         if list.at == top + nth {
             let style = if ui.tree_focus {
-                ink.theme.selected()
+                out.theme.selected()
             } else {
-                ink.theme.tone(Tone::Plain)
+                out.theme.tone(Tone::Plain)
             };
-            ink.lay(
+            out.lay(
                 Rect {
                     y,
                     height: 1,
@@ -227,7 +227,7 @@ fn draw_tree(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
                 style,
             );
             let tone = if ui.tree_focus { Tone::Accent } else { Tone::Dim };
-            ink.tone(inner.x, y, 1, glyphs.cursor, tone);
+            out.tone(inner.x, y, 1, glyphs.cursor, tone);
         }
     }
 }

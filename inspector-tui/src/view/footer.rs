@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, columns};
+use super::canvas::{Canvas, columns};
 use super::layout;
 use crate::keys::Action;
 use crate::theme::Tone;
@@ -10,7 +10,7 @@ use crate::ui::sheet::Sheet;
 use crate::ui::{Letter, LineFor, Mode, NOTICE, Ui};
 
 /// Draws the footer.
-pub fn draw(ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+pub fn draw(ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
     }
@@ -19,8 +19,8 @@ pub fn draw(ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         let wide = columns(badge) as u16;
         if wide + 12 < area.width {
             right -= wide;
-            let style = ink.theme.tone(Tone::Warn);
-            ink.text(right, area.y, wide, badge, style);
+            let style = out.theme.tone(Tone::Warn);
+            out.text(right, area.y, wide, badge, style);
             right -= 2;
         }
     }
@@ -30,17 +30,17 @@ pub fn draw(ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         && !matches!(ui.mode, Mode::Letter(_))
     {
         let glyph = match notice.tone {
-            Tone::Bad => ink.theme.glyphs.failed,
-            Tone::Warn => ink.theme.glyphs.warn,
-            _ => ink.theme.glyphs.started,
+            Tone::Bad => out.theme.glyphs.failed,
+            Tone::Warn => out.theme.glyphs.warn,
+            _ => out.theme.glyphs.started,
         };
-        let used = ink.tone(area.x + 1, area.y, room, glyph, notice.tone);
-        ink.text(
+        let used = out.tone(area.x + 1, area.y, room, glyph, notice.tone);
+        out.text(
             area.x + 2 + used,
             area.y,
             room.saturating_sub(used + 1),
             &notice.text,
-            ink.theme.tone(Tone::Plain),
+            out.theme.tone(Tone::Plain),
         );
         return;
     }
@@ -51,8 +51,8 @@ pub fn draw(ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         if x + wide > right {
             break;
         }
-        x += ink.text(x, area.y, wide, &key, ink.theme.key()) + 1;
-        x += ink.tone(x, area.y, wide, &label, Tone::Dim) + 2;
+        x += out.text(x, area.y, wide, &key, out.theme.key()) + 1;
+        x += out.tone(x, area.y, wide, &label, Tone::Dim) + 2;
     }
 }
 
@@ -131,7 +131,7 @@ pub fn keys(ui: &Ui) -> Vec<(String, String)> {
 }
 
 /// Draws the line above the footer: what is typed, or the filter and the search in force.
-pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>, note: &str) {
+pub fn line(ui: &Ui, out: &mut Canvas<'_>, area: Rect, fault: Option<(usize, &str)>, note: &str) {
     let Some((what, text)) = layout::line_text(ui) else {
         return;
     };
@@ -152,7 +152,7 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
     };
     let tone = if fault.is_some() { Tone::Bad } else { Tone::Accent };
     let mut x = area.x + 1;
-    x += ink.tone(x, area.y, area.width.saturating_sub(1), label, tone) + 1;
+    x += out.tone(x, area.y, area.width.saturating_sub(1), label, tone) + 1;
     let free = area.right().saturating_sub(x);
     // The reason is read to its end first: it says what to type.
     let said = fault.map_or(note, |(_, reason)| reason);
@@ -168,7 +168,7 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
         Some(input) => {
             let scroll = input.visual_scroll(usize::from(room.saturating_sub(1)));
             super::input::one(
-                ink,
+                out,
                 (x, area.y, room),
                 input.value(),
                 scroll,
@@ -176,18 +176,18 @@ pub fn line(ui: &Ui, ink: &mut Ink<'_>, area: Rect, fault: Option<(usize, &str)>
                 fault.map(|(at, _)| at),
             );
         }
-        None => super::input::one(ink, (x, area.y, room), text, 0, None, fault.map(|(at, _)| at)),
+        None => super::input::one(out, (x, area.y, room), text, 0, None, fault.map(|(at, _)| at)),
     }
     if said_room > 0 {
         let glyph = if fault.is_some() {
-            ink.theme.glyphs.failed
+            out.theme.glyphs.failed
         } else {
             ""
         };
         let at = area.right().saturating_sub(said_room);
         let tone = if fault.is_some() { Tone::Bad } else { Tone::Dim };
-        let used = ink.tone(at, area.y, said_room, glyph, tone);
-        ink.tone(
+        let used = out.tone(at, area.y, said_room, glyph, tone);
+        out.tone(
             at + used + u16::from(used > 0),
             area.y,
             said_room.saturating_sub(used + 1),

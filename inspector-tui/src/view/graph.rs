@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{format, layout};
 use crate::graph::tree::{Kind, Line, Mark};
@@ -20,7 +20,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Draws the graph over a screen.
-pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &GraphSheet) {
+pub fn draw(model: &Model, ui: &Ui, to: &mut Canvas<'_>, area: Rect, sheet: &GraphSheet) {
     let Some(graph) = model.graph() else { return };
     let flows = graph.flows();
     let in_loops = flows.iter().filter(|flow| flow.in_loop.is_some()).count();
@@ -46,7 +46,7 @@ pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &GraphS
     }
 }
 
-fn row(to: &mut Ink<'_>, table: &Table, y: u16, line: &Line) {
+fn row(to: &mut Canvas<'_>, table: &Table, y: u16, line: &Line) {
     let Some((x, width)) = table.place(0) else { return };
     let glyphs = to.theme.glyphs;
     let sign = match line.open {
@@ -87,7 +87,7 @@ pub fn text(lines: &[Line], theme: &Theme, width: u16) -> String {
     let height = u16::try_from(lines.len() + 1).unwrap_or(u16::MAX);
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
-    let mut to = Ink {
+    let mut to = Canvas {
         buf: &mut buf,
         theme,
         search: "",

@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use super::canvas::{Canvas, columns};
 use super::format;
-use super::ink::{Ink, columns};
 use super::layout;
 use crate::facts::{Connection, LostAt};
 use crate::model::Model;
@@ -31,13 +31,13 @@ fn connection(model: &Model, ui: &Ui) -> (&'static str, String, Tone) {
 }
 
 /// Draws the header.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
     }
     let (x, y) = (area.x + 1, area.y);
     let glyphs = ui.theme.glyphs;
-    let plain = ink.theme.tone(Tone::Plain);
+    let plain = out.theme.tone(Tone::Plain);
     // What is to the right is what one comes to look for; it is written first and whole.
     let bus = model.totals().lost(LostAt::Bus);
     let link = model.totals().lost(LostAt::Link);
@@ -61,39 +61,39 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         left = area.right() - 1 - wide as u16;
         let mut at = left;
         for (text, tone) in &right {
-            at += ink.tone(at, y, area.right() - at, text, *tone);
+            at += out.tone(at, y, area.right() - at, text, *tone);
         }
         left -= 2;
     }
     let room = left.saturating_sub(x);
     let (glyph, words, tone) = connection(model, ui);
-    let mut used = ink.tone(x, y, room, glyph, tone) + 1;
+    let mut used = out.tone(x, y, room, glyph, tone) + 1;
     // The target is never pushed away by a long reason.
     let target_room = (columns(&ui.options.target) as u16).min(room / 2);
-    used += ink.text(
+    used += out.text(
         x + used,
         y,
         target_room.min(room.saturating_sub(used)),
         &ui.options.target,
-        ink.theme.key(),
+        out.theme.key(),
     ) + 2;
-    used += ink.tone(x + used, y, room.saturating_sub(used), &words, tone) + 2;
+    used += out.tone(x + used, y, room.saturating_sub(used), &words, tone) + 2;
     if !model.name().is_empty()
         && usize::from(used) + columns(model.name()) <= usize::from(room)
         && model.is_open()
     {
-        ink.text(
+        out.text(
             x + used,
             y,
             room - used,
             model.name(),
-            plain.patch(ink.theme.tone(Tone::Dim)),
+            plain.patch(out.theme.tone(Tone::Dim)),
         );
     }
 }
 
 /// Draws the screens' tabs.
-pub fn tabs(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+pub fn tabs(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
     }
@@ -116,13 +116,13 @@ pub fn tabs(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         };
         let number = format!(" {}", nth + 1);
         let (dim, name) = if here {
-            (ink.theme.tab(), ink.theme.tab())
+            (out.theme.tab(), out.theme.tab())
         } else {
-            (ink.theme.tone(Tone::Dim), ink.theme.tone(Tone::Plain))
+            (out.theme.tone(Tone::Dim), out.theme.tone(Tone::Plain))
         };
         if here {
-            let style = ink.theme.tab();
-            ink.lay(
+            let style = out.theme.tab();
+            out.lay(
                 Rect {
                     x,
                     y: area.y,
@@ -132,11 +132,11 @@ pub fn tabs(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
                 style,
             );
         }
-        let mut used = ink.text(x, area.y, width, &number, dim);
-        used += ink.text(x + used, area.y, width.saturating_sub(used), &title, name);
+        let mut used = out.text(x, area.y, width, &number, dim);
+        used += out.text(x + used, area.y, width.saturating_sub(used), &title, name);
         if note > 0 {
-            let style = if here { name } else { ink.theme.tone(Tone::Warn) };
-            ink.text(
+            let style = if here { name } else { out.theme.tone(Tone::Warn) };
+            out.text(
                 x + used,
                 area.y,
                 width.saturating_sub(used),

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::{Ink, columns};
+use super::canvas::{Canvas, columns};
 use super::layout;
 use crate::keys::{Context, KeyMap, Spec};
 use crate::theme::Tone;
@@ -56,33 +56,33 @@ fn area(ui: &Ui) -> Rect {
 }
 
 /// Draws the help.
-pub fn draw(ui: &Ui, ink: &mut Ink<'_>, scroll: usize) {
+pub fn draw(ui: &Ui, out: &mut Canvas<'_>, scroll: usize) {
     let area = area(ui);
-    ink.blank(area);
+    out.blank(area);
     let entries = entries(ui);
-    let title = format!("Keys {} {}", ink.theme.glyphs.dot, ui.screen.title());
-    let inner = ink.pane(area, &title, "core-inspector --print-keys", true);
+    let title = format!("Keys {} {}", out.theme.glyphs.dot, ui.screen.title());
+    let inner = out.pane(area, &title, "core-inspector --print-keys", true);
     let top = scroll.min(entries.len().saturating_sub(page(ui)));
-    ink.scrollbar(area, top, page(ui), entries.len());
+    out.scrollbar(area, top, page(ui), entries.len());
     let column = 18.min(inner.width / 3);
     for (row, entry) in (inner.top()..inner.bottom()).zip(entries.iter().skip(top)) {
         let (x, room) = (inner.x + 1, inner.width.saturating_sub(2));
         match entry {
             Entry::Title(title) => {
-                ink.tone(x, row, room, title, Tone::Accent);
+                out.tone(x, row, room, title, Tone::Accent);
             }
             Entry::Keys(keys, help, off) => {
                 let style = if *off {
-                    ink.theme.tone(Tone::Dim)
+                    out.theme.tone(Tone::Dim)
                 } else {
-                    ink.theme.key()
+                    out.theme.key()
                 };
-                ink.text(x, row, column, keys, style);
+                out.text(x, row, column, keys, style);
                 let tone = if *off { Tone::Dim } else { Tone::Plain };
-                let used = ink.tone(x + column, row, room.saturating_sub(column), help, tone);
+                let used = out.tone(x + column, row, room.saturating_sub(column), help, tone);
                 if *off {
                     let at = column + used + 2;
-                    ink.tone(x + at, row, room.saturating_sub(at), "(off)", Tone::Warn);
+                    out.tone(x + at, row, room.saturating_sub(at), "(off)", Tone::Warn);
                 }
             }
             Entry::Gap => {}
@@ -117,7 +117,7 @@ pub fn matches(ui: &Ui, pattern: &str) -> Vec<&'static Spec> {
 }
 
 /// Draws the palette.
-pub fn palette(ui: &Ui, ink: &mut Ink<'_>, palette: &Palette) {
+pub fn palette(ui: &Ui, out: &mut Canvas<'_>, palette: &Palette) {
     let (width, height) = ui.size;
     let all = Rect::new(0, 0, width, height);
     let found = matches(ui, palette.input.value());
@@ -128,17 +128,17 @@ pub fn palette(ui: &Ui, ink: &mut Ink<'_>, palette: &Palette) {
         (rows + 4).min(height),
     );
     area.y = area.y.min(height / 6);
-    ink.blank(area);
+    out.blank(area);
     let note = format!("{} of {}", found.len(), matches(ui, "").len());
-    let inner = ink.pane(area, "Commands", &note, true);
+    let inner = out.pane(area, "Commands", &note, true);
     if inner.height == 0 || inner.width < 4 {
         return;
     }
     let room = inner.width.saturating_sub(4);
-    ink.tone(inner.x + 1, inner.y, 1, ":", Tone::Accent);
+    out.tone(inner.x + 1, inner.y, 1, ":", Tone::Accent);
     let scroll = palette.input.visual_scroll(usize::from(room.saturating_sub(1)));
     super::input::one(
-        ink,
+        out,
         (inner.x + 3, inner.y, room),
         palette.input.value(),
         scroll,
@@ -151,7 +151,7 @@ pub fn palette(ui: &Ui, ink: &mut Ink<'_>, palette: &Palette) {
         ..inner
     };
     if found.is_empty() && list.height > 0 {
-        ink.tone(
+        out.tone(
             list.x + 1,
             list.y,
             list.width.saturating_sub(1),
@@ -164,16 +164,16 @@ pub fn palette(ui: &Ui, ink: &mut Ink<'_>, palette: &Palette) {
         let off = spec.acts && ui.forbidden().is_some();
         let key = key(&ui.keys, spec);
         let name = if off {
-            ink.theme.tone(Tone::Dim)
+            out.theme.tone(Tone::Dim)
         } else {
-            ink.theme.key()
+            out.theme.key()
         };
         let x = list.x + 1;
         let room = list.width.saturating_sub(2);
-        ink.text(x + 1, y, 17.min(room), spec.name, name);
+        out.text(x + 1, y, 17.min(room), spec.name, name);
         let key_room = (columns(&key) as u16).min(room);
         let help = room.saturating_sub(19 + key_room + 1);
-        ink.tone(
+        out.tone(
             x + 19,
             y,
             help,
@@ -184,11 +184,11 @@ pub fn palette(ui: &Ui, ink: &mut Ink<'_>, palette: &Palette) {
             },
             Tone::Dim,
         );
-        ink.right(x, y, room, &key, ink.theme.tone(Tone::Accent));
+        out.right(x, y, room, &key, out.theme.tone(Tone::Accent));
         if nth == palette.at {
-            let style = ink.theme.selected();
-            ink.lay(Rect { y, height: 1, ..list }, style);
-            ink.tone(list.x, y, 1, ink.theme.glyphs.cursor, Tone::Accent);
+            let style = out.theme.selected();
+            out.lay(Rect { y, height: 1, ..list }, style);
+            out.tone(list.x, y, 1, out.theme.glyphs.cursor, Tone::Accent);
         }
     }
 }

@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::ink::{Ink, columns};
+use super::canvas::{Canvas, columns};
 use crate::theme::Tone;
 
 /// The style of a character of a typed text.
-fn style(ink: &Ink<'_>, cursor: bool, fault: bool) -> Style {
+fn style(out: &Canvas<'_>, cursor: bool, fault: bool) -> Style {
     let mut style = if fault {
-        ink.theme.tone(Tone::Bad).add_modifier(Modifier::UNDERLINED)
+        out.theme.tone(Tone::Bad).add_modifier(Modifier::UNDERLINED)
     } else {
         Style::new()
     };
@@ -22,7 +22,7 @@ fn style(ink: &Ink<'_>, cursor: bool, fault: bool) -> Style {
 /// Draws a text in one row, scrolled by so many columns. The cursor is a number of characters, the fault
 /// a number of bytes.
 pub fn one(
-    ink: &mut Ink<'_>,
+    out: &mut Canvas<'_>,
     (x, y, width): (u16, u16, u16),
     text: &str,
     scroll: usize,
@@ -31,24 +31,24 @@ pub fn one(
 ) {
     let mut column = 0usize;
     let mut scratch = [0; 4];
-    let put = |ink: &mut Ink<'_>, column: usize, piece: &str, style| {
+    let put = |out: &mut Canvas<'_>, column: usize, piece: &str, style| {
         let wide = columns(piece);
         if column >= scroll && column + wide <= scroll + usize::from(width) {
-            ink.text(x + (column - scroll) as u16, y, wide as u16, piece, style);
+            out.text(x + (column - scroll) as u16, y, wide as u16, piece, style);
         }
         wide
     };
     for (nth, (at, c)) in text.char_indices().enumerate() {
-        let style = style(ink, cursor == Some(nth), fault == Some(at));
-        column += put(ink, column, c.encode_utf8(&mut scratch), style);
+        let style = style(out, cursor == Some(nth), fault == Some(at));
+        column += put(out, column, c.encode_utf8(&mut scratch), style);
     }
     let end = style(
-        ink,
+        out,
         cursor == Some(text.chars().count()),
         fault.is_some_and(|at| at >= text.len()),
     );
     if end != Style::new() {
-        put(ink, column, " ", end);
+        put(out, column, " ", end);
     }
 }
 
@@ -80,7 +80,7 @@ pub fn rows(text: &str, width: u16) -> usize {
 }
 
 /// Draws a text in several rows, scrolled so that the cursor is seen.
-pub fn many(ink: &mut Ink<'_>, area: Rect, text: &str, cursor: Option<usize>, fault: Option<usize>) {
+pub fn many(out: &mut Canvas<'_>, area: Rect, text: &str, cursor: Option<usize>, fault: Option<usize>) {
     if area.width == 0 || area.height == 0 {
         return;
     }
@@ -97,11 +97,11 @@ pub fn many(ink: &mut Ink<'_>, area: Rect, text: &str, cursor: Option<usize>, fa
             continue;
         };
         let wrong = fault == Some(at) || (c.is_none() && fault.is_some_and(|fault| fault >= at));
-        let style = style(ink, cursor == Some(nth), wrong);
+        let style = style(out, cursor == Some(nth), wrong);
         let room = area.width.saturating_sub(column);
         match c {
             Some(c) => {
-                ink.text(
+                out.text(
                     area.x + column,
                     area.y + y as u16,
                     room,
@@ -110,7 +110,7 @@ pub fn many(ink: &mut Ink<'_>, area: Rect, text: &str, cursor: Option<usize>, fa
                 );
             }
             None if style != Style::new() => {
-                ink.text(area.x + column, area.y + y as u16, room, " ", style);
+                out.text(area.x + column, area.y + y as u16, room, " ", style);
             }
             None => {}
         }

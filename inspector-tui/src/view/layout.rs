@@ -120,7 +120,7 @@ pub fn panes(ui: &Ui) -> Panes {
     Panes { tree, list, detail }
 }
 
-/// What is inside a pane's frame, as [`Ink::pane`](super::ink::Ink::pane) draws it.
+/// What is inside a pane's frame, as [`Canvas::pane`](super::canvas::Canvas::pane) draws it.
 pub fn inside(area: Rect) -> Rect {
     if area.width < 4 || area.height < 3 {
         return area;

@@ -1,5 +1,6 @@
 //! The screens: pure functions of the model and the screens' state.
 
+pub mod canvas;
 mod characters;
 pub mod chart;
 pub mod dialog;
@@ -10,7 +11,6 @@ pub mod format;
 pub mod graph;
 pub mod header;
 pub mod help;
-pub mod ink;
 pub mod input;
 pub mod json;
 pub mod layout;
@@ -34,7 +34,7 @@ use crate::ui::form::What;
 use crate::ui::rows;
 use crate::ui::sheet::Sheet;
 use crate::ui::{Mode, Screen, Ui};
-use ink::Ink;
+use canvas::Canvas;
 
 /// Draws all of it.
 pub fn draw(model: &Model, ui: &Ui, frame: &mut Frame<'_>) {
@@ -43,41 +43,41 @@ pub fn draw(model: &Model, ui: &Ui, frame: &mut Frame<'_>) {
 
 /// Draws all of it into a buffer of [`Ui::size`].
 pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
-    let mut ink = Ink {
+    let mut out = Canvas {
         buf,
         theme: &ui.theme,
         search: "",
     };
     let parts = layout::parts(ui);
-    header::draw(model, ui, &mut ink, parts.header);
-    header::tabs(model, ui, &mut ink, parts.tabs);
-    ink.search = &ui.search;
+    header::draw(model, ui, &mut out, parts.header);
+    header::tabs(model, ui, &mut out, parts.tabs);
+    out.search = &ui.search;
     match (&ui.sheet, ui.screen) {
-        (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut ink, parts.body, sheet),
-        (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut ink, parts.body, sheet),
-        (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut ink, parts.body, sheet),
-        (Some(Sheet::Difference(sheet)), _) => difference::draw(model, ui, &mut ink, parts.body, sheet),
-        (None, Screen::Overview) => overview::draw(model, ui, &mut ink, parts.body),
-        (None, Screen::Events) => events::draw(model, ui, &mut ink),
-        (None, Screen::Plugins) => plugins::draw(model, ui, &mut ink),
-        (None, Screen::Services) => services::draw(model, ui, &mut ink),
-        (None, Screen::State) => state::draw(model, ui, &mut ink),
-        (None, Screen::Storage) => storage::draw(model, ui, &mut ink),
-        (None, Screen::Warnings) => warnings::draw(model, ui, &mut ink),
+        (Some(Sheet::Chart(sheet)), _) => chart::draw(model, ui, &mut out, parts.body, sheet),
+        (Some(Sheet::Graph(sheet)), _) => graph::draw(model, ui, &mut out, parts.body, sheet),
+        (Some(Sheet::Trace(sheet)), _) => trace::draw(model, ui, &mut out, parts.body, sheet),
+        (Some(Sheet::Difference(sheet)), _) => difference::draw(model, ui, &mut out, parts.body, sheet),
+        (None, Screen::Overview) => overview::draw(model, ui, &mut out, parts.body),
+        (None, Screen::Events) => events::draw(model, ui, &mut out),
+        (None, Screen::Plugins) => plugins::draw(model, ui, &mut out),
+        (None, Screen::Services) => services::draw(model, ui, &mut out),
+        (None, Screen::State) => state::draw(model, ui, &mut out),
+        (None, Screen::Storage) => storage::draw(model, ui, &mut out),
+        (None, Screen::Warnings) => warnings::draw(model, ui, &mut out),
     }
     if let (None, Some(detail)) = (&ui.sheet, layout::panes(ui).detail) {
-        draw_detail(model, ui, &mut ink, detail);
+        draw_detail(model, ui, &mut out, detail);
     }
-    ink.search = "";
+    out.search = "";
     let (fault, note) = line_note(model, ui);
     let fault = fault.as_ref().map(|(at, reason)| (*at, reason.as_str()));
-    footer::line(ui, &mut ink, parts.line, fault, &note);
-    position::draw(model, &mut ink, parts.position);
-    footer::draw(ui, &mut ink, parts.footer);
+    footer::line(ui, &mut out, parts.line, fault, &note);
+    position::draw(model, &mut out, parts.position);
+    footer::draw(ui, &mut out, parts.footer);
     let all = Rect::new(0, 0, ui.size.0, ui.size.1);
     match &ui.mode {
-        Mode::Help(scroll) => help::draw(ui, &mut ink, *scroll),
-        Mode::Palette(palette) => help::palette(ui, &mut ink, palette),
+        Mode::Help(scroll) => help::draw(ui, &mut out, *scroll),
+        Mode::Palette(palette) => help::palette(ui, &mut out, palette),
         Mode::Form(form) => {
             let about = match &form.what {
                 What::Call(name) => rows::services(model)
@@ -88,12 +88,12 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
                     }),
                 _ => "",
             };
-            dialog::form(ui, &mut ink, all, form, about, model.is_open());
+            dialog::form(ui, &mut out, all, form, about, model.is_open());
         }
         Mode::Question(request, refused) => {
-            dialog::question(ui, &mut ink, all, request, refused.as_deref(), model.is_open());
+            dialog::question(ui, &mut out, all, request, refused.as_deref(), model.is_open());
         }
-        Mode::Outcome(outcome) => dialog::outcome(ui, &mut ink, all, outcome),
+        Mode::Outcome(outcome) => dialog::outcome(ui, &mut out, all, outcome),
         Mode::Browse | Mode::Line(_) | Mode::Letter(_) => {}
     }
 }
@@ -197,7 +197,7 @@ pub fn mark(ui: &Ui, id: &str) -> Option<char> {
 }
 
 /// What a list says where it has nothing to show.
-pub fn nothing(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect, what: &str) {
+pub fn nothing(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect, what: &str) {
     let mut why = "";
     let said = if model.snapshot().is_none() {
         match model.connection() {
@@ -220,7 +220,7 @@ pub fn nothing(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect, what: &str
     let rows = std::iter::once((said, Tone::Dim))
         .chain(lines_of_words(why, usize::from(width)).map(|line| (line, Tone::Bad)));
     for ((said, tone), y) in rows.zip(area.top()..area.bottom()) {
-        ink.tone(area.x + table::GUTTER, y, width, &said, tone);
+        out.tone(area.x + table::GUTTER, y, width, &said, tone);
     }
 }
 
@@ -229,7 +229,9 @@ fn lines_of_words(text: &str, width: usize) -> impl Iterator<Item = String> + '_
     let mut words = text.split_whitespace().peekable();
     std::iter::from_fn(move || {
         let mut line = words.next()?.to_owned();
-        while let Some(word) = words.next_if(|word| ink::columns(&line) + 1 + ink::columns(word) <= width) {
+        while let Some(word) =
+            words.next_if(|word| canvas::columns(&line) + 1 + canvas::columns(word) <= width)
+        {
             line.push(' ');
             line.push_str(word);
         }
@@ -261,12 +263,12 @@ fn detail_width(area: Rect) -> u16 {
     layout::inside(area).width.saturating_sub(2)
 }
 
-fn draw_detail(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+fn draw_detail(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     let (title, lines) = detail(model, ui, detail_width(area));
-    let inner = ink.pane(area, &title, "", false);
+    let inner = out.pane(area, &title, "", false);
     let height = usize::from(inner.height);
     let top = ui.list().scroll.min(lines.len().saturating_sub(height));
-    ink.scrollbar(area, top, height, lines.len());
+    out.scrollbar(area, top, height, lines.len());
     for (y, line) in (inner.top()..inner.bottom()).zip(lines.iter().skip(top)) {
         let row = Rect {
             x: inner.x + 1.min(inner.width),
@@ -274,7 +276,7 @@ fn draw_detail(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
             width: inner.width.saturating_sub(2),
             height: 1,
         };
-        dialog::draw_line(ink, row, line);
+        dialog::draw_line(out, row, line);
     }
 }
 
@@ -294,7 +296,7 @@ fn words(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut now = String::new();
     for word in text.split_inclusive(' ') {
-        if ink::columns(&now) + ink::columns(word.trim_end()) > width && !now.is_empty() {
+        if canvas::columns(&now) + canvas::columns(word.trim_end()) > width && !now.is_empty() {
             lines.push(std::mem::take(&mut now));
         }
         now.push_str(word);

@@ -7,7 +7,7 @@ mod runtime;
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::layout;
 use crate::model::Model;
 use crate::ui::Ui;
@@ -19,14 +19,14 @@ pub fn rows(ui: &Ui) -> Rect {
 }
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, _area: Rect) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>, _area: Rect) {
     let [runtime, rates, plugins, capacities, newest, latency] = areas(ui);
-    runtime::draw(model, ui, ink, runtime);
-    rates::draw(model, ui, ink, rates);
-    lists::draw_plugins(model, ui, ink, plugins);
-    capacities::draw(model, ink, capacities);
-    lists::draw_warnings(model, ui, ink, newest);
-    lists::draw_latency(model, ink, latency);
+    runtime::draw(model, ui, out, runtime);
+    rates::draw(model, ui, out, rates);
+    lists::draw_plugins(model, ui, out, plugins);
+    capacities::draw(model, out, capacities);
+    lists::draw_warnings(model, ui, out, newest);
+    lists::draw_latency(model, out, latency);
 }
 
 /// The panes: runtime, rates, plugins, capacities, warnings, latency.

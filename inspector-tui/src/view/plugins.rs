@@ -1,6 +1,6 @@
 //! The Plugins screen.
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{fact, facts, format, json, layout, plain, section};
 use crate::model::Model;
@@ -30,7 +30,7 @@ const COLUMNS: &[Column] = &[
 const SORTED: [Option<usize>; 5] = [None, Some(0), Some(12), Some(8), Some(10)];
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let pane = layout::panes(ui).list;
     let list = ui.list();
     let all = rows::plugins(model);
@@ -39,16 +39,16 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         &super::stale(model, ui),
         &format!("{} of {}", list.rows.len(), all.len()),
     );
-    let inner = ink.pane(pane, "Plugins", &note, true);
+    let inner = out.pane(pane, "Plugins", &note, true);
     let area = layout::rows(pane);
     let table = Table::new(inner, COLUMNS);
     if area.y > inner.y {
-        table.heading(ink, inner.y, SORTED.get(list.sort).copied().flatten());
+        table.heading(out, inner.y, SORTED.get(list.sort).copied().flatten());
     }
     if list.rows.is_empty() {
-        super::nothing(model, ui, ink, area, "no plugin is installed");
+        super::nothing(model, ui, out, area, "no plugin is installed");
     }
-    ink.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
+    out.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
     let glyphs = ui.theme.glyphs;
     for (y, (at, index)) in (area.top()..area.bottom()).zip(list.rows.iter().enumerate().skip(list.top)) {
         let Some(plugin) = all.get(*index) else { continue };
@@ -56,12 +56,12 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         let c = &plugin.counters;
         let number = |n: usize| format::short(n as u64);
         let loud = |n: usize, tone| if n > 0 { tone } else { Tone::Dim };
-        table.tone(ink, y, 0, &plugin.name, Tone::Plain);
-        table.tone(ink, y, 1, &format!("{glyph} {}", plugin.state.as_str()), tone);
-        table.tone(ink, y, 2, &plugin.version, Tone::Dim);
-        table.tone(ink, y, 3, &plugin.placement, Tone::Dim);
+        table.tone(out, y, 0, &plugin.name, Tone::Plain);
+        table.tone(out, y, 1, &format!("{glyph} {}", plugin.state.as_str()), tone);
+        table.tone(out, y, 2, &plugin.version, Tone::Dim);
+        table.tone(out, y, 3, &plugin.placement, Tone::Dim);
         table.tone(
-            ink,
+            out,
             y,
             4,
             &plugin.hook,
@@ -71,29 +71,29 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
                 Tone::Plain
             },
         );
-        table.tone(ink, y, 5, &number(c.events), Tone::Plain);
+        table.tone(out, y, 5, &number(c.events), Tone::Plain);
         let rate = model
             .watched()
             .plugin(&plugin.name)
             .map_or(0.0, |rates| rates.events);
-        table.rate(ink, y, 6, rate);
-        table.tone(ink, y, 7, &number(c.dropped), loud(c.dropped, Tone::Lost));
-        table.tone(ink, y, 8, &number(c.lag), loud(c.lag, Tone::Warn));
-        table.tone(ink, y, 9, &number(c.calls_in), Tone::Plain);
-        table.tone(ink, y, 10, &number(c.errors), loud(c.errors, Tone::Bad));
+        table.rate(out, y, 6, rate);
+        table.tone(out, y, 7, &number(c.dropped), loud(c.dropped, Tone::Lost));
+        table.tone(out, y, 8, &number(c.lag), loud(c.lag, Tone::Warn));
+        table.tone(out, y, 9, &number(c.calls_in), Tone::Plain);
+        table.tone(out, y, 10, &number(c.errors), loud(c.errors, Tone::Bad));
         let mean = c.busy_micros.checked_div(c.handled as u64);
         let mean = mean.map_or_else(|| glyphs.dash.into(), |mean| format::micros(mean, &glyphs));
-        table.tone(ink, y, 11, &mean, Tone::Plain);
+        table.tone(out, y, 11, &mean, Tone::Plain);
         table.tone(
-            ink,
+            out,
             y,
             12,
             &format::micros(u64::from(c.worst_micros), &glyphs),
             loud(c.slow, Tone::Warn),
         );
-        table.tone(ink, y, 13, &number(c.failures), loud(c.failures, Tone::Warn));
-        table.tone(ink, y, 14, &error(plugin), Tone::Bad);
-        table.finish(ink, y, at == list.at, super::mark(ui, &plugin.name));
+        table.tone(out, y, 13, &number(c.failures), loud(c.failures, Tone::Warn));
+        table.tone(out, y, 14, &error(plugin), Tone::Bad);
+        table.finish(out, y, at == list.at, super::mark(ui, &plugin.name));
     }
 }
 

@@ -2,13 +2,13 @@
 
 use ratatui::layout::Rect;
 
+use super::canvas::Canvas;
 use super::format;
-use super::ink::Ink;
 use crate::model::Model;
 use crate::theme::Tone;
 
 /// Draws the line.
-pub fn draw(model: &Model, to: &mut Ink<'_>, area: Rect) {
+pub fn draw(model: &Model, to: &mut Canvas<'_>, area: Rect) {
     let Some(playing) = model.playing().filter(|_| area.height > 0) else {
         return;
     };

@@ -1,6 +1,6 @@
 //! The Services screen.
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{fact, facts, format, json, layout, plain, section};
 use crate::facts::Service;
@@ -50,7 +50,7 @@ fn at(service: &Service, part: f64, theme: &Theme) -> String {
 }
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let pane = layout::panes(ui).list;
     let list = ui.list();
     let all = rows::services(model);
@@ -63,7 +63,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         glyphs.dot,
         calls.len()
     );
-    let inner = ink.pane(
+    let inner = out.pane(
         pane,
         "Services",
         &super::notes_of(ui, &super::stale(model, ui), &count),
@@ -72,12 +72,12 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
     let area = layout::rows(pane);
     let table = Table::new(inner, COLUMNS);
     if area.y > inner.y {
-        table.heading(ink, inner.y, SORTED.get(list.sort).copied().flatten());
+        table.heading(out, inner.y, SORTED.get(list.sort).copied().flatten());
     }
     if list.rows.is_empty() {
-        super::nothing(model, ui, ink, area, "no service is registered");
+        super::nothing(model, ui, out, area, "no service is registered");
     }
-    ink.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
+    out.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
     for (y, (at_row, index)) in (area.top()..area.bottom()).zip(list.rows.iter().enumerate().skip(list.top)) {
         let Some(service) = all.get(*index) else { continue };
         let name = if service.deprecated {
@@ -86,7 +86,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             service.name.to_string()
         };
         table.tone(
-            ink,
+            out,
             y,
             0,
             &name,
@@ -96,10 +96,10 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
                 Tone::Name
             },
         );
-        table.tone(ink, y, 1, &service.owner, Tone::Source);
-        table.tone(ink, y, 2, &service.version, Tone::Dim);
+        table.tone(out, y, 1, &service.owner, Tone::Source);
+        table.tone(out, y, 2, &service.version, Tone::Dim);
         table.tone(
-            ink,
+            out,
             y,
             3,
             &format::short(service.calls),
@@ -109,19 +109,19 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             .watched()
             .service(&service.name)
             .map_or(0.0, |rates| rates.calls);
-        table.rate(ink, y, 4, rate);
+        table.rate(out, y, 4, rate);
         table.tone(
-            ink,
+            out,
             y,
             5,
             &format::short(service.errors),
             if service.errors > 0 { Tone::Bad } else { Tone::Dim },
         );
-        table.tone(ink, y, 6, &strip(&service.latency, &glyphs), Tone::Accent);
-        table.tone(ink, y, 7, &at(service, 0.5, &ui.theme), Tone::Plain);
-        table.tone(ink, y, 8, &at(service, 0.95, &ui.theme), Tone::Plain);
+        table.tone(out, y, 6, &strip(&service.latency, &glyphs), Tone::Accent);
+        table.tone(out, y, 7, &at(service, 0.5, &ui.theme), Tone::Plain);
+        table.tone(out, y, 8, &at(service, 0.95, &ui.theme), Tone::Plain);
         table.tone(
-            ink,
+            out,
             y,
             9,
             &format::micros(u64::from(service.worst_micros), &glyphs),
@@ -129,13 +129,13 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         );
         let flying = calls.iter().filter(|call| call.service == service.name).count();
         table.tone(
-            ink,
+            out,
             y,
             10,
             &flying.to_string(),
             if flying > 0 { Tone::Plain } else { Tone::Dim },
         );
-        table.finish(ink, y, at_row == list.at, super::mark(ui, &service.name));
+        table.finish(out, y, at_row == list.at, super::mark(ui, &service.name));
     }
 }
 

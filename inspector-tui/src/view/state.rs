@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{dialog, fact, format, json, layout, section};
 use crate::facts::State;
@@ -42,7 +42,7 @@ fn lives(model: &Model, ui: &Ui, state: &State) -> (String, Tone) {
 }
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let pane = layout::panes(ui).list;
     let list = ui.list();
     let all = rows::states(model);
@@ -51,34 +51,34 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         &super::stale(model, ui),
         &format!("{} of {}", list.rows.len(), all.len()),
     );
-    let inner = ink.pane(pane, "State", &note, true);
+    let inner = out.pane(pane, "State", &note, true);
     let area = layout::rows(pane);
     let table = Table::new(inner, COLUMNS);
     if area.y > inner.y {
-        table.heading(ink, inner.y, None);
+        table.heading(out, inner.y, None);
     }
     if list.rows.is_empty() {
-        super::nothing(model, ui, ink, area, "there is no state");
+        super::nothing(model, ui, out, area, "there is no state");
     }
-    ink.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
+    out.scrollbar(pane, list.top, usize::from(area.height), list.rows.len());
     for (y, (at, index)) in (area.top()..area.bottom()).zip(list.rows.iter().enumerate().skip(list.top)) {
         let Some(state) = all.get(*index) else { continue };
-        table.tone(ink, y, 0, &state.key, Tone::Name);
+        table.tone(out, y, 0, &state.key, Tone::Name);
         match &state.value {
-            Some(value) => table.tone(ink, y, 1, value, Tone::Plain),
-            None => table.tone(ink, y, 1, "too long for the link", Tone::Dim),
+            Some(value) => table.tone(out, y, 1, value, Tone::Plain),
+            None => table.tone(out, y, 1, "too long for the link", Tone::Dim),
         }
-        table.tone(ink, y, 2, &state.version.to_string(), Tone::Dim);
+        table.tone(out, y, 2, &state.version.to_string(), Tone::Dim);
         let (left, tone) = lives(model, ui, state);
-        table.tone(ink, y, 3, &left, tone);
-        table.tone(ink, y, 4, &state.owner, Tone::Source);
-        table.finish(ink, y, at == list.at, super::mark(ui, &state.key));
+        table.tone(out, y, 3, &left, tone);
+        table.tone(out, y, 4, &state.owner, Tone::Source);
+        table.finish(out, y, at == list.at, super::mark(ui, &state.key));
         let lit = model.watched().state_changed(&state.key);
         if lit.is_some_and(|since| ui.now.saturating_duration_since(since) < FLASH)
             && let Some((x, width)) = table.place(1)
         {
             let style = ui.theme.flash();
-            ink.lay(
+            out.lay(
                 Rect {
                     x,
                     y,

@@ -1,6 +1,6 @@
 //! The Storage screen: namespaces and keys, and the value of the one that is selected.
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::{dialog, fact, facts, format, json, layout, section};
 use crate::model::Model;
 use crate::theme::Tone;
@@ -9,7 +9,7 @@ use crate::ui::rows;
 use crate::ui::storage::{Row, Value};
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let pane = layout::panes(ui).list;
     let list = ui.list();
     let glyphs = ui.theme.glyphs;
@@ -28,10 +28,10 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             count => format!("{count}{more} namespaces"),
         },
     );
-    let inner = ink.pane(pane, "Storage", &note, true);
+    let inner = out.pane(pane, "Storage", &note, true);
     let area = layout::rows(pane);
     if area.y > inner.y {
-        ink.tone(
+        out.tone(
             inner.x + 2,
             inner.y,
             inner.width.saturating_sub(2),
@@ -39,7 +39,7 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
             Tone::Dim,
         );
     }
-    ink.scrollbar(pane, list.top, usize::from(area.height), ui.storage.rows.len());
+    out.scrollbar(pane, list.top, usize::from(area.height), ui.storage.rows.len());
     for (y, (at, row)) in (area.top()..area.bottom()).zip(ui.storage.rows.iter().enumerate().skip(list.top)) {
         let x = area.x + 2.min(area.width);
         let room = area.width.saturating_sub(3);
@@ -49,11 +49,11 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         match row {
             Row::Namespace(name, open) => {
                 let sign = if *open { glyphs.open } else { glyphs.closed };
-                let used = ink.tone(x, y, room, sign, Tone::Dim) + 1;
-                ink.tone(x + used, y, room.saturating_sub(used), name, Tone::Source);
+                let used = out.tone(x, y, room, sign, Tone::Dim) + 1;
+                out.tone(x + used, y, room.saturating_sub(used), name, Tone::Source);
             }
             Row::Key(_, key) => {
-                ink.tone(x, y, room, key, Tone::Name);
+                out.tone(x, y, room, key, Tone::Name);
             }
             Row::More(_) => {
                 let said = if model.is_open() {
@@ -61,10 +61,10 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
                 } else {
                     "more, read when the target is there"
                 };
-                ink.tone(x, y, room, &format!("{} {said}", glyphs.ellipsis), Tone::Dim);
+                out.tone(x, y, room, &format!("{} {said}", glyphs.ellipsis), Tone::Dim);
             }
             Row::Failed(_, why) => {
-                ink.tone(x, y, room, &format!("{} {why}", glyphs.failed), Tone::Bad);
+                out.tone(x, y, room, &format!("{} {why}", glyphs.failed), Tone::Bad);
             }
             Row::Empty(of) => {
                 let said = if of.is_some() {
@@ -72,18 +72,18 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
                 } else {
                     "nothing is stored"
                 };
-                ink.tone(x, y, room, said, Tone::Dim);
+                out.tone(x, y, room, said, Tone::Dim);
             }
         }
         let mark = super::mark(ui, &row.id());
         if let Some(mark) = mark {
             let mut bytes = [0; 4];
-            ink.tone(area.x + 1, y, 1, mark.encode_utf8(&mut bytes), Tone::Accent);
+            out.tone(area.x + 1, y, 1, mark.encode_utf8(&mut bytes), Tone::Accent);
         }
         if at == list.at {
-            let style = ink.theme.selected();
-            ink.lay(ratatui::layout::Rect { y, height: 1, ..area }, style);
-            ink.tone(area.x, y, 1, glyphs.cursor, Tone::Accent);
+            let style = out.theme.selected();
+            out.lay(ratatui::layout::Rect { y, height: 1, ..area }, style);
+            out.tone(area.x, y, 1, glyphs.cursor, Tone::Accent);
         }
     }
 }

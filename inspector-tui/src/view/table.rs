@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::canvas::Canvas;
 use super::format;
-use super::ink::Ink;
 use crate::theme::Tone;
 
 /// The columns before the first one: the cursor and the mark.
@@ -110,47 +110,47 @@ impl Table {
     }
 
     /// The columns' titles; the one that orders the rows is marked.
-    pub fn heading(&self, ink: &mut Ink<'_>, y: u16, ordered: Option<usize>) {
-        let search = std::mem::take(&mut ink.search);
+    pub fn heading(&self, out: &mut Canvas<'_>, y: u16, ordered: Option<usize>) {
+        let search = std::mem::take(&mut out.search);
         for (at, column) in self.columns.iter().enumerate() {
             let style = if ordered == Some(at) {
-                ink.theme.tone(Tone::Accent)
+                out.theme.tone(Tone::Accent)
             } else {
-                ink.theme.heading()
+                out.theme.heading()
             };
-            self.cell(ink, y, at, column.title, style);
+            self.cell(out, y, at, column.title, style);
         }
-        ink.search = search;
+        out.search = search;
     }
 
     /// Writes a cell.
-    pub fn cell(&self, ink: &mut Ink<'_>, y: u16, at: usize, text: &str, style: Style) {
+    pub fn cell(&self, out: &mut Canvas<'_>, y: u16, at: usize, text: &str, style: Style) {
         if let (Some(Some((x, width))), Some(column)) = (self.places.get(at), self.columns.get(at)) {
             if column.right {
-                ink.right(*x, y, *width, text, style);
+                out.right(*x, y, *width, text, style);
             } else {
-                ink.text(*x, y, *width, text, style);
+                out.text(*x, y, *width, text, style);
             }
         }
     }
 
     /// Writes a cell at a tone.
-    pub fn tone(&self, ink: &mut Ink<'_>, y: u16, at: usize, text: &str, tone: Tone) {
+    pub fn tone(&self, out: &mut Canvas<'_>, y: u16, at: usize, text: &str, tone: Tone) {
         match (self.places.get(at), self.columns.get(at)) {
             (Some(Some((x, width))), Some(column)) if !column.right => {
-                ink.tone(*x, y, *width, text, tone);
+                out.tone(*x, y, *width, text, tone);
             }
             _ => {
-                let style = ink.theme.tone(tone);
-                self.cell(ink, y, at, text, style);
+                let style = out.theme.tone(tone);
+                self.cell(out, y, at, text, style);
             }
         }
     }
 
     /// Writes a cell that holds a rate, dim where nothing happens.
-    pub fn rate(&self, ink: &mut Ink<'_>, y: u16, at: usize, rate: f64) {
+    pub fn rate(&self, out: &mut Canvas<'_>, y: u16, at: usize, rate: f64) {
         let tone = if rate > 0.0 { Tone::Plain } else { Tone::Dim };
-        self.tone(ink, y, at, &format::rate(rate), tone);
+        self.tone(out, y, at, &format::rate(rate), tone);
     }
 
     /// Where a column is.
@@ -159,16 +159,16 @@ impl Table {
     }
 
     /// Ends a row: the selected one is lit, and has the cursor; a mark is shown by its letter.
-    pub fn finish(&self, ink: &mut Ink<'_>, y: u16, selected: bool, mark: Option<char>) {
+    pub fn finish(&self, out: &mut Canvas<'_>, y: u16, selected: bool, mark: Option<char>) {
         if let Some(mark) = mark
             && self.area.width > 1
         {
             let mut bytes = [0; 4];
-            ink.tone(self.area.x + 1, y, 1, mark.encode_utf8(&mut bytes), Tone::Accent);
+            out.tone(self.area.x + 1, y, 1, mark.encode_utf8(&mut bytes), Tone::Accent);
         }
         if selected {
-            let style = ink.theme.selected();
-            ink.lay(
+            let style = out.theme.selected();
+            out.lay(
                 Rect {
                     y,
                     height: 1,
@@ -176,8 +176,8 @@ impl Table {
                 },
                 style,
             );
-            let cursor = ink.theme.glyphs.cursor;
-            ink.tone(self.area.x, y, 1, cursor, Tone::Accent);
+            let cursor = out.theme.glyphs.cursor;
+            out.tone(self.area.x, y, 1, cursor, Tone::Accent);
         }
     }
 }

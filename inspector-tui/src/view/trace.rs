@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{format, layout};
 use crate::model::Model;
@@ -21,7 +21,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// Draws the trace over a screen.
-pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &TraceSheet) {
+pub fn draw(model: &Model, ui: &Ui, to: &mut Canvas<'_>, area: Rect, sheet: &TraceSheet) {
     let trace = &sheet.trace;
     let (start, end) = trace.time();
     let took = format::micros(end - start, &ui.theme.glyphs);
@@ -49,7 +49,7 @@ pub fn draw(model: &Model, ui: &Ui, to: &mut Ink<'_>, area: Rect, sheet: &TraceS
     }
 }
 
-fn row(model: &Model, to: &mut Ink<'_>, table: &Table, y: u16, trace: &Trace, at: usize) {
+fn row(model: &Model, to: &mut Canvas<'_>, table: &Table, y: u16, trace: &Trace, at: usize) {
     let (Some((x, width)), Some(span)) = (table.place(0), trace.spans.get(at)) else {
         return;
     };
@@ -104,7 +104,7 @@ fn row(model: &Model, to: &mut Ink<'_>, table: &Table, y: u16, trace: &Trace, at
 }
 
 /// When it was, and until when something came of it.
-fn bar(to: &mut Ink<'_>, table: &Table, y: u16, span: &Span, (start, end): (u64, u64), tone: Tone) {
+fn bar(to: &mut Canvas<'_>, table: &Table, y: u16, span: &Span, (start, end): (u64, u64), tone: Tone) {
     let Some((x, width)) = table.place(4).filter(|(_, width)| *width > 0) else {
         return;
     };
@@ -123,7 +123,7 @@ pub fn text(model: &Model, trace: &Trace, theme: &Theme, width: u16) -> String {
     let height = u16::try_from(trace.spans.len() + 1).unwrap_or(u16::MAX);
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
-    let mut to = Ink {
+    let mut to = Canvas {
         buf: &mut buf,
         theme,
         search: "",

@@ -1,6 +1,6 @@
 //! The Warnings screen: what is wrong, with whom, and what to do.
 
-use super::ink::Ink;
+use super::canvas::Canvas;
 use super::table::{Column, Table, left, right};
 use super::{fact, facts, format, json, layout, paragraph, section};
 use crate::model::Model;
@@ -28,25 +28,25 @@ pub fn level(ui: &Ui, warning: &Warning) -> (&'static str, &'static str, Tone) {
 }
 
 /// Draws the screen.
-pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
+pub fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>) {
     let pane = layout::panes(ui).list;
     let note = super::notes_of(
         ui,
         &super::stale(model, ui),
         &format!("{} go on", model.warnings().active()),
     );
-    let inner = ink.pane(pane, "Warnings", &note, true);
+    let inner = out.pane(pane, "Warnings", &note, true);
     let area = layout::rows(pane);
     let table = Table::new(inner, COLUMNS);
     if area.y > inner.y {
-        table.heading(ink, inner.y, None);
+        table.heading(out, inner.y, None);
     }
     let list = ui.list();
     if list.rows.is_empty() {
-        super::nothing(model, ui, ink, area, "nothing is wrong");
+        super::nothing(model, ui, out, area, "nothing is wrong");
     }
     let height = usize::from(area.height);
-    ink.scrollbar(pane, list.top, height, list.rows.len());
+    out.scrollbar(pane, list.top, height, list.rows.len());
     for (y, (at, index)) in (area.top()..area.bottom()).zip(list.rows.iter().enumerate().skip(list.top)) {
         let Some(warning) = model.warnings().iter().nth(*index) else {
             continue;
@@ -57,13 +57,13 @@ pub fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>) {
         } else {
             Tone::Plain
         };
-        table.tone(ink, y, 0, &format!("{glyph} {word}"), tone);
-        table.tone(ink, y, 1, &warning.plugin, Tone::Source);
-        table.tone(ink, y, 2, warning.kind.name(), text);
-        table.tone(ink, y, 3, &warning.what, text);
+        table.tone(out, y, 0, &format!("{glyph} {word}"), tone);
+        table.tone(out, y, 1, &warning.plugin, Tone::Source);
+        table.tone(out, y, 2, warning.kind.name(), text);
+        table.tone(out, y, 3, &warning.what, text);
         let since = ui.now.saturating_duration_since(warning.first).as_secs();
-        table.tone(ink, y, 4, &format::span(since), Tone::Dim);
-        table.finish(ink, y, at == list.at, super::mark(ui, &rows::warning_id(warning)));
+        table.tone(out, y, 4, &format::span(since), Tone::Dim);
+        table.finish(out, y, at == list.at, super::mark(ui, &rows::warning_id(warning)));
     }
 }
 

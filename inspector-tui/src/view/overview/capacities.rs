@@ -6,24 +6,24 @@ use ratatui::layout::Rect;
 
 use crate::model::Model;
 use crate::theme::Tone;
+use crate::view::canvas::{Canvas, columns};
 use crate::view::format;
-use crate::view::ink::{Ink, columns};
 
-pub(super) fn draw(model: &Model, ink: &mut Ink<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, out: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
     }
-    let inner = ink.pane(
+    let inner = out.pane(
         area,
         "Capacities",
-        &format!("{} is the most ever used", ink.theme.glyphs.high),
+        &format!("{} is the most ever used", out.theme.glyphs.high),
         false,
     );
     let Some(snapshot) = model.snapshot() else { return };
     let all = capacities(&snapshot.metrics).into_iter().take(8);
     for (y, (name, usage)) in (inner.top()..inner.bottom()).zip(all) {
         gauge(
-            ink,
+            out,
             Rect {
                 y,
                 height: 1,
@@ -38,8 +38,8 @@ pub(super) fn draw(model: &Model, ink: &mut Ink<'_>, area: Rect) {
 }
 
 /// One capacity: a bar with the high-water mark, and numbers. A log is full by design, and not near its end.
-fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, log: bool) {
-    let glyphs = ink.theme.glyphs;
+fn gauge(out: &mut Canvas<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, log: bool) {
+    let glyphs = out.theme.glyphs;
     let part = |n: usize| {
         if usage.capacity == 0 {
             0.0
@@ -53,7 +53,7 @@ fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, lo
         part if part >= 0.8 => Tone::Warn,
         _ => Tone::Accent,
     };
-    ink.tone(row.x + 1, row.y, 9, name, Tone::Dim);
+    out.tone(row.x + 1, row.y, 9, name, Tone::Dim);
     let number = |n: usize| {
         if bytes {
             compact(n)
@@ -68,11 +68,11 @@ fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, lo
     let x = row.x + 10;
     let full = (f64::from(bar) * part(usage.used)).round() as u16;
     let high = (f64::from(bar) * part(usage.high_water)).round() as u16;
-    let style = ink.theme.tone(tone);
-    ink.text(x, row.y, full, &glyphs.full.repeat(usize::from(full)), style);
+    let style = out.theme.tone(tone);
+    out.text(x, row.y, full, &glyphs.full.repeat(usize::from(full)), style);
     let rest = bar - full;
-    let line = ink.theme.line(false);
-    ink.text(
+    let line = out.theme.line(false);
+    out.text(
         x + full,
         row.y,
         rest,
@@ -80,15 +80,15 @@ fn gauge(ink: &mut Ink<'_>, row: Rect, name: &str, usage: Usage, bytes: bool, lo
         line,
     );
     if high > full && high <= bar {
-        ink.tone(x + high - 1, row.y, 1, glyphs.high, Tone::Plain);
+        out.tone(x + high - 1, row.y, 1, glyphs.high, Tone::Plain);
     }
-    let style = ink
+    let style = out
         .theme
         .tone(if tone == Tone::Accent { Tone::Plain } else { tone });
-    ink.text(x + bar + 1, row.y, 4, &percent, style);
+    out.text(x + bar + 1, row.y, 4, &percent, style);
     let room = row.right().saturating_sub(x + bar + 6 + 1);
     if columns(&numbers) <= usize::from(room) {
-        ink.right(x + bar + 6, row.y, room, &numbers, ink.theme.tone(Tone::Dim));
+        out.right(x + bar + 6, row.y, room, &numbers, out.theme.tone(Tone::Dim));
     }
 }
 

@@ -8,11 +8,11 @@ use crate::model::Model;
 use crate::series::Measure;
 use crate::theme::Tone;
 use crate::ui::Ui;
+use crate::view::canvas::Canvas;
 use crate::view::format;
-use crate::view::ink::Ink;
 
-pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
-    let inner = ink.pane(area, "Rates", "60 s", false);
+pub(super) fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
+    let inner = out.pane(area, "Rates", "60 s", false);
     if inner.width < 24 || inner.height == 0 || area.height < 3 {
         return;
     }
@@ -30,11 +30,11 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         }
         let height = each.min(inner.bottom() - y);
         let middle = y + height - 1;
-        ink.tone(inner.x + 1, middle, 10, name, Tone::Dim);
+        out.tone(inner.x + 1, middle, 10, name, Tone::Dim);
         let history = model.series().history(measure);
         let rate = format::rate(model.series().rate(measure) as f64);
-        let style = ink.theme.tone(Tone::Plain);
-        ink.right(inner.right().saturating_sub(9), middle, 8, &rate, style);
+        let style = out.theme.tone(Tone::Plain);
+        out.right(inner.right().saturating_sub(9), middle, 8, &rate, style);
         let room = inner.width.saturating_sub(21).min(history.len() as u16);
         let seen = history
             .get(history.len() - usize::from(room)..)
@@ -43,15 +43,15 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
         let most = seen.iter().copied().max().unwrap_or(0);
         if most == 0 {
             let rule = ui.theme.glyphs.nothing.repeat(usize::from(room));
-            let style = ink.theme.line(false);
-            ink.text(place.x, middle, room, &rule, style);
+            let style = out.theme.line(false);
+            out.text(place.x, middle, room, &rule, style);
         } else {
             Sparkline::default()
                 .data(seen.iter().copied())
                 .max(most)
                 .bar_set(bars(ui))
-                .style(ink.theme.tone(tone))
-                .render(place.intersection(ink.buf.area), ink.buf);
+                .style(out.theme.tone(tone))
+                .render(place.intersection(out.buf.area), out.buf);
         }
         // Room between two rates, where there is some.
         y += height;

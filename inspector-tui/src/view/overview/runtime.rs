@@ -5,16 +5,16 @@ use ratatui::layout::Rect;
 use crate::model::Model;
 use crate::theme::Tone;
 use crate::ui::Ui;
-use crate::view::ink::Ink;
+use crate::view::canvas::Canvas;
 use crate::view::{self, format};
 
-pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, ui: &Ui, out: &mut Canvas<'_>, area: Rect) {
     let stale = view::stale(model, ui);
     let note = if stale.is_empty() { model.name() } else { &stale };
-    let inner = ink.pane(area, "Runtime", note, false);
+    let inner = out.pane(area, "Runtime", note, false);
     let glyphs = ui.theme.glyphs;
     let Some(snapshot) = model.snapshot() else {
-        view::nothing(model, ui, ink, inner, "");
+        view::nothing(model, ui, out, inner, "");
         return;
     };
     let (health, metrics) = (&snapshot.health, &snapshot.metrics);
@@ -94,7 +94,7 @@ pub(super) fn draw(model: &Model, ui: &Ui, ink: &mut Ink<'_>, area: Rect) {
     for (y, line) in (inner.top()..inner.bottom()).zip(lines) {
         let mut x = inner.x + 1;
         for (text, tone) in line {
-            x += ink.tone(x, y, inner.right().saturating_sub(x), &text, tone);
+            x += out.tone(x, y, inner.right().saturating_sub(x), &text, tone);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::theme::{Theme, Tone};
 
 /// The screen, with what all views need to write on it.
 #[derive(Debug)]
-pub struct Ink<'a> {
+pub struct Canvas<'a> {
     /// The cells.
     pub buf: &'a mut Buffer,
     /// Colours and glyphs.
@@ -23,7 +23,7 @@ pub struct Ink<'a> {
     pub search: &'a str,
 }
 
-impl<'a> Ink<'a> {
+impl<'a> Canvas<'a> {
     /// Writes a text into at most `width` columns from `x` on and returns the columns it took. What
     /// does not fit is cut, and the cut is shown.
     pub fn text(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
@@ -258,7 +258,7 @@ mod tests {
     fn write(text: &str, width: u16) -> (String, u16) {
         let mut buf = Buffer::empty(Rect::new(0, 0, 20, 1));
         let theme = Theme::default();
-        let used = Ink {
+        let used = Canvas {
             buf: &mut buf,
             theme: &theme,
             search: "",
@@ -277,7 +277,7 @@ mod tests {
         );
         let mut buf = Buffer::empty(Rect::new(0, 0, 80, 1));
         let theme = Theme::default();
-        let used = Ink {
+        let used = Canvas {
             buf: &mut buf,
             theme: &theme,
             search: "",
@@ -314,12 +314,12 @@ mod tests {
         let write = |text: &str, width| {
             let mut buf = Buffer::empty(Rect::new(0, 0, 30, 1));
             let theme = Theme::default();
-            let mut ink = Ink {
+            let mut out = Canvas {
                 buf: &mut buf,
                 theme: &theme,
                 search: "",
             };
-            let used = ink.tone(0, 0, width, text, Tone::Name);
+            let used = out.tone(0, 0, width, text, Tone::Name);
             let line: String = buf.content.iter().map(|cell| cell.symbol()).collect();
             (line.trim_end().to_owned(), used)
         };
@@ -344,7 +344,7 @@ mod tests {
     fn what_is_looked_for_is_highlighted() {
         let mut buf = Buffer::empty(Rect::new(0, 0, 9, 1));
         let theme = Theme::default();
-        Ink {
+        Canvas {
             buf: &mut buf,
             theme: &theme,
             search: "дом",
