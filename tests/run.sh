@@ -269,7 +269,7 @@ section_book() {
     fi
     say "the book"
     "$tools/bin/mdbook" build docs 2>&1 | tee /dev/stderr | { ! grep -qE '(WARN|ERROR)'; } || die "the book has faults"
-    "${LIMIT[@]}" cargo test -p tests --test links --locked -- --include-ignored --nocapture
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --test links -- --include-ignored --nocapture
 }
 
 # The Debian packages: built, and installed, upgraded, removed and purged in a Debian of their own; --deep has it.
