@@ -79,33 +79,9 @@ pub trait ContextValues {
         args: &Args,
         timeout: impl Into<Option<Duration>> + Send,
     ) -> impl Future<Output = Result<Reply, Error>> + Send;
-
-    /// The name that the plugin is installed under, which is that of its storage: a plugin with `instances` asks for it
-    /// where another one writes its name down.
-    ///
-    /// # Errors
-    /// `unloaded` once its life has ended.
-    ///
-    /// # Cancellation
-    /// Nothing happens.
-    ///
-    /// ```
-    /// # use plugin_kit::prelude::*;
-    /// # async fn show(cx: &Context) -> Result<(), Error> {
-    /// let own = cx.own_name().await?;
-    /// let target: Option<f32> = cx.storage(&own).get_value("target").await?;
-    /// # let _ = target;
-    /// # Ok(())
-    /// # }
-    /// ```
-    fn own_name(&self) -> impl Future<Output = Result<String, Error>> + Send;
 }
 
 impl ContextValues for Context {
-    async fn own_name(&self) -> Result<String, Error> {
-        Ok(String::from(self.name_of(self.id(), &mut [0; MAX_NAME]).await?))
-    }
-
     async fn publish_value<T: Serialize + Sync + ?Sized>(
         &self,
         topic: &str,
@@ -169,6 +145,33 @@ pub trait StorageValues {
         key: &str,
         value: &T,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Of the namespace of the plugin's own name, whatever that is: a plugin with `instances` may be installed under several.
+///
+/// ```
+/// # use plugin_kit::prelude::*;
+/// # async fn show(cx: &Context) -> Result<(), Error> {
+/// cx.set_value("target", &21.5).await?;
+/// let target: Option<f32> = cx.get_value("target").await?;
+/// # let _ = target;
+/// # Ok(())
+/// # }
+/// ```
+impl StorageValues for Context {
+    async fn get_value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let own = own_name(self).await?;
+        self.storage(&own).get_value(key).await
+    }
+
+    async fn set_value<T: Serialize + Sync + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        let own = own_name(self).await?;
+        self.storage(&own).set_value(key, value).await
+    }
+}
+
+async fn own_name(cx: &Context) -> Result<String, Error> {
+    Ok(String::from(cx.name_of(cx.id(), &mut [0; MAX_NAME]).await?))
 }
 
 impl StorageValues for Namespace<'_> {

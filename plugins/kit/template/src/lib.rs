@@ -17,7 +17,7 @@ pub struct {Name} {
 impl {Name} {
     #[load]
     async fn load(&mut self, cx: &Context, settings: Target) -> Result<(), Error> {
-        let stored = cx.storage(&cx.own_name().await?).get_value("target").await?;
+        let stored = cx.get_value("target").await?;
         self.target = stored.unwrap_or(settings.target);
         Ok(())
     }
@@ -31,7 +31,7 @@ impl {Name} {
     /// Sets the temperature to keep, in degrees Celsius.
     #[service(".set", examples = [r#"{"target": 21.5}"#])]
     async fn set(&mut self, cx: &Context, new: Target) -> Result<f32, Error> {
-        cx.storage(&cx.own_name().await?).set_value("target", &new.target).await?;
+        cx.set_value("target", &new.target).await?;
         self.target = new.target;
         Ok(new.target)
     }
