@@ -20,6 +20,11 @@ struct House {
 impl House {
     /// A house whose broker has this network.
     fn start(devices: &str) -> House {
+        House::with(devices, "")
+    }
+
+    /// The same, with this in its configuration.
+    fn with(devices: &str, more: &str) -> House {
         let broker = Broker::start().unwrap();
         let house = House {
             runtime: Runtime::new().unwrap(),
@@ -30,7 +35,7 @@ impl House {
         let config = house.runtime.folder().join("zigbee.toml");
         let text = format!(
             "[runtime]\nplugins = [\"devices\", \"zigbee2mqtt\", \"example\"]\n\
-             [plugins.zigbee2mqtt.settings]\nbroker = \"mqtt://127.0.0.1:{}\"\nreport_seconds = 2\nreconnect_max_s = 1\n",
+             [plugins.zigbee2mqtt.settings]\nbroker = \"mqtt://127.0.0.1:{}\"\nreport_seconds = 2\nreconnect_max_s = 1\n{more}",
             house.broker.port()
         );
         std::fs::write(&config, text).unwrap();
@@ -250,6 +255,15 @@ fn a_zigbee_network_is_in_the_house() {
         house.say("pantry", r#"{"state":"ON"}"#, false);
         house.device(&lamp)["state"]["reported"]["on"] == true
     });
+}
+
+#[test]
+fn a_house_that_comes_later_hears_of_all() {
+    let house = House::with(DEVICES, "[plugins.devices]\nenabled = false\n");
+    let known = || house.call("zigbee2mqtt.status", &json!({}))["devices"] == 27;
+    house.until("the network is known", known);
+    house.runtime.run("plugin start devices").unwrap();
+    house.until("all are there", || house.count() == 28);
 }
 
 #[test]

@@ -157,7 +157,8 @@ impl HomeAssistant {
         let is_due = self.is_stale || self.seconds.is_multiple_of(settings.refresh_seconds);
         link.perform(cx, effects).await;
         if auto_maps && self.seconds >= self.adopts && link.is_to_adopt() {
-            self.adopts = adopt(cx, &link).await.map_or(self.seconds + RETRY, |()| 0);
+            let known = adopt(cx, &link).await.unwrap_or(false);
+            self.adopts = if known { 0 } else { self.seconds + RETRY };
         }
         if is_due && self.seconds >= self.asks && link.known().offered.is_some() {
             match self.refresh(cx, &link).await {
@@ -333,8 +334,8 @@ fn read<T: serde::de::DeserializeOwned>(payload: &[u8], topic: &str) -> Result<T
     serde_json::from_slice(payload).map_err(wrong)
 }
 
-/// Has the house take in what it did not.
-async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
+/// Has the house take in what it did not; false when it has not heard of all of it.
+async fn adopt(cx: &Context, link: &Link) -> Result<bool, Error> {
     let provider = Provider { provider: PROVIDER };
     let called = call(cx, "devices.auto_map_external", &provider).await;
     let mapped: AutoMapped = called.inspect_err(|error| {
@@ -348,11 +349,15 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
         let (_, known) = link.known().found.figures();
         if mapped.skipped as usize + mapped.errors.len() >= known {
             link.has_adopted();
+            return Ok(true);
         }
-        return Ok(());
+        // What was said of them had nobody to hear it: the house was not there yet, or was behind.
+        let effects = link.known().found.announce_all();
+        link.perform(cx, effects).await;
+        return Ok(false);
     }
     // What was said of them before had nobody to hear it.
     let effects = link.known().found.report_all();
     link.perform(cx, effects).await;
-    Ok(())
+    Ok(true)
 }

@@ -117,7 +117,8 @@ impl Zigbee2Mqtt {
         }
         link.perform(cx, effects).await;
         if settings.auto_map && self.seconds >= self.waits && link.is_to_adopt() {
-            self.waits = adopt(cx, link).await.map_or(self.seconds + RETRY, |()| 0);
+            let known = adopt(cx, link).await.unwrap_or(false);
+            self.waits = if known { 0 } else { self.seconds + RETRY };
         }
         Ok(())
     }
@@ -187,8 +188,8 @@ impl Zigbee2Mqtt {
     }
 }
 
-/// Has the house take in what it did not.
-async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
+/// Has the house take in what it did not; false when it has not heard of all of it.
+async fn adopt(cx: &Context, link: &Link) -> Result<bool, Error> {
     let provider = Provider { provider: PROVIDER };
     let called = cx.call_value("devices.auto_map_external", &provider, None).await;
     let mapped: AutoMapped = called.inspect_err(|error| {
@@ -207,11 +208,15 @@ async fn adopt(cx: &Context, link: &Link) -> Result<(), Error> {
         let known = figures.devices + figures.groups;
         if mapped.skipped as usize + mapped.errors.len() >= known {
             link.has_adopted();
+            return Ok(true);
         }
-        return Ok(());
+        // What was said of them had nobody to hear it: the house was not there yet, or was behind.
+        let effects = link.bridge().announce_all();
+        link.perform(cx, effects).await;
+        return Ok(false);
     }
     // What was said of them before had nobody to hear it.
     let effects = link.bridge().report_all();
     link.perform(cx, effects).await;
-    Ok(())
+    Ok(true)
 }
