@@ -359,7 +359,7 @@ fn a_board_with_another_program_is_no_node() {
     let _board = board(&image("remote", &["remote"]), &socket);
     let line = format!("node add wrong serial:{} --silence 1 --yes", socket.display());
     let error = house.0.run(&line).unwrap_err();
-    assert!(error.contains("nobody answers as the link does"), "{error}");
+    assert!(error.contains("did not answer within 1 s"), "{error}");
     let (_, code) = house.node("wrong");
     assert_eq!(code, json!("silent"));
 }
