@@ -143,7 +143,7 @@ section_unit() {
         ! [ -e "tests/tests/$name" ] && ! [ -e "tests/tests/$name.rs" ] || die "tests/tests has a $name as well: name $file otherwise"
         chosen+=(--test "$name")
     done
-    "${LIMIT[@]}" cargo test "${ALL[@]}" "${chosen[@]}"
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --no-fail-fast "${chosen[@]}"
     "${LIMIT[@]}" cargo test "${SMALL[@]}" --locked
     say "examples in the documentation"
     "${LIMIT[@]}" cargo test "${ALL[@]}" --doc
@@ -158,7 +158,7 @@ section_host() {
         name=$(test_name "$file")
         case " cluster http inspector mcu nats_storage scale shells ${BRIDGES[*]} ${BREAKING[*]} " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
     done
-    "${LIMIT[@]}" cargo test "${ALL[@]}" "${chosen[@]}"
+    "${LIMIT[@]}" cargo test "${ALL[@]}" --no-fail-fast "${chosen[@]}"
     say "completions in their shells, and pages in man"
     local tool
     for tool in bash zsh fish man; do
