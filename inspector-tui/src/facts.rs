@@ -13,6 +13,9 @@ pub use kernel_link::{Action, LostAt, Slots};
 pub use link_dial::{Call, Cause, Plugin, PluginCounters, Service, State, Subscription};
 pub use play::{Place, Play, Playing};
 
+/// How the topics of changes of the state begin; the key follows.
+pub const CHANGED: &str = "state.changed.";
+
 /// How the runtime is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

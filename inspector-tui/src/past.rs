@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::facts::{Event, Snapshot, State};
-
-/// The topics of state changes.
-const STATE: &str = "state.changed.";
+use crate::facts::{CHANGED, Event, Snapshot, State};
 
 /// Takes a state change over that was published after the snapshot; true when it was one.
 pub fn change(snapshot: &mut Snapshot, event: &Event) -> bool {
@@ -18,7 +15,7 @@ pub fn change(snapshot: &mut Snapshot, event: &Event) -> bool {
         value: Option<&'a RawValue>,
         version: u64,
     }
-    let Some(key) = event.topic.strip_prefix(STATE) else {
+    let Some(key) = event.topic.strip_prefix(CHANGED) else {
         return false;
     };
     let Ok(Change { value, version }) = serde_json::from_slice(&event.payload) else {
@@ -122,7 +119,7 @@ mod tests {
             source: "lights".into(),
             cause: Cause::None,
             receivers: Slots::default(),
-            topic: format!("{STATE}{key}").into(),
+            topic: format!("{CHANGED}{key}").into(),
             payload: payload.as_bytes().into(),
         }
     }

@@ -357,6 +357,11 @@ impl Ring {
         found.then_some(row)
     }
 
+    /// The row of the event with this sequence number in the newest run.
+    pub fn newest(&self, seq: u64) -> Option<RowId> {
+        self.find(self.end.saturating_sub(1), seq)
+    }
+
     /// What a row is sorted by in its run.
     fn seq_of(&self, row: RowId) -> u64 {
         self.record(row).map_or(0, |(head, _)| head.seq)

@@ -60,7 +60,7 @@ pub(super) fn look(database: &Path, findings: &mut Vec<Finding>) -> Option<Holde
 }
 
 fn size(database: &Path, suffix: &str) -> Option<u64> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(suffix);
-    fs::metadata(name).ok().map(|found| found.len())
+    fs::metadata(sqlite::beside(database, suffix))
+        .ok()
+        .map(|found| found.len())
 }

@@ -3,13 +3,14 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::Finding;
 use crate::config::Config;
+use crate::sqlite::beside;
 
 /// The folder of the database, in which the runtime makes files.
 pub(super) fn folder(database: &Path, findings: &mut Vec<Finding>) {
@@ -95,12 +96,7 @@ pub(super) fn owners(database: &Path, findings: &mut Vec<Finding>) {
     let Ok(owner) = fs::metadata(folder).map(|found| found.uid()) else {
         return;
     };
-    let beside = ["", "-wal", "-shm", ".lock"].map(|suffix| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    });
-    for file in beside {
+    for file in ["", "-wal", "-shm", ".lock"].map(|suffix| beside(database, suffix)) {
         let Ok(found) = fs::metadata(&file) else {
             continue;
         };

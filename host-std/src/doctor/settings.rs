@@ -35,17 +35,18 @@ pub(super) fn look(
         config: None,
         secrets: Secrets::default(),
     };
-    if let Some(token) = var("RUNTIME_TCP_TOKEN") {
-        found.secrets.add(&token.to_string_lossy());
-    }
     environment(names, var, findings);
     let file = var("RUNTIME_CONFIG").map(PathBuf::from);
     if let Some(file) = &file {
         read_secrets(file, &mut found.secrets);
     }
+    let in_file = !found.secrets.is_empty();
+    if let Some(token) = var("RUNTIME_TCP_TOKEN") {
+        found.secrets.add(&token.to_string_lossy());
+    }
     match Config::from_vars(var) {
         Ok(config) => {
-            configuration(&config, findings);
+            configuration(&config, in_file, findings);
             found.config = Some(config);
         }
         Err(refused) => findings.push(refusal(file.as_deref(), &refused)),
@@ -114,7 +115,8 @@ fn refusal(file: Option<&Path>, refused: &ConfigError) -> Finding {
     Finding::error("configuration", refused)
 }
 
-fn configuration(config: &Config, findings: &mut Vec<Finding>) {
+/// `secrets` says whether its file holds some.
+fn configuration(config: &Config, secrets: bool, findings: &mut Vec<Finding>) {
     let installed = config.plugins_folder.as_deref().map(plugin_host::installed);
     let installed = installed.unwrap_or_default();
     let built_in: Vec<_> = BUILT_IN
@@ -131,10 +133,8 @@ fn configuration(config: &Config, findings: &mut Vec<Finding>) {
         let text = "there is no file: RUNTIME_CONFIG is not set";
         return findings.push(Finding::ok("configuration", text));
     };
-    let mut secrets = Secrets::default();
-    read_secrets(file, &mut secrets);
     match fs::metadata(file) {
-        Ok(found) if !secrets.is_empty() && found.mode() & 0o004 != 0 => findings.push(Finding::warning(
+        Ok(found) if secrets && found.mode() & 0o004 != 0 => findings.push(Finding::warning(
             "configuration",
             format!(
                 "{} holds secrets, and everybody on this machine may read it: its mode is {:04o}",

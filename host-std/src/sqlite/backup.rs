@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::OpenError;
 use super::lock::LockFile;
 use super::open::{check_integrity, sync_directory};
+use super::place::beside;
 use super::{json_fault, names, schema};
 
 /// How often, and how long apart, a database that another program has locked is tried.
@@ -177,7 +178,7 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, OpenError> {
 
 /// Copies the database into a file beside `to`, on the disk when this returns.
 fn copy(source: &Connection, to: &Path) -> Result<PathBuf, CopyError> {
-    let part = with_suffix(to, ".part");
+    let part = beside(to, ".part");
     let outcome = copy_into(source, &part);
     if outcome.is_err() {
         let _ = fs::remove_file(&part);
@@ -238,10 +239,10 @@ fn set_aside(database: &Path) -> Result<PathBuf, CopyError> {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let aside = with_suffix(database, &format!(".before-restore-{seconds}"));
+    let aside = beside(database, &format!(".before-restore-{seconds}"));
     // The log first: a database without it would be taken for a whole one.
     for suffix in ["-wal", "-shm", ""] {
-        match fs::rename(with_suffix(database, suffix), with_suffix(&aside, suffix)) {
+        match fs::rename(beside(database, suffix), beside(&aside, suffix)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound || suffix.is_empty() => {
                 return Err(CopyError::Write {
                     path: aside,
@@ -252,10 +253,4 @@ fn set_aside(database: &Path) -> Result<PathBuf, CopyError> {
         }
     }
     Ok(aside)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -16,6 +16,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, test_kill_process};
 
 use super::error::OpenError;
+use super::place::beside;
 
 /// How often, and how long apart, a note that names no living process is read again: its writer may
 /// have locked the file a moment ago and not have written yet.
@@ -105,9 +106,7 @@ pub(super) struct LockFile {
 impl LockFile {
     /// Where the lock of the database at `database` is: its name with `.lock` after it.
     pub(super) fn path_of(database: &Path) -> PathBuf {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        PathBuf::from(name)
+        beside(database, ".lock")
     }
 
     /// The process that wrote the note at this path, if it lives.

@@ -49,6 +49,7 @@ pub use group::BatchOp;
 pub use lock::Holder;
 pub use look::{check_untouched, holder};
 pub use open::{Options, Synchronous};
+pub(crate) use place::beside;
 
 use group::Group;
 

@@ -13,7 +13,7 @@ use rustix::fs::{Access, access};
 use super::error::OpenError;
 use super::group::Group;
 use super::lock::LockFile;
-use super::place;
+use super::place::{self, beside};
 use super::{Database, schema};
 
 /// SQLite's smallest page, so also the smallest database that is not an empty file.
@@ -236,9 +236,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 fn length_beside(path: &Path, suffix: &str) -> u64 {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    fs::metadata(PathBuf::from(name)).map_or(0, |metadata| metadata.len())
+    fs::metadata(beside(path, suffix)).map_or(0, |metadata| metadata.len())
 }
 
 /// SQLite reads a last page that was cut short as if it ended in zeros. That is right where a log will

@@ -6,6 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::StorageError;
 
+/// The file beside a database whose name has this more.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// A file, and which one it was.
 #[derive(Debug)]
 pub(super) struct Place {

@@ -11,7 +11,7 @@ pub mod svg;
 
 use kernel_core::subject;
 
-use crate::facts::Snapshot;
+use crate::facts::{CHANGED, Snapshot};
 use crate::filter::{field_path, number, text_at, topic_filter};
 use crate::ring::{EventRow, Ring, Row, RowId};
 
@@ -27,8 +27,6 @@ pub const MAX_LINES: usize = 32;
 const SLICE: usize = 256;
 /// How many events are looked back through for the numbers of a payload.
 const BACK: u64 = 50_000;
-/// The topics of state changes.
-const STATE: &str = "state.changed.";
 const SECOND: u64 = 1_000_000;
 
 /// What is charted.
@@ -254,12 +252,12 @@ impl Chart {
         let Some((first, rest)) = path.split_first() else {
             return;
         };
-        if first != "value" || !filter.starts_with(STATE) {
+        if first != "value" || !filter.starts_with(CHANGED) {
             return;
         }
         let mut found = Vec::new();
         for state in &snapshot.states {
-            let topic = format!("{STATE}{}", state.key);
+            let topic = format!("{CHANGED}{}", state.key);
             let value = state
                 .value
                 .as_deref()

@@ -166,7 +166,7 @@ pub fn trace(
     mut out: impl io::Write,
 ) -> Result<(), Failure> {
     let ring = model.ring();
-    let row = ring.find(ring.end().saturating_sub(1), seq);
+    let row = ring.newest(seq);
     let trace = row.and_then(|row| model.trace(row)).ok_or_else(|| {
         let seqs = |row| Some(ring.get(row)?.event()?.seq);
         let (first, last) = ((ring.first()..ring.end()).find_map(seqs), (ring.first()..ring.end()).rev().find_map(seqs));

@@ -222,9 +222,7 @@ impl Replay {
             at: None,
         })
     }
-}
 
-impl Replay {
     /// Goes to a place first, and waits there.
     pub fn starting_at(self, at: Option<Place>) -> Replay {
         Replay { at, ..self }

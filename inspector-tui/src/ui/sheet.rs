@@ -36,6 +36,16 @@ impl Sheet {
         }
     }
 
+    /// The file that it is exported to unless another one is named.
+    pub const fn file(&self) -> &'static str {
+        match self {
+            Sheet::Chart(_) => "chart.svg",
+            Sheet::Graph(_) => "graph.dot",
+            Sheet::Trace(_) => "trace.otlp.json",
+            Sheet::Difference(_) => "difference.ndjson",
+        }
+    }
+
     /// True while it follows what comes.
     pub const fn follows(&self) -> bool {
         match self {

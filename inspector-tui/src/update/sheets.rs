@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{browse, find, lines};
 use crate::chart::{Spec, numbers, svg};
+use crate::facts::CHANGED;
 use crate::graph::export::{self, Format};
 use crate::graph::tree;
 use crate::keys::Action;
@@ -50,10 +51,7 @@ pub(super) fn chart_selected(model: &mut Model, ui: &mut Ui) {
         Screen::State => super::rows::state(model, ui).map(|state| {
             let of_value = numbers(state.value.as_deref().unwrap_or("").as_bytes()).into_iter();
             let below = |path: Vec<String>| [vec!["value".to_owned()], path].concat();
-            (
-                format!("state.changed.{}", state.key),
-                of_value.map(below).collect(),
-            )
+            (format!("{CHANGED}{}", state.key), of_value.map(below).collect())
         }),
         _ => None,
     };
@@ -84,10 +82,7 @@ pub(super) fn settle(model: &mut Model, ui: &mut Ui) {
     let (now, height) = (ui.now, layout::sheet_height(ui));
     let old = |at: Option<Instant>| at.is_none_or(|at| now.saturating_duration_since(at) >= EVERY);
     if let Some(Sheet::Graph(sheet)) = &mut ui.sheet {
-        if sheet
-            .at
-            .is_none_or(|at| now.saturating_duration_since(at) >= EVERY)
-        {
+        if old(sheet.at) {
             let open = &sheet.open;
             let lines = model.with_graph(|whole| tree::lines(whole, |id| open.contains(id)));
             sheet.lines = lines.unwrap_or_default();
@@ -97,7 +92,7 @@ pub(super) fn settle(model: &mut Model, ui: &mut Ui) {
         sheet.list.settle(sheet.lines.len(), height);
     }
     if let Some(Sheet::Trace(sheet)) = &mut ui.sheet {
-        if now.saturating_duration_since(sheet.at) >= EVERY {
+        if old(Some(sheet.at)) {
             // Of an event that is not kept any more, what was seen stays.
             if let Some(trace) = model.trace(sheet.row) {
                 sheet.trace = trace;
@@ -168,7 +163,7 @@ pub(super) fn trace_selected(model: &Model, ui: &mut Ui) {
 /// Shows the trace of the event with the sequence number that is typed.
 pub(super) fn trace_typed(model: &Model, ui: &mut Ui, text: &str) {
     match text.trim_start_matches('#').replace(',', "").parse() {
-        Ok(seq) => match model.ring().find(model.ring().end().saturating_sub(1), seq) {
+        Ok(seq) => match model.ring().newest(seq) {
             Some(row) => trace(model, ui, row),
             None => ui.say(
                 format!("event {seq} is not kept any more, or did not come yet"),
@@ -182,21 +177,16 @@ pub(super) fn trace_typed(model: &Model, ui: &mut Ui, text: &str) {
 /// A key of what lies over the screen; false for one that is the screen's.
 pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action) -> bool {
     let height = layout::sheet_height(ui);
+    if let (Some(sheet), Action::Export) = (&ui.sheet, action) {
+        let name = sheet.file();
+        lines::open(ui, LineFor::Export, name, "");
+        return true;
+    }
     match &mut ui.sheet {
         None => false,
         Some(Sheet::Chart(_)) => in_chart(model, ui, action),
-        Some(Sheet::Graph(sheet)) => match action {
-            Action::Export => {
-                lines::open(ui, LineFor::Export, "graph.dot", "");
-                true
-            }
-            _ => in_graph(sheet, height, action),
-        },
+        Some(Sheet::Graph(sheet)) => in_graph(sheet, height, action),
         Some(Sheet::Trace(sheet)) => match action {
-            Action::Export => {
-                lines::open(ui, LineFor::Export, "trace.otlp.json", "");
-                true
-            }
             Action::Enter => {
                 match sheet.trace.spans.get(sheet.list.at).map(|span| span.what.clone()) {
                     Some(What::Event(row)) => find::to_event(model, ui, row, "that event"),
@@ -206,13 +196,7 @@ pub(super) fn act(model: &mut Model, ui: &mut Ui, action: Action) -> bool {
             }
             _ => travel(&mut sheet.list, sheet.trace.spans.len(), height, action),
         },
-        Some(Sheet::Difference(sheet)) => match action {
-            Action::Export => {
-                lines::open(ui, LineFor::Export, "difference.ndjson", "");
-                true
-            }
-            _ => travel(&mut sheet.list, sheet.all.len(), height, action),
-        },
+        Some(Sheet::Difference(sheet)) => travel(&mut sheet.list, sheet.all.len(), height, action),
     }
 }
 
@@ -277,7 +261,6 @@ fn in_chart(model: &mut Model, ui: &mut Ui, action: Action) -> bool {
                 None => ui.say("the newest payload has no other number", Tone::Warn),
             }
         }
-        Action::Export => lines::open(ui, LineFor::Export, "chart.svg", ""),
         _ => return false,
     }
     true

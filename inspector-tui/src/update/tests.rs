@@ -25,6 +25,11 @@ fn said(bench: &Bench) -> &str {
     bench.ui.notice.as_ref().map_or("", |notice| &notice.text)
 }
 
+/// What was said, which is not there any more then.
+fn take_said(bench: &mut Bench) -> String {
+    bench.ui.notice.take().unwrap().text
+}
+
 /// More events than before.
 fn more(bench: &mut Bench, seqs: std::ops::Range<u64>) {
     let items = seqs.map(|seq| Item::Event(event(seq, seq / 40))).collect();

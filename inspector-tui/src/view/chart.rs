@@ -1,6 +1,5 @@
 //! A chart: its lines in braille, axes with marks, and the figures of each line.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use ratatui::symbols::Marker;
@@ -64,15 +63,11 @@ pub fn draw(model: &Model, ui: &Ui, to: &mut Canvas<'_>, area: Rect, sheet: &Cha
 
 /// The picture as text, without a terminal.
 pub fn text(picture_of: &Picture<'_>, theme: &Theme, (width, height): (u16, u16)) -> String {
-    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    let mut to = Canvas {
-        buf: &mut buf,
-        theme,
-        search: "",
-    };
-    let inner = to.pane(Rect::new(0, 0, width, height), &picture_of.title, "", false);
-    picture(&mut to, inner, picture_of);
-    super::characters(&buf)
+    let area = Rect::new(0, 0, width, height);
+    super::as_text(area, theme, |to| {
+        let inner = to.pane(area, &picture_of.title, "", false);
+        picture(to, inner, picture_of);
+    })
 }
 
 /// Draws the picture.

@@ -1,6 +1,5 @@
 //! Who talks to whom, as a tree that can be walked.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
@@ -86,16 +85,11 @@ fn row(to: &mut Canvas<'_>, table: &Table, y: u16, line: &Line) {
 pub fn text(lines: &[Line], theme: &Theme, width: u16) -> String {
     let height = u16::try_from(lines.len() + 1).unwrap_or(u16::MAX);
     let area = Rect::new(0, 0, width, height);
-    let mut buf = Buffer::empty(area);
-    let mut to = Canvas {
-        buf: &mut buf,
-        theme,
-        search: "",
-    };
-    let table = Table::new(area, COLUMNS);
-    table.heading(&mut to, 0, None);
-    for (y, line) in (1..height).zip(lines) {
-        row(&mut to, &table, y, line);
-    }
-    super::characters(&buf)
+    super::as_text(area, theme, |to| {
+        let table = Table::new(area, COLUMNS);
+        table.heading(to, 0, None);
+        for (y, line) in (1..height).zip(lines) {
+            row(to, &table, y, line);
+        }
+    })
 }

@@ -29,7 +29,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::Model;
-use crate::theme::Tone;
+use crate::theme::{Theme, Tone};
 use crate::ui::form::What;
 use crate::ui::rows;
 use crate::ui::sheet::Sheet;
@@ -96,6 +96,17 @@ pub fn paint(model: &Model, ui: &Ui, buf: &mut Buffer) {
         Mode::Outcome(outcome) => dialog::outcome(ui, &mut out, all, outcome),
         Mode::Browse | Mode::Line(_) | Mode::Letter(_) => {}
     }
+}
+
+/// What is drawn on this area as text, without a terminal.
+fn as_text(area: Rect, theme: &Theme, draw: impl FnOnce(&mut Canvas<'_>)) -> String {
+    let mut buf = Buffer::empty(area);
+    draw(&mut Canvas {
+        buf: &mut buf,
+        theme,
+        search: "",
+    });
+    characters(&buf)
 }
 
 /// The characters of a buffer, a line a row.

@@ -1,6 +1,5 @@
 //! What led to an event and what followed, as a waterfall.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
@@ -122,16 +121,11 @@ fn bar(to: &mut Canvas<'_>, table: &Table, y: u16, span: &Span, (start, end): (u
 pub fn text(model: &Model, trace: &Trace, theme: &Theme, width: u16) -> String {
     let height = u16::try_from(trace.spans.len() + 1).unwrap_or(u16::MAX);
     let area = Rect::new(0, 0, width, height);
-    let mut buf = Buffer::empty(area);
-    let mut to = Canvas {
-        buf: &mut buf,
-        theme,
-        search: "",
-    };
-    let table = Table::new(area, COLUMNS);
-    table.heading(&mut to, 0, None);
-    for at in 0..trace.spans.len() {
-        row(model, &mut to, &table, at as u16 + 1, trace, at);
-    }
-    super::characters(&buf)
+    super::as_text(area, theme, |to| {
+        let table = Table::new(area, COLUMNS);
+        table.heading(to, 0, None);
+        for at in 0..trace.spans.len() {
+            row(model, to, &table, at as u16 + 1, trace, at);
+        }
+    })
 }

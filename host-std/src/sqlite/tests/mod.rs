@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::place::beside;
 use super::{Database, OpenError, Options, StorageError};
 
 /// A directory of its own, and the path of a database in it that does not exist yet.
@@ -46,12 +47,6 @@ fn keys(database: &mut Database, namespace: &str) -> Vec<String> {
     let mut out = Vec::new();
     database.list_keys(namespace, None, usize::MAX, &mut out).unwrap();
     out
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// A file as a Python program with the `sqlite3` module leaves it: rollback journal, `user_version` 0.

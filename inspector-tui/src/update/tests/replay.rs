@@ -1,5 +1,6 @@
 //! A recording that is played.
 
+use super::take_said;
 use crate::facts::{Command, Item, Place, Play, Playing, Update};
 use crate::testing::Bench;
 use crate::update::Effect;
@@ -45,7 +46,7 @@ fn keys_play_on_every_screen_and_on_what_lies_over_it() {
     bench.press("@");
     bench.enter("soon");
     assert_eq!(bench.press("enter"), []);
-    assert!(bench.ui.notice.take().unwrap().text.contains("no place"));
+    assert!(take_said(&mut bench).contains("no place"));
     assert_eq!(Bench::full(80, 24).press("p"), [], "there is no recording");
 }
 

@@ -1,5 +1,6 @@
 //! What lies over a screen.
 
+use super::take_said;
 use crate::chart::Spec;
 use crate::facts::Update;
 use crate::testing::Bench;
@@ -41,7 +42,7 @@ fn the_number_of_the_selected_event_is_charted_and_esc_closes_it() {
     );
     assert_eq!(bench.ui.screen, Screen::Events);
     bench.press("5 home v");
-    assert!(bench.ui.notice.take().unwrap().text.contains("no number"));
+    assert!(take_said(&mut bench).contains("no number"));
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn a_chart_is_zoomed_moved_and_paused() {
     bench.press(":");
     bench.enter("chart a..b value");
     bench.press("enter");
-    assert!(bench.ui.notice.take().unwrap().text.contains("no topic filter"));
+    assert!(take_said(&mut bench).contains("no topic filter"));
     assert!(bench.model.chart().is_none());
 }
 
@@ -161,15 +162,7 @@ fn the_graph_is_walked_and_exported() {
 fn a_trace_leads_to_its_events() {
     let mut bench = Bench::full(80, 24);
     bench.press("T");
-    assert!(
-        bench
-            .ui
-            .notice
-            .take()
-            .unwrap()
-            .text
-            .contains("no event is selected")
-    );
+    assert!(take_said(&mut bench).contains("no event is selected"));
     // The third event came of the second, and that of the first.
     bench.press("2 home down down T");
     assert_eq!(selected(&bench), 2, "itself");
@@ -189,7 +182,7 @@ fn a_trace_leads_to_its_events() {
         bench.press("esc :");
         bench.enter(typed);
         bench.press("enter");
-        let notice = bench.ui.notice.take().unwrap().text;
+        let notice = take_said(&mut bench);
         assert!(notice.contains(said), "{notice}");
     }
 }
@@ -198,17 +191,9 @@ fn a_trace_leads_to_its_events() {
 fn what_differs_from_what_was_remembered_is_seen_and_exported() {
     let mut bench = Bench::full(80, 24);
     bench.press("B");
-    assert!(
-        bench
-            .ui
-            .notice
-            .take()
-            .unwrap()
-            .text
-            .contains("nothing is remembered")
-    );
+    assert!(take_said(&mut bench).contains("nothing is remembered"));
     bench.press("b");
-    assert!(bench.ui.notice.take().unwrap().text.contains("remembered"));
+    assert!(take_said(&mut bench).contains("remembered"));
     let mut home = crate::testing::snapshot(61);
     home.states[0].value = Some("\"night\"".into());
     bench.update(Update::Snapshot(Box::new(home)));
